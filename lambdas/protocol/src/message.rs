@@ -1,0 +1,98 @@
+//! What lies on the queue.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Channel, PipelineRef, Task, TaskResult, Trigger};
+
+/// The body of one SQS message.
+///
+/// Two kinds, so that a chat's 429 never runs a task twice, and one bad channel never repeats a message in a good one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Message {
+    /// Run this task.
+    Run(Run),
+    /// Deliver this text to this channel.
+    Deliver(Delivery),
+}
+
+/// One task of one firing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
+    /// Id of the run that it belongs to.
+    pub run_id: String,
+    /// When the run was due, RFC 3339.
+    pub scheduled_time: String,
+    /// What fired it.
+    #[serde(default)]
+    pub trigger: Trigger,
+    /// Whose task it is.
+    pub pipeline: PipelineRef,
+    /// Name of the SSM parameter with the secrets, if the pipeline has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
+    /// What to do.
+    pub task: Task,
+    /// The channels that the task notifies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<Channel>,
+}
+
+impl Run {
+    /// Id of this message: the SQS deduplication id, and the name of the work in logs.
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.run_id, self.task.name)
+    }
+
+    /// SQS message group on a FIFO queue: runs of one task never overlap.
+    pub fn group(&self) -> String {
+        format!("task/{}", self.task.name)
+    }
+}
+
+/// One result on its way to one channel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Delivery {
+    /// Id of the run whose result it is.
+    pub run_id: String,
+    /// Name of the task whose result it is.
+    pub task: String,
+    /// Whose task it is.
+    pub pipeline: PipelineRef,
+    /// Name of the SSM parameter with the secrets, if the pipeline has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
+    /// Where to.
+    pub channel: Channel,
+    /// What.
+    pub body: Body,
+    /// Set when the channel's answer was final: the message is not posted again, it only passes through the queue to
+    /// the dead-letter queue, with the reason in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gave_up: Option<String>,
+}
+
+impl Delivery {
+    /// Id of this message: the SQS deduplication id, and the name of the work in logs.
+    pub fn id(&self) -> String {
+        let suffix = if self.gave_up.is_some() { "/gave-up" } else { "" };
+        format!("{}/{}/{}{suffix}", self.run_id, self.task, self.channel.name)
+    }
+
+    /// SQS message group on a FIFO queue: deliveries to one channel keep their order.
+    pub fn group(&self) -> String {
+        format!("channel/{}", self.channel.name)
+    }
+}
+
+/// What a channel gets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Body {
+    /// Rendered and escaped for the channel's service, and within its limits.
+    Text(String),
+    /// The whole result, for a generic webhook.
+    Result(Box<TaskResult>),
+}

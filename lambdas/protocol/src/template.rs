@@ -1,0 +1,197 @@
+//! The text of a notification: a minijinja template over the result.
+//!
+//! A template's own text is the author's and goes out as written (chat markup included); what it *inserts* comes from
+//! outside and is escaped for the service it goes to. `{{ value | safe }}` switches that off for one value.
+
+use std::io::{self, Write};
+
+use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, context};
+
+use crate::{Status, TaskResult};
+
+/// Steps a template may take (minijinja's fuel): far beyond any notification, yet done in milliseconds.
+const FUEL: u64 = 100_000;
+
+/// Bytes a template may write: beyond every service's limit, so that only a runaway loop meets it.
+const MAX_OUTPUT: usize = 1 << 20;
+
+/// What is posted where a task has no template of its own.
+const DEFAULT: &str = "\
+{%- if status == 'Succeeded' -%}
+✅ {{ task }} ({{ pipeline }}){% if result.text %}: {{ result.text }}{% endif %}
+{%- else -%}
+❌ {{ task }} ({{ pipeline }}) failed: {{ error }}
+Attempt {{ attempt }}, due {{ scheduledTime }}, run {{ runId }}
+{%- endif -%}";
+
+/// A template that cannot be used, or that failed on this result.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", describe(.0))]
+pub struct TemplateError(minijinja::Error);
+
+fn describe(error: &minijinja::Error) -> String {
+    let what = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+    match error.line() {
+        Some(line) => format!("{what} (line {line})"),
+        None => what,
+    }
+}
+
+/// Makes a value from outside harmless in a service's markup.
+pub type Escape = fn(&str) -> String;
+
+/// Renders a task's template, or the default one.
+///
+/// # Errors
+/// The template does not parse, names an unknown filter or function, runs out of fuel, or writes over 1 MiB.
+pub fn render(
+    template: Option<&str>,
+    result: &TaskResult,
+    input: Option<&serde_json::Value>,
+    escape: Escape,
+) -> Result<String, TemplateError> {
+    let environment = environment(escape);
+    let template = environment.template_from_str(template.unwrap_or(DEFAULT)).map_err(TemplateError)?;
+    let context = context! {
+        task => result.task,
+        pipeline => result.pipeline.name,
+        namespace => result.pipeline.namespace,
+        scheduledTime => result.scheduled_time,
+        runId => result.run_id,
+        attempt => result.attempt,
+        status => Value::from_serialize(result.status),
+        result => context! { text => result.text, json => Value::from_serialize(&result.json) },
+        error => result.error,
+        input => Value::from_serialize(input),
+    };
+    let mut output = Bounded(Vec::new());
+    template.render_to_write(context, &mut output).map_err(TemplateError)?;
+    Ok(String::from_utf8_lossy(&output.0).into_owned())
+}
+
+/// Refuses a template that cannot work, whatever the result: one that doesn't parse, or that names what isn't there.
+///
+/// # Errors
+/// As above, with the line.
+pub fn check(template: &str) -> Result<(), TemplateError> {
+    for status in [Status::Succeeded, Status::Failed] {
+        match render(Some(template), &sample(status), None, str::to_owned) {
+            Err(TemplateError(error)) if is_authors_mistake(error.kind()) => return Err(TemplateError(error)),
+            // What else fails may be the sample's fault.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_authors_mistake(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::SyntaxError
+            | ErrorKind::UnknownFilter
+            | ErrorKind::UnknownTest
+            | ErrorKind::UnknownFunction
+            | ErrorKind::TemplateNotFound
+            | ErrorKind::OutOfFuel
+            | ErrorKind::WriteFailure
+    )
+}
+
+fn sample(status: Status) -> TaskResult {
+    TaskResult {
+        pipeline: crate::PipelineRef { namespace: "default".into(), name: "sample".into() },
+        task: "sample".into(),
+        run_id: "aaaaaaaaaaaaaaaa".into(),
+        scheduled_time: "2026-01-01T09:00:00Z".into(),
+        trigger: crate::Trigger::Schedule,
+        attempt: 1,
+        status,
+        text: "text".into(),
+        json: None,
+        error: (status == Status::Failed).then(|| "error".into()),
+        duration_ms: 1,
+    }
+}
+
+fn environment(escape: Escape) -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
+    // A result without the field a template asks for is an empty text, not a lost notification.
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    environment.set_formatter(move |output, _, value| {
+        if value.is_undefined() || value.is_none() {
+            return Ok(());
+        }
+        let text = if value.is_safe() { value.to_string() } else { escape(&value.to_string()) };
+        output.write_str(&text).map_err(minijinja::Error::from)
+    });
+    environment
+}
+
+struct Bounded(Vec<u8>);
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > MAX_OUTPUT {
+            return Err(io::Error::other("the text is longer than 1 MiB"));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shout(text: &str) -> String {
+        text.to_uppercase()
+    }
+
+    #[test]
+    fn what_a_template_inserts_is_escaped_and_its_own_text_is_not() {
+        let rendered =
+            render(Some("done: {{ result.text }} {{ task | safe }}"), &sample(Status::Succeeded), None, shout).unwrap();
+        assert_eq!(rendered, "done: TEXT sample");
+    }
+
+    #[test]
+    fn a_field_that_is_not_there_is_empty() {
+        let rendered =
+            render(Some("[{{ result.json.a.b }}{{ error }}]"), &sample(Status::Succeeded), None, shout).unwrap();
+        assert_eq!(rendered, "[]");
+    }
+
+    #[test]
+    fn the_default_says_what_failed_and_which_run() {
+        let rendered = render(None, &sample(Status::Failed), None, str::to_owned).unwrap();
+        assert_eq!(
+            rendered,
+            "❌ sample (sample) failed: error\nAttempt 1, due 2026-01-01T09:00:00Z, run aaaaaaaaaaaaaaaa"
+        );
+    }
+
+    #[test]
+    fn templates_that_cannot_work_are_refused_with_their_line() {
+        for (template, expected) in [
+            ("{{ task", "syntax error: "),
+            ("ok\n{% if %}", "(line 2)"),
+            ("{{ task | uper }}", "unknown filter: filter uper is unknown (line 1)"),
+            ("{% if status == 'Failed' %}{{ nope() }}{% endif %}", "unknown function: nope is unknown (line 1)"),
+            ("{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}", "ran out of fuel"),
+            ("{% for i in range(99) %}{{ 'x' * 99999 }}{% endfor %}", "failed to write"),
+        ] {
+            let message = check(template).expect_err(template).to_string();
+            assert!(message.contains(expected), "{template}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_template_that_only_some_results_break_is_accepted() {
+        check("{{ result.json.items[0].name | upper }}").unwrap();
+    }
+}
