@@ -189,16 +189,12 @@ impl FromStr for StatusPattern {
     type Err = StatusPatternError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refuse = || StatusPatternError(text.to_owned());
-        if let Some(digit) = text.strip_suffix("xx").or_else(|| text.strip_suffix("XX")) {
-            return match digit.parse() {
-                Ok(digit @ 1..=5) => Ok(Self::Class(digit)),
-                _ => Err(refuse()),
-            };
-        }
-        match text.parse() {
-            Ok(code @ 100..=599) => Ok(Self::Code(code)),
-            _ => Err(refuse()),
+        match text.as_bytes() {
+            [digit @ b'1'..=b'5', b'x' | b'X', b'x' | b'X'] => Ok(Self::Class(digit - b'0')),
+            [b'1'..=b'5', b'0'..=b'9', b'0'..=b'9'] => {
+                text.parse().map(Self::Code).map_err(|_| StatusPatternError(text.to_owned()))
+            }
+            _ => Err(StatusPatternError(text.to_owned())),
         }
     }
 }

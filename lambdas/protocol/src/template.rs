@@ -5,6 +5,7 @@
 
 use std::io::{self, Write};
 
+use minijinja::value::Serde;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, context};
 
 use crate::{Status, TaskResult};
@@ -53,19 +54,19 @@ pub fn render(
     let environment = environment(escape);
     let template = environment.template_from_str(template.unwrap_or(DEFAULT)).map_err(TemplateError)?;
     let context = context! {
-        task => result.task,
-        pipeline => result.pipeline.name,
-        namespace => result.pipeline.namespace,
-        scheduledTime => result.scheduled_time,
-        runId => result.run_id,
+        task => &*result.task,
+        pipeline => &*result.pipeline.name,
+        namespace => &*result.pipeline.namespace,
+        scheduledTime => &*result.scheduled_time,
+        runId => &*result.run_id,
         attempt => result.attempt,
-        status => Value::from_serialize(result.status),
-        result => context! { text => result.text, json => Value::from_serialize(&result.json) },
-        error => result.error,
-        input => Value::from_serialize(input),
+        status => Value::from(Serde(result.status)),
+        result => context! { text => &*result.text, json => Value::from(Serde(&result.json)) },
+        error => result.error.as_deref(),
+        input => Value::from(Serde(input)),
     };
     let mut output = Bounded(Vec::new());
-    template.render_to_write(context, &mut output).map_err(TemplateError)?;
+    template.render_captured_to(context, &mut output).map_err(TemplateError)?;
     Ok(String::from_utf8_lossy(&output.0).into_owned())
 }
 
