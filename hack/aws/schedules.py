@@ -1,0 +1,188 @@
+"""EventBridge Scheduler's checks, defaults and clock, in place of the emulator's own."""
+
+import functools
+import json
+import logging
+import re
+import threading
+import time
+from datetime import datetime, timezone
+
+from ministack.core.responses import get_account_id, get_region, request_scope
+from ministack.services import scheduler
+
+import firing
+import roles
+from expressions import At, InvalidExpression, Rate, parse, time_zone
+
+logger = logging.getLogger("strict.schedules")
+
+SWEEP_SECONDS = 1
+START_IN_PAST_SECONDS = 5 * 60  # https://github.com/getmoto/moto/issues/8172
+NOT_ASSUMABLE = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."
+RETRY_POLICY = {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185}
+STANDARD_QUEUE = r"arn:aws[a-z-]*:sqs:[a-z0-9-]+:\d{12}:[a-zA-Z0-9_-]+"
+CLOCK = "Strict"  # the key of a schedule's record that holds when it fires
+_tokens = {}
+
+
+class Refused(Exception):
+    """A request that AWS answers with ValidationException."""
+
+
+def install():
+    """Replaces the emulator's schedules and their sweep."""
+    scheduler._SCHEDULE_TICK_INTERVAL = SWEEP_SECONDS
+    scheduler._tick_schedules = sweep
+    scheduler._get_schedule = _get
+    create, update = scheduler._create_schedule, scheduler._update_schedule
+    scheduler._create_schedule = _once("create", functools.partial(_write, create))
+    scheduler._update_schedule = _once("update", functools.partial(_write, update))
+    scheduler._delete_schedule = _once("delete", scheduler._delete_schedule)
+    scheduler._create_schedule_group = _once("create-group", scheduler._create_schedule_group)
+    scheduler._delete_schedule_group = _once("delete-group", scheduler._delete_schedule_group)
+
+
+def _once(operation, original):
+    """The same ClientToken again gets the same answer, and does nothing."""
+
+    def handler(name, body):
+        token = body.get("ClientToken") or body.get("clientToken")
+        if not token:
+            return original(name, body)
+        key = (get_account_id(), get_region(), operation, name, token)
+        if key not in _tokens:
+            response = original(name, body)
+            if response[0] != 200:
+                return response
+            _tokens[key] = response
+        return _tokens[key]
+
+    return handler
+
+
+def _write(original, name, body):
+    key = f"{body.get('GroupName', 'default')}/{name}"
+    before = scheduler._schedules.get(key)
+    try:
+        _check(name, body)
+        if not roles.assumable(body["Target"]["RoleArn"], "scheduler.amazonaws.com"):
+            raise Refused(NOT_ASSUMABLE)
+    except (Refused, InvalidExpression) as refusal:
+        return scheduler._error(400, "ValidationException", str(refusal))
+    response = original(name, body)
+    if response[0] == 200:
+        record = scheduler._schedules[key]
+        record[CLOCK] = _clock(record, before)
+    return response
+
+
+def _check(name, body):
+    if not re.fullmatch(r"[0-9a-zA-Z_.-]{1,64}", name):
+        raise Refused("Value at 'name' failed to satisfy constraint: pattern [0-9a-zA-Z-_.]+ of at most 64 characters.")
+    for key in ("ScheduleExpression", "FlexibleTimeWindow", "Target"):
+        if not body.get(key):
+            raise Refused(f"Value null at '{key[0].lower()}{key[1:]}' failed to satisfy constraint: must not be null.")
+    parse(body["ScheduleExpression"], time_zone(body.get("ScheduleExpressionTimezone", "UTC")))
+    if len(body.get("Description", "")) > 512:
+        raise Refused("Value at 'description' failed to satisfy constraint: at most 512 characters.")
+    for key, allowed in {"State": ("ENABLED", "DISABLED"), "ActionAfterCompletion": ("NONE", "DELETE")}.items():
+        if body.get(key, allowed[0]) not in allowed:
+            raise Refused(f"Value '{body[key]}' at '{key}' failed to satisfy constraint: one of {', '.join(allowed)}.")
+    _check_window(body["FlexibleTimeWindow"])
+    start, end = (scheduler._to_epoch(body.get(key)) for key in ("StartDate", "EndDate"))
+    if start is not None and start < time.time() - START_IN_PAST_SECONDS:
+        raise Refused("The StartDate you specify cannot be earlier than 5 minutes ago.")
+    if start is not None and end is not None and end <= start:
+        raise Refused("The EndDate you specify must come after the StartDate.")
+    _check_target(body["Target"])
+
+
+def _check_window(window):
+    mode, minutes = window.get("Mode"), window.get("MaximumWindowInMinutes")
+    if mode not in ("OFF", "FLEXIBLE"):
+        raise Refused("Value at 'flexibleTimeWindow.mode' failed to satisfy constraint: one of OFF, FLEXIBLE.")
+    if mode == "FLEXIBLE" and not (isinstance(minutes, int) and 1 <= minutes <= 1440):
+        raise Refused("A flexible time window needs MaximumWindowInMinutes between 1 and 1440.")
+    if mode == "OFF" and minutes is not None:
+        raise Refused("MaximumWindowInMinutes is for a flexible time window only.")
+
+
+def _check_target(target):
+    for key in ("Arn", "RoleArn"):
+        if not target.get(key):
+            raise Refused(f"Value null at 'target.{key}' failed to satisfy constraint: must not be null.")
+    retry = target.get("RetryPolicy") or {}
+    if not 0 <= retry.get("MaximumRetryAttempts", 185) <= 185:
+        raise Refused("Value at 'target.retryPolicy.maximumRetryAttempts' must be between 0 and 185.")
+    if not 60 <= retry.get("MaximumEventAgeInSeconds", 86400) <= 86400:
+        raise Refused("Value at 'target.retryPolicy.maximumEventAgeInSeconds' must be between 60 and 86400.")
+    dead_letter = (target.get("DeadLetterConfig") or {}).get("Arn")
+    if dead_letter is not None and not re.fullmatch(STANDARD_QUEUE, dead_letter):
+        raise Refused(f"Value '{dead_letter}' at 'target.deadLetterConfig.arn' must be a standard queue's ARN.")
+    if ":lambda:" in target["Arn"] and "Input" in target:
+        try:
+            json.loads(target["Input"])
+        except ValueError:
+            raise Refused("Invalid Input: it must be well-formed JSON for a Lambda target.") from None
+
+
+def _get(name, query):
+    record = scheduler._schedules.get(f"{query.get('groupName', 'default')}/{name}")
+    if record is None:
+        return scheduler._error(404, "ResourceNotFoundException", f"Schedule {name} does not exist.")
+    shown = {key: value for key, value in record.items() if value not in (None, "") and key != CLOCK}
+    shown["Target"] = {**record["Target"], "RetryPolicy": {**RETRY_POLICY, **record["Target"].get("RetryPolicy", {})}}
+    return scheduler._json_resp(200, shown)
+
+
+def _clock(record, before):
+    """When a schedule just written fires: a rate keeps its phase unless its expression or start changed."""
+    now = time.time()
+    start = scheduler._to_epoch(record.get("StartDate"))
+    same = ("ScheduleExpression", "StartDate")
+    if before is not None and CLOCK in before and all(before.get(key) == record.get(key) for key in same):
+        anchor, fresh = before[CLOCK]["anchor"], False
+    else:
+        anchor, fresh = start if start is not None else now, True
+    # Without a start date a rate fires first at its creation.
+    return {"anchor": anchor, "next": _next(record, anchor, anchor - 1 if fresh else now)}
+
+
+def _next(record, anchor, after):
+    expression = _expression(record)
+    if isinstance(expression, At):
+        return expression.next(after, anchor)
+    start, end = (scheduler._to_epoch(record.get(key)) for key in ("StartDate", "EndDate"))
+    if start is not None and not isinstance(expression, Rate):
+        after = max(after, start - 1)
+    moment = expression.next(after, anchor)
+    return None if moment is None or (end is not None and moment > end) else moment
+
+
+def _expression(record):
+    return parse(record["ScheduleExpression"], time_zone(record["ScheduleExpressionTimezone"]))
+
+
+def sweep():
+    """Fires what is due; a schedule that has no firing left goes away if it was asked to."""
+    now = time.time()
+    for state_key, record in list(scheduler._schedules._data.items()):
+        account, region, _ = state_key
+        clock = record.get(CLOCK)
+        if clock is None or record["State"] != "ENABLED":
+            continue
+        if clock["next"] is not None and clock["next"] <= now:
+            due, clock["next"] = clock["next"], _next(record, clock["anchor"], now)
+            with request_scope(account, region):
+                _fire(record, due)
+        if clock["next"] is None and record["ActionAfterCompletion"] == "DELETE":
+            if scheduler._schedules._data.get(state_key) is record:
+                del scheduler._schedules._data[state_key]
+
+
+def _fire(record, due):
+    moment = datetime.fromtimestamp(due, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    target = {**record["Target"], "RetryPolicy": {**RETRY_POLICY, **record["Target"].get("RetryPolicy", {})}}
+    work = functools.partial(firing.deliver, record["Arn"], target, moment, get_account_id(), get_region())
+    threading.Thread(target=work, daemon=True, name="strict-firing").start()

@@ -1,0 +1,26 @@
+"""MiniStack, as strict as AWS: started with a clean environment and no arguments, configured by MiniStack's variables
+(GATEWAY_PORT, BIND_HOST, …) and by STRICT_ROLE_DELAY_SECONDS, STRICT_PENDING_SECONDS and STRICT_LATENCY_MS."""
+
+import os
+
+from settings import STATE, Settings
+
+
+def main():
+    STATE.defaults = Settings.from_environment(os.environ)
+    # The emulator reads its environment when it is imported.
+    from ministack import app
+
+    import functions
+    import gateway
+    import roles
+    import schedules
+
+    for module in (roles, functions, schedules):
+        module.install()
+    app.app = gateway.wrap(app.app)
+    app.main()
+
+
+if __name__ == "__main__":
+    main()
