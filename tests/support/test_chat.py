@@ -1,0 +1,98 @@
+import json
+import threading
+import unittest
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from chat import Chat
+
+
+class ChatTest(unittest.TestCase):
+    def setUp(self):
+        self.chat = Chat()
+        threading.Thread(target=self.chat.serve_forever, daemon=True).start()
+        self.addCleanup(self.chat.server_close)
+        self.addCleanup(self.chat.shutdown)
+
+    def ask(self, method, path, body=None):
+        """Status, body and headers of an answer."""
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            with urlopen(Request(self.chat.url + path, data=data, method=method), timeout=10) as answer:
+                return answer.status, answer.read().decode(), answer.headers
+        except HTTPError as error:
+            with error:
+                return error.code, error.read().decode(), error.headers
+
+    def messages(self):
+        return json.loads(self.ask("GET", "/_messages")[1])
+
+    def test_slack_answers_ok_and_the_message_reads_as_a_person_would(self):
+        blocks = [{"type": "header", "text": {"type": "plain_text", "text": "Report"}},
+                  {"type": "section", "text": {"type": "mrkdwn", "text": "*7* visits"}}]
+        self.assertEqual(self.ask("POST", "/slack/T/B/x", {"text": "Report", "blocks": blocks})[:2], (200, "ok"))
+        message, = self.messages()
+        self.assertEqual((message["service"], message["text"], message["status"]), ("slack", "Report\n*7* visits", 200))
+
+    def test_slack_refuses_what_is_too_long(self):
+        section = {"type": "section", "text": {"type": "mrkdwn", "text": "x"}}
+        for body, answer in (
+            ({"text": "x" * 40_001}, "msg_too_long"),
+            ({"text": ""}, "no_text"),
+            ({"blocks": [section] * 51}, "invalid_blocks"),
+            ({"blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3_001}}]}, "invalid_blocks"),
+            ({"blocks": [{"type": "header", "text": {"type": "plain_text", "text": "x" * 151}}]}, "invalid_blocks"),
+            ("text", "invalid_payload"),
+        ):
+            with self.subTest(answer):
+                self.assertEqual(self.ask("POST", "/slack/x", body)[:2], (400, answer))
+
+    def test_discord_answers_204_or_the_message(self):
+        self.assertEqual(self.ask("POST", "/discord/1/x", {"content": "hi"})[0], 204)
+        status, body, _ = self.ask("POST", "/discord/1/x?wait=true", {"embeds": [{"title": "a", "description": "b"}]})
+        self.assertEqual((status, json.loads(body)["embeds"][0]["title"]), (200, "a"))
+        self.assertEqual([message["text"] for message in self.messages()], ["hi", "a\nb"])
+
+    def test_discord_refuses_what_is_too_long(self):
+        embed = {"description": "x" * 4_096}
+        for body, key in (
+            ({"content": "x" * 2_001}, "content"),
+            ({"embeds": [{"title": "x" * 257}]}, "title"),
+            ({"embeds": [{"fields": [{"name": "n", "value": "x" * 1_025}]}]}, "value"),
+            ({"embeds": [embed, embed]}, "embeds"),
+            ({"embeds": [{"title": "x"}] * 11}, "embeds"),
+        ):
+            with self.subTest(key):
+                status, answer, _ = self.ask("POST", "/discord/x", body)
+                self.assertEqual((status, json.loads(answer)["code"], *json.loads(answer)["errors"]), (400, 50035, key))
+        self.assertEqual(json.loads(self.ask("POST", "/discord/x", {})[1])["code"], 50006)
+
+    def test_answers_can_be_scripted_for_a_path(self):
+        rule = {"path": "/slack/x", "status": 429, "headers": {"Retry-After": "3"}, "count": 2, "body": "slow down"}
+        self.assertEqual(self.ask("POST", "/_behaviour", rule)[0], 200)
+        answers = [self.ask("POST", "/slack/x", {"text": "hi"}) for _ in range(3)]
+        self.assertEqual([answer[0] for answer in answers], [429, 429, 200])
+        self.assertEqual((answers[0][1], answers[0][2]["Retry-After"]), ("slow down", "3"))
+        self.assertEqual(self.ask("POST", "/slack/y", {"text": "hi"})[0], 200)
+        self.assertEqual([message["status"] for message in self.messages()], [429, 429, 200, 200])
+
+    def test_a_redirect_that_lasts(self):
+        self.ask("POST", "/_behaviour", {"path": "/hook/a", "status": 302, "headers": {"Location": "/hook/b"}, "count": -1})
+        for _ in range(2):
+            self.assertEqual(self.ask("GET", "/hook/a")[:2], (200, "ok"))
+        self.assertEqual([message["path"] for message in self.messages()], ["/hook/a", "/hook/b"] * 2)
+
+    def test_hooks_take_anything_and_messages_can_be_forgotten(self):
+        self.ask("PUT", "/hook/build", {"n": 1})
+        message, = self.messages()
+        self.assertEqual((message["method"], message["path"], message["body"]), ("PUT", "/hook/build", {"n": 1}))
+        self.ask("DELETE", "/_messages")
+        self.assertEqual(self.messages(), [])
+
+    def test_nonsense_is_refused(self):
+        self.assertEqual(self.ask("POST", "/_behaviour", {"status": 500})[0], 400)
+        self.assertEqual(self.ask("GET", "/elsewhere")[0], 404)
+
+
+if __name__ == "__main__":
+    unittest.main()
