@@ -1,1 +1,172 @@
-//! .
+//! The sender: one firing of a schedule becomes one message a task.
+//!
+//! It fails only when a message did not reach the queue; Lambda then hands the firing over again. Messages that did
+//! reach it are sent again too, under the same ids.
+
+use std::time::{Duration, SystemTime};
+
+use function::{Outgoing, Queue, Unsent};
+use lambda_runtime::Diagnostic;
+use protocol::{Firing, Message, Run, Task, placeholder, run_id};
+use serde::Serialize;
+use serde_json::Value;
+use tokio::time::Instant;
+
+/// What is left of the invocation when sending ends, so that the error still gets out.
+const RESERVE: Duration = Duration::from_secs(1);
+
+/// What the sender answers.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sent {
+    run_id: String,
+    sent: usize,
+}
+
+/// Why a firing did not become messages.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The event does not come from a schedule of the operator.
+    #[error("the event is no firing of a pipeline: {0}")]
+    Malformed(serde_json::Error),
+    /// Nobody put the time or the schedule in.
+    #[error("the event is no firing of a pipeline: `{field}` still holds its placeholder `{value}`")]
+    Placeholder {
+        /// The field.
+        field: &'static str,
+        /// What it holds.
+        value: String,
+    },
+    /// The queue did not take all.
+    #[error("run `{run_id}`: {unsent}")]
+    Unsent {
+        /// The run.
+        run_id: String,
+        /// What was not taken.
+        unsent: Unsent,
+    },
+}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Self {
+        let error_type = match error {
+            Error::Malformed(_) | Error::Placeholder { .. } => "MalformedFiring",
+            Error::Unsent { .. } => "Unsent",
+        };
+        Self { error_type: error_type.into(), error_message: error.to_string() }
+    }
+}
+
+/// Sends the messages of one firing, trying again until shortly before the deadline.
+///
+/// # Errors
+/// The event is no firing, or the queue did not take all messages.
+pub async fn handle(queue: &Queue, event: Value, deadline: SystemTime) -> Result<Sent, Error> {
+    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+    let result = send(queue, event, Instant::now() + left.saturating_sub(RESERVE)).await;
+    match &result {
+        Ok(Sent { run_id, sent }) => tracing::info!(runId = run_id, sent, "run started"),
+        Err(error) => tracing::error!(%error, "firing lost unless it is handed over again"),
+    }
+    result
+}
+
+async fn send(queue: &Queue, event: Value, until: Instant) -> Result<Sent, Error> {
+    let firing = parse(event)?;
+    let run_id = run_id(&firing.schedule_arn, &firing.scheduled_time);
+    let messages: Vec<_> = runs(firing, &run_id).map(|run| Outgoing::new(&Message::Run(run))).collect();
+    let sent = messages.len();
+    match queue.send(messages, until).await {
+        Ok(()) => Ok(Sent { run_id, sent }),
+        Err(unsent) => Err(Error::Unsent { run_id, unsent }),
+    }
+}
+
+fn parse(event: Value) -> Result<Firing, Error> {
+    let firing: Firing = serde_json::from_value(event).map_err(Error::Malformed)?;
+    for (field, value) in [("scheduleArn", &firing.schedule_arn), ("scheduledTime", &firing.scheduled_time)] {
+        if value.starts_with(placeholder::PREFIX) {
+            return Err(Error::Placeholder { field, value: value.clone() });
+        }
+    }
+    Ok(firing)
+}
+
+/// One message a task, each with the channels that it notifies and no other.
+fn runs(firing: Firing, run_id: &str) -> impl Iterator<Item = Run> {
+    let Firing { schedule_arn: _, scheduled_time, trigger, pipeline, parameter, tasks, channels } = firing;
+    tasks.into_iter().map(move |task| Run {
+        run_id: run_id.to_owned(),
+        scheduled_time: scheduled_time.clone(),
+        trigger,
+        pipeline: pipeline.clone(),
+        parameter: parameter.clone(),
+        channels: channels.iter().filter(|channel| notifies(&task, &channel.name)).cloned().collect(),
+        task,
+    })
+}
+
+fn notifies(task: &Task, channel: &str) -> bool {
+    task.notify.iter().any(|name| name == channel)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn firing(tasks: &[(String, Vec<usize>)], channels: usize) -> Firing {
+        let tasks: Vec<_> = tasks
+            .iter()
+            .map(|(name, notify)| {
+                json!({
+                    "name": name, "action": "message", "notify": notify.iter().map(|at| format!("c{at}")).collect::<Vec<_>>(),
+                    "timeoutSeconds": 10, "attempts": 1, "backoffSeconds": 30,
+                })
+            })
+            .collect();
+        let channels: Vec<_> = (0..channels)
+            .map(|at| json!({"name": format!("c{at}"), "target": {"slack": {"url": format!("key{at}")}}}))
+            .collect();
+        serde_json::from_value(json!({
+            "scheduleArn": "arn", "scheduledTime": "2026-01-01T09:00:00Z",
+            "pipeline": {"namespace": "default", "name": "p"}, "tasks": tasks, "channels": channels,
+        }))
+        .unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn each_task_gets_one_message_with_its_channels_alone(
+            notify in prop::collection::vec(prop::collection::vec(0_usize..4, 0..4), 1..30)
+        ) {
+            let tasks: Vec<_> = notify.into_iter().enumerate().map(|(at, notify)| (format!("t{at}"), notify)).collect();
+            let runs: Vec<_> = runs(firing(&tasks, 4), "run").collect();
+            prop_assert_eq!(runs.len(), tasks.len());
+            for (run, (name, notify)) in runs.iter().zip(&tasks) {
+                prop_assert_eq!(&run.task.name, name);
+                for at in 0..4 {
+                    let is_there = run.channels.iter().any(|channel| channel.name == format!("c{at}"));
+                    prop_assert_eq!(is_there, notify.contains(&at));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_malformed_event_is_told_what_is_wrong_with_it() {
+        for (event, expected) in [
+            (json!({}), "the event is no firing of a pipeline: missing field `scheduleArn`"),
+            (
+                json!({"scheduleArn": "a", "scheduledTime": "<aws.scheduler.scheduled-time>", "tasks": [],
+                       "pipeline": {"namespace": "n", "name": "p"}}),
+                "the event is no firing of a pipeline: `scheduledTime` still holds its placeholder \
+                 `<aws.scheduler.scheduled-time>`",
+            ),
+        ] {
+            assert_eq!(parse(event).unwrap_err().to_string(), expected);
+        }
+    }
+}

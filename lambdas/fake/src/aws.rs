@@ -1,0 +1,120 @@
+//! The few calls of SQS and SSM that the functions make.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use serde_json::{Value, json};
+
+use crate::server::lock;
+use crate::{Answer, Request, Server};
+
+/// What happened to AWS so far.
+#[derive(Debug, Default)]
+struct State {
+    sent: Vec<Value>,
+    hidden: Vec<(String, u64)>,
+    parameters: BTreeMap<String, String>,
+    parameter_reads: usize,
+}
+
+/// SQS and SSM under one URL.
+#[derive(Debug)]
+pub struct Aws {
+    server: Server,
+    state: Arc<Mutex<State>>,
+}
+
+impl Aws {
+    /// Starts one that does what it is asked.
+    pub async fn start() -> Self {
+        Self::start_with(|_, _| None).await
+    }
+
+    /// Starts one whose answers may be replaced: by operation (such as `SendMessageBatch`) and input.
+    pub async fn start_with(replace: impl Fn(&str, &Value) -> Option<Answer> + Send + Sync + 'static) -> Self {
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        let server = Server::start(move |request| answer(request, &shared, &replace)).await;
+        Self { server, state }
+    }
+
+    /// The configuration of clients that call it, once a call.
+    pub fn config(&self) -> SdkConfig {
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::from_static("eu-west-1"))
+            .endpoint_url(self.server.url(""))
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys("test", "test", None)))
+            .retry_config(RetryConfig::disabled())
+            .build()
+    }
+
+    /// The entries that were sent, as SQS got them.
+    pub fn sent(&self) -> Vec<Value> {
+        lock(&self.state).sent.clone()
+    }
+
+    /// The bodies that were sent, parsed.
+    ///
+    /// # Panics
+    /// One is no JSON.
+    pub fn messages(&self) -> Vec<Value> {
+        let parse = |entry: &Value| serde_json::from_str(entry["MessageBody"].as_str().unwrap_or_default());
+        self.sent().iter().map(|entry| parse(entry).expect("bodies are JSON")).collect()
+    }
+
+    /// The receipt handles that were hidden, with the seconds.
+    pub fn hidden(&self) -> Vec<(String, u64)> {
+        lock(&self.state).hidden.clone()
+    }
+
+    /// Sets a parameter.
+    pub fn put_parameter(&self, name: &str, value: impl Into<String>) {
+        lock(&self.state).parameters.insert(name.to_owned(), value.into());
+    }
+
+    /// How often parameters were read.
+    pub fn parameter_reads(&self) -> usize {
+        lock(&self.state).parameter_reads
+    }
+}
+
+fn answer(request: &Request, state: &Mutex<State>, replace: &dyn Fn(&str, &Value) -> Option<Answer>) -> Answer {
+    let target = request.header("x-amz-target").unwrap_or_default();
+    let operation = target.rsplit('.').next().unwrap_or_default();
+    let input = serde_json::from_str(&request.body).unwrap_or_default();
+    replace(operation, &input).unwrap_or_else(|| carry_out(operation, &input, &mut lock(state)))
+}
+
+fn carry_out(operation: &str, input: &Value, state: &mut State) -> Answer {
+    let text = |key: &str| input[key].as_str().unwrap_or_default().to_owned();
+    match operation {
+        "SendMessageBatch" => {
+            let entries = input["Entries"].as_array().cloned().unwrap_or_default();
+            let sent = |entry: &Value| json!({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "0"});
+            let answer = json!({"Successful": entries.iter().map(sent).collect::<Vec<_>>(), "Failed": []});
+            state.sent.extend(entries);
+            ok(&answer)
+        }
+        "ChangeMessageVisibility" => {
+            state.hidden.push((text("ReceiptHandle"), input["VisibilityTimeout"].as_u64().unwrap_or_default()));
+            ok(&json!({}))
+        }
+        "GetParameter" => {
+            state.parameter_reads += 1;
+            match state.parameters.get(&text("Name")) {
+                Some(value) => ok(&json!({"Parameter": {"Name": text("Name"), "Value": value}})),
+                None => Answer::new(400, json!({"__type": "ParameterNotFound"}).to_string()),
+            }
+        }
+        other => Answer::new(400, json!({"__type": "InvalidAction", "message": other}).to_string()),
+    }
+}
+
+fn ok(body: &Value) -> Answer {
+    Answer::new(200, body.to_string()).header("content-type", "application/x-amz-json-1.0")
+}

@@ -1,0 +1,234 @@
+//! The pipeline's queue, as its functions write to it.
+
+use std::env;
+use std::fmt;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
+use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
+use backon::{BackoffBuilder, ExponentialBuilder};
+use futures::future::join_all;
+use protocol::Message;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::{batch, warm};
+
+/// The one setting of the functions.
+const QUEUE_URL: &str = "QUEUE_URL";
+
+/// The longest that SQS lets a new message wait.
+const MAX_DELAY: Duration = Duration::from_mins(15);
+
+/// `QUEUE_URL` says nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment variable `{QUEUE_URL}` is not set: it must hold the URL of the pipeline's queue")]
+pub struct NoQueue;
+
+/// The pipeline's queue.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    client: Client,
+    url: String,
+}
+
+/// A message on its way to the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    id: String,
+    group: String,
+    body: String,
+    delay: Duration,
+}
+
+impl Outgoing {
+    /// Makes a message ready to be sent.
+    ///
+    /// # Panics
+    /// Never: a message has only string keys, so it always becomes JSON.
+    pub fn new(message: &Message) -> Self {
+        let (id, group) = match message {
+            Message::Run(run) => (run.id(), run.group()),
+            Message::Deliver(delivery) => (delivery.id(), delivery.group()),
+        };
+        let json = serde_json::to_string(message).expect("only string keys");
+        Self { id, group, body: escape_illegal(json), delay: Duration::ZERO }
+    }
+
+    /// Lets it wait before it is received, 15 minutes at most; a FIFO queue ignores it.
+    #[must_use]
+    pub fn after(self, delay: Duration) -> Self {
+        Self { delay: delay.min(MAX_DELAY), ..self }
+    }
+
+    /// The name of the work.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Bytes that count towards SQS's limit of 1 MiB.
+    pub fn size(&self) -> usize {
+        self.body.len()
+    }
+}
+
+/// SQS refuses the two characters that JSON allows as they are and XML does not.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
+fn escape_illegal(json: String) -> String {
+    if json.contains(['\u{fffe}', '\u{ffff}']) {
+        json.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
+    } else {
+        json
+    }
+}
+
+/// What could not be sent, each with its reason.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Unsent(Vec<(String, String)>);
+
+impl fmt::Display for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} not accepted by the queue: ", self.0.len())?;
+        for (at, (id, reason)) in self.0.iter().enumerate() {
+            let separator = if at == 0 { "" } else { ", " };
+            write!(f, "{separator}`{id}` ({reason})")?;
+        }
+        Ok(())
+    }
+}
+
+struct Failure {
+    message: Outgoing,
+    reason: String,
+    /// SQS says that the message itself is wrong.
+    is_final: bool,
+}
+
+impl Queue {
+    /// The queue that `QUEUE_URL` names.
+    ///
+    /// # Errors
+    /// The variable is missing or empty.
+    pub fn from_env(config: &SdkConfig) -> Result<Self, NoQueue> {
+        let url = env::var(QUEUE_URL).ok().filter(|url| !url.is_empty()).ok_or(NoQueue)?;
+        Ok(Self::new(config, url))
+    }
+
+    /// A queue by its URL.
+    pub fn new(config: &SdkConfig, url: String) -> Self {
+        Self { client: Client::new(config), url }
+    }
+
+    /// Opens the connection ahead of its use; never fails.
+    pub async fn warm(&self) {
+        warm(self.client.send_message_batch().queue_url(&self.url).set_entries(Some(Vec::new())).send()).await;
+    }
+
+    /// Whether order and deduplication are kept: the suffix is part of such a queue's name.
+    pub fn is_fifo(&self) -> bool {
+        self.url.strip_suffix(".fifo").is_some()
+    }
+
+    /// Sends messages, and again what SQS did not take, until a time.
+    ///
+    /// # Errors
+    /// Some were refused, or not taken in time.
+    pub async fn send(&self, messages: Vec<Outgoing>, until: Instant) -> Result<(), Unsent> {
+        let mut waits = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(100))
+            .with_max_delay(Duration::from_secs(5))
+            .with_jitter()
+            .without_max_times()
+            .build();
+        let mut unsent = messages;
+        let mut refused = Vec::new();
+        loop {
+            let (hopeless, failed): (Vec<_>, Vec<_>) =
+                self.attempt(unsent, until).await.into_iter().partition(|failure| failure.is_final);
+            refused.extend(hopeless);
+            let wait = waits.next().filter(|wait| Instant::now() + *wait < until);
+            match wait {
+                Some(wait) if !failed.is_empty() => {
+                    tracing::warn!(messages = failed.len(), reason = failed[0].reason, "trying to send again");
+                    sleep(wait).await;
+                    unsent = failed.into_iter().map(|failure| failure.message).collect();
+                }
+                Some(_) | None => {
+                    refused.extend(failed);
+                    break;
+                }
+            }
+        }
+        if refused.is_empty() {
+            return Ok(());
+        }
+        Err(Unsent(refused.into_iter().map(|failure| (failure.message.id, failure.reason)).collect()))
+    }
+
+    /// Hides a received message for so long, from now.
+    ///
+    /// # Errors
+    /// SQS did not do it; the message shows up when its present time is over.
+    pub async fn hide(&self, receipt_handle: &str, time: Duration) -> Result<(), String> {
+        let seconds = i32::try_from(time.as_secs()).unwrap_or(i32::MAX);
+        self.client
+            .change_message_visibility()
+            .queue_url(&self.url)
+            .receipt_handle(receipt_handle)
+            .visibility_timeout(seconds)
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(|error| DisplayErrorContext(&error).to_string())
+    }
+
+    async fn attempt(&self, messages: Vec<Outgoing>, until: Instant) -> Vec<Failure> {
+        let batches = batch::split(messages, Outgoing::size);
+        join_all(batches.into_iter().map(|batch| self.send_batch(batch, until))).await.into_iter().flatten().collect()
+    }
+
+    async fn send_batch(&self, batch: Vec<Outgoing>, until: Instant) -> Vec<Failure> {
+        let entries = batch.iter().enumerate().map(|(at, message)| self.entry(at, message)).collect();
+        let call = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries)).send();
+        let reason = match timeout_at(until, call).await {
+            Ok(Ok(output)) => return failures(batch, &output),
+            Ok(Err(error)) => match (error.code(), error.message()) {
+                (Some(code), Some(message)) => format!("{code}: {message}"),
+                (Some(code), None) => code.to_owned(),
+                (None, _) => DisplayErrorContext(&error).to_string(),
+            },
+            Err(_) => "no answer in time".to_owned(),
+        };
+        batch.into_iter().map(|message| Failure { message, reason: reason.clone(), is_final: false }).collect()
+    }
+
+    fn entry(&self, at: usize, message: &Outgoing) -> SendMessageBatchRequestEntry {
+        let entry = SendMessageBatchRequestEntry::builder().id(at.to_string()).message_body(&message.body);
+        let entry = if self.is_fifo() {
+            entry.message_group_id(&message.group).message_deduplication_id(&message.id)
+        } else {
+            let seconds = message.delay.min(MAX_DELAY).as_secs();
+            entry.set_delay_seconds(i32::try_from(seconds).ok().filter(|seconds| *seconds > 0))
+        };
+        entry.build().expect("id and body are set")
+    }
+}
+
+fn failures(batch: Vec<Outgoing>, output: &SendMessageBatchOutput) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    for (at, message) in batch.into_iter().enumerate() {
+        let id = at.to_string();
+        if output.successful().iter().any(|sent| sent.id() == id) {
+            continue;
+        }
+        let failed = output.failed().iter().find(|failed| failed.id() == id);
+        let reason = failed.map_or_else(
+            || "not mentioned in SQS's answer".to_owned(),
+            |failed| format!("{}: {}", failed.code(), failed.message().unwrap_or("no message")),
+        );
+        failures.push(Failure { message, reason, is_final: failed.is_some_and(BatchResultErrorEntry::sender_fault) });
+    }
+    failures
+}

@@ -1,0 +1,46 @@
+//! A firing from the event to the queue.
+
+use std::time::{Duration, SystemTime};
+
+use fake::{Answer, Aws};
+use function::Queue;
+use lambda_runtime::Diagnostic;
+use serde_json::{Value, json};
+
+fn event() -> Value {
+    let task = |name: &str| json!({"name": name, "action": "message", "timeoutSeconds": 10, "attempts": 1, "backoffSeconds": 30});
+    json!({
+        "scheduleArn": "arn:aws:scheduler:eu-west-1:111122223333:schedule/a/a", "scheduledTime": "2026-01-01T09:00:00Z",
+        "pipeline": {"namespace": "default", "name": "p"}, "tasks": (0..12).map(|at| task(&format!("t{at}"))).collect::<Vec<_>>(),
+    })
+}
+
+fn deadline() -> SystemTime {
+    SystemTime::now() + Duration::from_secs(3)
+}
+
+#[tokio::test]
+async fn a_firing_handed_over_twice_gives_the_same_ids() {
+    let aws = Aws::start().await;
+    let queue = Queue::new(&aws.config(), "https://sqs/tasks.fifo".into());
+    for _ in 0..2 {
+        let sent = sender::handle(&queue, event(), deadline()).await.unwrap();
+        assert_eq!(serde_json::to_value(sent).unwrap()["sent"], 12);
+    }
+    let ids: Vec<_> = aws.sent().iter().map(|entry| entry["MessageDeduplicationId"].clone()).collect();
+    assert_eq!(ids.len(), 24);
+    let of = |half: &[Value]| half.iter().map(Value::to_string).collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(of(&ids[..12]), of(&ids[12..]));
+    assert_eq!(of(&ids).len(), 12);
+}
+
+#[tokio::test]
+async fn a_queue_that_does_not_answer_fails_the_invocation_with_all_that_is_lost() {
+    let aws = Aws::start_with(|_, _| Some(Answer::new(503, "{}"))).await;
+    let queue = Queue::new(&aws.config(), "https://sqs/tasks".into());
+    let error = sender::handle(&queue, event(), deadline()).await.unwrap_err();
+    let diagnostic = Diagnostic::from(error);
+    assert_eq!(diagnostic.error_type, "Unsent");
+    assert!(diagnostic.error_message.contains("12 not accepted by the queue"), "{}", diagnostic.error_message);
+    assert!(diagnostic.error_message.contains("/t11`"), "{}", diagnostic.error_message);
+}
