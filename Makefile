@@ -1,0 +1,43 @@
+# Every target is one line of a tool; `hack/dev.py` holds the logic.
+DEV := python3 hack/dev.py
+
+.DEFAULT_GOAL := help
+.PHONY: help up down run demo helm-demo test bench lint fmt crd functions
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## See the whole loop once: apply, fire, read the message, delete
+	@$(DEV) demo
+
+up: ## Start Kubernetes and AWS on this machine; source .dev/env to use them
+	@$(DEV) up
+
+run: ## Run the operator against what `make up` started
+	@$(DEV) run
+
+down: ## Stop what `make up` started
+	@$(DEV) down
+
+helm-demo: ## Install the chart and run the operator as its Deployment would
+	@python3 hack/helm_demo.py
+
+test: ## Build what is needed and run every test
+	@$(DEV) test
+
+bench: ## Measure, with the limits beside the results
+	@python3 bench/bench.py
+
+lint: ## Check format, lints, generated files and the chart
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	@$(DEV) check
+
+fmt: ## Format the Rust code
+	cargo fmt --all
+
+crd: ## Generate crds/ from the API types
+	@$(DEV) crd
+
+functions: ## Build the functions' zips into target/functions
+	@$(DEV) functions

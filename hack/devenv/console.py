@@ -1,0 +1,72 @@
+"""What the user sees, and commands run with their output in a log."""
+
+import os
+import subprocess
+import sys
+import time
+
+PROGRESS_SECONDS = 5
+TAIL_LINES = 15
+
+
+class Failure(Exception):
+    """Something the user has to know: what is wrong and what to do. Shown without a traceback."""
+
+
+def say(text):
+    """One line for the user."""
+    print(text, flush=True)
+
+
+def note(text):
+    """A line that belongs to the step above it."""
+    say(f"    {text}")
+
+
+def run(command, what, log, **options):
+    """Runs a command with its output in the log; every few seconds says that it still runs, and at what."""
+    started = time.monotonic()
+    with open(log, "ab") as output:
+        process = subprocess.Popen([str(part) for part in command], stdout=output, stderr=subprocess.STDOUT, **options)
+        try:
+            wait(process, what, log, started)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    if process.returncode != 0:
+        raise Failure(f"{what} failed (exit {process.returncode}); the log is {log} and ends with:\n{tail(log)}")
+
+
+def wait(process, what, log, started):
+    """Waits for a process, with progress."""
+    while True:
+        try:
+            process.wait(PROGRESS_SECONDS)
+            return
+        except subprocess.TimeoutExpired:
+            note(f"{what}: {elapsed(started)}{_detail(log)}")
+
+
+def elapsed(started):
+    """Time since, such as `1 min 05 s`."""
+    minutes, seconds = divmod(int(time.monotonic() - started), 60)
+    return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
+
+
+def tail(log, lines=TAIL_LINES):
+    """The last lines of a file."""
+    with open(log, "rb") as source:
+        source.seek(0, os.SEEK_END)
+        source.seek(max(0, source.tell() - 20_000))
+        return "\n".join(source.read().decode("utf-8", "replace").splitlines()[-lines:])
+
+
+def _detail(log):
+    last = tail(log, 1).strip()
+    return f" ({last[:70]})" if last else ""
+
+
+def fail(failure):
+    """Says what went wrong."""
+    print(f"\nerror: {failure}", file=sys.stderr, flush=True)

@@ -1,0 +1,43 @@
+"""Published binaries, when this machine can reach them."""
+
+import hashlib
+import shutil
+import tarfile
+import urllib.request
+
+from .console import note
+
+TIMEOUT_SECONDS = 5
+
+
+class Unreachable(Exception):
+    """It cannot be had from here; there is another way."""
+
+
+def fetch(url, target, checksum_url, algorithm):
+    """Downloads a file and compares it with its published checksum."""
+    try:
+        with urllib.request.urlopen(checksum_url, timeout=TIMEOUT_SECONDS) as answer:
+            expected = answer.read().decode().split()[0]
+        note(f"downloading {url}")
+        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer, open(target, "wb") as output:
+            shutil.copyfileobj(answer, output)
+    except (OSError, IndexError, UnicodeDecodeError) as error:
+        raise Unreachable(f"{url}: {error}") from error
+    actual = hashlib.new(algorithm, target.read_bytes()).hexdigest()
+    if actual != expected:
+        raise Unreachable(f"{url} has the {algorithm} {actual}, not the published {expected}")
+
+
+def unpack(archive, names, folder):
+    """Takes the files of these names out of a tar archive, whatever folder they are in there."""
+    with tarfile.open(archive) as source:
+        for member in source:
+            name = member.name.rsplit("/", 1)[-1]
+            if member.isfile() and name in names:
+                with source.extractfile(member) as content, open(folder / name, "wb") as output:
+                    shutil.copyfileobj(content, output)
+                (folder / name).chmod(0o755)
+    missing = [name for name in names if not (folder / name).exists()]
+    if missing:
+        raise Unreachable(f"{archive.name} has no {', '.join(missing)}")

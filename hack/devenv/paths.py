@@ -1,0 +1,30 @@
+"""Where things are."""
+
+import os
+import platform
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HACK = ROOT / "hack"
+DEV = ROOT / ".dev"
+CRDS = ROOT / "crds"
+CRD = CRDS / "taskpipelines.dev_scheduledtaskpipelines.yaml"
+FUNCTIONS = ROOT / "target" / "functions"
+
+
+def cache():
+    """The folder for what is expensive to get, shared by all clones."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "task-pipelines"
+
+
+def cargo_target():
+    """Cargo's output."""
+    return Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
+
+
+def machine():
+    """Operating system and architecture as Go names them, such as `("linux", "amd64")`."""
+    architectures = {"x86_64": "amd64", "aarch64": "arm64"}
+    name = platform.machine().lower()
+    return platform.system().lower(), architectures.get(name, name)

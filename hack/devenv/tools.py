@@ -1,0 +1,155 @@
+"""The tools: found where the user names them, downloaded where that works, else built from their Go modules."""
+
+import contextlib
+import functools
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from . import golang, paths
+from .console import Failure, note
+from .download import Unreachable, fetch, unpack
+from .locks import held
+
+ENVTEST_VERSION = "v1.34.1"
+HELM_VERSION = "v3.21.4"
+
+
+def kube_apiserver():
+    """The API server's binary."""
+    return _of_assets("kube-apiserver") or _envtest("kube-apiserver") or _built("kube-apiserver", "kubernetes")
+
+
+def etcd():
+    """etcd's binary."""
+    return _of_assets("etcd") or _envtest("etcd") or _built("etcd", "etcd")
+
+
+def kubectl():
+    """kubectl: of `TASK_PIPELINES_KUBECTL`, the search path, a published binary, or built."""
+    return (
+        _named("TASK_PIPELINES_KUBECTL")
+        or _on_path("kubectl")
+        or _of_assets("kubectl")
+        or _envtest("kubectl")
+        or _built("kubectl", "kubernetes")
+    )
+
+
+def helm():
+    """helm 3: of `TASK_PIPELINES_HELM`, the search path, a published binary, or built."""
+    return _named("TASK_PIPELINES_HELM") or _helm_on_path() or _cached("helm", HELM_VERSION, _make_helm) / "helm"
+
+
+def _named(variable):
+    path = os.environ.get(variable)
+    if path and not os.access(path, os.X_OK):
+        raise Failure(f"{variable} names {path}, which cannot be run; unset it or name a binary")
+    return Path(path) if path else None
+
+
+def _on_path(name):
+    found = shutil.which(name)
+    return Path(found) if found else None
+
+
+def _helm_on_path():
+    found = _on_path("helm")
+    if found is None:
+        return None
+    version = subprocess.run([found, "version", "--short"], capture_output=True, text=True, check=False).stdout
+    return found if version.startswith("v3.") else None
+
+
+def _of_assets(name):
+    """From the folder of `KUBEBUILDER_ASSETS`, as controller-runtime's test environment has it."""
+    folder = os.environ.get("KUBEBUILDER_ASSETS")
+    if not folder:
+        return None
+    path = Path(folder) / name
+    if not os.access(path, os.X_OK):
+        if name == "kubectl":
+            return None
+        raise Failure(f"KUBEBUILDER_ASSETS is {folder}, which has no {name}; unset it or complete the folder")
+    return path
+
+
+def _envtest(name):
+    """From the published test binaries, unless this machine has built its own or cannot reach them."""
+    module = {"kube-apiserver": "kubernetes", "kubectl": "kubernetes", "etcd": "etcd"}[name]
+    if _place(name, golang.version(module)).exists():
+        return None
+    folder = _envtest_folder()
+    return folder / name if folder else None
+
+
+@functools.cache
+def _envtest_folder():
+    try:
+        return _cached("envtest", ENVTEST_VERSION, _download_envtest)
+    except Unreachable as error:
+        note(f"no published test binaries ({error}); building instead, once")
+        return None
+
+
+def _download_envtest(folder):
+    system, architecture = paths.machine()
+    name = f"envtest-{ENVTEST_VERSION}-{system}-{architecture}.tar.gz"
+    url = f"https://github.com/kubernetes-sigs/controller-tools/releases/download/envtest-{ENVTEST_VERSION}/{name}"
+    fetch(url, folder / name, f"{url}.sha512", "sha512")
+    unpack(folder / name, ["kube-apiserver", "etcd", "kubectl"], folder)
+    (folder / name).unlink()
+    _runs(folder / "kube-apiserver", "--version")
+
+
+def _built(name, module):
+    return _cached(name, golang.version(module), lambda folder: golang.build(name, module, folder / name)) / name
+
+
+def _make_helm(folder):
+    system, architecture = paths.machine()
+    archive = f"helm-{HELM_VERSION}-{system}-{architecture}.tar.gz"
+    url = f"https://get.helm.sh/{archive}"
+    try:
+        fetch(url, folder / archive, f"{url}.sha256sum", "sha256")
+        unpack(folder / archive, ["helm"], folder)
+        (folder / archive).unlink()
+        _runs(folder / "helm", "version")
+    except Unreachable as error:
+        note(f"no published helm ({error}); building instead, once")
+        golang.install("helm.sh/helm/v3/cmd/helm", HELM_VERSION, folder)
+
+
+def _runs(path, argument):
+    try:
+        subprocess.run([path, argument], check=True, capture_output=True, timeout=30)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise Unreachable(f"{path.name} does not run here: {error}") from error
+
+
+def _place(name, version):
+    return paths.cache() / "tools" / f"{name}-{re.sub('[^A-Za-z0-9.]', '-', version)}"
+
+
+def _cached(name, version, make):
+    """The folder of a tool; made beside its place and then moved there, so that it is whole or absent."""
+    place = _place(name, version)
+    with held(place.with_name(f"{place.name}.lock"), name):
+        if not place.exists():
+            with _workshop(place) as folder:
+                make(folder)
+                os.rename(folder, place)
+    return place
+
+
+@contextlib.contextmanager
+def _workshop(place):
+    folder = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

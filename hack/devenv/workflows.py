@@ -1,0 +1,126 @@
+"""What the make targets do."""
+
+import ast
+import os
+import shlex
+import shutil
+import subprocess
+
+from . import build, cloud, control_plane, demo, environment, paths, tools, venv
+from .console import Failure, note, say
+from .process import Registry
+
+PYTHON_TESTS = ("hack/aws", "hack/devenv", "tests/support")
+PYTHON_SOURCES = ("hack", "tests", "bench")
+
+
+def up():
+    """Starts what does not run yet and writes .dev/env."""
+    paths.DEV.mkdir(exist_ok=True)
+    registry = Registry(paths.DEV)
+    if registry.all() and all(process.alive() for process in registry.all()):
+        say("Already up. Next: `make run`, or `. .dev/env` and kubectl. `make down` stops it.")
+        return
+    registry.stop()
+    variables = {}
+    own_kubeconfig = paths.DEV / "kubernetes" / "kubeconfig"
+    kubeconfig = os.environ.get("KUBECONFIG")
+    if kubeconfig and kubeconfig != str(own_kubeconfig):
+        variables["KUBECONFIG"] = kubeconfig
+        say(f"Using the cluster of KUBECONFIG ({kubeconfig}); apply {paths.CRDS.name}/ to it yourself.")
+    else:
+        variables["KUBECONFIG"] = str(control_plane.start(registry, _fresh(paths.DEV / "kubernetes")))
+        environment.install_crd(variables)
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint and endpoint != _written().get("AWS_ENDPOINT_URL"):
+        variables |= {key: value for key, value in os.environ.items() if key.startswith("AWS_")}
+        say(f"Using the AWS of AWS_ENDPOINT_URL ({endpoint}).")
+    else:
+        settings = {key: value for key, value in os.environ.items() if key.startswith("STRICT_")}
+        variables |= cloud.variables(cloud.start_aws(registry, _fresh(paths.DEV / "aws"), settings))
+    lines = (f"export {key}={shlex.quote(value)}\n" for key, value in sorted(variables.items()))
+    _env_file().write_text("".join(lines))
+    say(f"Up: Kubernetes by {variables['KUBECONFIG']}, AWS at {variables.get('AWS_ENDPOINT_URL', 'its usual address')}.")
+    say("Next: `make run`, or `. .dev/env` and kubectl. `make down` stops it.")
+
+
+def down():
+    """Stops what `up` started."""
+    registry = Registry(paths.DEV)
+    running = [process.name for process in registry.all() if process.alive()]
+    registry.stop()
+    _env_file().unlink(missing_ok=True)
+    say(f"Stopped {', '.join(running)}." if running else "Nothing was running.")
+
+
+def run():
+    """Becomes the operator, against what `up` started."""
+    if not _env_file().exists():
+        up()
+    build.functions()
+    operator = build.operator()
+    os.chdir(paths.ROOT)
+    os.execve(operator, [str(operator), "run"], {**os.environ, **_written()})
+
+
+def with_env(command):
+    """Runs a command in a private environment with everything that tests need; returns its exit code."""
+    with environment.private(environment.FAST) as (_, variables):
+        variables |= {"TASK_PIPELINES_HELM": str(tools.helm()), "TASK_PIPELINES_KUBECTL": str(tools.kubectl())}
+        return subprocess.run(command, env={**os.environ, **variables}, check=False).returncode
+
+
+def test():
+    """Builds what is needed and runs every test; returns the exit code."""
+    python_tests()
+    say("Building the functions and the operator")
+    build.functions()
+    build.operator()
+    say("Running cargo test --workspace in a private environment")
+    return with_env(["cargo", "test", "--workspace"])
+
+
+def python_tests():
+    """Runs the Python unit tests."""
+    for folder in PYTHON_TESTS:
+        say(f"Running the Python tests of {folder}")
+        command = [venv.python(), "-B", "-m", "unittest", "discover", "--start-directory", folder, "--pattern", "test_*.py"]
+        if folder == "hack/devenv":
+            command += ["--top-level-directory", "hack"]
+        if subprocess.run(command, cwd=paths.ROOT, check=False).returncode != 0:
+            raise Failure(f"a Python test of {folder} failed, see above")
+
+
+def check():
+    """Checks what cargo doesn't: generated files, Python's syntax, the chart."""
+    build.check_crd()
+    for folder in PYTHON_SOURCES:
+        for source in sorted((paths.ROOT / folder).rglob("*.py")):
+            ast.parse(source.read_text(), str(source.relative_to(paths.ROOT)))
+    for chart in sorted((paths.ROOT / "charts").glob("*/Chart.yaml")):
+        note(f"helm lint {chart.parent.relative_to(paths.ROOT)}")
+        if subprocess.run([tools.helm(), "lint", "--quiet", "--strict", chart.parent], check=False).returncode != 0:
+            raise Failure(f"helm does not like {chart.parent.relative_to(paths.ROOT)}, see above")
+
+
+COMMANDS = {
+    "up": up, "down": down, "run": run, "demo": demo.run, "test": test, "python-tests": python_tests, "check": check,
+    "crd": build.write_crd, "functions": build.functions,
+}
+
+
+def _fresh(folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    return folder
+
+
+def _env_file():
+    return paths.DEV / "env"
+
+
+def _written():
+    """The variables of .dev/env."""
+    if not _env_file().exists():
+        return {}
+    words = (shlex.split(line)[1] for line in _env_file().read_text().splitlines())
+    return dict(word.split("=", 1) for word in words)
