@@ -1,0 +1,30 @@
+//! `at(local time)`.
+
+use jiff::{
+    Zoned,
+    civil::DateTime,
+    tz::{Disambiguation, TimeZone},
+};
+
+use super::{error::Problem, zone};
+
+/// Reads the text between the parentheses: the canonical expression, and the moment it names.
+pub(super) fn parse(text: &str, body: &str, zone_name: &str, zone: &TimeZone) -> Result<(String, Zoned), Problem> {
+    let refuse = || Problem::At { text: text.to_owned() };
+    let local: DateTime = body.parse().map_err(|_| refuse())?;
+    let expression = render(local);
+    // The parser takes other spellings, fractions and offsets too; EventBridge takes this one.
+    if expression != text {
+        return Err(refuse());
+    }
+    if let Some(moment) = zone::first_moment(zone, local) {
+        return Ok((expression, moment));
+    }
+    let shifted = zone.to_ambiguous_zoned(local).disambiguate(Disambiguation::Compatible).map_err(|_| refuse())?;
+    let instead = render(shifted.datetime());
+    Err(Problem::AtInGap { text: text.to_owned(), zone: zone_name.to_owned(), instead })
+}
+
+fn render(local: DateTime) -> String {
+    local.strftime("at(%Y-%m-%dT%H:%M:%S)").to_string()
+}

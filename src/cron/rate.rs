@@ -1,0 +1,63 @@
+//! `rate(value unit)`.
+
+use std::{fmt, num::NonZeroU32};
+
+use super::error::Problem;
+
+/// A fixed interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Rate {
+    value: NonZeroU32,
+    unit: Unit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Minute,
+    Hour,
+    Day,
+}
+
+impl Rate {
+    /// Reads the text between the parentheses. EventBridge wants the unit in the number of its value.
+    pub(super) fn parse(text: &str, body: &str) -> Result<Self, Problem> {
+        let refuse = |rule: String| Problem::Rate { text: text.to_owned(), rule };
+        let fields: Vec<&str> = body.split_whitespace().collect();
+        let [value, unit] = fields[..] else {
+            return Err(refuse("write a value and a unit, like `rate(5 minutes)`".to_owned()));
+        };
+        let digits = value.bytes().all(|byte| byte.is_ascii_digit());
+        let Some(value) = value.parse().ok().filter(|_| digits) else {
+            return Err(refuse(format!("`{value}` is not a whole number from 1 to {}", u32::MAX)));
+        };
+        let rate = match unit {
+            "minute" | "minutes" => Self { value, unit: Unit::Minute },
+            "hour" | "hours" => Self { value, unit: Unit::Hour },
+            "day" | "days" => Self { value, unit: Unit::Day },
+            _ => return Err(refuse(format!("allowed after `{value}` are minutes, hours and days, not `{unit}`"))),
+        };
+        if rate.unit_text() == unit { Ok(rate) } else { Err(refuse(format!("write `{rate}`"))) }
+    }
+
+    /// Whether it counts in days, each of 24 hours.
+    pub(super) fn is_in_days(self) -> bool {
+        self.unit == Unit::Day
+    }
+
+    fn unit_text(self) -> &'static str {
+        match (self.unit, self.value.get()) {
+            (Unit::Minute, 1) => "minute",
+            (Unit::Minute, _) => "minutes",
+            (Unit::Hour, 1) => "hour",
+            (Unit::Hour, _) => "hours",
+            (Unit::Day, 1) => "day",
+            (Unit::Day, _) => "days",
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rate({} {})", self.value, self.unit_text())
+    }
+}

@@ -1,0 +1,80 @@
+//! Time zones by their IANA names.
+
+use jiff::{
+    Zoned,
+    civil::DateTime,
+    tz::{self, AmbiguousOffset, TimeZone},
+};
+
+use super::error::Problem;
+
+/// The longest zone name that EventBridge takes:
+/// <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html>.
+const MAX_NAME: usize = 50;
+
+/// What a system's database holds beside real zones; EventBridge has none of it.
+const NO_ZONES: [&str; 4] = ["Etc/Unknown", "Factory", "localtime", "posixrules"];
+
+/// Finds a zone. EventBridge tells capital letters from small ones, so the spelling must be exact.
+pub(super) fn parse(name: &str) -> Result<TimeZone, Problem> {
+    let named = name.len() <= MAX_NAME && !NO_ZONES.contains(&name);
+    let found = named.then(|| tz::db().get(name).ok()).flatten();
+    match found {
+        Some(zone) if zone.iana_name() == Some(name) => Ok(zone),
+        _ => Err(match nearest(name) {
+            Some(nearest) => Problem::MisspeltZone { name: name.to_owned(), nearest },
+            None => Problem::UnknownZone { name: name.chars().take(MAX_NAME).collect() },
+        }),
+    }
+}
+
+/// The first moment at which clocks in `zone` show `local`; none where they skip it.
+pub(super) fn first_moment(zone: &TimeZone, local: DateTime) -> Option<Zoned> {
+    let ambiguous = zone.to_ambiguous_zoned(local);
+    match ambiguous.offset() {
+        AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => ambiguous.earlier().ok(),
+        AmbiguousOffset::Gap { .. } => None,
+    }
+}
+
+/// The zone that a misspelt name means most likely: the same letters, the same city, or a few letters' difference.
+fn nearest(name: &str) -> Option<String> {
+    const MAX_DISTANCE: usize = 2;
+    // Longer names are no misspellings, and comparing them costs.
+    if name.len() > MAX_NAME {
+        return None;
+    }
+    let wanted = name.to_ascii_lowercase().replace(' ', "_");
+    let distance = |candidate: &str| {
+        let candidate = candidate.to_ascii_lowercase();
+        match candidate.rsplit('/').next() {
+            _ if candidate == wanted => 0,
+            Some(city) if city == wanted => 1,
+            Some(_) | None => edit_distance(&candidate, &wanted),
+        }
+    };
+    // Two edits turn any short name into some zone.
+    let limit = MAX_DISTANCE.min(name.len() / 3);
+    tz::db()
+        .available()
+        .filter(|zone| !NO_ZONES.contains(&zone.as_str()))
+        .map(|zone| (distance(zone.as_str()), zone.as_str().to_owned()))
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, zone)| zone)
+}
+
+/// How many letters must be put in, taken out or replaced to make `a` of `b`.
+fn edit_distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (above, x) in a.bytes().enumerate() {
+        let mut diagonal = above;
+        row[0] = above + 1;
+        for (left, y) in b.bytes().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[left + 1];
+            row[left + 1] = replaced.min(diagonal + 1).min(row[left] + 1);
+        }
+    }
+    row[b.len()]
+}
