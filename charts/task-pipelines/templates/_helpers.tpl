@@ -14,7 +14,8 @@
 {{- end }}
 
 {{- define "task-pipelines.serviceAccountName" -}}
-{{- .Values.serviceAccount.name | default (ternary (include "task-pipelines.fullname" .) "default" .Values.serviceAccount.create) -}}
+{{- $own := ternary (include "task-pipelines.fullname" .) "default" .Values.serviceAccount.create -}}
+{{- .Values.serviceAccount.name | default $own -}}
 {{- end }}
 
 {{- define "task-pipelines.selectorLabels" -}}

@@ -1,0 +1,340 @@
+#!/usr/bin/env python3
+"""Proves the chart: installs it with helm, then runs the operator as its Deployment would.
+
+There is no kubelet here, so this plays its part: it reads the Deployment back from the API server and starts the
+operator as a process, with the Deployment's own arguments, environment and a token of its ServiceAccount. The API
+server thus enforces the chart's RBAC. A pipeline must become Ready and go away again, and uninstalling must keep the
+definition.
+
+Done twice: serving all namespaces, and serving one. The first touches every pipeline of the cluster, so it wants an
+API server of its own: without `TASK_PIPELINES_CHAT_URL` it builds what it needs and starts a private environment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import secrets
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from devenv import build, workflows
+from devenv.console import Failure, fail, note, say, tail
+
+ROOT = Path(__file__).resolve().parent.parent
+CHART = ROOT / "charts" / "task-pipelines"
+RELEASE = "task-pipelines"
+CRD = "scheduledtaskpipelines.taskpipelines.dev"
+PIPELINE = "helm-demo"
+TIMEOUT_SECONDS = 90
+
+AWS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+
+ALLOWED = [
+    ["watch", "scheduledtaskpipelines"],
+    ["patch", "scheduledtaskpipelines", "--subresource=status"],
+    ["get", "secrets"],
+    ["create", "events.events.k8s.io"],
+]
+REFUSED = [
+    ["list", "secrets"],
+    ["create", "secrets"],
+    ["create", "scheduledtaskpipelines"],
+    ["delete", "scheduledtaskpipelines"],
+    ["create", "pods"],
+    ["get", "configmaps"],
+]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """An API server, and the tools to talk to it as one user."""
+
+    helm: str
+    kubectl: str
+    kubeconfig: Path
+    # Their caches of what a server offers must not outlive the server.
+    home: Path
+
+    def run_helm(self, *arguments: str) -> str:
+        return succeed(self.run([self.helm, *arguments]))
+
+    def run_kubectl(self, *arguments: str, document: Any = None) -> str:
+        stdin = None if document is None else json.dumps(document)
+        return succeed(self.run([self.kubectl, *arguments], stdin))
+
+    def get(self, *arguments: str) -> dict[str, Any]:
+        return json.loads(self.run_kubectl("get", *arguments, "--output=json"))
+
+    def may(self, *action: str) -> bool:
+        """Whether the user may do `action`: a verb, a resource, and flags."""
+        done = self.run([self.kubectl, "auth", "can-i", *action])
+        # "no" may come with a reason, and with exit code 1.
+        answer = done.stdout.strip().partition(" ")[0]
+        if answer not in ("yes", "no"):
+            raise failed(done)
+        return answer == "yes"
+
+    def run(self, command: list[str], stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), "KUBECONFIG": str(self.kubeconfig)}
+        return subprocess.run(command, env=environment, input=stdin, capture_output=True, text=True, check=False)
+
+
+def succeed(done: subprocess.CompletedProcess[str]) -> str:
+    if done.returncode != 0:
+        raise failed(done)
+    return done.stdout
+
+
+def failed(done: subprocess.CompletedProcess[str]) -> Failure:
+    return Failure(f"`{shlex.join(done.args)}` failed:\n{(done.stderr or done.stdout).strip()}")
+
+
+def chart_values(namespace: str, *, only_this_namespace: bool) -> dict[str, Any]:
+    """The chart's values for this machine's AWS endpoint, with the keys in Secret `aws` of `namespace`."""
+    values: dict[str, Any] = {
+        "aws": {"region": os.environ["AWS_REGION"], "endpointUrl": os.environ["AWS_ENDPOINT_URL"]},
+        "pacing": "off",
+        "log": {"format": "text"},
+        "extraEnv": [{"name": key, "valueFrom": {"secretKeyRef": {"name": "aws", "key": key}}} for key in AWS_KEYS],
+    }
+    if only_this_namespace:
+        values |= {"watchNamespace": namespace, "clusterName": "helm-demo"}
+    return values
+
+
+def container_environment(container: dict[str, Any], secret_value: Callable[[str, str], str]) -> dict[str, str]:
+    """A container's environment as the kubelet would fill it in. `secret_value` gets a Secret's name and key."""
+    environment = {}
+    for variable in container.get("env", []):
+        if "valueFrom" in variable:
+            reference = variable["valueFrom"]["secretKeyRef"]
+            environment[variable["name"]] = secret_value(reference["name"], reference["key"])
+        else:
+            environment[variable["name"]] = variable.get("value", "")
+    return environment
+
+
+def with_token(admin_config: dict[str, Any], token: str) -> dict[str, Any]:
+    """A kubeconfig for the same API server as `admin_config`'s, with nothing but `token` to log in."""
+    clusters = admin_config["clusters"]
+    context = {"name": "operator", "context": {"cluster": clusters[0]["name"], "user": "operator"}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": clusters,
+        "users": [{"name": "operator", "user": {"token": token}}],
+        "contexts": [context],
+        "current-context": "operator",
+    }
+
+
+def as_service_account(cluster: Cluster, namespace: str, name: str, directory: Path) -> Cluster:
+    """The same API server, seen by a ServiceAccount."""
+    token = cluster.run_kubectl("create", "token", name, f"--namespace={namespace}").strip()
+    admin = json.loads(cluster.run_kubectl("config", "view", "--minify", "--raw", "--output=json"))
+    kubeconfig = directory / f"{name}.kubeconfig"
+    kubeconfig.touch(mode=0o600)
+    kubeconfig.write_text(json.dumps(with_token(admin, token)))
+    return replace(cluster, kubeconfig=kubeconfig)
+
+
+def check_rights(cluster: Cluster, namespace: str, *, only_this_namespace: bool) -> None:
+    elsewhere = "default"
+    for action in ALLOWED:
+        if not cluster.may(*action, f"--namespace={namespace}"):
+            raise Failure(f"the chart does not let the operator {' '.join(action)} in {namespace}")
+        if cluster.may(*action, f"--namespace={elsewhere}") == only_this_namespace:
+            raise Failure(f"the chart's watchNamespace makes no difference: {' '.join(action)} in {elsewhere}")
+    for action in REFUSED:
+        if cluster.may(*action, f"--namespace={namespace}"):
+            raise Failure(f"the chart lets the operator {' '.join(action)}, which it does not need")
+
+
+def check_pod_security(cluster: Cluster, namespace: str, deployment: dict[str, Any]) -> None:
+    """The namespace enforces the restricted profile: a Pod of this template must pass admission."""
+    template = deployment["spec"]["template"]
+    metadata = {"name": "restricted", "namespace": namespace, "labels": template["metadata"]["labels"]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+    cluster.run_kubectl("create", "--dry-run=server", "--filename=-", document=pod)
+
+
+def namespace_document(name: str) -> dict[str, Any]:
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def secret_document(namespace: str, name: str, values: dict[str, str]) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values}
+
+
+def pipeline_document(namespace: str) -> dict[str, Any]:
+    task = {"name": "greet", "message": {}, "template": "Hello from helm", "notify": ["team"]}
+    channel = {"name": "team", "slack": {"webhookUrl": {"secretKeyRef": {"name": "chat", "key": "slack"}}}}
+    return {
+        "apiVersion": "taskpipelines.dev/v1alpha1",
+        "kind": "ScheduledTaskPipeline",
+        "metadata": {"name": PIPELINE, "namespace": namespace},
+        "spec": {"schedule": "rate(1 hour)", "tasks": [task], "channels": [channel]},
+    }
+
+
+@dataclass(frozen=True)
+class Operator:
+    """The operator's process."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def wait_for(self, what: str, holds: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while not holds():
+            if self.process.poll() is not None:
+                raise self.failure(f"the operator ended with {self.process.returncode} before {what}")
+            if time.monotonic() > deadline:
+                raise self.failure(f"after {TIMEOUT_SECONDS} seconds there is still not {what}")
+            time.sleep(0.3)
+
+    def failure(self, what: str) -> Failure:
+        return Failure(f"{what}; its log is {self.log} and ends with:\n{tail(self.log)}")
+
+    def check_log(self) -> None:
+        for line in self.log.read_text(errors="replace").splitlines():
+            if "forbidden" in line.lower():
+                raise Failure(f"the API server refused the operator something:\n{line}")
+
+
+@contextlib.contextmanager
+def operator(binary: Path, container: dict[str, Any], environment: dict[str, str], log: Path) -> Iterator[Operator]:
+    """Runs the operator with the container's arguments and `environment`, and stops it as the kubelet would."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [str(binary), *container["args"]], env=environment, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+        )
+    running = Operator(process, log)
+    try:
+        yield running
+        process.terminate()
+        if process.wait(timeout=60) != 0:
+            raise running.failure(f"the operator ended with {process.returncode} on SIGTERM, not with 0")
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def pipeline_lives_and_dies(cluster: Cluster, namespace: str, operator: Operator) -> None:
+    pipeline = ("stp", PIPELINE, f"--namespace={namespace}")
+
+    def is_ready() -> bool:
+        conditions = cluster.get(*pipeline).get("status", {}).get("conditions", [])
+        return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+    def is_gone() -> bool:
+        return not cluster.run_kubectl("get", *pipeline, "--ignore-not-found", "--output=name").strip()
+
+    def has_event() -> bool:
+        events = cluster.get("events.events.k8s.io", f"--namespace={namespace}")["items"]
+        return any(event["regarding"].get("name") == PIPELINE for event in events)
+
+    cluster.run_kubectl("apply", "--filename=-", document=pipeline_document(namespace))
+    operator.wait_for("a pipeline that is Ready", is_ready)
+    say("The pipeline is Ready:")
+    for line in cluster.run_kubectl("get", *pipeline).splitlines():
+        note(line)
+    operator.wait_for("an event about the pipeline", has_event)
+    cluster.run_kubectl("delete", *pipeline, "--wait=false")
+    operator.wait_for("the deleted pipeline's end", is_gone)
+    say("The pipeline is gone again.")
+
+
+def demonstrate(cluster: Cluster, binary: Path, directory: Path, *, only_this_namespace: bool) -> None:
+    """One release from install to uninstall, in a namespace of its own."""
+    namespace = f"helm-demo-{secrets.token_hex(3)}"
+    values = directory / "values.json"
+    values.write_text(json.dumps(chart_values(namespace, only_this_namespace=only_this_namespace)))
+    cluster.run_kubectl("create", "--filename=-", document=namespace_document(namespace))
+    try:
+        keys = {key: os.environ[key] for key in AWS_KEYS}
+        chat = {"slack": os.environ["TASK_PIPELINES_CHAT_URL"].rstrip("/") + "/slack/helm-demo"}
+        for document in (secret_document(namespace, "aws", keys), secret_document(namespace, "chat", chat)):
+            cluster.run_kubectl("create", "--filename=-", document=document)
+        # The definition may stand there already, made without helm.
+        installed = ("install", RELEASE, str(CHART), f"--namespace={namespace}", f"--values={values}", "--take-ownership")
+        cluster.run_helm(*installed)
+        try:
+            say(f"Installed the chart, to serve {'its own namespace' if only_this_namespace else 'all namespaces'}.")
+            run_as_deployed(cluster, binary, directory, namespace, only_this_namespace=only_this_namespace)
+        finally:
+            cluster.run_helm("uninstall", RELEASE, f"--namespace={namespace}", "--wait")
+    finally:
+        cluster.run_kubectl("delete", "namespace", namespace, "--wait=false")
+    cluster.run_kubectl("get", "crd", CRD)
+    released = f"--selector=app.kubernetes.io/instance={RELEASE}"
+    if cluster.run_kubectl("get", "clusterroles,clusterrolebindings", released, "--output=name"):
+        raise Failure("uninstalling left roles behind")
+    say("Uninstalled; the definition is kept.")
+
+
+def run_as_deployed(
+    cluster: Cluster, binary: Path, directory: Path, namespace: str, *, only_this_namespace: bool
+) -> None:
+    deployment = cluster.get("deployment", RELEASE, f"--namespace={namespace}")
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    check_pod_security(cluster, namespace, deployment)
+    account = as_service_account(cluster, namespace, pod["serviceAccountName"], directory)
+    check_rights(account, namespace, only_this_namespace=only_this_namespace)
+    say("Its Pod passes the restricted profile, and its ServiceAccount may do what it must and no more.")
+
+    def secret_value(name: str, key: str) -> str:
+        encoded = f"go-template={{{{index .data {json.dumps(key)} | base64decode}}}}"
+        return cluster.run_kubectl("get", "secret", name, f"--namespace={namespace}", f"--output={encoded}")
+
+    # Nothing else is inherited: neither the caller's AWS settings nor its home directory's.
+    environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "KUBECONFIG": str(account.kubeconfig)}
+    environment |= container_environment(container, secret_value)
+    log = directory / ("one-namespace.log" if only_this_namespace else "all-namespaces.log")
+    with operator(binary, container, environment, log) as running:
+        pipeline_lives_and_dies(cluster, namespace, running)
+    running.check_log()
+
+
+def everything(cluster: Cluster, binary: Path, directory: Path) -> None:
+    """Both ways to install the chart, one after the other. Raises Failure, saying what did not hold."""
+    for only_this_namespace in (False, True):
+        demonstrate(cluster, binary, directory, only_this_namespace=only_this_namespace)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Install the chart and run the operator as its Deployment would.")
+    parser.add_argument("--operator", type=Path, help="the binary to run; without it, the debug build is made and run")
+    arguments = parser.parse_args()
+    try:
+        binary = arguments.operator or build.operator()
+        if "TASK_PIPELINES_CHAT_URL" not in os.environ:
+            build.functions()
+            return workflows.with_env([sys.executable, __file__, f"--operator={binary}"])
+        directory = Path(tempfile.mkdtemp(prefix="helm-demo-"))
+        tools = (os.environ["TASK_PIPELINES_HELM"], os.environ["TASK_PIPELINES_KUBECTL"])
+        everything(Cluster(*tools, Path(os.environ["KUBECONFIG"]), directory), binary.resolve(), directory)
+    except Failure as failure:
+        fail(failure)
+        return 1
+    shutil.rmtree(directory)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
