@@ -35,7 +35,7 @@ def deliver(schedule_arn, target, scheduled_time, account, region):
             execution = secrets.token_hex(8)
             text = _input(schedule_arn, target, scheduled_time, execution, attempt, account, region)
             try:
-                _hand_over(target, text)
+                _hand_over(schedule_arn, target, text)
                 return
             except Failed as failure:
                 logger.info("%s: attempt %d failed: %s", schedule_arn, attempt, failure)
@@ -58,8 +58,9 @@ def _input(schedule_arn, target, scheduled_time, execution, attempt, account, re
     return text
 
 
-def _hand_over(target, text):
-    if not roles.assumable(target["RoleArn"], "scheduler.amazonaws.com"):
+def _hand_over(schedule_arn, target, text):
+    group_arn = schedule_arn.rsplit("/", 1)[0].replace(":schedule/", ":schedule-group/")
+    if not roles.assumable(target["RoleArn"], "scheduler.amazonaws.com", group_arn):
         raise Failed("AccessDeniedException", "Scheduler cannot assume the target's role.")
     service = parse_arn(target["Arn"]).service
     if service == "lambda":

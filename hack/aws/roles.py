@@ -10,6 +10,7 @@ from ministack.services import iam
 from settings import STATE
 
 HISTORY = "StrictHistory"
+COMPARISONS = {"StringEquals": str.__eq__, "ArnEquals": fnmatchcase, "StringLike": fnmatchcase, "ArnLike": fnmatchcase}
 TRUST = ""  # no policy can have this name
 
 
@@ -21,13 +22,15 @@ def install():
     _noting("DeleteRolePolicy", lambda role, p: _note(role, _policy(p), None))
 
 
-def assumable(role_arn, service):
-    """Whether the role exists, trusts the service (`lambda.amazonaws.com`), and has done so long enough."""
+def assumable(role_arn, service, source_arn=""):
+    """Whether the role exists, trusts the service (`lambda.amazonaws.com`) for this source, and has long enough."""
     role = _role(role_arn)
+    context = {"aws:SourceAccount": get_account_id(), "aws:SourceArn": source_arn}
     return role is not None and any(
         statement.get("Effect") == "Allow"
         and service in _many((statement.get("Principal") or {}).get("Service"))
         and "sts:AssumeRole" in _many(statement.get("Action"))
+        and _holds(statement.get("Condition", {}), context)
         for statement in _statements(_effective(role, TRUST))
     )
 
@@ -87,6 +90,14 @@ def _effective(role, name):
 def _role(arn):
     role = iam._roles.get(arn.rsplit("/", 1)[-1])
     return role if role is not None and role["Arn"] == arn else None
+
+
+def _holds(condition, context):
+    """Whether all parts of a condition hold; one that this emulator does not know never does."""
+    return all(
+        operator in COMPARISONS and any(COMPARISONS[operator](context.get(key, ""), value) for value in _many(values))
+        for operator, pairs in condition.items() for key, values in pairs.items()
+    )
 
 
 def _statements(document):

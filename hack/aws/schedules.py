@@ -66,7 +66,8 @@ def _write(original, name, body):
     before = scheduler._schedules.get(key)
     try:
         _check(name, body)
-        if not roles.assumable(body["Target"]["RoleArn"], "scheduler.amazonaws.com"):
+        group_arn = scheduler._group_arn(body.get("GroupName", "default"))
+        if not roles.assumable(body["Target"]["RoleArn"], "scheduler.amazonaws.com", group_arn):
             raise Refused(NOT_ASSUMABLE)
     except (Refused, InvalidExpression) as refusal:
         return scheduler._error(400, "ValidationException", str(refusal))

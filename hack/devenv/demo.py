@@ -1,6 +1,5 @@
 """The whole loop, shown: a pipeline applied with kubectl, fired by its schedule, read in a chat, and gone again."""
 
-import contextlib
 import json
 import textwrap
 import time
@@ -33,8 +32,11 @@ def run():
     with environment.private() as (folder, variables):
         note(f"Kubernetes from {variables['KUBECONFIG']}")
         note(f"AWS at {variables['AWS_ENDPOINT_URL']}, chat at {variables['TASK_PIPELINES_CHAT_URL']}")
-        with _operator(operator, folder, variables):
+        log = _start_operator(operator, folder, variables)
+        try:
             _loop(variables)
+        except Failure as failure:
+            raise Failure(f"{failure}\nThe operator's log is {log} and ends with:\n{console.tail(log)}") from failure
     _step(8, "Stop everything")
     say(f"\nDone in {console.elapsed(started)}. Next: `make up`, `make run`, and your own pipeline (see README.md).")
 
@@ -81,20 +83,14 @@ def _await_message(chat):
     raise Failure(f"no message arrived in {FIRE_SECONDS} s")
 
 
-@contextlib.contextmanager
-def _operator(binary, folder, variables):
-    """Runs the operator; its end before ours is a failure."""
-    registry, log = Registry(folder / "aws"), folder / "operator.log"
+def _start_operator(binary, folder, variables):
+    """Starts the operator; it is stopped with the rest of the environment."""
+    log = folder / "operator.log"
     settings = {"PATH": "/usr/bin:/bin", "HOME": str(folder), **variables,
                 "TASK_PIPELINES_FUNCTIONS_DIR": str(paths.FUNCTIONS), "TASK_PIPELINES_LOG_FORMAT": "text"}
-    process = registry.start("operator", [binary, "run"], settings, log)
+    process = Registry(folder).start("operator", [binary, "run"], settings, log)
     await_ready(process, log, READY_SECONDS, lambda: log.stat().st_size > 0)
-    try:
-        yield
-    except Failure as failure:
-        raise Failure(f"{failure}\nThe operator's log is {log} and ends with:\n{console.tail(log)}") from failure
-    finally:
-        registry.stop()
+    return log
 
 
 def _summary(resources):

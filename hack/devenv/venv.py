@@ -20,7 +20,7 @@ def environment(name, requirements):
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     digest = hashlib.sha256("\n".join([version, sys.base_prefix, *requirements]).encode()).hexdigest()[:10]
     folder = paths.cache() / "venv" / f"{name}-{version}-{digest}"
-    with held(folder.with_suffix(".lock"), f"the Python environment {name}"):
+    with held(folder.with_name(f"{folder.name}.lock"), f"the Python environment {name}"):
         if not (folder / ".complete").exists():
             _make(folder, name, requirements)
     return folder
@@ -29,7 +29,7 @@ def environment(name, requirements):
 def _make(folder: Path, name, requirements):
     if folder.exists():
         shutil.rmtree(folder)
-    log = folder.with_suffix(".log")
+    log = folder.with_name(f"{folder.name}.log")
     log.unlink(missing_ok=True)
     console.note(f"making the Python environment {name}: {', '.join(requirements)}")
     console.run([sys.executable, "-m", "venv", folder], "python3 -m venv", log)

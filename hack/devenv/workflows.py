@@ -12,36 +12,50 @@ from .process import Registry
 
 PYTHON_TESTS = ("hack/aws", "hack/devenv", "tests/support")
 PYTHON_SOURCES = ("hack", "tests", "bench")
+OURS = "TASK_PIPELINES_DEV_OURS"
 
 
 def up():
     """Starts what does not run yet and writes .dev/env."""
-    paths.DEV.mkdir(exist_ok=True)
-    registry = Registry(paths.DEV)
-    if registry.all() and all(process.alive() for process in registry.all()):
+    if _is_up():
         say("Already up. Next: `make run`, or `. .dev/env` and kubectl. `make down` stops it.")
         return
+    paths.DEV.mkdir(exist_ok=True)
+    registry = Registry(paths.DEV)
     registry.stop()
-    variables = {}
-    own_kubeconfig = paths.DEV / "kubernetes" / "kubeconfig"
-    kubeconfig = os.environ.get("KUBECONFIG")
-    if kubeconfig and kubeconfig != str(own_kubeconfig):
-        variables["KUBECONFIG"] = kubeconfig
-        say(f"Using the cluster of KUBECONFIG ({kubeconfig}); apply {paths.CRDS.name}/ to it yourself.")
-    else:
-        variables["KUBECONFIG"] = str(control_plane.start(registry, _fresh(paths.DEV / "kubernetes")))
-        environment.install_crd(variables)
-    endpoint = os.environ.get("AWS_ENDPOINT_URL")
-    if endpoint and endpoint != _written().get("AWS_ENDPOINT_URL"):
-        variables |= {key: value for key, value in os.environ.items() if key.startswith("AWS_")}
-        say(f"Using the AWS of AWS_ENDPOINT_URL ({endpoint}).")
-    else:
-        settings = {key: value for key, value in os.environ.items() if key.startswith("STRICT_")}
-        variables |= cloud.variables(cloud.start_aws(registry, _fresh(paths.DEV / "aws"), settings))
+    try:
+        variables = _start(registry)
+    except BaseException:
+        registry.stop()
+        raise
     lines = (f"export {key}={shlex.quote(value)}\n" for key, value in sorted(variables.items()))
     _env_file().write_text("".join(lines))
-    say(f"Up: Kubernetes by {variables['KUBECONFIG']}, AWS at {variables.get('AWS_ENDPOINT_URL', 'its usual address')}.")
+    say(f"Up: Kubernetes by {variables['KUBECONFIG']}, AWS at {variables['AWS_ENDPOINT_URL']}.")
     say("Next: `make run`, or `. .dev/env` and kubectl. `make down` stops it.")
+
+
+def _is_up():
+    return _env_file().exists() and all(process.alive() for process in Registry(paths.DEV).all())
+
+
+def _start(registry):
+    """Starts what the user does not name; the variables say which parts are ours, for when they have been sourced."""
+    sourced, ours, variables = os.environ.get(OURS, "").split(), [], {}
+    if "KUBECONFIG" in os.environ and "kubernetes" not in sourced:
+        variables["KUBECONFIG"] = os.environ["KUBECONFIG"]
+        say(f"Using the cluster of KUBECONFIG ({variables['KUBECONFIG']}); apply {paths.CRDS.name}/ to it yourself.")
+    else:
+        ours.append("kubernetes")
+        variables["KUBECONFIG"] = str(control_plane.start(registry, _fresh(paths.DEV / "kubernetes")))
+        environment.install_crd(variables)
+    if "AWS_ENDPOINT_URL" in os.environ and "aws" not in sourced:
+        variables |= {key: value for key, value in os.environ.items() if key.startswith("AWS_")}
+        say(f"Using the AWS of AWS_ENDPOINT_URL ({variables['AWS_ENDPOINT_URL']}).")
+    else:
+        ours.append("aws")
+        settings = {key: value for key, value in os.environ.items() if key.startswith("STRICT_")}
+        variables |= cloud.variables(cloud.start_aws(registry, _fresh(paths.DEV / "aws"), settings))
+    return {**variables, OURS: " ".join(ours)}
 
 
 def down():
@@ -55,19 +69,19 @@ def down():
 
 def run():
     """Becomes the operator, against what `up` started."""
-    if not _env_file().exists():
+    if not _is_up():
         up()
     build.functions()
     operator = build.operator()
     os.chdir(paths.ROOT)
-    os.execve(operator, [str(operator), "run"], {**os.environ, **_written()})
+    os.execve(operator, [str(operator), "run"], _with(_written()))
 
 
 def with_env(command):
     """Runs a command in a private environment with everything that tests need; returns its exit code."""
     with environment.private(environment.FAST) as (_, variables):
         variables |= {"TASK_PIPELINES_HELM": str(tools.helm()), "TASK_PIPELINES_KUBECTL": str(tools.kubectl())}
-        return subprocess.run(command, env={**os.environ, **variables}, check=False).returncode
+        return subprocess.run(command, env=_with(variables), check=False).returncode
 
 
 def test():
@@ -107,6 +121,11 @@ COMMANDS = {
     "up": up, "down": down, "run": run, "demo": demo.run, "test": test, "python-tests": python_tests, "check": check,
     "crd": build.write_crd, "functions": build.functions,
 }
+
+
+def _with(variables):
+    """Our environment with these variables; a profile or session of the user's would outrank the keys in them."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("AWS_")} | variables
 
 
 def _fresh(folder):
