@@ -5,7 +5,7 @@ import signal
 import sys
 
 from devenv import workflows
-from devenv.console import Failure, fail
+from devenv.console import Exit, Failure, fail
 
 INTERRUPTED = 130
 
@@ -20,14 +20,19 @@ def main():
     if bool(rest) != (arguments.command == "with-env"):
         parser.error("with-env, and only with-env, takes a command: with-env -- COMMAND…")
     try:
-        code = workflows.with_env(rest) if rest else workflows.COMMANDS[arguments.command]()
+        if rest:
+            workflows.with_env(rest)
+        else:
+            workflows.COMMANDS[arguments.command]()
     except Failure as failure:
         fail(failure)
         return 1
+    except Exit as end:
+        return end.code
     except KeyboardInterrupt:
         fail("interrupted; everything that was started is stopped")
         return INTERRUPTED
-    return code or 0
+    return 0
 
 
 if __name__ == "__main__":

@@ -37,7 +37,6 @@ def run():
             _loop(variables)
         except Failure as failure:
             raise Failure(f"{failure}\nThe operator's log is {log} and ends with:\n{console.tail(log)}") from failure
-    _step(8, "Stop everything")
     say(f"\nDone in {console.elapsed(started)}. Next: `make up`, `make run`, and your own pipeline (see README.md).")
 
 
@@ -62,6 +61,7 @@ def _loop(variables):
     if left:
         raise Failure("the pipeline is deleted, but this is left on AWS:\n" + "\n".join(map(" ".join, left)))
     note("nothing: no schedule, function, queue, role, log group or parameter")
+    _step(8, "Stop everything")
 
 
 def _await_ready_pipeline(variables):

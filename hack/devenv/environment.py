@@ -3,6 +3,7 @@
 import contextlib
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -27,11 +28,21 @@ def private(settings=None, chat=True):
         try:
             yield folder, start(registry, folder, settings or {}, chat)
         finally:
-            registry.stop()
+            _stop(registry)
     except BaseException:
         note(f"logs are kept in {folder}")
         raise
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stop(registry):
+    """Stops all, whatever else the user presses."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        registry.stop()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def start(registry, folder, settings, chat):

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 from . import build, cloud, control_plane, demo, environment, paths, tools, venv
-from .console import Failure, note, say
+from .console import Exit, Failure, note, say
 from .process import Registry
 
 PYTHON_TESTS = ("hack/aws", "hack/devenv", "tests/support")
@@ -78,20 +78,22 @@ def run():
 
 
 def with_env(command):
-    """Runs a command in a private environment with everything that tests need; returns its exit code."""
+    """Runs a command in a private environment with everything that tests need; raises `Exit` with its code."""
     with environment.private(environment.FAST) as (_, variables):
         variables |= {"TASK_PIPELINES_HELM": str(tools.helm()), "TASK_PIPELINES_KUBECTL": str(tools.kubectl())}
-        return subprocess.run(command, env=_with(variables), check=False).returncode
+        code = subprocess.run(command, env=_with(variables), check=False).returncode
+        if code != 0:
+            raise Exit(code)
 
 
 def test():
-    """Builds what is needed and runs every test; returns the exit code."""
+    """Builds what is needed and runs every test."""
     python_tests()
     say("Building the functions and the operator")
     build.functions()
     build.operator()
     say("Running cargo test --workspace in a private environment")
-    return with_env(["cargo", "test", "--workspace"])
+    with_env(["cargo", "test", "--workspace"])
 
 
 def python_tests():
