@@ -5,7 +5,7 @@ import signal
 import sys
 
 from devenv import workflows
-from devenv.console import Exit, Failure, fail
+from devenv.console import Failure, fail
 
 INTERRUPTED = 130
 
@@ -20,19 +20,14 @@ def main():
     if bool(rest) != (arguments.command == "with-env"):
         parser.error("with-env, and only with-env, takes a command: with-env -- COMMAND…")
     try:
-        if rest:
-            workflows.with_env(rest)
-        else:
-            workflows.COMMANDS[arguments.command]()
+        code = workflows.with_env(rest) if rest else workflows.COMMANDS[arguments.command]()
     except Failure as failure:
         fail(failure)
         return 1
-    except Exit as end:
-        return end.code
     except KeyboardInterrupt:
         fail("interrupted; everything that was started is stopped")
         return INTERRUPTED
-    return 0
+    return code or 0
 
 
 if __name__ == "__main__":

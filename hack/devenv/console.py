@@ -13,14 +13,6 @@ class Failure(Exception):
     """Something the user has to know: what is wrong and what to do. Shown without a traceback."""
 
 
-class Exit(Exception):
-    """A command that the user asked for ended with this code, and has said why."""
-
-    def __init__(self, code):
-        super().__init__(f"exit {code}")
-        self.code = code
-
-
 def say(text):
     """One line for the user."""
     print(text, flush=True)

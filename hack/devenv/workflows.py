@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 from . import build, cloud, control_plane, demo, environment, paths, tools, venv
-from .console import Exit, Failure, note, say
+from .console import Failure, note, say
 from .process import Registry
 
 PYTHON_TESTS = ("hack/aws", "hack/devenv", "tests/support")
@@ -78,22 +78,24 @@ def run():
 
 
 def with_env(command):
-    """Runs a command in a private environment with everything that tests need; raises `Exit` with its code."""
-    with environment.private(environment.FAST) as (_, variables):
-        variables |= {"TASK_PIPELINES_HELM": str(tools.helm()), "TASK_PIPELINES_KUBECTL": str(tools.kubectl())}
-        code = subprocess.run(command, env=_with(variables), check=False).returncode
-        if code != 0:
-            raise Exit(code)
+    """Runs a command in a private environment with everything that tests need; returns its exit code."""
+    try:
+        with environment.private(environment.FAST) as (_, variables):
+            variables |= {"TASK_PIPELINES_HELM": str(tools.helm()), "TASK_PIPELINES_KUBECTL": str(tools.kubectl())}
+            subprocess.run(command, env=_with(variables), check=True)
+    except subprocess.CalledProcessError as ended:
+        return ended.returncode
+    return 0
 
 
 def test():
-    """Builds what is needed and runs every test."""
+    """Builds what is needed and runs every test; returns the exit code."""
     python_tests()
     say("Building the functions and the operator")
     build.functions()
     build.operator()
     say("Running cargo test --workspace in a private environment")
-    with_env(["cargo", "test", "--workspace"])
+    return with_env(["cargo", "test", "--workspace"])
 
 
 def python_tests():
