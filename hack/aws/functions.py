@@ -13,7 +13,7 @@ from settings import STATE
 NOT_ASSUMABLE = "The role defined for the function cannot be assumed by Lambda."
 NOT_NOW = "The operation cannot be performed at this time. "
 SQS_ACTIONS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
-FUNCTION_KEY_PREFIX = "ASIA"
+issued = set()  # the access keys of functions
 
 
 def install():
@@ -63,7 +63,8 @@ def _session(config):
     role_name = config["Role"].rsplit("/", 1)[-1]
     role = iam._roles.get_scoped(account, "", role_name) or {}
     digest = hashlib.sha256(f"{config['FunctionArn']}:{config['Role']}".encode()).hexdigest()
-    key = FUNCTION_KEY_PREFIX + digest[:16].upper()
+    key = f"ASIA{digest[:16].upper()}"
+    issued.add(key)
     session = {"SecretAccessKey": digest, "SessionToken": digest[::-1],
                "UserId": f"{role.get('RoleId', role_name)}:{config['FunctionName']}",
                "Arn": f"arn:aws:sts::{account}:assumed-role/{role_name}/{config['FunctionName']}"}

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 from ministack.core import iam_actions, responses, router
 
-from functions import FUNCTION_KEY_PREFIX
+import functions
 from settings import STATE, is_write
 
 XML_SERVICES = ("iam", "sts")
@@ -99,7 +99,7 @@ def _call(scope, body):
     method, path = scope["method"], scope["path"]
     service = router.detect_service(method, path, headers, query)
     operation = _operation(service, method, path, headers, body, query)
-    by = "function" if key.startswith(FUNCTION_KEY_PREFIX) else "operator"
+    by = "function" if key in functions.issued else "operator"
     return {"account": _account(key), "service": service, "operation": operation,
             "write": is_write(operation), "by": by}
 

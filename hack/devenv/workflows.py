@@ -114,7 +114,7 @@ def check():
     build.check_crd()
     for folder in PYTHON_SOURCES:
         for source in sorted((paths.ROOT / folder).rglob("*.py")):
-            ast.parse(source.read_text(), str(source.relative_to(paths.ROOT)))
+            ast.parse(source.read_text(), str(source.relative_to(paths.ROOT)), feature_version=(3, 10))
     for chart in sorted((paths.ROOT / "charts").glob("*/Chart.yaml")):
         note(f"helm lint {chart.parent.relative_to(paths.ROOT)}")
         if subprocess.run([tools.helm(), "lint", "--quiet", "--strict", chart.parent], check=False).returncode != 0:
