@@ -130,7 +130,7 @@ async fn serve(
     lock(log).push(request);
     let Answer { status, headers, body, delay } = answer;
     tokio::time::sleep(delay).await;
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<Vec<_>>().concat();
     let head =
         format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n", body.len());
     stream.write_all(head.as_bytes()).await?;

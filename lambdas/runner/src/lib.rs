@@ -1,1 +1,125 @@
-//! .
+//! The runner: does what lies on the queue.
+//!
+//! A message is a task to run ([`run`]) or a result to deliver ([`deliver`]). Waiting is always done by hiding the
+//! message and reporting it as failed, so a message's n-th receive is its n-th try.
+
+mod action;
+mod batch;
+mod channel;
+mod deliver;
+mod guard;
+mod http;
+mod run;
+mod secrets;
+mod text;
+
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, SystemTime};
+
+use aws_config::SdkConfig;
+use function::Queue;
+use futures::FutureExt;
+use futures::future::join;
+use lambda_runtime::Diagnostic;
+use protocol::Message;
+use serde_json::Value;
+use tokio::time::Instant;
+
+pub use batch::Failures;
+use batch::{Batch, Record};
+pub use guard::Guard;
+use http::Http;
+use secrets::Parameters;
+
+/// The event is no batch of messages.
+#[derive(Debug, thiserror::Error)]
+#[error("the event is no batch of SQS messages: {0}")]
+pub struct Malformed(serde_json::Error);
+
+impl From<Malformed> for Diagnostic {
+    fn from(error: Malformed) -> Self {
+        Self { error_type: "MalformedBatch".into(), error_message: error.to_string() }
+    }
+}
+
+/// What all messages share, built before the first one.
+#[derive(Debug)]
+pub struct Runner {
+    queue: Queue,
+    parameters: Parameters,
+    http: Http,
+}
+
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// It is deleted.
+    Done,
+    /// It is received again after so long.
+    Again(Duration),
+    /// It is received again when the queue's own visibility timeout is over.
+    AgainSometime,
+}
+
+impl Runner {
+    /// Builds the clients.
+    ///
+    /// # Errors
+    /// The HTTP client finds no root certificates.
+    pub fn new(config: &SdkConfig, queue: Queue, guard: Guard) -> Result<Self, reqwest::Error> {
+        Ok(Self { queue, parameters: Parameters::new(config), http: Http::new(guard)? })
+    }
+
+    /// Opens the connections to AWS ahead of their use; never fails.
+    pub async fn warm(&self) {
+        join(Box::pin(self.queue.warm()), Box::pin(self.parameters.warm())).await;
+    }
+
+    async fn process(&self, record: &Record, deadline: Instant) -> Outcome {
+        // The panic itself is logged where it happens.
+        let work = AssertUnwindSafe(Box::pin(self.work(record, deadline))).catch_unwind();
+        let outcome = work.await.unwrap_or(Outcome::AgainSometime);
+        if let Outcome::Again(wait) = outcome
+            && let Err(error) = self.queue.hide(&record.receipt_handle, wait).await
+        {
+            tracing::warn!(messageId = %record.message_id, error, "message not hidden, it waits for the queue's own time");
+        }
+        outcome
+    }
+
+    async fn work(&self, record: &Record, deadline: Instant) -> Outcome {
+        let receive = record.attributes.receive_count;
+        match serde_json::from_str(&record.body) {
+            Ok(Message::Run(run)) => run::run(self, run, receive, deadline).await,
+            Ok(Message::Deliver(delivery)) => deliver::deliver(self, delivery, receive, deadline).await,
+            Err(error) => {
+                tracing::error!(messageId = %record.message_id, %error, "message can't be read");
+                // Nothing will change that: on to the dead-letter queue.
+                Outcome::Again(Duration::ZERO)
+            }
+        }
+    }
+}
+
+/// Works through a batch, one message after the other; answers which are to be received again.
+///
+/// # Errors
+/// The event is no batch of messages; then Lambda takes all of them as failed.
+pub async fn handle(runner: &Runner, event: Value, deadline: SystemTime) -> Result<Failures, Malformed> {
+    let batch: Batch = serde_json::from_value(event).map_err(Malformed)?;
+    let deadline = Instant::now() + deadline.duration_since(SystemTime::now()).unwrap_or_default();
+    let mut failures = Failures::default();
+    let mut records = batch.records.into_iter();
+    for record in records.by_ref() {
+        if runner.process(&record, deadline).await == Outcome::Done {
+            continue;
+        }
+        failures.push(record.message_id);
+        if runner.queue.is_fifo() {
+            break;
+        }
+    }
+    // After a failure on a FIFO queue: what follows may not overtake it.
+    records.for_each(|record| failures.push(record.message_id));
+    Ok(failures)
+}

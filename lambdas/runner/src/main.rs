@@ -1,2 +1,15 @@
-//! .
-fn main() {}
+//! The runner, as Lambda starts it.
+
+use function::Queue;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use runner::{Guard, Runner};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    function::init_log();
+    let config = function::config().await;
+    let runner = Runner::new(&config, Queue::from_env(&config)?, Guard::from_env())?;
+    runner.warm().await;
+    run(service_fn(|event: LambdaEvent<Value>| runner::handle(&runner, event.payload, event.context.deadline()))).await
+}

@@ -1,0 +1,141 @@
+//! What tasks do.
+
+use protocol::{Action, HttpMethod, Run};
+use reqwest::header::LOCATION;
+use reqwest::{Method, StatusCode};
+use url::Url;
+
+use crate::Runner;
+use crate::http::{self, Http, Invalid};
+use crate::secrets::{Freshness, Secrets};
+use crate::text;
+
+/// Bytes of an answer that are kept.
+pub(crate) const MAX_TEXT: usize = 200_000;
+
+/// Redirects that are followed.
+const MAX_REDIRECTS: usize = 5;
+
+/// What came of an attempt.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// What the task returned, without secrets.
+    pub(crate) text: String,
+    /// Why it failed, without secrets.
+    pub(crate) error: Option<String>,
+}
+
+impl Ended {
+    /// An attempt that returned nothing.
+    pub(crate) fn failed(error: String) -> Self {
+        Self { text: String::new(), error: Some(error) }
+    }
+}
+
+/// Does what the task says.
+pub(crate) async fn perform(runner: &Runner, run: &Run) -> Ended {
+    match &run.task.action {
+        Action::Message => Ended::default(),
+        Action::Http(request) => {
+            let parameter = run.parameter.as_deref().filter(|_| http::are_secret(&request.headers));
+            match runner.parameters.get(parameter, Freshness::Kept).await {
+                Ok(secrets) => call(&runner.http, request, &secrets).await,
+                Err(error) => Ended::failed(error.to_string()),
+            }
+        }
+    }
+}
+
+/// Why a request has no answer.
+#[derive(Debug, thiserror::Error)]
+enum NoAnswer {
+    #[error("{0}")]
+    Invalid(#[from] Invalid),
+    #[error("{}", http::describe(.0))]
+    Failed(reqwest::Error),
+    #[error("the answer redirects to what is no URL")]
+    BadRedirect,
+    #[error("more than {MAX_REDIRECTS} redirects")]
+    TooManyRedirects,
+}
+
+async fn call(http: &Http, request: &protocol::Http, secrets: &Secrets) -> Ended {
+    let answer = match follow(http, request, secrets).await {
+        Ok(answer) => answer,
+        Err(error) => return Ended::failed(secrets.redact(error.to_string())),
+    };
+    let is_expected = expects(request, answer.status());
+    let status = http::status(&answer);
+    // A little more than is kept, so that the cut never shows half a character.
+    let body = match http::read(answer, MAX_TEXT + 4).await {
+        Ok(body) => body,
+        Err(error) => return Ended::failed(format!("{status}, then: {}", http::describe(&error))),
+    };
+    let text = text::fit_bytes(secrets.redact(String::from_utf8_lossy(&body).into_owned()), MAX_TEXT);
+    let error = (!is_expected).then(|| {
+        let expected = request.expect_status.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let excerpt = text::excerpt(&text);
+        let separator = if excerpt.is_empty() { "" } else { ": " };
+        format!("{status}, expected {expected}{separator}{excerpt}")
+    });
+    Ended { text, error }
+}
+
+/// Makes the request, and those that it is redirected to, unless the redirect itself is expected.
+async fn follow(http: &Http, request: &protocol::Http, secrets: &Secrets) -> Result<reqwest::Response, NoAnswer> {
+    let mut url = Url::parse(&request.url).map_err(Invalid::from)?;
+    let mut method = method(request.method);
+    let mut body = request.body.clone();
+    let mut secrets = Some(secrets);
+    for _ in 0..=MAX_REDIRECTS {
+        let headers = http::headers(&request.headers, secrets)?;
+        let mut builder = http.request(method.clone(), url.clone())?.headers(headers);
+        if let Some(body) = &body {
+            builder = builder.body(body.clone());
+        }
+        let answer = builder.send().await.map_err(NoAnswer::Failed)?;
+        let location = answer.headers().get(LOCATION).filter(|_| is_redirect(answer.status()));
+        let Some(location) = location.filter(|_| !expects(request, answer.status())) else {
+            return Ok(answer);
+        };
+        let next = location.to_str().ok().and_then(|location| url.join(location).ok()).ok_or(NoAnswer::BadRedirect)?;
+        if next.origin() != url.origin() {
+            secrets = None;
+        }
+        if becomes_get(answer.status(), &method) {
+            method = Method::GET;
+            body = None;
+        }
+        url = next;
+    }
+    Err(NoAnswer::TooManyRedirects)
+}
+
+fn expects(request: &protocol::Http, status: StatusCode) -> bool {
+    request.expect_status.iter().any(|pattern| pattern.matches(status.as_u16()))
+}
+
+fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// As browsers do it. <https://www.rfc-editor.org/rfc/rfc9110#section-15.4>
+fn becomes_get(status: StatusCode, method: &Method) -> bool {
+    match status.as_u16() {
+        301 | 302 => *method == Method::POST,
+        303 => *method != Method::HEAD,
+        _ => false,
+    }
+}
+
+fn method(method: HttpMethod) -> Method {
+    match method {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Head => Method::HEAD,
+        HttpMethod::Post => Method::POST,
+        HttpMethod::Put => Method::PUT,
+        HttpMethod::Patch => Method::PATCH,
+        HttpMethod::Delete => Method::DELETE,
+        HttpMethod::Options => Method::OPTIONS,
+    }
+}

@@ -1,0 +1,184 @@
+//! A result on its way to one channel.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use function::Outgoing;
+use jiff::Timestamp;
+use protocol::{Delivery, Message};
+use tokio::time::{Instant, timeout};
+
+use crate::channel::{self, Meaning};
+use crate::http::{self, Invalid};
+use crate::secrets::{Freshness, Secrets};
+use crate::{Outcome, Runner, text};
+
+/// Tries of a delivery: with the waits between them, about four hours.
+const MAX_RECEIVES: u32 = 25;
+
+/// The longest wait of our own choice.
+const MAX_BACKOFF: u64 = 900;
+
+/// The longest that SQS hides a message.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>
+const MAX_HIDDEN: Duration = Duration::from_hours(12);
+
+/// The longest that a service may take to answer.
+const MAX_POST: Duration = Duration::from_secs(10);
+
+/// What is left of a message's time when posting ends: enough to write to the queue.
+pub(crate) const RESERVE: Duration = Duration::from_secs(5);
+
+/// Bytes of an answer that are looked at.
+const MAX_ANSWER: usize = 8_192;
+
+/// What came of posting a delivery. Reasons hold no secrets.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It is there.
+    Delivered,
+    /// It may get there later.
+    Later {
+        /// What the service said.
+        reason: String,
+        /// How long it asks to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// It will never get there.
+    Never {
+        /// What the service said.
+        reason: String,
+        /// Whether other secrets could change that.
+        may_be_stale: bool,
+    },
+}
+
+/// Tries a delivery for the n-th time.
+pub(crate) async fn deliver(runner: &Runner, delivery: Delivery, receive: u32, deadline: Instant) -> Outcome {
+    if delivery.gave_up.is_some() || receive > MAX_RECEIVES {
+        // Runs its receives out, and so into the dead-letter queue.
+        return Outcome::Again(Duration::ZERO);
+    }
+    match post(runner, &delivery, deadline.duration_since(Instant::now()).saturating_sub(RESERVE)).await {
+        Verdict::Delivered => Outcome::Done,
+        Verdict::Later { retry_after, .. } => Outcome::Again(wait(receive, retry_after)),
+        Verdict::Never { reason, .. } => give_up(runner, delivery, reason, deadline).await,
+    }
+}
+
+/// Replaces a delivery by one that says why it failed, and is never posted.
+async fn give_up(runner: &Runner, delivery: Delivery, reason: String, deadline: Instant) -> Outcome {
+    let message = Outgoing::new(&Message::Deliver(Delivery { gave_up: Some(reason), ..delivery }));
+    match runner.queue.send(vec![message], deadline - Duration::from_secs(1)).await {
+        Ok(()) => Outcome::Done,
+        Err(error) => {
+            tracing::error!(%error, "lost delivery not recorded, it is tried again");
+            Outcome::AgainSometime
+        }
+    }
+}
+
+/// Posts a delivery, with fresh secrets if those at hand are refused.
+pub(crate) async fn post(runner: &Runner, delivery: &Delivery, limit: Duration) -> Verdict {
+    let limit = limit.min(MAX_POST);
+    let verdict = timeout(limit, try_secrets(runner, delivery)).await.unwrap_or_else(|_| Verdict::Later {
+        reason: format!("no answer in {} s", limit.as_secs()),
+        retry_after: None,
+    });
+    log(delivery, &verdict);
+    verdict
+}
+
+async fn try_secrets(runner: &Runner, delivery: &Delivery) -> Verdict {
+    let parameter = delivery.parameter.as_deref().filter(|_| channel::is_secret(&delivery.channel.target));
+    let secrets = async |freshness| runner.parameters.get(parameter, freshness).await;
+    let kept = match secrets(Freshness::Kept).await {
+        Ok(kept) => kept,
+        Err(error) => return Verdict::Later { reason: error.to_string(), retry_after: None },
+    };
+    let verdict = try_once(runner, delivery, &kept).await;
+    if !matches!(verdict, Verdict::Never { may_be_stale: true, .. }) {
+        return verdict;
+    }
+    match secrets(Freshness::Now).await {
+        // The same question would get the same answer, and services count those.
+        Ok(fresh) if fresh == kept => verdict,
+        Ok(fresh) => try_once(runner, delivery, &fresh).await,
+        Err(error) => Verdict::Later { reason: error.to_string(), retry_after: None },
+    }
+}
+
+async fn try_once(runner: &Runner, delivery: &Delivery, secrets: &Secrets) -> Verdict {
+    let request = match channel::request(&runner.http, &delivery.channel.target, &delivery.body, secrets) {
+        Ok(request) => request,
+        Err(error) => {
+            let may_be_stale = match &error {
+                Invalid::Url(_) | Invalid::Scheme(_) | Invalid::Header(_) | Invalid::Missing(_) => true,
+                Invalid::Refused(_) => false,
+            };
+            return Verdict::Never { reason: error.to_string(), may_be_stale };
+        }
+    };
+    match request.send().await {
+        Ok(answer) => judge(answer, secrets).await,
+        Err(error) => match http::refusal(&error) {
+            Some(refused) => Verdict::Never { reason: refused.to_string(), may_be_stale: false },
+            None => Verdict::Later { reason: http::describe(&error), retry_after: None },
+        },
+    }
+}
+
+async fn judge(answer: reqwest::Response, secrets: &Secrets) -> Verdict {
+    let (meaning, status, headers) = (Meaning::of(answer.status()), http::status(&answer), answer.headers().clone());
+    if meaning == Meaning::Delivered {
+        return Verdict::Delivered;
+    }
+    let body = http::read(answer, MAX_ANSWER).await.unwrap_or_default();
+    let body = secrets.redact(String::from_utf8_lossy(&body).into_owned());
+    let excerpt = text::excerpt(&body);
+    let reason = if excerpt.is_empty() { status } else { format!("{status}: {excerpt}") };
+    match meaning {
+        Meaning::Delivered => Verdict::Delivered,
+        Meaning::Later => {
+            Verdict::Later { reason, retry_after: channel::retry_after(&headers, &body, Timestamp::now()) }
+        }
+        Meaning::Never => Verdict::Never { reason, may_be_stale: false },
+        Meaning::NeverWithThisSecret => Verdict::Never { reason, may_be_stale: true },
+    }
+}
+
+/// How long to wait after the n-th receive: what the service asks for, or else a random time out of a range that
+/// doubles, so that many deliveries don't come back together.
+pub(crate) fn wait(receive: u32, retry_after: Option<Duration>) -> Duration {
+    let range = MAX_BACKOFF.min(5_u64.saturating_mul(2_u64.saturating_pow(receive)));
+    // Hashers are seeded at random.
+    let random = RandomState::new().hash_one(0_u8) % (range + 1);
+    Duration::from_secs(random).max(retry_after.unwrap_or_default()).min(MAX_HIDDEN)
+}
+
+fn log(delivery: &Delivery, verdict: &Verdict) {
+    let Delivery { run_id, task, channel, .. } = delivery;
+    let channel = &channel.name;
+    match verdict {
+        Verdict::Delivered => tracing::info!(runId = run_id, task, channel, "delivered"),
+        Verdict::Later { reason, .. } => tracing::warn!(runId = run_id, task, channel, reason, "delivery put off"),
+        Verdict::Never { reason, .. } => tracing::error!(runId = run_id, task, channel, reason, "delivery given up"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn waits_grow_to_a_limit_and_obey_the_service(receive in 0_u32..100, asked in 0_u64..100_000) {
+            let longest = 900.min(5_u64.saturating_mul(2_u64.saturating_pow(receive)));
+            prop_assert!(wait(receive, None).as_secs() <= longest);
+            let wait = wait(receive, Some(Duration::from_secs(asked))).as_secs();
+            prop_assert!(wait >= asked.min(43_200) && wait <= asked.max(longest).min(43_200));
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The HTTP client, whose connections keep to the [`Guard`].
+
+use std::error::Error;
+use std::iter::successors;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use protocol::{Header, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, RequestBuilder, Response};
+use url::Url;
+
+use crate::guard::{Guard, Reach, Refused};
+use crate::secrets::{Missing, Secrets};
+
+/// How long the opening of a connection may take.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Why a request was not made. Says nothing of secrets and of URLs, which may be secrets.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Invalid {
+    #[error("the URL is none: {0}")]
+    Url(#[from] url::ParseError),
+    #[error("the URL's scheme is `{0}`: only http and https are spoken")]
+    Scheme(String),
+    #[error("{0}")]
+    Refused(#[from] Refused),
+    #[error("`{0}` is no name of a header, or its value has characters that a header cannot hold")]
+    Header(String),
+    #[error("{0}")]
+    Missing(#[from] Missing),
+}
+
+/// Makes requests.
+#[derive(Debug)]
+pub(crate) struct Http {
+    guard: Guard,
+    usual: Client,
+    /// For the runtime API's port; hardly any URL has it.
+    beyond: OnceLock<Client>,
+}
+
+impl Http {
+    pub(crate) fn new(guard: Guard) -> reqwest::Result<Self> {
+        Ok(Self { guard, usual: client(Reach::BeyondAndLoopback)?, beyond: OnceLock::new() })
+    }
+
+    /// A request to a URL that the guard allows.
+    pub(crate) fn request(&self, method: Method, url: Url) -> Result<RequestBuilder, Invalid> {
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(Invalid::Scheme(url.scheme().to_owned()));
+        }
+        let client = match self.guard.check(&url)? {
+            Reach::BeyondAndLoopback => &self.usual,
+            Reach::Beyond => self.beyond.get_or_init(|| client(Reach::Beyond).unwrap_or_default()),
+        };
+        Ok(client.request(method, url))
+    }
+}
+
+fn client(reach: Reach) -> reqwest::Result<Client> {
+    Client::builder()
+        .dns_resolver(reach)
+        .redirect(Policy::none())
+        .connect_timeout(CONNECT)
+        // A proxy would resolve names by itself, past the guard.
+        .no_proxy()
+        // A function that was frozen wakes up with dead connections.
+        .pool_max_idle_per_host(0)
+        .user_agent(concat!("task-pipelines/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+/// Headers as they are sent; secret ones only if wanted.
+pub(crate) fn headers(headers: &[Header], secrets: Option<&Secrets>) -> Result<HeaderMap, Invalid> {
+    let mut map = HeaderMap::new();
+    for Header { name, value } in headers {
+        let (text, is_secret) = match (value, secrets) {
+            (HeaderValue::Plain(text), _) => (text.as_str(), false),
+            (HeaderValue::Secret(key), Some(secrets)) => (secrets.get(key)?.expose(), true),
+            (HeaderValue::Secret(_), None) => continue,
+        };
+        let illegal = || Invalid::Header(name.clone());
+        let field: HeaderName = name.parse().map_err(|_| illegal())?;
+        let mut value: reqwest::header::HeaderValue = text.parse().map_err(|_| illegal())?;
+        value.set_sensitive(is_secret);
+        map.append(field, value);
+    }
+    Ok(map)
+}
+
+/// Whether headers need secrets.
+pub(crate) fn are_secret(headers: &[Header]) -> bool {
+    headers.iter().any(|header| matches!(header.value, HeaderValue::Secret(_)))
+}
+
+/// The guard's refusal, where that is why a request failed.
+pub(crate) fn refusal(error: &reqwest::Error) -> Option<&Refused> {
+    causes(error).find_map(|cause| cause.downcast_ref())
+}
+
+/// What went wrong with a request, without its URL.
+pub(crate) fn describe(error: &reqwest::Error) -> String {
+    if let Some(refused) = refusal(error) {
+        return refused.to_string();
+    }
+    if error.is_timeout() {
+        return "no answer in time".to_owned();
+    }
+    let what = if error.is_connect() { "cannot connect" } else { "the request failed" };
+    // Only the outermost error knows the URL.
+    match causes(error).skip(1).last() {
+        Some(root) => format!("{what}: {root}"),
+        None => what.to_owned(),
+    }
+}
+
+fn causes<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    let outermost: &'a (dyn Error + 'static) = error;
+    successors(Some(outermost), |error: &&'a (dyn Error + 'static)| (*error).source())
+}
+
+/// An answer's status as text.
+pub(crate) fn status(response: &Response) -> String {
+    let status = response.status();
+    match status.canonical_reason() {
+        Some(reason) => format!("HTTP {} {reason}", status.as_u16()),
+        None => format!("HTTP {}", status.as_u16()),
+    }
+}
+
+/// Reads so many bytes of an answer's body and leaves the rest.
+pub(crate) async fn read(mut response: Response, limit: usize) -> reqwest::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    while body.len() < limit
+        && let Some(chunk) = response.chunk().await?
+    {
+        let room = limit - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+    }
+    Ok(body)
+}

@@ -1,0 +1,173 @@
+//! A task from the queue: its attempts, its result, and who gets to know.
+
+use std::time::Duration;
+
+use function::Outgoing;
+use futures::future::join_all;
+use protocol::{Delivery, Message, NotifyOn, Run, Status, TaskResult};
+use tokio::time::{Instant, timeout};
+
+use crate::action::{self, Ended, MAX_TEXT};
+use crate::deliver::{self, RESERVE, Verdict};
+use crate::{Outcome, Runner, channel, text};
+
+/// A message's time beyond its task's timeout, as the runner's own timeout is reckoned.
+const MARGIN: Duration = Duration::from_secs(15);
+
+/// With less time than this, results are not posted at once but queued.
+const AT_ONCE: Duration = Duration::from_secs(10);
+
+/// Bytes of a result as JSON: with the largest channel beside it, a message of SQS (1 MiB) holds it.
+const MAX_RESULT: usize = 700_000;
+
+/// Runs a task for the n-th time, unless it had all its attempts.
+pub(crate) async fn run(runner: &Runner, run: Run, receive: u32, deadline: Instant) -> Outcome {
+    let started = Instant::now();
+    let task = &run.task;
+    let limit = Duration::from_secs(task.timeout_seconds.into());
+    let ended = if receive > task.attempts {
+        Ended::failed(format!("the runner stopped while it ran attempt {}", task.attempts))
+    } else {
+        attempt(runner, &run, limit.min(deadline.duration_since(started).saturating_sub(RESERVE))).await
+    };
+    let result = result(&run, receive.min(task.attempts), ended, started.elapsed());
+    log(&result);
+    let backoff = Outcome::Again(Duration::from_secs(task.backoff_seconds.into()));
+    if result.status == Status::Failed && receive < task.attempts {
+        return backoff;
+    }
+    match announce(runner, &run, &result, deadline.min(started + limit + MARGIN)).await {
+        Ok(()) => Outcome::Done,
+        Err(error) => {
+            tracing::error!(runId = run.run_id, task = run.task.name, %error, "result neither delivered nor queued");
+            backoff
+        }
+    }
+}
+
+async fn attempt(runner: &Runner, run: &Run, limit: Duration) -> Ended {
+    let in_time = timeout(limit, action::perform(runner, run)).await;
+    in_time.unwrap_or_else(|_| Ended::failed(format!("timed out after {} s", limit.as_secs())))
+}
+
+fn result(run: &Run, attempt: u32, ended: Ended, duration: Duration) -> TaskResult {
+    let Ended { text, error } = ended;
+    let result = TaskResult {
+        pipeline: run.pipeline.clone(),
+        task: run.task.name.clone(),
+        run_id: run.run_id.clone(),
+        scheduled_time: run.scheduled_time.clone(),
+        trigger: run.trigger,
+        attempt,
+        status: if error.is_some() { Status::Failed } else { Status::Succeeded },
+        json: serde_json::from_str(&text).ok(),
+        text,
+        error,
+        duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+    };
+    within(result, MAX_RESULT)
+}
+
+/// Makes a result small enough: first without its parsed form, then with less text. Only unusual characters, which
+/// JSON spells with six, need the latter.
+fn within(mut result: TaskResult, limit: usize) -> TaskResult {
+    let size = |result: &TaskResult| serde_json::to_string(result).map_or(usize::MAX, |json| json.len());
+    let mut bytes = MAX_TEXT;
+    while size(&result) > limit && bytes > 0 {
+        if result.json.take().is_none() {
+            bytes /= 2;
+            result.text = text::fit_bytes(result.text, bytes.max(text::MARKER.len_utf8()));
+        }
+    }
+    result
+}
+
+fn log(result: &TaskResult) {
+    let TaskResult { run_id, task, attempt, status, error, duration_ms, .. } = result;
+    let error = error.as_deref();
+    match status {
+        Status::Succeeded => tracing::info!(runId = run_id, task, attempt, durationMs = duration_ms, "task succeeded"),
+        Status::Failed => tracing::warn!(runId = run_id, task, attempt, durationMs = duration_ms, error, "task failed"),
+    }
+}
+
+/// Brings a result to its channels: at once while there is time, else by way of the queue.
+async fn announce(runner: &Runner, run: &Run, result: &TaskResult, until: Instant) -> Result<(), function::Unsent> {
+    if !is_notified(run.task.notify_on, result.status) {
+        return Ok(());
+    }
+    let deliveries = run.channels.iter().map(|channel| Delivery {
+        run_id: run.run_id.clone(),
+        task: run.task.name.clone(),
+        pipeline: run.pipeline.clone(),
+        parameter: run.parameter.clone(),
+        body: channel::body(&channel.target, &run.task, result),
+        channel: channel.clone(),
+        gave_up: None,
+    });
+    let left = join_all(deliveries.map(|delivery| at_once(runner, delivery, until))).await;
+    let left: Vec<_> = left.into_iter().flatten().collect();
+    if left.is_empty() { Ok(()) } else { runner.queue.send(left, until).await }
+}
+
+fn is_notified(on: NotifyOn, status: Status) -> bool {
+    match (on, status) {
+        (NotifyOn::Always, Status::Succeeded | Status::Failed)
+        | (NotifyOn::Failure, Status::Failed)
+        | (NotifyOn::Success, Status::Succeeded) => true,
+        (NotifyOn::Failure, Status::Succeeded) | (NotifyOn::Success, Status::Failed) => false,
+    }
+}
+
+/// Posts a result; what is left to do goes to the queue.
+async fn at_once(runner: &Runner, delivery: Delivery, until: Instant) -> Option<Outgoing> {
+    let left = until.duration_since(Instant::now());
+    if left < AT_ONCE {
+        return Some(Outgoing::new(&Message::Deliver(delivery)));
+    }
+    match deliver::post(runner, &delivery, left.saturating_sub(RESERVE)).await {
+        Verdict::Delivered => None,
+        Verdict::Later { retry_after, .. } => {
+            Some(Outgoing::new(&Message::Deliver(delivery)).after(deliver::wait(0, retry_after)))
+        }
+        Verdict::Never { reason, .. } => {
+            Some(Outgoing::new(&Message::Deliver(Delivery { gave_up: Some(reason), ..delivery })))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(text: &str) -> TaskResult {
+        serde_json::from_value(serde_json::json!({
+            "pipeline": {"namespace": "default", "name": "p"}, "task": "t", "runId": "r", "attempt": 1,
+            "scheduledTime": "2026-01-01T09:00:00Z", "trigger": "Schedule", "status": "Succeeded", "text": text,
+            "json": [text], "durationMs": 1,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_result_loses_its_parsed_form_first_and_then_some_text() {
+        assert_eq!(within(sample("text"), MAX_RESULT), sample("text"));
+
+        let plain = within(sample(&"x".repeat(MAX_TEXT)), 300_000);
+        assert_eq!((plain.json, plain.text.len()), (None, MAX_TEXT));
+
+        let escaped = within(sample(&"\u{1}".repeat(MAX_TEXT)), MAX_RESULT);
+        assert!(serde_json::to_string(&escaped).unwrap().len() <= MAX_RESULT);
+        assert!(escaped.text.ends_with(text::MARKER));
+    }
+
+    #[test]
+    fn who_wants_to_know_what() {
+        for (on, succeeded, failed) in
+            [(NotifyOn::Always, true, true), (NotifyOn::Failure, false, true), (NotifyOn::Success, true, false)]
+        {
+            assert_eq!(is_notified(on, Status::Succeeded), succeeded);
+            assert_eq!(is_notified(on, Status::Failed), failed);
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! The pipeline's secrets: one SSM parameter, read when it is needed, and kept for a while.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_sdk_ssm::Client;
+use aws_sdk_ssm::error::DisplayErrorContext;
+use protocol::SecretKey;
+use serde::Deserialize;
+use tokio::sync::Mutex;
+
+/// How long a value that was read is used.
+const KEPT: Duration = Duration::from_mins(5);
+
+/// Shorter values are left in texts: replacing every `1` would tell more than it hides.
+const SHORTEST_REDACTED: usize = 4;
+
+/// What stands in a secret's place.
+const REDACTED: &str = "[redacted]";
+
+/// A value that is never printed.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    /// The value, without the line break that a file often ends with.
+    pub(crate) fn expose(&self) -> &str {
+        self.0.trim()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+/// The parameter lacks a secret.
+#[derive(Debug, thiserror::Error)]
+#[error("the pipeline's parameter holds no `{0}`")]
+pub(crate) struct Missing(SecretKey);
+
+/// A pipeline's secrets by key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Secrets(BTreeMap<SecretKey, Secret>);
+
+impl Secrets {
+    /// One secret.
+    pub(crate) fn get(&self, key: &SecretKey) -> Result<&Secret, Missing> {
+        self.0.get(key).ok_or_else(|| Missing(key.clone()))
+    }
+
+    /// Takes all secrets out of a text.
+    pub(crate) fn redact(&self, text: String) -> String {
+        let mut values: Vec<_> = self.0.values().map(Secret::expose).filter(|v| v.len() >= SHORTEST_REDACTED).collect();
+        // Longest first, as one may be a part of another.
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        values
+            .into_iter()
+            .fold(text, |text, value| if text.contains(value) { text.replace(value, REDACTED) } else { text })
+    }
+}
+
+/// Why there are no secrets. Parts of the value are never told.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("cannot read the parameter `{name}`: {reason}")]
+    Unreadable { name: String, reason: String },
+    #[error("the parameter `{0}` is no JSON object of texts")]
+    Malformed(String),
+}
+
+/// Whether a kept value will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    /// It will.
+    Kept,
+    /// It is read again.
+    Now,
+}
+
+/// Reads parameters.
+#[derive(Debug)]
+pub(crate) struct Parameters {
+    client: Client,
+    kept: Mutex<HashMap<String, Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    /// By the wall clock: the other one may stand still while Lambda freezes the process.
+    since: SystemTime,
+    secrets: Arc<Secrets>,
+}
+
+impl Parameters {
+    pub(crate) fn new(config: &SdkConfig) -> Self {
+        // The rate is low and shared by the whole account: all functions that start at one minute have to share it.
+        let patient = RetryConfig::standard()
+            .with_max_attempts(10)
+            .with_initial_backoff(Duration::from_millis(200))
+            .with_max_backoff(Duration::from_secs(3));
+        let config = aws_sdk_ssm::config::Builder::from(config).retry_config(patient).build();
+        Self { client: Client::from_conf(config), kept: Mutex::default() }
+    }
+
+    /// Opens the connection ahead of its use; never fails.
+    pub(crate) async fn warm(&self) {
+        function::warm(self.client.get_parameter().name("").send()).await;
+    }
+
+    /// The secrets in a parameter; none where the pipeline has no parameter.
+    pub(crate) async fn get(&self, name: Option<&str>, freshness: Freshness) -> Result<Arc<Secrets>, Error> {
+        let Some(name) = name else {
+            return Ok(Arc::default());
+        };
+        // Held while reading, so that channels served at once share one read.
+        let mut kept = self.kept.lock().await;
+        if freshness == Freshness::Kept
+            && let Some(Kept { since, secrets }) = kept.get(name)
+            && since.elapsed().is_ok_and(|age| age < KEPT)
+        {
+            return Ok(Arc::clone(secrets));
+        }
+        let secrets = Arc::new(self.read(name).await?);
+        kept.insert(name.to_owned(), Kept { since: SystemTime::now(), secrets: Arc::clone(&secrets) });
+        Ok(secrets)
+    }
+
+    async fn read(&self, name: &str) -> Result<Secrets, Error> {
+        let answer = self.client.get_parameter().name(name).with_decryption(true).send().await.map_err(|error| {
+            Error::Unreadable { name: name.to_owned(), reason: DisplayErrorContext(&error).to_string() }
+        })?;
+        let value = answer.parameter().and_then(|parameter| parameter.value()).unwrap_or_default();
+        serde_json::from_str(value).map_err(|_| Error::Malformed(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets(json: &str) -> Secrets {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn secrets_are_taken_out_of_texts_and_never_printed() {
+        let secrets = secrets(r#"{"a": "token", "b": "token-long\n", "c": "", "d": "1"}"#);
+        assert_eq!(secrets.redact("1 token, token-long".into()), "1 [redacted], [redacted]");
+        let printed = format!("{secrets:?}");
+        assert!(!printed.contains("token"), "{printed}");
+    }
+
+    #[test]
+    fn a_missing_key_is_named() {
+        let error = secrets("{}").get(&"channel/chat".to_owned()).unwrap_err();
+        assert_eq!(error.to_string(), "the pipeline's parameter holds no `channel/chat`");
+    }
+}

@@ -1,0 +1,172 @@
+//! Texts within the limits of the services that show them.
+
+/// Stands where something was cut off.
+pub(crate) const MARKER: char = '…';
+
+/// Slack's three special characters.
+/// <https://docs.slack.dev/messaging/formatting-message-text#escaping>
+const ENTITIES: [(char, &str); 3] = [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;")];
+
+/// What Discord's markdown gives a meaning to, anywhere or at a line's start.
+const MARKDOWN: &[char] = &['\\', '*', '_', '~', '`', '|', '>', '<', '[', ']', '(', ')', '#', '-', '@'];
+
+/// Beyond letters and digits, what a link may hold to stay one: nothing that could end it and begin markup.
+const IN_LINKS: &str = "-._~:/?#@!$&'+,;=%";
+
+/// Makes text from outside plain in Slack.
+pub(crate) fn escape_slack(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match ENTITIES.iter().find(|(special, _)| *special == character) {
+            Some((_, entity)) => escaped.push_str(entity),
+            None => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+/// Makes text from outside plain in Discord, but for links, which a backslash would break.
+pub(crate) fn escape_discord(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for word in text.split_inclusive(char::is_whitespace) {
+        if is_link(word.trim_end()) {
+            escaped.push_str(word);
+            continue;
+        }
+        for character in word.chars() {
+            if MARKDOWN.contains(&character) {
+                escaped.push('\\');
+            }
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
+fn is_link(word: &str) -> bool {
+    ["http://", "https://"].iter().any(|scheme| word.starts_with(scheme))
+        && word.chars().all(|character| character.is_ascii_alphanumeric() || IN_LINKS.contains(character))
+}
+
+/// Cuts to at most 40,000 characters: Slack's limit.
+/// <https://docs.slack.dev/changelog/2018-04-truncating-really-long-messages>
+pub(crate) fn fit_slack(text: String) -> String {
+    fit(text, 40_000, |_| 1, without_half_entity)
+}
+
+/// Cuts to at most 2,000 UTF-16 units: Discord's limit, in the measure that is never below its own.
+/// <https://discord.com/developers/docs/resources/webhook#execute-webhook>
+pub(crate) fn fit_discord(text: String) -> String {
+    fit(text, 2_000, char::len_utf16, without_half_escape)
+}
+
+/// Cuts to so many bytes of UTF-8.
+pub(crate) fn fit_bytes(text: String, bytes: usize) -> String {
+    fit(text, bytes, char::len_utf8, |_, kept| kept)
+}
+
+/// The first characters, for a message about the rest.
+pub(crate) fn excerpt(text: &str) -> String {
+    fit(text.trim().to_owned(), 200, |_| 1, |_, kept| kept)
+}
+
+/// Cuts between characters; `tidy` gets the whole text and what is kept of it, and may keep less.
+fn fit(text: String, limit: usize, width: fn(char) -> usize, tidy: fn(&str, usize) -> usize) -> String {
+    if text.chars().map(width).sum::<usize>() <= limit {
+        return text;
+    }
+    let mut room = limit - width(MARKER);
+    let kept = text.char_indices().find_map(|(at, character)| match room.checked_sub(width(character)) {
+        Some(left) => {
+            room = left;
+            None
+        }
+        None => Some(at),
+    });
+    let kept = tidy(&text, kept.unwrap_or(text.len()));
+    format!("{}{MARKER}", &text[..kept])
+}
+
+/// An entity cut in half would show as what it is not.
+fn without_half_entity(text: &str, kept: usize) -> usize {
+    match text[..kept].rfind('&') {
+        Some(at) if ENTITIES.iter().any(|(_, entity)| text[at..].starts_with(entity) && at + entity.len() > kept) => at,
+        Some(_) | None => kept,
+    }
+}
+
+/// A backslash that lost its character would swallow the marker.
+fn without_half_escape(text: &str, kept: usize) -> usize {
+    let backslashes = text[..kept].bytes().rev().take_while(|byte| *byte == b'\\').count();
+    kept - backslashes % 2
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Text in which what matters here is frequent.
+    const TRICKY: &str = r"[&<>\\*_`a😀é\n ]{0,60}";
+
+    fn unescape_slack(text: &str) -> String {
+        text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_within_the_limit_is_left_alone_and_a_cut_one_keeps_to_it(text in TRICKY, limit in 4_usize..70) {
+            for width in [(|_| 1) as fn(char) -> usize, char::len_utf16, char::len_utf8] {
+                let size = |text: &str| text.chars().map(width).sum::<usize>();
+                let fitted = fit(text.clone(), limit, width, |_, kept| kept);
+                prop_assert!(size(&fitted) <= limit);
+                if size(&text) <= limit {
+                    prop_assert_eq!(&fitted, &text);
+                } else {
+                    let kept = fitted.strip_suffix(MARKER).expect("a cut text is marked");
+                    prop_assert!(text.starts_with(kept));
+                    prop_assert!(size(kept) + width(MARKER) + 4 > limit, "{} is as long as can be", kept);
+                }
+            }
+        }
+
+        #[test]
+        fn slack_shows_what_was_inserted_even_when_cut(text in TRICKY, limit in 4_usize..70) {
+            let escaped = escape_slack(&text);
+            prop_assert!(!escaped.contains(['<', '>']));
+            prop_assert_eq!(unescape_slack(&escaped), text.clone());
+            let fitted = fit(escaped, limit, |_| 1, without_half_entity);
+            let shown = unescape_slack(&fitted);
+            prop_assert!(text.starts_with(shown.trim_end_matches(MARKER)), "{}", fitted);
+        }
+
+        #[test]
+        fn discord_shows_what_was_inserted_even_when_cut(text in TRICKY, limit in 4_usize..70) {
+            let fitted = fit(escape_discord(&text), limit, char::len_utf16, without_half_escape);
+            let mut shown = String::new();
+            let mut characters = fitted.chars();
+            while let Some(character) = characters.next() {
+                shown.extend(if character == '\\' { characters.next() } else { Some(character) });
+            }
+            prop_assert!(text.starts_with(shown.trim_end_matches(MARKER)), "{}", fitted);
+        }
+    }
+
+    #[test]
+    fn limits_are_the_services_own() {
+        assert_eq!(fit_slack("&".repeat(40_000)).chars().count(), 40_000);
+        assert_eq!(fit_slack(escape_slack(&"&".repeat(8_001))).chars().count(), 39_996, "no half of the last entity");
+        assert_eq!(fit_discord("😀".repeat(1_001)).encode_utf16().count(), 1_999);
+        assert_eq!(fit_bytes("é".repeat(10), 10), "ééé…");
+    }
+
+    #[test]
+    fn mentions_and_markup_from_outside_are_text_and_links_stay_links() {
+        assert_eq!(escape_slack("<!channel> a & b"), "&lt;!channel&gt; a &amp; b");
+        assert_eq!(
+            escape_discord("@everyone **a** https://example.com/a_b [x](https://example.com)\n# h"),
+            r"\@everyone \*\*a\*\* https://example.com/a_b \[x\]\(https://example.com\)".to_owned() + "\n\\# h"
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! HTTP tasks: what is asked, what comes back, and what is refused.
+
+use std::time::Duration;
+
+use fake::{Answer, Aws, Server};
+use serde_json::{Value, json};
+
+use crate::support::{PARAMETER, Stage, http, run, stage, stage_with, webhook};
+
+/// The result that the webhook got.
+fn result(stage: &Stage) -> Value {
+    let hook = stage.web.requests().into_iter().rfind(|request| request.path == "/hook").unwrap();
+    serde_json::from_str(&hook.body).unwrap()
+}
+
+fn key() -> Value {
+    json!([{"name": "X-Key", "value": {"secret": "key"}}])
+}
+
+#[tokio::test]
+async fn an_answer_becomes_the_result() {
+    let stage = stage(|_| Answer::new(200, r#"{"a": [1]}"#)).await;
+    let headers = json!([{"name": "X-Plain", "value": {"plain": "p"}}, {"name": "X-Key", "value": {"secret": "key"}}]);
+    stage.aws.put_parameter(PARAMETER, r#"{"key": "s3cret\n"}"#);
+    let message = http(&stage, json!({"method": "POST", "body": "{ }", "headers": headers}));
+    assert!(stage.is_done(message, 1).await);
+
+    let asked = &stage.web.requests()[0];
+    assert_eq!((asked.method.as_str(), asked.body.as_str()), ("POST", "{ }"));
+    assert_eq!((asked.header("x-plain"), asked.header("x-key")), (Some("p"), Some("s3cret")));
+    let result = result(&stage);
+    assert_eq!((&result["status"], &result["json"]["a"][0]), (&json!("Succeeded"), &json!(1)));
+    assert_eq!((&result["task"], &result["runId"], &result["attempt"]), (&json!("t"), &json!("r"), &json!(1)));
+}
+
+#[tokio::test]
+async fn an_unexpected_answer_is_told_with_its_beginning_and_without_secrets() {
+    let stage = stage(|request| match request.path.as_str() {
+        "/task" => Answer::new(503, format!("no s3cret {}", "x".repeat(300))),
+        _ => Answer::new(200, ""),
+    })
+    .await;
+    stage.aws.put_parameter(PARAMETER, r#"{"key": "s3cret"}"#);
+    assert!(stage.is_done(http(&stage, json!({"expectStatus": ["2xx", "404"], "headers": key()})), 1).await);
+    let result = result(&stage);
+    let error = result["error"].as_str().unwrap();
+    assert!(error.starts_with("HTTP 503 Service Unavailable, expected 2xx, 404: no [redacted] xxx"), "{error}");
+    assert!(error.ends_with("x…"), "{error}");
+    assert!(!result.to_string().contains("s3cret"));
+}
+
+#[tokio::test]
+async fn a_long_answer_is_cut() {
+    let stage = stage(|_| Answer::new(200, "é".repeat(300_000))).await;
+    assert!(stage.is_done(http(&stage, json!({})), 1).await);
+    let result = result(&stage);
+    let text = result["text"].as_str().unwrap();
+    assert!(text.len() <= 200_000 && text.ends_with("é…"), "{}", text.len());
+    assert_eq!(result["json"], Value::Null);
+}
+
+#[tokio::test]
+async fn what_does_not_answer_in_time_has_failed() {
+    let stage = stage(|request| match request.path.as_str() {
+        "/task" => Answer::new(200, "").after(Duration::from_mins(1)),
+        _ => Answer::new(200, ""),
+    })
+    .await;
+    let mut message = http(&stage, json!({}));
+    message["task"]["timeoutSeconds"] = json!(1);
+    assert!(stage.is_done(message, 1).await);
+    assert_eq!(result(&stage)["error"], "timed out after 1 s");
+}
+
+#[tokio::test]
+async fn redirects_are_followed_but_secrets_stay_behind() {
+    let other = Server::start(|_| Answer::new(200, "there")).await;
+    let there = other.url("/there");
+    let stage = stage(move |request| match request.path.as_str() {
+        "/task" => Answer::new(302, "").header("location", "/next"),
+        "/next" => Answer::new(307, "").header("location", there.clone()),
+        _ => Answer::new(200, ""),
+    })
+    .await;
+    stage.aws.put_parameter(PARAMETER, r#"{"key": "s3cret"}"#);
+    let headers = json!([{"name": "X-Key", "value": {"secret": "key"}}, {"name": "X-Plain", "value": {"plain": "p"}}]);
+    let message = http(&stage, json!({"method": "POST", "body": "b", "headers": headers}));
+    assert!(stage.is_done(message, 1).await);
+
+    let here = stage.web.requests();
+    assert_eq!((here[1].method.as_str(), here[1].body.as_str(), here[1].header("x-key")), ("GET", "", Some("s3cret")));
+    let [there] = other.requests().try_into().unwrap();
+    assert_eq!((there.header("x-key"), there.header("x-plain")), (None, Some("p")));
+    assert_eq!(result(&stage)["text"], "there");
+}
+
+#[tokio::test]
+async fn a_redirect_that_is_expected_is_the_answer_and_endless_ones_fail() {
+    let stage = stage(|request| match request.path.as_str() {
+        "/hook" => Answer::new(200, ""),
+        _ => Answer::new(302, "").header("location", "/task"),
+    })
+    .await;
+    assert!(stage.is_done(http(&stage, json!({"expectStatus": ["302"]})), 1).await);
+    assert_eq!(result(&stage)["status"], "Succeeded");
+    assert!(stage.is_done(http(&stage, json!({})), 1).await);
+    assert_eq!(result(&stage)["error"], "more than 5 redirects");
+}
+
+#[tokio::test]
+async fn the_functions_own_surroundings_are_refused_also_after_a_redirect() {
+    let runtime = Server::start(|_| Answer::new(200, "events")).await;
+    let port = runtime.address().port();
+    let targets = [
+        format!("http://127.0.0.1:{port}/"),
+        format!("http://localhost:{port}/"),
+        format!("http://[::ffff:127.0.0.1]:{port}/"),
+        "http://169.254.169.254/latest/meta-data".to_owned(),
+    ];
+    let redirects = targets.clone();
+    let stage = stage_with("tasks", Aws::start().await, Some(port), move |request| {
+        match request.path.strip_prefix("/to/").and_then(|at| at.parse::<usize>().ok()) {
+            Some(at) => Answer::new(302, "").header("location", redirects[at].clone()),
+            None => Answer::new(200, ""),
+        }
+    })
+    .await;
+    for (at, target) in targets.iter().enumerate() {
+        for url in [target.clone(), stage.web.url(&format!("/to/{at}"))] {
+            assert!(stage.is_done(http(&stage, json!({"url": url})), 1).await);
+            let error = result(&stage)["error"].as_str().unwrap().to_owned();
+            assert!(error.contains("is refused"), "{url}: {error}");
+        }
+    }
+    let hook = json!([{"name": "hook", "target": {"webhook": {"url": {"plain": targets[1]}}}}]);
+    assert!(stage.is_done(run(json!({}), hook), 1).await);
+    assert!(stage.aws.messages()[0]["gaveUp"].as_str().unwrap().contains("is refused"));
+    assert!(runtime.requests().is_empty());
+}
+
+#[tokio::test]
+async fn failed_attempts_wait_and_the_last_one_is_told() {
+    let stage = stage(|request| Answer::new(if request.path == "/task" { 500 } else { 200 }, "")).await;
+    let mut message = http(&stage, json!({}));
+    message["task"]["attempts"] = json!(2);
+    assert!(!stage.is_done(message.clone(), 1).await);
+    assert_eq!(stage.aws.hidden(), [("h0".to_owned(), 30)]);
+    assert_eq!(stage.web.requests().len(), 1);
+
+    assert!(stage.is_done(message.clone(), 2).await);
+    assert_eq!((&result(&stage)["attempt"], &result(&stage)["status"]), (&json!(2), &json!("Failed")));
+
+    let asked = stage.web.requests().len();
+    assert!(stage.is_done(message, 3).await);
+    assert_eq!(stage.web.requests().len(), asked + 1, "only the webhook");
+    assert_eq!(result(&stage)["error"], "the runner stopped while it ran attempt 2");
+}
+
+#[tokio::test]
+async fn results_that_nobody_asked_for_are_not_told() {
+    let stage = stage(|_| Answer::new(200, "")).await;
+    assert!(stage.is_done(run(json!({"notifyOn": "Failure"}), webhook(&stage)), 1).await);
+    assert!(stage.web.requests().is_empty() && stage.aws.sent().is_empty());
+}

@@ -1,0 +1,104 @@
+//! A runner, AWS and a web server.
+
+use std::time::{Duration, SystemTime};
+
+use fake::{Answer, Aws, Request, Server};
+use function::Queue;
+use runner::{Guard, Runner};
+use serde_json::{Value, json};
+
+/// Name of the pipeline's parameter.
+pub(crate) const PARAMETER: &str = "/taskpipelines/c/p/channels";
+
+pub(crate) struct Stage {
+    pub(crate) aws: Aws,
+    pub(crate) web: Server,
+    runner: Runner,
+}
+
+/// A standard queue, and a web server.
+pub(crate) async fn stage(web: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Stage {
+    stage_with("tasks", Aws::start().await, None, web).await
+}
+
+pub(crate) async fn stage_with(
+    queue: &str,
+    aws: Aws,
+    runtime_port: Option<u16>,
+    web: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+) -> Stage {
+    let web = Server::start(web).await;
+    let config = aws.config();
+    let queue = Queue::new(&config, format!("https://sqs/{queue}"));
+    let runner = Runner::new(&config, queue, Guard::new(runtime_port)).unwrap();
+    Stage { aws, web, runner }
+}
+
+impl Stage {
+    /// Hands messages over as one batch, each as its n-th receive; answers the ids of those that stay on the queue.
+    pub(crate) async fn receive(&self, messages: &[(Value, u32)]) -> Vec<String> {
+        let records: Vec<_> = messages
+            .iter()
+            .enumerate()
+            .map(|(at, (body, receive))| {
+                let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
+                json!({
+                    "messageId": format!("m{at}"), "receiptHandle": format!("h{at}"), "body": body,
+                    "attributes": {"ApproximateReceiveCount": receive.to_string()},
+                })
+            })
+            .collect();
+        let deadline = SystemTime::now() + Duration::from_mins(2);
+        let failures = runner::handle(&self.runner, json!({"Records": records}), deadline).await.unwrap();
+        let failures = serde_json::to_value(failures).unwrap();
+        let failures = failures["batchItemFailures"].as_array().unwrap();
+        failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Whether one message, at its n-th receive, is done.
+    pub(crate) async fn is_done(&self, message: Value, receive: u32) -> bool {
+        self.receive(&[(message, receive)]).await.is_empty()
+    }
+
+    /// The JSON bodies that the web server got.
+    pub(crate) fn posts(&self) -> Vec<Value> {
+        self.web.requests().iter().map(|request| serde_json::from_str(&request.body).unwrap()).collect()
+    }
+}
+
+/// A message that runs a task.
+pub(crate) fn run(task: Value, channels: Value) -> Value {
+    let mut all = json!({
+        "name": "t", "action": "message", "timeoutSeconds": 10, "attempts": 1, "backoffSeconds": 30,
+    });
+    all.as_object_mut().unwrap().extend(task.as_object().unwrap().clone());
+    json!({
+        "kind": "run", "runId": "r", "scheduledTime": "2026-01-01T09:00:00Z", "parameter": PARAMETER,
+        "pipeline": {"namespace": "default", "name": "p"}, "task": all, "channels": channels,
+    })
+}
+
+/// A message that runs an HTTP task and tells a webhook channel about it.
+pub(crate) fn http(stage: &Stage, request: Value) -> Value {
+    let mut all = json!({"url": stage.web.url("/task"), "method": "GET", "expectStatus": ["2xx"]});
+    all.as_object_mut().unwrap().extend(request.as_object().unwrap().clone());
+    run(json!({"action": {"http": all}}), webhook(stage))
+}
+
+/// The channels of one webhook, at `/hook`.
+pub(crate) fn webhook(stage: &Stage) -> Value {
+    json!([{"name": "hook", "target": {"webhook": {"url": {"plain": stage.web.url("/hook")}}}}])
+}
+
+/// The channels of one Slack webhook, whose URL is the secret `chat`.
+pub(crate) fn slack() -> Value {
+    json!([{"name": "chat", "target": {"slack": {"url": "chat"}}}])
+}
+
+/// A message that delivers a text to Slack.
+pub(crate) fn delivery() -> Value {
+    json!({
+        "kind": "deliver", "runId": "r", "task": "t", "pipeline": {"namespace": "default", "name": "p"},
+        "parameter": PARAMETER, "channel": slack()[0], "body": {"text": "hello"},
+    })
+}
