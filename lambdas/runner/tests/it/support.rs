@@ -1,5 +1,7 @@
 //! A runner, AWS and a web server.
 
+#![expect(clippy::needless_pass_by_value, reason = "so that `json!` can stand in a call as it is")]
+
 use std::time::{Duration, SystemTime};
 
 use fake::{Answer, Aws, Request, Server};
