@@ -1,11 +1,14 @@
 //! AWS clients that start fast: region and keys come from the environment that Lambda sets, nothing is looked up.
 
+use std::error::Error;
 use std::fmt::Debug;
+use std::iter::successors;
 use std::time::Duration;
 
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_sqs::error::ProvideErrorMetadata;
 
 /// How long the opening of a connection ahead of its use may hold up the start.
 const WARMING: Duration = Duration::from_secs(2);
@@ -31,5 +34,18 @@ pub async fn config() -> SdkConfig {
 pub async fn warm<T, E: Debug>(refused_call: impl Future<Output = Result<T, E>>) {
     if tokio::time::timeout(WARMING, refused_call).await.is_err() {
         tracing::warn!(seconds = WARMING.as_secs(), "AWS did not answer while the function started");
+    }
+}
+
+/// Why a call failed: in AWS's words, else all that is known of what kept it from getting there.
+pub fn reason<'a, E: Error + ProvideErrorMetadata + 'static>(error: &'a E) -> String {
+    match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        (None, _) => {
+            let outermost: &'a (dyn Error + 'static) = error;
+            let causes = successors(Some(outermost), |error: &&'a (dyn Error + 'static)| (*error).source());
+            causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+        }
     }
 }

@@ -5,6 +5,6 @@ mod batch;
 mod log;
 mod queue;
 
-pub use aws::{config, warm};
+pub use aws::{config, reason, warm};
 pub use log::init as init_log;
 pub use queue::{NoQueue, Outgoing, Queue, Unsent};

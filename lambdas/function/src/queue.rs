@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::{DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
 use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -14,7 +13,7 @@ use futures::future::join_all;
 use protocol::Message;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::{batch, warm};
+use crate::{batch, reason, warm};
 
 /// The one setting of the functions.
 const QUEUE_URL: &str = "QUEUE_URL";
@@ -112,8 +111,13 @@ impl Queue {
     /// # Errors
     /// The variable is missing or empty.
     pub fn from_env(config: &SdkConfig) -> Result<Self, NoQueue> {
-        let url = env::var(QUEUE_URL).ok().filter(|url| !url.is_empty()).ok_or(NoQueue)?;
-        Ok(Self::new(config, url))
+        match env::var(QUEUE_URL) {
+            Ok(url) if !url.is_empty() => Ok(Self::new(config, url)),
+            Ok(_) | Err(_) => {
+                tracing::error!(error = %NoQueue, "cannot start");
+                Err(NoQueue)
+            }
+        }
     }
 
     /// A queue by its URL.
@@ -181,7 +185,7 @@ impl Queue {
             .send()
             .await
             .map(|_| ())
-            .map_err(|error| DisplayErrorContext(&error).to_string())
+            .map_err(|error| reason(&error))
     }
 
     async fn attempt(&self, messages: Vec<Outgoing>, until: Instant) -> Vec<Failure> {
@@ -194,11 +198,7 @@ impl Queue {
         let call = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries)).send();
         let reason = match timeout_at(until, call).await {
             Ok(Ok(output)) => return failures(batch, &output),
-            Ok(Err(error)) => match (error.code(), error.message()) {
-                (Some(code), Some(message)) => format!("{code}: {message}"),
-                (Some(code), None) => code.to_owned(),
-                (None, _) => DisplayErrorContext(&error).to_string(),
-            },
+            Ok(Err(error)) => reason(&error),
             Err(_) => "no answer in time".to_owned(),
         };
         batch.into_iter().map(|message| Failure { message, reason: reason.clone(), is_final: false }).collect()

@@ -114,7 +114,7 @@ async fn try_once(runner: &Runner, delivery: &Delivery, secrets: &Secrets) -> Ve
         Err(error) => {
             let may_be_stale = match &error {
                 Invalid::Url(_) | Invalid::Scheme(_) | Invalid::Header(_) | Invalid::Missing(_) => true,
-                Invalid::Refused(_) => false,
+                Invalid::Refused(_) | Invalid::Client(_) => false,
             };
             return Verdict::Never { reason: error.to_string(), may_be_stale };
         }

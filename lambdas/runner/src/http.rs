@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::iter::successors;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use protocol::{Header, HeaderValue};
@@ -30,6 +29,8 @@ pub(crate) enum Invalid {
     Header(String),
     #[error("{0}")]
     Missing(#[from] Missing),
+    #[error("the HTTP client cannot be made: {0}")]
+    Client(#[from] reqwest::Error),
 }
 
 /// Makes requests.
@@ -37,13 +38,11 @@ pub(crate) enum Invalid {
 pub(crate) struct Http {
     guard: Guard,
     usual: Client,
-    /// For the runtime API's port; hardly any URL has it.
-    beyond: OnceLock<Client>,
 }
 
 impl Http {
     pub(crate) fn new(guard: Guard) -> reqwest::Result<Self> {
-        Ok(Self { guard, usual: client(Reach::BeyondAndLoopback)?, beyond: OnceLock::new() })
+        Ok(Self { guard, usual: client(Reach::BeyondAndLoopback)? })
     }
 
     /// A request to a URL that the guard allows.
@@ -52,8 +51,9 @@ impl Http {
             return Err(Invalid::Scheme(url.scheme().to_owned()));
         }
         let client = match self.guard.check(&url)? {
-            Reach::BeyondAndLoopback => &self.usual,
-            Reach::Beyond => self.beyond.get_or_init(|| client(Reach::Beyond).unwrap_or_default()),
+            Reach::BeyondAndLoopback => self.usual.clone(),
+            // Hardly any URL has the runtime API's port: no client is kept for it.
+            Reach::Beyond => client(Reach::Beyond)?,
         };
         Ok(client.request(method, url))
     }

@@ -1,6 +1,6 @@
 //! The runner: does what lies on the queue.
 //!
-//! A message is a task to run ([`run`]) or a result to deliver ([`deliver`]). Waiting is always done by hiding the
+//! A message is a task to run (`run`) or a result to deliver (`deliver`). Waiting is always done by hiding the
 //! message and reporting it as failed, so a message's n-th receive is its n-th try.
 
 mod action;
@@ -76,9 +76,7 @@ impl Runner {
     }
 
     async fn process(&self, record: &Record, deadline: Instant) -> Outcome {
-        // The panic itself is logged where it happens.
-        let work = AssertUnwindSafe(Box::pin(self.work(record, deadline))).catch_unwind();
-        let outcome = work.await.unwrap_or(Outcome::AgainSometime);
+        let outcome = survive(Box::pin(self.work(record, deadline))).await;
         if let Outcome::Again(wait) = outcome
             && let Err(error) = self.queue.hide(&record.receipt_handle, wait).await
         {
@@ -122,4 +120,20 @@ pub async fn handle(runner: &Runner, event: Value, deadline: SystemTime) -> Resu
     // After a failure on a FIFO queue: what follows may not overtake it.
     records.for_each(|record| failures.push(record.message_id));
     Ok(failures)
+}
+
+/// A panic costs its own message a try, never those beside it. It is logged where it happens.
+async fn survive(work: impl Future<Output = Outcome>) -> Outcome {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Outcome::AgainSometime)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_leaves_the_message_on_the_queue() {
+        assert_eq!(survive(async { panic!("a bug") }).await, Outcome::AgainSometime);
+        assert_eq!(survive(async { Outcome::Done }).await, Outcome::Done);
+    }
 }

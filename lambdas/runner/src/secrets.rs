@@ -8,7 +8,6 @@ use std::time::{Duration, SystemTime};
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_sdk_ssm::Client;
-use aws_sdk_ssm::error::DisplayErrorContext;
 use protocol::SecretKey;
 use serde::Deserialize;
 use tokio::sync::Mutex;
@@ -134,9 +133,14 @@ impl Parameters {
     }
 
     async fn read(&self, name: &str) -> Result<Secrets, Error> {
-        let answer = self.client.get_parameter().name(name).with_decryption(true).send().await.map_err(|error| {
-            Error::Unreadable { name: name.to_owned(), reason: DisplayErrorContext(&error).to_string() }
-        })?;
+        let answer = self
+            .client
+            .get_parameter()
+            .name(name)
+            .with_decryption(true)
+            .send()
+            .await
+            .map_err(|error| Error::Unreadable { name: name.to_owned(), reason: function::reason(&error) })?;
         let value = answer.parameter().and_then(|parameter| parameter.value()).unwrap_or_default();
         serde_json::from_str(value).map_err(|_| Error::Malformed(name.to_owned()))
     }

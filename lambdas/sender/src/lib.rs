@@ -66,7 +66,7 @@ pub async fn handle(queue: &Queue, event: Value, deadline: SystemTime) -> Result
     let result = send(queue, event, Instant::now() + left.saturating_sub(RESERVE)).await;
     match &result {
         Ok(Sent { run_id, sent }) => tracing::info!(runId = run_id, sent, "run started"),
-        Err(error) => tracing::error!(%error, "firing lost unless it is handed over again"),
+        Err(error) => tracing::error!(%error, "firing not sent"),
     }
     result
 }

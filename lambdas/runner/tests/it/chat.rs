@@ -58,6 +58,16 @@ async fn a_busy_service_gets_its_message_later_and_the_task_is_not_run_again() {
 }
 
 #[tokio::test]
+async fn without_time_left_a_result_goes_to_the_queue_unposted() {
+    let stage = stage(|_| Answer::new(200, "")).await;
+    put_chat(&stage, "/chat");
+    let message = run(json!({"template": "hello"}), slack());
+    assert!(stage.receive_within(Duration::from_secs(9), &[(message, 1)]).await.is_empty());
+    assert_eq!(stage.aws.messages()[0]["body"]["text"], "hello");
+    assert!(stage.web.requests().is_empty());
+}
+
+#[tokio::test]
 async fn a_final_answer_is_given_up_with_its_reason_and_never_posted_again() {
     let stage = stage(|_| Answer::new(404, "no_service")).await;
     put_chat(&stage, "/chat");

@@ -39,6 +39,11 @@ pub(crate) async fn stage_with(
 impl Stage {
     /// Hands messages over as one batch, each as its n-th receive; answers the ids of those that stay on the queue.
     pub(crate) async fn receive(&self, messages: &[(Value, u32)]) -> Vec<String> {
+        self.receive_within(Duration::from_mins(2), messages).await
+    }
+
+    /// The same, with so much time left.
+    pub(crate) async fn receive_within(&self, left: Duration, messages: &[(Value, u32)]) -> Vec<String> {
         let records: Vec<_> = messages
             .iter()
             .enumerate()
@@ -50,7 +55,7 @@ impl Stage {
                 })
             })
             .collect();
-        let deadline = SystemTime::now() + Duration::from_mins(2);
+        let deadline = SystemTime::now() + left;
         let failures = runner::handle(&self.runner, json!({"Records": records}), deadline).await.unwrap();
         let failures = serde_json::to_value(failures).unwrap();
         let failures = failures["batchItemFailures"].as_array().unwrap();
