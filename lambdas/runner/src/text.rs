@@ -7,8 +7,11 @@ pub(crate) const MARKER: char = '…';
 /// <https://docs.slack.dev/messaging/formatting-message-text#escaping>
 const ENTITIES: [(char, &str); 3] = [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;")];
 
-/// What Discord's markdown gives a meaning to, anywhere or at a line's start.
-const MARKDOWN: &[char] = &['\\', '*', '_', '~', '`', '|', '>', '<', '[', ']', '(', ')', '#', '-', '@'];
+/// What Discord's markdown gives a meaning to anywhere. Mentions are switched off in the request.
+const MARKUP: &[char] = &['\\', '*', '_', '~', '`', '|', '<', '[', ']'];
+
+/// What it gives a meaning to at a line's start: headings, lists, quotes.
+const LINE_MARKUP: &[char] = &['#', '-', '>'];
 
 /// Beyond letters and digits, what a link may hold to stay one: nothing that could end it and begin markup.
 const IN_LINKS: &str = "-._~:/?#@!$&'+,;=%";
@@ -28,16 +31,16 @@ pub(crate) fn escape_slack(text: &str) -> String {
 /// Makes text from outside plain in Discord, but for links, which a backslash would break.
 pub(crate) fn escape_discord(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
+    let mut begins_line = true;
     for word in text.split_inclusive(char::is_whitespace) {
-        if is_link(word.trim_end()) {
-            escaped.push_str(word);
-            continue;
-        }
+        let is_link = is_link(word.trim_end());
         for character in word.chars() {
-            if MARKDOWN.contains(&character) {
+            let is_markup = MARKUP.contains(&character) || begins_line && LINE_MARKUP.contains(&character);
+            if is_markup && !is_link {
                 escaped.push('\\');
             }
             escaped.push(character);
+            begins_line = character == '\n' || begins_line && character.is_whitespace();
         }
     }
     escaped
@@ -165,8 +168,8 @@ mod tests {
     fn mentions_and_markup_from_outside_are_text_and_links_stay_links() {
         assert_eq!(escape_slack("<!channel> a & b"), "&lt;!channel&gt; a &amp; b");
         assert_eq!(
-            escape_discord("@everyone **a** https://example.com/a_b [x](https://example.com)\n# h"),
-            r"\@everyone \*\*a\*\* https://example.com/a_b \[x\]\(https://example.com\)".to_owned() + "\n\\# h"
+            escape_discord("- **a** 2026-01-01 https://example.com/a_b [x](https://example.com)\n # h"),
+            r"\- \*\*a\*\* 2026-01-01 https://example.com/a_b \[x\](https://example.com)".to_owned() + "\n \\# h"
         );
     }
 }

@@ -34,7 +34,7 @@ async fn each_service_gets_its_own_form() {
     let slack = stage.posts().into_iter().find(|post| post.as_object().unwrap().len() == 1).unwrap();
     assert_eq!(slack, json!({"text": "*&lt;@U1&gt; &amp; *all**"}));
     let (discord, request) = posted("content");
-    assert_eq!(discord, json!({"content": r"*\<\@U1\> & \*all\**", "allowed_mentions": {"parse": []}}));
+    assert_eq!(discord, json!({"content": r"*\<@U1> & \*all\**", "allowed_mentions": {"parse": []}}));
     assert_eq!(request.path, "/chat?wait=true");
     let (hook, request) = posted("runId");
     assert_eq!((&hook["status"], request.header("x-a")), (&json!("Succeeded"), Some("a")));
