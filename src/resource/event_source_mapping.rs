@@ -1,0 +1,267 @@
+//! Lambda event source mappings, from the tasks' queue to the runner.
+//! <https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html>
+//!
+//! A mapping has no name but a UUID of AWS's making, so it is found by its function and queue. One from another queue
+//! is not ours to touch. AWS refuses changes while a mapping is on its way from one state to another.
+
+use std::time::Duration;
+
+use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionResponseType, ScalingConfig};
+use serde_json::json;
+
+use super::{Changed, Field, Fields, Observed, Progress, TagChanges};
+use crate::aws::{Aws, AwsError, Operation};
+use crate::identity::Tags;
+
+/// How often a mapping on its way to another state is looked at.
+const STATE_POLL: Duration = Duration::from_secs(1);
+
+/// Messages per batch when none were asked for. Documented for SQS.
+const DEFAULT_BATCH_SIZE: i32 = 10;
+
+/// A wanted mapping.
+#[derive(Clone, Debug)]
+pub struct EventSourceMapping {
+    /// Name of the function, which ends in `-runner`.
+    pub function: String,
+    /// Its ARN.
+    pub function_arn: String,
+    /// Name of the queue.
+    pub queue: String,
+    /// Its ARN; cannot be changed later.
+    pub queue_arn: String,
+    /// Messages handed to one invocation at most.
+    pub batch_size: u32,
+    /// Invocations at the same time at most, 2 to 1000; absent: no limit of the mapping's own.
+    pub max_concurrency: Option<u32>,
+    /// Tags.
+    pub tags: Tags,
+}
+
+const FIELDS: [&str; 5] =
+    ["enabled", "batchSize", "maximumBatchingWindowInSeconds", "maximumConcurrency", "functionResponseTypes"];
+
+impl EventSourceMapping {
+    pub(super) fn fields(&self) -> Fields {
+        let mut fields = Fields::from([
+            ("enabled", Field::plain(true)),
+            ("batchSize", Field::plain(self.batch_size)),
+            ("maximumBatchingWindowInSeconds", Field::plain(0)),
+            ("functionResponseTypes", response_types(&[FunctionResponseType::ReportBatchItemFailures])),
+        ]);
+        fields.extend(self.max_concurrency.map(|limit| ("maximumConcurrency", Field::plain(limit))));
+        fields
+    }
+
+    pub(super) async fn create(&self, aws: &Aws) -> Result<Progress, AwsError> {
+        let request = aws
+            .lambda
+            .create_event_source_mapping()
+            .function_name(&self.function_arn)
+            .event_source_arn(&self.queue_arn)
+            .enabled(true)
+            .batch_size(self.batch_size.cast_signed())
+            .set_scaling_config(self.max_concurrency.map(|_| self.scaling()))
+            .function_response_types(FunctionResponseType::ReportBatchItemFailures)
+            .set_tags(Some(self.tags.clone().into_iter().collect()));
+        let answer = aws.call(Operation::CreateEventSourceMapping, request.send()).await?;
+        Ok(progress(answer.state()))
+    }
+
+    pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
+        let TagChanges { set, remove } = TagChanges::between(&self.tags, &have.tags);
+        if !set.is_empty() {
+            let request = aws.lambda.tag_resource().resource(&have.arn).set_tags(Some(set.into_iter().collect()));
+            aws.call(Operation::LambdaTagResource, request.send()).await?;
+        }
+        if !remove.is_empty() {
+            let request = aws.lambda.untag_resource().resource(&have.arn).set_tag_keys(Some(remove));
+            aws.call(Operation::LambdaUntagResource, request.send()).await?;
+        }
+        if !changed.any(&FIELDS) {
+            return Ok(Progress::Done);
+        }
+        // FIFO queues know no batching window, so one is named only to take it away.
+        let window = changed.any(&["maximumBatchingWindowInSeconds"]).then_some(0);
+        let request = aws
+            .lambda
+            .update_event_source_mapping()
+            .uuid(uuid(have))
+            .enabled(true)
+            .batch_size(self.batch_size.cast_signed())
+            .set_maximum_batching_window_in_seconds(window)
+            .scaling_config(self.scaling())
+            .function_response_types(FunctionResponseType::ReportBatchItemFailures);
+        let answer = aws.call(Operation::UpdateEventSourceMapping, request.send()).await?;
+        Ok(progress(answer.state()))
+    }
+
+    /// An empty one takes the limit away.
+    fn scaling(&self) -> ScalingConfig {
+        ScalingConfig::builder().set_maximum_concurrency(self.max_concurrency.map(u32::cast_signed)).build()
+    }
+}
+
+pub(super) async fn observe(aws: &Aws, function: &str) -> Result<Option<Observed>, AwsError> {
+    let Some(mapping) = find(aws, function).await? else { return Ok(None) };
+    let built = || aws.location.arn("lambda", &format!("event-source-mapping:{}", mapping.uuid().unwrap_or_default()));
+    let arn = mapping.event_source_mapping_arn().map_or_else(built, str::to_owned);
+    let request = aws.lambda.list_tags().resource(&arn);
+    let Some(answer) = aws.find(Operation::LambdaListTags, request.send()).await? else { return Ok(None) };
+    let tags = answer.tags.unwrap_or_default().into_iter().collect();
+    Ok(Some(Observed { arn, tags, fields: read(&mapping), settling: settling(mapping.state()), depth: None }))
+}
+
+async fn find(aws: &Aws, function: &str) -> Result<Option<EventSourceMappingConfiguration>, AwsError> {
+    let mut marker = None;
+    loop {
+        let request = aws.lambda.list_event_source_mappings().function_name(function).set_marker(marker);
+        let Some(answer) = aws.find(Operation::ListEventSourceMappings, request.send()).await? else { return Ok(None) };
+        let mappings = answer.event_source_mappings.unwrap_or_default();
+        if let Some(mapping) = mappings.into_iter().find(|mapping| is_from_our_queue(mapping, function)) {
+            return Ok(Some(mapping));
+        }
+        marker = answer.next_marker.filter(|marker| !marker.is_empty());
+        if marker.is_none() {
+            return Ok(None);
+        }
+    }
+}
+
+/// Queue and function of a pipeline begin with the same name.
+fn is_from_our_queue(mapping: &EventSourceMappingConfiguration, function: &str) -> bool {
+    let prefix = function.strip_suffix("-runner").unwrap_or(function);
+    let queue = mapping.event_source_arn().and_then(|arn| arn.rsplit(':').next());
+    let part = queue.and_then(|queue| queue.strip_prefix(prefix));
+    matches!(part, Some("-tasks" | "-tasks.fifo"))
+}
+
+fn read(mapping: &EventSourceMappingConfiguration) -> Fields {
+    let mut fields = Fields::from([
+        ("enabled", Field::plain(matches!(mapping.state(), Some("Enabled" | "Enabling")))),
+        ("batchSize", Field::plain(mapping.batch_size.unwrap_or(DEFAULT_BATCH_SIZE))),
+        ("maximumBatchingWindowInSeconds", Field::plain(mapping.maximum_batching_window_in_seconds.unwrap_or(0))),
+    ]);
+    let limit = mapping.scaling_config().and_then(|scaling| scaling.maximum_concurrency);
+    fields.extend(limit.map(|limit| ("maximumConcurrency", Field::plain(limit))));
+    let types = mapping.function_response_types();
+    if !types.is_empty() {
+        fields.insert("functionResponseTypes", response_types(types));
+    }
+    fields
+}
+
+fn response_types(types: &[FunctionResponseType]) -> Field {
+    Field::Plain(json!(types.iter().map(FunctionResponseType::as_str).collect::<Vec<_>>()))
+}
+
+/// States are texts, not an enum; all but two are on the way to another.
+fn settling(state: Option<&str>) -> Option<String> {
+    match state {
+        None | Some("Enabled" | "Disabled") => None,
+        Some(state) => Some(format!("the mapping is {state}")),
+    }
+}
+
+fn progress(state: Option<&str>) -> Progress {
+    match state {
+        Some("Enabled") => Progress::Done,
+        _ => Progress::waiting("the mapping to become Enabled", STATE_POLL),
+    }
+}
+
+pub(super) async fn delete(aws: &Aws, have: &Observed) -> Result<Progress, AwsError> {
+    let request = aws.lambda.delete_event_source_mapping().uuid(uuid(have));
+    aws.call(Operation::DeleteEventSourceMapping, request.send()).await?;
+    Ok(Progress::waiting("the mapping to be gone", STATE_POLL))
+}
+
+/// A mapping's ARN ends in its UUID.
+fn uuid(have: &Observed) -> &str {
+    have.arn.rsplit(':').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_lambda::types::builders::EventSourceMappingConfigurationBuilder;
+
+    use super::*;
+
+    fn wanted(max_concurrency: Option<u32>) -> EventSourceMapping {
+        EventSourceMapping {
+            function: "a-runner".to_owned(),
+            function_arn: "arn:aws:lambda:eu-west-1:111122223333:function:a-runner".to_owned(),
+            queue: "a-tasks".to_owned(),
+            queue_arn: "arn:aws:sqs:eu-west-1:111122223333:a-tasks".to_owned(),
+            batch_size: 1,
+            max_concurrency,
+            tags: Tags::new(),
+        }
+    }
+
+    fn answer() -> EventSourceMappingConfigurationBuilder {
+        EventSourceMappingConfiguration::builder()
+            .uuid("6d9bce8e-836b-442c-8070-74e77903c815")
+            .event_source_arn("arn:aws:sqs:eu-west-1:111122223333:a-tasks")
+            .function_arn("arn:aws:lambda:eu-west-1:111122223333:function:a-runner")
+            .batch_size(1)
+            .maximum_batching_window_in_seconds(0)
+            .function_response_types(FunctionResponseType::ReportBatchItemFailures)
+            .state("Enabled")
+    }
+
+    #[test]
+    fn what_was_created_reads_back_as_wanted() {
+        assert_eq!(read(&answer().build()), wanted(None).fields());
+        let empty = ScalingConfig::builder().build();
+        assert_eq!(read(&answer().scaling_config(empty).build()), wanted(None).fields());
+        let limit = wanted(Some(5)).scaling();
+        assert_eq!(read(&answer().scaling_config(limit).build()), wanted(Some(5)).fields());
+    }
+
+    #[test]
+    fn every_field_that_differs_is_one_that_an_update_mends() {
+        assert!(wanted(Some(5)).fields().keys().all(|field| FIELDS.contains(field)));
+    }
+
+    #[test]
+    fn a_mapping_that_somebody_disabled_or_made_blind_to_failures_differs() {
+        assert_ne!(read(&answer().state("Disabled").build()), wanted(None).fields());
+        assert_ne!(read(&answer().set_function_response_types(Some(Vec::new())).build()), wanted(None).fields());
+    }
+
+    #[test]
+    fn a_mapping_on_its_way_is_left_alone() {
+        for state in ["Creating", "Enabling", "Disabling", "Updating", "Deleting"] {
+            assert_eq!(settling(Some(state)), Some(format!("the mapping is {state}")));
+            assert!(matches!(progress(Some(state)), Progress::Waiting(_)));
+        }
+        assert_eq!(settling(Some("Enabled")), None);
+        assert_eq!(settling(Some("Disabled")), None);
+        assert_eq!(progress(Some("Enabled")), Progress::Done);
+    }
+
+    #[test]
+    fn only_the_pipelines_own_queue_counts() {
+        let from =
+            |queue: &str| answer().event_source_arn(format!("arn:aws:sqs:eu-west-1:111122223333:{queue}")).build();
+        for (queue, ours) in
+            [("a-tasks", true), ("a-tasks.fifo", true), ("a-tasks-dlq", false), ("b-tasks", false), ("tasks", false)]
+        {
+            assert_eq!(is_from_our_queue(&from(queue), "a-runner"), ours, "{queue}");
+        }
+        assert!(!is_from_our_queue(&EventSourceMappingConfiguration::builder().build(), "a-runner"));
+    }
+
+    #[test]
+    fn the_uuid_is_the_end_of_the_arn() {
+        let have = Observed {
+            arn: "arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:6d9bce8e".to_owned(),
+            tags: Tags::new(),
+            fields: Fields::new(),
+            settling: None,
+            depth: None,
+        };
+        assert_eq!(uuid(&have), "6d9bce8e");
+    }
+}

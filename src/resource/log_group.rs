@@ -1,0 +1,117 @@
+//! CloudWatch log groups.
+//! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html>
+//!
+//! Retention has a call of its own: a group made just before a crash has none, which the next look mends.
+
+use aws_sdk_cloudwatchlogs::types::LogGroup as SdkLogGroup;
+
+use super::{Changed, Field, Fields, Observed, Progress, TagChanges};
+use crate::aws::{Aws, AwsError, Operation};
+use crate::identity::Tags;
+
+/// A wanted log group.
+#[derive(Clone, Debug)]
+pub struct LogGroup {
+    /// Name, such as `/aws/lambda/<function>`.
+    pub name: String,
+    /// Days that log events are kept, one of CloudWatch's steps.
+    /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>
+    pub retention_days: u32,
+    /// Tags.
+    pub tags: Tags,
+}
+
+impl LogGroup {
+    pub(super) fn fields(&self) -> Fields {
+        Fields::from([("retentionInDays", Field::plain(self.retention_days))])
+    }
+
+    pub(super) async fn create(&self, aws: &Aws) -> Result<Progress, AwsError> {
+        let tags = self.tags.clone().into_iter().collect();
+        let request = aws.logs.create_log_group().log_group_name(&self.name).set_tags(Some(tags));
+        aws.call(Operation::CreateLogGroup, request.send()).await?;
+        self.put_retention(aws).await?;
+        Ok(Progress::Done)
+    }
+
+    pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
+        if changed.any(&["retentionInDays"]) {
+            self.put_retention(aws).await?;
+        }
+        let TagChanges { set, remove } = TagChanges::between(&self.tags, &have.tags);
+        if !set.is_empty() {
+            let request = aws.logs.tag_resource().resource_arn(&have.arn).set_tags(Some(set.into_iter().collect()));
+            aws.call(Operation::LogsTagResource, request.send()).await?;
+        }
+        if !remove.is_empty() {
+            let request = aws.logs.untag_resource().resource_arn(&have.arn).set_tag_keys(Some(remove));
+            aws.call(Operation::LogsUntagResource, request.send()).await?;
+        }
+        Ok(Progress::Done)
+    }
+
+    async fn put_retention(&self, aws: &Aws) -> Result<(), AwsError> {
+        let days = self.retention_days.cast_signed();
+        let request = aws.logs.put_retention_policy().log_group_name(&self.name).retention_in_days(days);
+        aws.call(Operation::PutRetentionPolicy, request.send()).await?;
+        Ok(())
+    }
+}
+
+pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
+    let Some(group) = find(aws, name).await? else { return Ok(None) };
+    let arn = aws.location.log_group_arn(name);
+    let request = aws.logs.list_tags_for_resource().resource_arn(&arn);
+    let Some(answer) = aws.find(Operation::LogsListTagsForResource, request.send()).await? else { return Ok(None) };
+    let tags = answer.tags.unwrap_or_default().into_iter().collect();
+    Ok(Some(Observed { arn, tags, fields: read(&group), settling: None, depth: None }))
+}
+
+/// The only search there is goes by prefix.
+async fn find(aws: &Aws, name: &str) -> Result<Option<SdkLogGroup>, AwsError> {
+    let mut token = None;
+    loop {
+        let request = aws.logs.describe_log_groups().log_group_name_prefix(name).set_next_token(token);
+        let answer = aws.call(Operation::DescribeLogGroups, request.send()).await?;
+        let groups = answer.log_groups.unwrap_or_default();
+        if let Some(group) = groups.into_iter().find(|group| group.log_group_name() == Some(name)) {
+            return Ok(Some(group));
+        }
+        token = answer.next_token;
+        if token.is_none() {
+            return Ok(None);
+        }
+    }
+}
+
+/// A group that keeps its events for ever reports no retention.
+fn read(group: &SdkLogGroup) -> Fields {
+    group.retention_in_days.map(|days| ("retentionInDays", Field::plain(days))).into_iter().collect()
+}
+
+pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
+    let request = aws.logs.delete_log_group().log_group_name(name);
+    aws.call(Operation::DeleteLogGroup, request.send()).await?;
+    Ok(Progress::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted() -> LogGroup {
+        LogGroup { name: "/aws/lambda/a-sender".to_owned(), retention_days: 30, tags: Tags::new() }
+    }
+
+    #[test]
+    fn what_was_created_reads_back_as_wanted() {
+        let answer = SdkLogGroup::builder().log_group_name("/aws/lambda/a-sender").retention_in_days(30).build();
+        assert_eq!(read(&answer), wanted().fields());
+    }
+
+    #[test]
+    fn a_group_without_retention_is_a_difference() {
+        let answer = SdkLogGroup::builder().log_group_name("/aws/lambda/a-sender").build();
+        assert_ne!(read(&answer), wanted().fields());
+    }
+}

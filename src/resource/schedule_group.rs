@@ -1,0 +1,130 @@
+//! EventBridge schedule groups.
+//! <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateScheduleGroup.html>
+//!
+//! A group has nothing but its name and tags. Deleting one deletes all schedules in it, bit by bit: so one that holds
+//! a foreign schedule stays, and ours goes through DELETING for a while.
+
+use std::time::Duration;
+
+use aws_sdk_scheduler::types::{ScheduleGroupState, ScheduleSummary, Tag};
+
+use super::{Changed, Fields, Observed, Progress, TagChanges};
+use crate::aws::{Aws, AwsError, Class, Operation};
+use crate::identity::Tags;
+
+/// How often a group that is being deleted is looked at.
+const GONE_POLL: Duration = Duration::from_secs(1);
+
+/// A wanted schedule group.
+#[derive(Clone, Debug)]
+pub struct ScheduleGroup {
+    /// Name, at most 64 characters; that of the only schedule in it.
+    pub name: String,
+    /// Tags.
+    pub tags: Tags,
+}
+
+impl ScheduleGroup {
+    #[expect(clippy::unused_self, reason = "every kind answers the same way")]
+    pub(super) fn fields(&self) -> Fields {
+        Fields::new()
+    }
+
+    pub(super) async fn create(&self, aws: &Aws) -> Result<Progress, AwsError> {
+        let request = aws.scheduler.create_schedule_group().name(&self.name).set_tags(Some(sdk_tags(&self.tags)));
+        aws.call(Operation::CreateScheduleGroup, request.send()).await?;
+        Ok(Progress::Done)
+    }
+
+    pub(super) async fn update(&self, aws: &Aws, have: &Observed, _: Changed<'_>) -> Result<Progress, AwsError> {
+        let TagChanges { set, remove } = TagChanges::between(&self.tags, &have.tags);
+        if !set.is_empty() {
+            let request = aws.scheduler.tag_resource().resource_arn(&have.arn).set_tags(Some(sdk_tags(&set)));
+            aws.call(Operation::SchedulerTagResource, request.send()).await?;
+        }
+        if !remove.is_empty() {
+            let request = aws.scheduler.untag_resource().resource_arn(&have.arn).set_tag_keys(Some(remove));
+            aws.call(Operation::SchedulerUntagResource, request.send()).await?;
+        }
+        Ok(Progress::Done)
+    }
+}
+
+pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
+    let request = aws.scheduler.get_schedule_group().name(name);
+    let Some(group) = aws.find(Operation::GetScheduleGroup, request.send()).await? else { return Ok(None) };
+    let arn = aws.location.schedule_group_arn(name);
+    let request = aws.scheduler.list_tags_for_resource().resource_arn(&arn);
+    let Some(answer) = aws.find(Operation::SchedulerListTagsForResource, request.send()).await? else {
+        return Ok(None);
+    };
+    let tags = answer.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
+    let settling = settling(group.state.as_ref());
+    Ok(Some(Observed { arn, tags, fields: Fields::new(), settling, depth: None }))
+}
+
+fn settling(state: Option<&ScheduleGroupState>) -> Option<String> {
+    (state == Some(&ScheduleGroupState::Deleting)).then(|| "the schedule group is DELETING".to_owned())
+}
+
+pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
+    let mut token = None;
+    loop {
+        let request = aws.scheduler.list_schedules().group_name(name).set_next_token(token);
+        let answer = aws.call(Operation::ListSchedules, request.send()).await?;
+        refuse_foreign(name, &answer.schedules)?;
+        token = answer.next_token;
+        if token.is_none() {
+            break;
+        }
+    }
+    aws.call(Operation::DeleteScheduleGroup, aws.scheduler.delete_schedule_group().name(name).send()).await?;
+    Ok(Progress::waiting("the schedule group to be gone", GONE_POLL))
+}
+
+/// Ours is the schedule that has the group's name.
+fn refuse_foreign(group: &str, schedules: &[ScheduleSummary]) -> Result<(), AwsError> {
+    let Some(foreign) = schedules.iter().filter_map(ScheduleSummary::name).find(|schedule| *schedule != group) else {
+        return Ok(());
+    };
+    Err(AwsError {
+        operation: Operation::DeleteScheduleGroup,
+        class: Class::Conflict,
+        code: String::new(),
+        message: format!("schedule group {group} holds schedule {foreign}, which the pipeline did not make"),
+    })
+}
+
+fn sdk_tags(tags: &Tags) -> Vec<Tag> {
+    // The builder refuses only a missing key or value.
+    tags.iter().filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schedule(name: &str) -> ScheduleSummary {
+        ScheduleSummary::builder().name(name).group_name("team-a-hello").build()
+    }
+
+    #[test]
+    fn a_group_with_a_foreign_schedule_is_not_deleted() {
+        let error = refuse_foreign("team-a-hello", &[schedule("team-a-hello"), schedule("payroll")]).unwrap_err();
+        assert_eq!(error.class, Class::Conflict);
+        assert!(error.to_string().contains("payroll"), "{error}");
+    }
+
+    #[test]
+    fn a_group_with_ours_alone_or_with_none_is_deleted() {
+        assert!(refuse_foreign("team-a-hello", &[]).is_ok());
+        assert!(refuse_foreign("team-a-hello", &[schedule("team-a-hello")]).is_ok());
+    }
+
+    #[test]
+    fn only_a_group_that_goes_is_busy() {
+        assert_eq!(settling(None), None);
+        assert_eq!(settling(Some(&ScheduleGroupState::Active)), None);
+        assert!(settling(Some(&ScheduleGroupState::Deleting)).is_some());
+    }
+}
