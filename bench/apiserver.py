@@ -1,0 +1,78 @@
+"""The API server over HTTPS, without kubectl: its start-up would be measured too."""
+
+import base64
+import http.client
+import json
+import ssl
+import time
+from contextlib import closing
+from urllib.parse import urlencode, urlsplit
+
+from devenv.console import Failure
+
+GROUP = "/apis/taskpipelines.dev/v1alpha1"
+
+
+class ApiServer:
+    """One connection for requests, and one for each watch."""
+
+    def __init__(self, kubeconfig):
+        config = json.loads(kubeconfig.read_text())
+        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        self._tls = ssl.create_default_context(cadata=authority)
+        self._address = urlsplit(cluster["server"]).netloc
+        self._headers = {"Authorization": f"Bearer {user['token']}", "Content-Type": "application/json"}
+        self._connection = self._connect(timeout=30)
+
+    def create(self, path, document):
+        """Posts a document to a collection."""
+        return self._request("POST", path, document)
+
+    def get(self, path):
+        """Reads an object or a collection."""
+        return self._request("GET", path)
+
+    def delete(self, path):
+        """Asks for deletion."""
+        return self._request("DELETE", path)
+
+    def watch(self, path, resource_version, deadline):
+        """Events of a collection, as `(type, object)`, until a time of the monotonic clock."""
+        query = urlencode({"watch": 1, "resourceVersion": resource_version})
+        with closing(self._connect(timeout=max(1, deadline - time.monotonic()))) as connection:
+            connection.request("GET", f"{path}?{query}", headers=self._headers)
+            response = connection.getresponse()
+            if response.status != 200:
+                raise Failure(f"the API server refuses a watch of {path}: {response.read().decode()}")
+            try:
+                while time.monotonic() < deadline and (line := response.readline()):
+                    event = json.loads(line)
+                    yield event["type"], event["object"]
+            except TimeoutError:
+                return
+
+    def _request(self, method, path, document=None):
+        body = None if document is None else json.dumps(document).encode()
+        self._connection.request(method, path, body, self._headers)
+        response = self._connection.getresponse()
+        answer = response.read()
+        if response.status >= 300:
+            raise Failure(f"the API server refuses {method} {path}: {json.loads(answer).get('message')}")
+        return json.loads(answer)
+
+    def _connect(self, timeout):
+        return http.client.HTTPSConnection(self._address, timeout=timeout, context=self._tls)
+
+
+def pipelines(namespace):
+    """Path of a namespace's pipelines."""
+    return f"{GROUP}/namespaces/{namespace}/scheduledtaskpipelines"
+
+
+def is_ready(pipeline):
+    """Whether the operator says Ready of the spec as it is now."""
+    generation = pipeline["metadata"]["generation"]
+    return any(condition["type"] == "Ready" and condition["status"] == "True"
+               and condition.get("observedGeneration", generation) == generation
+               for condition in pipeline.get("status", {}).get("conditions", []))

@@ -1,0 +1,36 @@
+"""The strict AWS: how long it takes, and what it was asked."""
+
+import json
+import urllib.request
+
+NO_DELAYS = {"roleDelaySeconds": 0, "pendingSeconds": 0, "latencyMs": 0}
+
+
+class Emulator:
+    """The control side of hack/aws."""
+
+    def __init__(self, url):
+        self.url = url
+
+    def set(self, account, settings):
+        """Sets the delays of an account."""
+        self._request("POST", "/_strict/settings", {"account": account, **settings})
+
+    def calls(self, account):
+        """The operator's calls in an account since they were forgotten, oldest first."""
+        calls = json.loads(self._request("GET", f"/_strict/calls?account={account}"))
+        return [call for call in calls if call["by"] == "operator"]
+
+    def forget_calls(self, account):
+        """Empties the log of calls."""
+        self._request("DELETE", f"/_strict/calls?account={account}")
+
+    def reset(self):
+        """Removes everything from all accounts."""
+        self._request("POST", "/_ministack/reset", {})
+
+    def _request(self, method, path, document=None):
+        body = None if document is None else json.dumps(document).encode()
+        request = urllib.request.Request(f"{self.url}{path}", body, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.read()

@@ -1,0 +1,86 @@
+"""Figures with their limits: statistics, verdicts, the table and the JSON."""
+
+import statistics
+from dataclasses import dataclass
+
+HEADINGS = ("figure", "ours", "limit", "verdict", "ACK")
+RIGHT = {"ours", "limit"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured quantity: its samples, and what it may be at most."""
+
+    name: str
+    samples: tuple
+    unit: str = ""
+    limit: float | None = None
+    """None where the figure is for information."""
+    ack: str = ""
+    """The same of ACK."""
+    by_worst: bool = False
+    """Whether the largest sample is judged, not the median: for what must hold each time."""
+
+    @property
+    def value(self):
+        """What is judged."""
+        return max(self.samples) if self.by_worst else statistics.median(self.samples)
+
+    @property
+    def verdict(self):
+        """`ok`, `over`, or nothing where there is no limit."""
+        if self.limit is None:
+            return ""
+        return "ok" if self.value <= self.limit else "over"
+
+    @property
+    def ours(self):
+        """The value, and the range where there is one."""
+        low, high = number(min(self.samples)), number(max(self.samples))
+        spread = f" ({low}–{high})" if low != high else ""
+        return f"{with_unit(self.value, self.unit)}{spread}"
+
+    def cells(self):
+        """A row of the table."""
+        limit = "" if self.limit is None else f"≤ {with_unit(self.limit, self.unit)}"
+        return (self.name, self.ours, limit, self.verdict, self.ack)
+
+    def as_json(self):
+        """All of it, for machines."""
+        return {"name": self.name, "value": self.value, "unit": self.unit, "limit": self.limit, "verdict": self.verdict,
+                "samples": list(self.samples), "ack": self.ack}
+
+
+def number(value):
+    """Whole numbers as they are, others with three digits that count."""
+    if value == int(value):
+        return str(int(value))
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def with_unit(value, unit):
+    """Such as `1.52 s`; no unit, no space."""
+    return f"{number(value)} {unit}".rstrip()
+
+
+def table(figures):
+    """Lines of text, columns aligned."""
+    rows = [HEADINGS, *(figure.cells() for figure in figures)]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = ["  ".join(_aligned(*cell) for cell in zip(HEADINGS, row, widths)).rstrip() for row in rows]
+    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
+
+
+def _aligned(heading, text, width):
+    return text.rjust(width) if heading in RIGHT else text.ljust(width)
+
+
+def bursts(calls, gap_seconds):
+    """Splits calls, oldest first, wherever more than `gap_seconds` lie between two."""
+    groups = []
+    for call in calls:
+        if groups and call["time"] - groups[-1][-1]["time"] <= gap_seconds:
+            groups[-1].append(call)
+        else:
+            groups.append([call])
+    return groups

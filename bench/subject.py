@@ -1,0 +1,126 @@
+"""What is measured: one operator process, with a namespace and an AWS account of its own."""
+
+import contextlib
+import itertools
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import memory
+from apiserver import ApiServer, is_ready, pipelines
+from devenv import paths
+from devenv.console import Failure, tail
+from devenv.process import Process, Registry, await_ready
+from emulator import Emulator
+
+START_SECONDS = 30
+CHANGE_SECONDS = 120
+WATCHING = "watching pipelines"
+POLL_SECONDS = 0.1
+NUMBERS = itertools.count(1)
+PIPELINE = {
+    "schedule": "0 9 * * 1-5",
+    "tasks": [
+        {"name": "report", "http": {"url": "https://example.com/report"}, "notify": ["team"]},
+        {"name": "reminder", "message": {}, "template": "Stand-up at {{ scheduledTime }}", "notify": ["team"]},
+    ],
+    "channels": [{"name": "team", "slack": {"webhookUrl": {"secretKeyRef": {"name": "chat", "key": "slack"}}}}],
+}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where all measuring happens."""
+
+    folder: Path
+    variables: dict
+    api: ApiServer
+    emulator: Emulator
+
+    @contextlib.contextmanager
+    def operator(self, binary, delays, *arguments):
+        """Starts an operator that has found its cluster and account, and has nothing to do; ends it afterwards."""
+        number = next(NUMBERS)
+        namespace, account = f"bench-{number}", f"{800_000_000_000 + number}"
+        self.emulator.set(account, delays)
+        self.api.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
+        self.api.create(f"/api/v1/namespaces/{namespace}/secrets",
+                        {"metadata": {"name": "chat"}, "stringData": {"slack": "https://hooks.slack.com/services/bench"}})
+        log = self.folder / f"operator-{number}.log"
+        environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), **self.variables, "AWS_ACCESS_KEY_ID": account}
+        command = [binary, "run", "--watch-namespace", namespace, "--cluster-name", "bench", "--log-format", "json",
+                   "--functions-dir", paths.FUNCTIONS, *arguments]
+        process = Registry(self.folder).start(f"operator-{number}", command, environment, log)
+        operator = Operator(self, process, namespace, account, log)
+        try:
+            await_ready(process, log, START_SECONDS, lambda: WATCHING in log.read_text())
+            operator.await_idle()
+            self.emulator.forget_calls(account)
+            yield operator
+        finally:
+            process.stop()
+            self.emulator.reset()
+
+
+@dataclass(frozen=True)
+class Operator:
+    """A running operator and what it serves."""
+
+    bench: Bench
+    process: Process
+    namespace: str
+    account: str
+    log: Path
+
+    @property
+    def pid(self):
+        """Of its process."""
+        return self.process.pid
+
+    def calls(self):
+        """Its AWS calls."""
+        return self.bench.emulator.calls(self.account)
+
+    def pipelines(self):
+        """As the API server has them: the list's own resource version is that of the last change of any."""
+        return self.bench.api.get(pipelines(self.namespace))
+
+    def apply(self, names):
+        """Creates pipelines; returns the seconds until the last is Ready."""
+        path = pipelines(self.namespace)
+        since = self.pipelines()["metadata"]["resourceVersion"]
+        started = time.monotonic()
+        for name in names:
+            self.bench.api.create(path, {"apiVersion": "taskpipelines.dev/v1alpha1", "kind": "ScheduledTaskPipeline",
+                                         "metadata": {"name": name}, "spec": PIPELINE})
+        return self._await(names, since, started, "Ready", lambda kind, pipeline: kind != "DELETED" and is_ready(pipeline))
+
+    def delete(self, names):
+        """Deletes pipelines; returns the seconds until the last is gone."""
+        since = self.pipelines()["metadata"]["resourceVersion"]
+        started = time.monotonic()
+        for name in names:
+            self.bench.api.delete(f"{pipelines(self.namespace)}/{name}")
+        return self._await(names, since, started, "gone", lambda kind, _: kind == "DELETED")
+
+    def await_idle(self, seconds=0.5):
+        """Waits until it has used no processor time for so long."""
+        deadline = time.monotonic() + CHANGE_SECONDS
+        used, since = memory.cpu_ticks(self.pid), time.monotonic()
+        while time.monotonic() - since < seconds:
+            if time.monotonic() > deadline:
+                raise Failure(f"the operator is still busy after {CHANGE_SECONDS} s; its log is {self.log}")
+            time.sleep(POLL_SECONDS)
+            if (now := memory.cpu_ticks(self.pid)) != used:
+                used, since = now, time.monotonic()
+
+    def _await(self, names, since, started, what, reached):
+        missing = set(names)
+        for kind, pipeline in self.bench.api.watch(pipelines(self.namespace), since, started + CHANGE_SECONDS):
+            if reached(kind, pipeline):
+                missing.discard(pipeline["metadata"]["name"])
+            if not missing:
+                return time.monotonic() - started
+        status = [item.get("status", {}).get("conditions") for item in self.pipelines()["items"]]
+        raise Failure(f"{len(missing)} of {len(names)} pipelines are not {what} after {CHANGE_SECONDS} s; conditions: "
+                      f"{status[:1]}; the operator's log is {self.log} and ends with:\n{tail(self.log)}")
