@@ -6,6 +6,7 @@ import sys
 import time
 
 PROGRESS_SECONDS = 5
+QUIET_PROGRESS_SECONDS = 15  # where lines stay, as in the log of a CI run
 TAIL_LINES = 15
 
 
@@ -39,13 +40,17 @@ def run(command, what, log, **options):
 
 
 def wait(process, what, log, started):
-    """Waits for a process, with progress."""
+    """Waits for a process, with progress: one line that is written anew on a terminal, else one now and then."""
+    terminal = sys.stdout.isatty()
     while True:
         try:
-            process.wait(PROGRESS_SECONDS)
-            return
+            process.wait(PROGRESS_SECONDS if terminal else QUIET_PROGRESS_SECONDS)
+            break
         except subprocess.TimeoutExpired:
-            note(f"{what}: {elapsed(started)}{_detail(log)}")
+            text = f"    {what}: {elapsed(started)}{_detail(log)}"
+            print(f"\r\033[K{text}" if terminal else text, end="" if terminal else "\n", flush=True)
+    if terminal:
+        print("\r\033[K", end="", flush=True)
 
 
 def elapsed(started):
@@ -64,7 +69,7 @@ def tail(log, lines=TAIL_LINES):
 
 def _detail(log):
     last = tail(log, 1).strip()
-    return f" ({last[:70]})" if last else ""
+    return f" ({last[:60]})" if last else ""
 
 
 def fail(failure):
