@@ -1,1 +1,29 @@
-//! .
+//! Task Pipelines: cron tasks on AWS from one Kubernetes resource.
+//!
+//! The custom resource and the observed AWS state are data, the plan is a pure function of the two, and everything
+//! else is plumbing. In reading order, the flow of a reconcile:
+
+pub mod crd;
+
+pub mod cron;
+pub mod identity;
+pub mod pipeline;
+pub mod policy;
+
+pub mod resource;
+
+pub mod plan;
+
+pub mod apply;
+pub mod aws;
+
+pub mod health;
+pub mod status;
+
+pub mod reconcile;
+
+pub mod chain;
+pub mod cluster;
+pub mod controller;
+pub mod functions;
+pub mod settings;

@@ -1,0 +1,171 @@
+//! The Kubernetes side of a reconcile: one pipeline's custom resource, its Secrets, its status and its events.
+
+use k8s_openapi::api::core::v1::{ObjectReference, Secret};
+use kube::api::{Api, Patch, PatchParams};
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::{Client, Resource as _, ResourceExt as _};
+use serde_json::json;
+
+use crate::crd::{FINALIZER, PipelineStatus, ScheduledTaskPipeline, SecretKeyRef};
+use crate::pipeline::{SecretLookup, SecretText, SecretValues};
+
+/// Field manager, and the source of events.
+const MANAGER: &str = "task-pipelines";
+
+/// Bytes of an event's note; the API server refuses longer ones.
+/// <https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>
+const MAX_NOTE: usize = 1024;
+
+/// The API server, as the operator uses it.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+    recorder: Recorder,
+}
+
+/// Something for the pipeline's events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    /// Whether a person may have to act.
+    pub warning: bool,
+    /// One word a person can look up.
+    pub reason: String,
+    /// What was done or tried, one word.
+    pub action: &'static str,
+    /// The text.
+    pub note: String,
+}
+
+impl Cluster {
+    /// The API server behind a client.
+    pub fn new(client: Client) -> Self {
+        let recorder = Recorder::new(client.clone(), Reporter::from(MANAGER));
+        Self { client, recorder }
+    }
+
+    fn pipelines(&self, namespace: &str) -> Api<ScheduledTaskPipeline> {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// The pipeline as it is now, not as a cache remembers it; nothing if it is gone, or another took its name.
+    pub async fn live(&self, cached: &ScheduledTaskPipeline) -> kube::Result<Option<ScheduledTaskPipeline>> {
+        let namespace = cached.namespace().unwrap_or_default();
+        let live = self.pipelines(&namespace).get_opt(&cached.name_any()).await?;
+        Ok(live.filter(|live| live.uid() == cached.uid()))
+    }
+
+    /// Makes sure that the pipeline stays until everything on AWS is gone.
+    pub async fn add_finalizer(&self, pipeline: &ScheduledTaskPipeline) -> kube::Result<()> {
+        if has_finalizer(pipeline) {
+            return Ok(());
+        }
+        let finalizers = pipeline.finalizers().iter().cloned().chain([FINALIZER.to_owned()]).collect();
+        self.set_finalizers(pipeline, finalizers).await
+    }
+
+    /// Lets the pipeline go.
+    pub async fn remove_finalizer(&self, pipeline: &ScheduledTaskPipeline) -> kube::Result<()> {
+        let rest = pipeline.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).cloned().collect();
+        self.set_finalizers(pipeline, rest).await
+    }
+
+    /// The resource version makes the API server refuse if anything changed in between.
+    async fn set_finalizers(&self, pipeline: &ScheduledTaskPipeline, finalizers: Vec<String>) -> kube::Result<()> {
+        let patch = json!({
+            "metadata": { "resourceVersion": pipeline.resource_version(), "finalizers": finalizers },
+        });
+        let namespace = pipeline.namespace().unwrap_or_default();
+        let name = pipeline.name_any();
+        self.pipelines(&namespace).patch(&name, &PatchParams::default(), &Patch::Merge(patch)).await?;
+        Ok(())
+    }
+
+    /// Writes the status, all of it, and returns the pipeline as it then is.
+    pub async fn write_status(
+        &self,
+        pipeline: &ScheduledTaskPipeline,
+        status: &PipelineStatus,
+    ) -> kube::Result<ScheduledTaskPipeline> {
+        let patch = json!({
+            "apiVersion": ScheduledTaskPipeline::api_version(&()),
+            "kind": ScheduledTaskPipeline::kind(&()),
+            // Another pipeline of the same name is not ours to speak of.
+            "metadata": { "uid": pipeline.uid() },
+            "status": status,
+        });
+        let namespace = pipeline.namespace().unwrap_or_default();
+        let parameters = PatchParams::apply(MANAGER).force();
+        self.pipelines(&namespace).patch_status(&pipeline.name_any(), &parameters, &Patch::Apply(patch)).await
+    }
+
+    /// Reads Secrets by name, each once.
+    pub async fn secrets(&self, namespace: &str, keys: &[SecretKeyRef]) -> kube::Result<SecretValues> {
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
+        let mut values = SecretValues::new();
+        let mut keys = keys.to_vec();
+        keys.sort();
+        keys.dedup();
+        for of_one in keys.chunk_by(|a, b| a.name == b.name) {
+            let Some(first) = of_one.first() else { continue };
+            let secret = match api.get_opt(&first.name).await {
+                Ok(secret) => Ok(secret),
+                Err(kube::Error::Api(status)) if status.is_forbidden() => Err(status.message.clone()),
+                Err(error) => return Err(error),
+            };
+            values.extend(of_one.iter().map(|key| (key.clone(), look_up(&secret, &key.key))));
+        }
+        Ok(values)
+    }
+
+    /// Puts news on the pipeline's events.
+    pub async fn publish(&self, pipeline: &ScheduledTaskPipeline, news: &News) -> kube::Result<()> {
+        let event = Event {
+            type_: if news.warning { EventType::Warning } else { EventType::Normal },
+            reason: news.reason.clone(),
+            note: Some(truncate(&news.note, MAX_NOTE)),
+            action: news.action.to_owned(),
+            secondary: None,
+        };
+        let reference: ObjectReference = pipeline.object_ref(&());
+        self.recorder.publish(&event, &reference).await
+    }
+}
+
+/// Whether the pipeline stays until everything on AWS is gone.
+pub fn has_finalizer(pipeline: &ScheduledTaskPipeline) -> bool {
+    pipeline.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
+}
+
+fn look_up(secret: &Result<Option<Secret>, String>, key: &str) -> SecretLookup {
+    match secret {
+        Err(denied) => SecretLookup::Denied(denied.clone()),
+        Ok(None) => SecretLookup::NoSecret,
+        Ok(Some(secret)) => match secret.data.as_ref().and_then(|data| data.get(key)) {
+            None => SecretLookup::NoKey,
+            Some(bytes) => String::from_utf8(bytes.0.clone())
+                .map_or(SecretLookup::NotUtf8, |text| SecretLookup::Found(SecretText::new(text))),
+        },
+    }
+}
+
+/// Cuts a text to a number of bytes, on a character boundary.
+pub(crate) fn truncate(text: &str, max: usize) -> String {
+    if text.len() <= max {
+        return text.to_owned();
+    }
+    let mark = "…";
+    let end = text.floor_char_boundary(max - mark.len());
+    format!("{}{mark}", &text[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_on_characters_and_at_the_limit() {
+        assert_eq!(truncate("abc", 3), "abc");
+        let cut = truncate(&"ü".repeat(600), MAX_NOTE);
+        assert!(cut.len() <= MAX_NOTE && cut.ends_with('…'), "{} bytes", cut.len());
+    }
+}

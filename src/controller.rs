@@ -1,0 +1,118 @@
+//! Watches pipelines and looks at each when it changes, and from time to time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt as _, TryStreamExt as _, future};
+use kube::api::{Api, ListParams};
+use kube::runtime::controller::{Action, Config};
+use kube::runtime::{Controller, Predicate as _, PredicateConfig, WatchStreamExt as _, predicates, reflector, watcher};
+use kube::{Client, ResourceExt as _};
+use tracing::Instrument as _;
+
+use crate::chain::chain;
+use crate::crd::ScheduledTaskPipeline;
+use crate::reconcile::{Context, Next, reconcile};
+
+/// One look at one pipeline, the whole of it: far above what a look takes, and below for ever.
+const MAX_LOOK: Duration = Duration::from_mins(5);
+
+/// Edits in quick succession count as one.
+const DEBOUNCE: Duration = Duration::from_millis(20);
+
+/// How often a missing CRD is looked for.
+const CRD_POLL: Duration = Duration::from_secs(5);
+
+/// Why a look came to nothing.
+#[derive(Debug, thiserror::Error)]
+enum LookError {
+    /// The API server refused.
+    #[error("the API server does not do what the operator asks")]
+    ApiServer(#[from] kube::Error),
+    /// It took too long.
+    #[error("gave up after {} s", MAX_LOOK.as_secs())]
+    TooLong,
+}
+
+/// Waits until the API server knows pipelines and shows them, saying what is missing.
+pub async fn wait_for_crd(api: &Api<ScheduledTaskPipeline>) {
+    loop {
+        match api.list(&ListParams::default().limit(1)).await {
+            Ok(_) => return,
+            Err(kube::Error::Api(status)) if status.code == 404 => tracing::warn!(
+                "the API server does not know ScheduledTaskPipeline yet; install it with `kubectl apply --server-side -f crds/`"
+            ),
+            Err(kube::Error::Api(status)) if status.is_forbidden() => tracing::warn!(
+                reason = status.message,
+                "the operator may not list pipelines; grant it get, list, watch and patch on scheduledtaskpipelines.taskpipelines.dev"
+            ),
+            Err(error) => tracing::warn!(error = chain(&error), "the API server does not answer"),
+        }
+        tokio::time::sleep(CRD_POLL).await;
+    }
+}
+
+/// Runs until `stop`, then finishes what is under way.
+pub async fn run(
+    client: Client,
+    namespace: Option<&str>,
+    concurrency: u16,
+    context: Arc<Context>,
+    stop: impl Future<Output = ()> + Send + Sync + 'static,
+) {
+    let api: Api<ScheduledTaskPipeline> =
+        namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace));
+    wait_for_crd(&api).await;
+    let (reader, writer) = reflector::store();
+    // A change of status alone is our own. Annotations can be commands.
+    let worth_a_look = predicates::generation.combine(predicates::finalizers).combine(predicates::annotations);
+    let changes = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .modify(prune)
+        .reflect(writer)
+        .applied_objects()
+        .predicate_filter(worth_a_look, PredicateConfig::default());
+    tracing::info!(namespace = namespace.unwrap_or("all"), "watching pipelines");
+    Controller::for_stream(changes, reader)
+        .with_config(Config::default().concurrency(concurrency).debounce(DEBOUNCE))
+        .graceful_shutdown_on(stop)
+        .run(look, on_error, context)
+        .map_err(|error| tracing::debug!(error = chain(&error), "a look ended"))
+        .for_each(|_| future::ready(()))
+        .await;
+}
+
+/// What no look reads is not kept: a look asks for the live object.
+fn prune(pipeline: &mut ScheduledTaskPipeline) {
+    pipeline.managed_fields_mut().clear();
+    pipeline.status = None;
+}
+
+async fn look(pipeline: Arc<ScheduledTaskPipeline>, context: Arc<Context>) -> Result<Action, LookError> {
+    let span = tracing::info_span!(
+        "pipeline",
+        namespace = pipeline.namespace(),
+        name = pipeline.name_any(),
+        generation = pipeline.metadata.generation
+    );
+    let next = tokio::time::timeout(MAX_LOOK, reconcile(&pipeline, &context).instrument(span))
+        .await
+        .map_err(|_| LookError::TooLong)??;
+    Ok(match next {
+        Next::OnChange => Action::await_change(),
+        Next::In(time) => Action::requeue(time),
+    })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "kube hands it over so")]
+fn on_error(pipeline: Arc<ScheduledTaskPipeline>, error: &LookError, context: Arc<Context>) -> Action {
+    let again = context.back_off(&pipeline);
+    tracing::warn!(
+        namespace = pipeline.namespace(),
+        name = pipeline.name_any(),
+        error = chain(error),
+        again_ms = u64::try_from(again.as_millis()).unwrap_or(u64::MAX),
+        "a look at a pipeline failed"
+    );
+    Action::requeue(again)
+}

@@ -1,0 +1,33 @@
+//! The API: `ScheduledTaskPipeline`, `taskpipelines.dev/v1alpha1`.
+//!
+//! These types are the source of `crds/`; their doc comments are what `kubectl explain` prints.
+
+mod channel;
+mod function;
+mod pipeline;
+mod schema;
+mod status;
+mod task;
+
+#[cfg(test)]
+mod tests;
+
+pub use channel::{Channel, Discord, Slack, Teams, Telegram, Webhook};
+pub use function::{
+    Architecture, Code, Function, FunctionSecret, Layer, PythonLayer, RequirementsFrom, Runner, S3Object, Sender,
+};
+pub use pipeline::{
+    Aws, ConcurrencyPolicy, DeletionPolicy, Invocation, Mode, Queue, ScheduledTaskPipeline, ScheduledTaskPipelineSpec,
+};
+pub use schema::{ConfigMapKeyRef, ConfigMapRef, LOG_RETENTION_DAYS, SecretKeyRef, SecretSource, crd};
+pub use status::{
+    Change, FieldChange, PipelineStatus, QueueDepth, ResourceRow, ResourceState, Run, RunCounts, ScheduleStatus,
+    TaskRun,
+};
+pub use task::{Header, Http, HttpMethod, MessageTask, NotifyOn, Retry, Task};
+
+/// API group.
+pub const GROUP: &str = "taskpipelines.dev";
+
+/// Held until everything on AWS is gone.
+pub const FINALIZER: &str = "taskpipelines.dev/cleanup";

@@ -1,0 +1,201 @@
+//! What the operator reports.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// State of the pipeline, as last seen.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PipelineStatus {
+    /// Generation of the spec that the rest of the status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// AWS account that holds the pipeline, fixed at the first reconcile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// AWS region that holds the pipeline, fixed at the first reconcile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Last token of the annotation `taskpipelines.dev/run-now` that was handled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_run_now: Option<String>,
+    /// Last token of the annotation `taskpipelines.dev/reconcile-now` that was handled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_reconcile_now: Option<String>,
+    /// `Ready`, `Reconciling`, `Stalled`, `Delivering` and `OnTime`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+    /// The schedule as EventBridge has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleStatus>,
+    /// One row per AWS resource.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<ResourceRow>,
+    /// What would be done, in `Observe` mode or while something is pending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plan: Vec<Change>,
+    /// The last 10 runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<Run>,
+    /// Messages in the queues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueDepth>,
+    /// When the last run was due.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_run: Option<String>,
+    /// How the last run ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_result: Option<String>,
+    /// When the schedule fires next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_run: Option<String>,
+}
+
+/// The schedule as EventBridge has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduleStatus {
+    /// Expression, as EventBridge has it.
+    pub expression: String,
+    /// `ENABLED` or `DISABLED`.
+    pub state: String,
+    /// The next 3 firings, in the schedule's time zone; empty for `rate()` until its phase is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub next: Vec<String>,
+    /// What may surprise, such as dates that daylight saving skips.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// One AWS resource.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResourceRow {
+    /// Kind, such as `Queue`.
+    pub kind: String,
+    /// Name on AWS.
+    pub name: String,
+    /// Amazon Resource Name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub arn: String,
+    /// State.
+    pub state: ResourceState,
+    /// What it waits for, or why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// State of an AWS resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ResourceState {
+    /// As wanted.
+    Ready,
+    /// Being made.
+    Creating,
+    /// Being changed.
+    Updating,
+    /// Being deleted.
+    Deleting,
+    /// Something else must come first.
+    Waiting,
+    /// AWS refused.
+    Failed,
+    /// It exists and belongs to somebody else.
+    Conflict,
+}
+
+/// One step of the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Change {
+    /// What would be done.
+    pub action: String,
+    /// Kind of the resource.
+    pub kind: String,
+    /// Name of the resource on AWS.
+    pub name: String,
+    /// What would change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<FieldChange>,
+}
+
+/// One field that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FieldChange {
+    /// The field.
+    pub field: String,
+    /// What it is.
+    pub from: String,
+    /// What it should be.
+    pub to: String,
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Run {
+    /// Id of the run.
+    pub run_id: String,
+    /// When it was due.
+    pub scheduled_time: String,
+    /// `Schedule` or `Manual`.
+    pub trigger: String,
+    /// `Succeeded`, `Failed`, `Partial`, `Running` or `Missed`.
+    pub result: String,
+    /// When its first task started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<String>,
+    /// When its last task ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<String>,
+    /// Tasks by result.
+    pub counts: RunCounts,
+    /// The tasks: all of a run of up to 10, else those that did not succeed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskRun>,
+}
+
+/// Tasks of a run by result.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct RunCounts {
+    pub succeeded: u32,
+    pub failed: u32,
+    pub running: u32,
+    pub missed: u32,
+}
+
+/// One task of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskRun {
+    /// Name of the task.
+    pub name: String,
+    /// Its result.
+    pub result: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// How long its last attempt took, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+    /// Why it failed, cut at 256 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// Messages in the queues.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueDepth {
+    /// Messages that wait.
+    pub visible: u64,
+    /// Messages that the runner has.
+    pub in_flight: u64,
+    /// Messages in the two dead-letter queues.
+    pub dead_letters: u64,
+}

@@ -1,0 +1,282 @@
+//! How a pipeline is, in the words of its conditions.
+//!
+//! The one place that turns what happened into `Ready`, `Reconciling` and `Stalled`, and into the time of the next look.
+
+use std::time::Duration;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::apply::{Applied, Outcome};
+use crate::aws::{AwsError, Class, NoAws};
+use crate::chain::chain;
+use crate::pipeline::{self, Refusal};
+use crate::resource::Id;
+
+/// How a pipeline is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Which way it is.
+    pub state: State,
+    /// One word a person can look up.
+    pub reason: String,
+    /// What, where, and what to do.
+    pub message: String,
+    /// When to look again.
+    pub again: Again,
+}
+
+/// Which way a pipeline is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// As wanted.
+    Ready,
+    /// On its way, without a failure.
+    Progressing,
+    /// Something failed that mends itself.
+    Failing,
+    /// Something failed that only a person can mend.
+    Stalled,
+}
+
+/// When to look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// At the resync.
+    Resync,
+    /// After this time.
+    In(Duration),
+    /// As soon as a missing Secret may be there.
+    WhenSecretsMayBe,
+    /// Later with each failure.
+    BackOff,
+}
+
+/// Reasons that no [`Class`] and no refusal gives.
+pub mod reason {
+    /// Everything is as wanted.
+    pub const IN_SYNC: &str = "InSync";
+    /// As wanted, and kept from firing.
+    pub const SUSPENDED: &str = "Suspended";
+    /// As wanted, and nothing will fire any more.
+    pub const COMPLETED: &str = "Completed";
+    /// Being made or changed.
+    pub const RECONCILING: &str = "Reconciling";
+    /// Being deleted.
+    pub const DELETING: &str = "Deleting";
+}
+
+impl Health {
+    /// The first word about a pipeline.
+    pub fn new_pipeline() -> Self {
+        Self::progressing(reason::RECONCILING, "the operator has begun", Again::Resync)
+    }
+
+    /// Everything is as wanted.
+    pub fn ready(reason: &str, message: &str) -> Self {
+        Self { state: State::Ready, reason: reason.to_owned(), message: message.to_owned(), again: Again::Resync }
+    }
+
+    /// On the way.
+    pub fn progressing(reason: &str, message: impl Into<String>, again: Again) -> Self {
+        Self { state: State::Progressing, reason: reason.to_owned(), message: message.into(), again }
+    }
+
+    /// The spec cannot be carried out.
+    pub fn refused(refusals: &[Refusal]) -> Self {
+        let (reason, message) = pipeline::summary(refusals);
+        let again = match reason {
+            pipeline::Reason::SecretMissing => Again::WhenSecretsMayBe,
+            // Time can pass, and Secrets can change.
+            pipeline::Reason::InvalidSpec | pipeline::Reason::NotSupportedYet => Again::Resync,
+        };
+        Self { state: State::Stalled, reason: reason.to_string(), message, again }
+    }
+
+    /// There is no AWS to work with.
+    pub fn no_aws(error: &NoAws) -> Self {
+        match error {
+            NoAws::Region => Self::failed(Class::Credentials, &error.to_string()),
+            NoAws::Identity(cause) => Self::failed(cause.class, &chain(error)),
+        }
+    }
+
+    /// A call failed on the way.
+    pub fn aws(error: &AwsError) -> Self {
+        Self::failed(error.class, &error.to_string())
+    }
+
+    /// Something stands in the way that only a person can mend.
+    pub fn conflict(message: &str) -> Self {
+        Self::failed(Class::Conflict, message)
+    }
+
+    fn failed(class: Class, message: &str) -> Self {
+        let state = if class.needs_a_person() { State::Stalled } else { State::Failing };
+        let message = format!("{message}; {}", class.remedy());
+        Self { state, reason: class.to_string(), message, again: Again::BackOff }
+    }
+
+    /// What came of a plan; nothing when every step is done.
+    pub fn of(applied: &Applied, doing: &str) -> Option<Self> {
+        let failures = applied.outcomes.iter().filter_map(|(id, outcome)| failure(id, outcome));
+        // What only a person can mend comes first.
+        if let Some((class, message)) = failures.max_by_key(|(class, _)| class.needs_a_person()) {
+            return Some(Self::failed(class, &message));
+        }
+        let waits: Vec<(&Id, &crate::resource::Wait)> = applied
+            .outcomes
+            .iter()
+            .filter_map(|(id, outcome)| match outcome {
+                Outcome::Waiting(wait) => Some((id, wait)),
+                Outcome::Done(_) | Outcome::Failed(_) | Outcome::Conflict { .. } | Outcome::Blocked { .. } => None,
+            })
+            .collect();
+        let soonest = waits.iter().map(|(_, wait)| wait.again).min()?;
+        let message = waits.iter().map(|(id, wait)| format!("{id} waits: {}", wait.why)).collect::<Vec<_>>().join("; ");
+        Some(Self::progressing(doing, message, Again::In(soonest)))
+    }
+}
+
+/// How long AWS may take with a new role or a busy function before it counts as refusing: some of what it answers then
+/// is also what it answers to a role that can never work.
+const MAX_WAIT: SignedDuration = SignedDuration::from_mins(5);
+
+impl Health {
+    /// What waits too long is stalled: the same answer of AWS can be permanent.
+    #[must_use]
+    pub fn not_for_ever(self, before: &[Condition], now: Timestamp) -> Self {
+        let since = |type_: &str| before.iter().find(|condition| condition.type_ == type_);
+        let overdue = since("Reconciling").is_some_and(|old| now.duration_since(old.last_transition_time.0) > MAX_WAIT)
+            || since("Stalled").is_some_and(|old| old.reason == Class::Waiting.to_string());
+        if self.state != State::Progressing || self.reason != reason::RECONCILING || !overdue {
+            return self;
+        }
+        Self {
+            state: State::Stalled,
+            reason: Class::Waiting.to_string(),
+            message: format!("for over {} minutes: {}; check what AWS names", MAX_WAIT.as_mins(), self.message),
+            again: Again::BackOff,
+        }
+    }
+}
+
+fn failure(id: &Id, outcome: &Outcome) -> Option<(Class, String)> {
+    match outcome {
+        Outcome::Failed(error) => Some((error.class, format!("{id}: {error}"))),
+        Outcome::Conflict { whose } => Some((Class::Conflict, format!("{id} exists, and {whose}"))),
+        Outcome::Done(_) | Outcome::Waiting(_) | Outcome::Blocked { .. } => None,
+    }
+}
+
+/// Characters of a condition's message; the API server refuses longer ones.
+const MAX_MESSAGE: usize = 32_768;
+
+/// The conditions that say it, as kstatus wants them: `Reconciling` and `Stalled` only while true, and never both.
+/// <https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md>
+pub fn conditions(health: &Health, before: &[Condition], generation: i64, now: Timestamp) -> Vec<Condition> {
+    let (ready, extra) = match health.state {
+        State::Ready => ("True", None),
+        State::Progressing => ("Unknown", Some("Reconciling")),
+        State::Failing => ("False", Some("Reconciling")),
+        State::Stalled => ("False", Some("Stalled")),
+    };
+    let condition = |type_: &str, status: &str| {
+        let same = before.iter().find(|condition| condition.type_ == type_ && condition.status == status);
+        Condition {
+            type_: type_.to_owned(),
+            status: status.to_owned(),
+            reason: health.reason.clone(),
+            message: crate::cluster::truncate(&health.message, MAX_MESSAGE),
+            observed_generation: Some(generation),
+            last_transition_time: same.map_or_else(
+                || Time(now.round(jiff::Unit::Second).unwrap_or(now)),
+                |same| same.last_transition_time.clone(),
+            ),
+        }
+    };
+    [condition("Ready", ready)].into_iter().chain(extra.map(|type_| condition(type_, "True"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::Operation;
+    use crate::resource::{Kind, Wait};
+
+    fn error(class: Class, code: &str) -> AwsError {
+        AwsError { operation: Operation::CreateRole, class, code: code.to_owned(), message: "no".to_owned() }
+    }
+
+    fn applied(outcomes: Vec<(Kind, Outcome)>) -> Applied {
+        let outcomes = outcomes.into_iter().map(|(kind, outcome)| (Id::new(kind, "a"), outcome)).collect();
+        Applied { outcomes, deeds: Vec::new() }
+    }
+
+    fn types(health: &Health) -> Vec<(String, String)> {
+        let conditions = conditions(health, &[], 1, Timestamp::UNIX_EPOCH);
+        conditions.into_iter().map(|condition| (condition.type_, condition.status)).collect()
+    }
+
+    fn pair(type_: &str, status: &str) -> (String, String) {
+        (type_.to_owned(), status.to_owned())
+    }
+
+    #[test]
+    fn reconciling_and_stalled_never_stand_together() {
+        let ready = Health::ready(reason::IN_SYNC, "all there");
+        assert_eq!(types(&ready), [pair("Ready", "True")]);
+        assert_eq!(types(&Health::new_pipeline()), [pair("Ready", "Unknown"), pair("Reconciling", "True")]);
+        let throttled = Health::aws(&error(Class::Throttled, "Throttling"));
+        assert_eq!(types(&throttled), [pair("Ready", "False"), pair("Reconciling", "True")]);
+        let denied = Health::aws(&error(Class::Denied, "AccessDenied"));
+        assert_eq!(types(&denied), [pair("Ready", "False"), pair("Stalled", "True")]);
+    }
+
+    #[test]
+    fn what_only_a_person_can_mend_is_said_first() {
+        let wait = Wait { why: "soon".to_owned(), again: Duration::from_secs(1) };
+        let health = Health::of(
+            &applied(vec![
+                (Kind::Role, Outcome::Failed(error(Class::Throttled, "Throttling"))),
+                (Kind::Queue, Outcome::Failed(error(Class::Denied, "AccessDenied"))),
+                (Kind::Function, Outcome::Waiting(wait)),
+            ]),
+            reason::RECONCILING,
+        )
+        .unwrap();
+        assert_eq!(health.reason, "Denied");
+        assert_eq!(
+            health.message,
+            "Queue a: iam:CreateRole: AccessDenied: no; allow the action in the operator's IAM policy"
+        );
+    }
+
+    #[test]
+    fn a_plan_that_is_done_has_nothing_to_say() {
+        assert_eq!(Health::of(&applied(vec![(Kind::Role, Outcome::Done(None))]), reason::RECONCILING), None);
+    }
+
+    #[test]
+    fn what_waits_too_long_is_stalled_and_stays_so() {
+        let at = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
+        let waiting = Health::progressing(reason::RECONCILING, "Role a waits", Again::Resync);
+        let first = conditions(&waiting, &[], 1, at(0));
+        assert_eq!(waiting.clone().not_for_ever(&first, at(4)).state, State::Progressing);
+        let late = waiting.clone().not_for_ever(&first, at(6));
+        assert_eq!((late.state, late.reason.as_str()), (State::Stalled, "Waiting"));
+        let stalled = conditions(&late, &first, 1, at(6));
+        assert_eq!(waiting.not_for_ever(&stalled, at(7)).state, State::Stalled);
+    }
+
+    #[test]
+    fn the_time_of_a_transition_moves_only_with_the_status() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let first = conditions(&Health::ready(reason::IN_SYNC, "a"), &[], 1, at(10));
+        let second = conditions(&Health::ready(reason::SUSPENDED, "b"), &first, 2, at(20));
+        assert_eq!(second[0].last_transition_time, first[0].last_transition_time);
+        let third = conditions(&Health::aws(&error(Class::Denied, "x")), &second, 2, at(30));
+        assert_eq!(third[0].last_transition_time.0, at(30));
+    }
+}

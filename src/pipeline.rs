@@ -1,0 +1,209 @@
+//! A custom resource and the Secrets it names, made into a validated [`Pipeline`].
+//!
+//! [`secret_refs`] says which Secrets to read, [`resolve`] does the rest. It reports all that is wrong at once, each
+//! with its field, and looks at nothing but its arguments. Every struct of the spec is taken apart without `..`: a new
+//! field does not compile until it is honoured or refused.
+
+mod channel;
+mod environment;
+mod hop;
+mod input;
+mod name;
+mod placeholder;
+mod queue;
+mod refusal;
+mod request;
+mod secret;
+mod tags;
+mod task;
+mod timing;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::crd::{self, Architecture, ConcurrencyPolicy, DeletionPolicy, Mode, ScheduledTaskPipelineSpec};
+use crate::cron::{Schedule, Window};
+use crate::identity::{Owner, Tags};
+use crate::resource::Builtin;
+use refusal::Refusals;
+
+pub use refusal::{Reason, Refusal, summary};
+pub use secret::{SecretLookup, SecretText, SecretUse, SecretValues, secret_refs};
+
+/// What else a pipeline depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// Whose it is.
+    pub owner: &'a Owner,
+    /// The time.
+    pub now: Timestamp,
+    /// What the cluster answered for the keys of [`secret_refs`].
+    pub secrets: &'a SecretValues,
+    /// The functions' architecture where the spec names none.
+    pub default_architecture: Architecture,
+    /// The zips that there are.
+    pub available: &'a BTreeSet<(Builtin, Architecture)>,
+    /// Whether the schedule exists on AWS: one that is over by now has fired, and is no mistake.
+    pub has_schedule: bool,
+}
+
+/// All that the operator needs to know to make a pipeline on AWS: checked, defaults filled in.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// Whose it is.
+    pub owner: Owner,
+    /// When it fires.
+    pub schedule: Schedule,
+    /// Between which times it fires.
+    pub window: Window,
+    /// Whether it is kept without firing.
+    pub suspended: bool,
+    /// How many minutes later than due EventBridge may fire.
+    pub flexible_window_minutes: Option<u32>,
+    /// Whether the queue is a FIFO queue.
+    pub fifo: bool,
+    /// The schedule's Input: a [`protocol::Firing`] as JSON.
+    pub input: String,
+    /// What the SSM parameter holds: a [`protocol::Secrets`] as JSON; absent when no channel or header has a secret.
+    pub parameter: Option<SecretText>,
+    /// EventBridge Scheduler's retries.
+    pub invocation: Invocation,
+    /// The queues.
+    pub queue: Queue,
+    /// The function that turns a firing into messages.
+    pub sender: Hop,
+    /// The function that runs tasks.
+    pub runner: Hop,
+    /// Messages handed to one invocation of the runner at most.
+    pub batch_size: u32,
+    /// Invocations of the runner at the same time at most.
+    pub max_concurrency: Option<u32>,
+    /// What happens on deletion.
+    pub deletion_policy: DeletionPolicy,
+    /// Tags of every resource: the owner's and the user's.
+    pub tags: Tags,
+}
+
+/// EventBridge Scheduler's retries, and the age up to which the sender's own asynchronous retries go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invocation {
+    /// How often a firing is handed over again.
+    pub max_attempts: u32,
+    /// Seconds after which it is given up.
+    pub max_age_seconds: u32,
+}
+
+/// Settings of the queues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Seconds that a message waits at most.
+    pub retention_seconds: u32,
+    /// Seconds that a message is hidden while the runner has it.
+    pub visibility_timeout_seconds: u32,
+    /// Receives before a message goes to the dead-letter queue, those of retries and deliveries included.
+    pub max_receive_count: u32,
+    /// Seconds that a dead letter is kept.
+    pub dead_letter_retention_seconds: u32,
+    /// Whether deletion takes dead-letter queues that hold messages.
+    pub delete_with_messages: bool,
+}
+
+/// Settings of one of the two built-in functions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Seconds after which Lambda ends an invocation.
+    pub timeout_seconds: u32,
+    /// Processor architecture.
+    pub architecture: Architecture,
+    /// Days that logs are kept.
+    pub log_retention_days: u32,
+    /// The user's environment variables.
+    pub environment: Tags,
+}
+
+/// Makes a validated pipeline of a spec.
+///
+/// # Errors
+/// All that stands in the way; never empty. Nothing on AWS may be changed then.
+pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Result<Pipeline, Vec<Refusal>> {
+    let ScheduledTaskPipelineSpec {
+        schedule,
+        time_zone,
+        suspend,
+        start_time,
+        end_time,
+        flexible_window_minutes,
+        concurrency_policy,
+        tasks,
+        functions,
+        layers,
+        channels,
+        missed_after_seconds,
+        invocation: crd::Invocation { max_attempts, max_age_seconds },
+        queue,
+        sender,
+        runner,
+        deletion_policy,
+        mode,
+        aws,
+        tags,
+    } = spec;
+    let mut refusals = Refusals::default();
+    let unsupported = [
+        ("spec.functions", !functions.is_empty()),
+        ("spec.layers", !layers.is_empty()),
+        ("spec.missedAfterSeconds", missed_after_seconds.is_some()),
+        ("spec.mode", *mode != Mode::Manage),
+        ("spec.aws", aws.is_some()),
+    ];
+    for (field, _) in unsupported.into_iter().filter(|(_, is_set)| *is_set) {
+        refusals.unsupported(field);
+    }
+
+    let span = Window { start: start_time.as_ref().map(|time| time.0), end: end_time.as_ref().map(|time| time.0) };
+    let timing = timing::resolve(schedule, time_zone, &span, context, &mut refusals);
+
+    let travelling_channels = channel::resolve(channels, &mut refusals);
+    let travelling_tasks = task::resolve(tasks, channels, &mut refusals);
+    let parameter = secret::parameter(&secret_refs(spec), &context.owner.namespace, context.secrets, &mut refusals);
+
+    let fifo = match concurrency_policy {
+        ConcurrencyPolicy::Allow => false,
+        ConcurrencyPolicy::Queue => true,
+    };
+    let sender = hop::sender(sender, context, &mut refusals);
+    let (runner, batching) = hop::runner(runner, &travelling_tasks, fifo, context, &mut refusals);
+    let queue = queue::resolve(queue, runner.timeout_seconds, &travelling_tasks, &mut refusals);
+    let tags = tags::resolve(tags, context.owner, &mut refusals);
+
+    let parameter_name = parameter.is_some().then(|| context.owner.parameter("channels"));
+    let input = input::build(context.owner, parameter_name, travelling_tasks, travelling_channels, &mut refusals);
+
+    match timing {
+        Some((schedule, window)) if refusals.is_empty() => Ok(Pipeline {
+            owner: context.owner.clone(),
+            schedule,
+            window,
+            suspended: *suspend,
+            flexible_window_minutes: *flexible_window_minutes,
+            fifo,
+            input,
+            parameter,
+            invocation: Invocation { max_attempts: *max_attempts, max_age_seconds: *max_age_seconds },
+            queue,
+            sender,
+            runner,
+            batch_size: batching.batch_size,
+            max_concurrency: batching.max_concurrency,
+            deletion_policy: *deletion_policy,
+            tags,
+        }),
+        Some(_) | None => Err(refusals.into_vec()),
+    }
+}

@@ -1,0 +1,165 @@
+//! Why a pipeline is not made.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+/// Why a field is refused: the reason of the condition `Ready`. Where several apply, the first of this order is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// The field belongs to the API, and this version of the operator cannot honour it.
+    NotSupportedYet,
+    /// The field has a value that cannot work.
+    InvalidSpec,
+    /// A Secret or one of its keys is not there, or cannot be read.
+    SecretMissing,
+}
+
+impl Reason {
+    /// The reason as conditions and events show it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotSupportedYet => "NotSupportedYet",
+            Self::InvalidSpec => "InvalidSpec",
+            Self::SecretMissing => "SecretMissing",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One field that stands in the way, printed as `field: message; hint`. Values of secrets are never part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// Path of the field, with the names of list items in place of their numbers: `spec.tasks[site].http.url`.
+    pub field: String,
+    /// What is wrong with it.
+    pub message: String,
+    /// What to do, where the message doesn't say it already.
+    pub hint: Option<String>,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { reason: _, field, message, hint } = self;
+        write!(f, "{field}: {message}")?;
+        match hint {
+            Some(hint) => write!(f, "; {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Characters of a condition's message at most, beside the count of what is left out.
+const MAX_SUMMARY: usize = 1000;
+
+/// What the condition `Ready` says of these refusals: the gravest reason, and as many refusals as fit into about 1,000
+/// characters, those of that reason first. Refusals are never empty; if they were, the text would be.
+pub fn summary(refusals: &[Refusal]) -> (Reason, String) {
+    let mut sorted: Vec<&Refusal> = refusals.iter().collect();
+    sorted.sort_by_key(|refusal| refusal.reason);
+    let Some((first, rest)) = sorted.split_first() else {
+        return (Reason::InvalidSpec, String::new());
+    };
+    let mut text = shorten(&first.to_string(), MAX_SUMMARY);
+    let mut left_out = rest.len();
+    for refusal in rest {
+        let next = format!(" | {refusal}");
+        if text.chars().count() + next.chars().count() > MAX_SUMMARY {
+            break;
+        }
+        text.push_str(&next);
+        left_out -= 1;
+    }
+    let more = if left_out > 0 { format!(" | and {left_out} more") } else { String::new() };
+    (first.reason, text + &more)
+}
+
+/// The refusals found so far.
+#[derive(Debug, Default)]
+pub(super) struct Refusals(Vec<Refusal>);
+
+impl Refusals {
+    /// Refuses a value whose message says what to write instead.
+    pub(super) fn invalid(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        self.push(Reason::InvalidSpec, field, message, None);
+    }
+
+    /// Refuses a value, and says what to do.
+    pub(super) fn invalid_hint(
+        &mut self,
+        field: impl Into<String>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.push(Reason::InvalidSpec, field, message, Some(hint.into()));
+    }
+
+    /// Refuses a field that is to be honoured by a later version only.
+    pub(super) fn unsupported(&mut self, field: impl Into<String>) {
+        let message = "this version of the operator cannot honour it yet";
+        self.push(Reason::NotSupportedYet, field, message, Some("remove it".to_owned()));
+    }
+
+    /// Refuses a field that names a Secret which gives no value.
+    pub(super) fn secret(&mut self, field: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) {
+        self.push(Reason::SecretMissing, field, message, Some(hint.into()));
+    }
+
+    /// Refuses anything but exactly one of these fields.
+    pub(super) fn one_of(&mut self, field: &str, what: &str, choices: &[(&str, bool)]) {
+        let present: Vec<&str> = choices.iter().filter(|(_, present)| *present).map(|(name, _)| *name).collect();
+        match present.as_slice() {
+            [_] => {}
+            [] => {
+                let names = listed(choices.iter().map(|(name, _)| *name));
+                self.invalid_hint(field, format!("{what} has none of {names}"), "add one");
+            }
+            [_, _, ..] => {
+                let names = listed(present.iter().copied());
+                self.invalid_hint(field, format!("{what} has more than one of {names}"), "keep one");
+            }
+        }
+    }
+
+    /// Refuses a number outside its range.
+    pub(super) fn in_range(&mut self, field: &str, value: u32, range: RangeInclusive<u32>) {
+        if !range.contains(&value) {
+            self.invalid(field, format!("{value} is not from {} to {}", range.start(), range.end()));
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn into_vec(self) -> Vec<Refusal> {
+        self.0
+    }
+
+    fn push(&mut self, reason: Reason, field: impl Into<String>, message: impl Into<String>, hint: Option<String>) {
+        self.0.push(Refusal { reason, field: field.into(), message: message.into(), hint });
+    }
+}
+
+/// A user's text in backticks, cut where it would drown the message.
+pub(super) fn quoted(text: &str) -> String {
+    format!("`{}`", shorten(text, 80))
+}
+
+/// Names in backticks, with commas between them.
+pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(quoted).collect::<Vec<_>>().join(", ")
+}
+
+fn shorten(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        Some(_) => text.chars().take(max - 1).chain(['…']).collect(),
+        None => text.to_owned(),
+    }
+}

@@ -1,0 +1,217 @@
+//! The Secrets that a pipeline uses, and what its SSM parameter holds of them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use protocol::{SecretKey, Secrets};
+
+use super::refusal::{Refusals, quoted};
+use super::request;
+use crate::crd::{Channel, Header, ScheduledTaskPipelineSpec, SecretKeyRef, SecretSource};
+
+/// Characters that an SSM parameter of the free standard tier holds.
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
+const MAX_PARAMETER: usize = 4096;
+
+/// How many of the largest values a refusal for size names.
+const LARGEST_NAMED: usize = 5;
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretText(String);
+
+impl SecretText {
+    /// Keeps a text from being printed.
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// What the cluster answered for each key of a Secret.
+pub type SecretValues = BTreeMap<SecretKeyRef, SecretLookup>;
+
+/// What the cluster answered for one key of a Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretLookup {
+    /// This value.
+    Found(SecretText),
+    /// There is no such Secret.
+    NoSecret,
+    /// The Secret has no such key.
+    NoKey,
+    /// The value is no UTF-8 text.
+    NotUtf8,
+    /// The operator may not read it; what the API server said.
+    Denied(String),
+}
+
+/// A place in the spec that takes its value from a Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretUse {
+    /// The value's key in the pipeline's parameter, such as `channels/team/url`.
+    pub key: SecretKey,
+    /// Where the value is.
+    pub reference: SecretKeyRef,
+    /// Path of the field, such as `spec.channels[team].slack.webhookUrl.secretKeyRef`.
+    pub field: String,
+    kind: Kind,
+}
+
+/// What a secret value is used as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Url,
+    HeaderValue,
+}
+
+/// Key of a channel's URL in the pipeline's parameter.
+pub(super) fn channel_url(channel: &str) -> SecretKey {
+    format!("channels/{channel}/url")
+}
+
+/// What the keys of a channel's header values begin with.
+pub(super) fn channel_headers(channel: &str) -> String {
+    format!("channels/{channel}")
+}
+
+/// What the keys of a task's header values begin with.
+pub(super) fn task_headers(task: &str) -> String {
+    format!("tasks/{task}")
+}
+
+/// Key of a header's value; names of headers know no case.
+pub(super) fn header(owner: &str, name: &str) -> SecretKey {
+    format!("{owner}/headers/{}", name.to_ascii_lowercase())
+}
+
+/// All secrets that the spec uses, as far as this version can honour what uses them.
+pub fn secret_refs(spec: &ScheduledTaskPipelineSpec) -> Vec<SecretUse> {
+    let channels = spec.channels.iter().flat_map(of_channel);
+    let tasks = spec.tasks.iter().flat_map(|task| {
+        let headers = task.http.iter().flat_map(|http| &http.headers);
+        let field = format!("spec.tasks[{}].http", task.name);
+        of_headers(headers, task_headers(&task.name), field)
+    });
+    channels.chain(tasks).collect()
+}
+
+fn of_channel(channel: &Channel) -> Vec<SecretUse> {
+    // A Telegram bot and Teams are refused, so their secrets are not asked for.
+    let Channel { name, slack, discord, telegram: _, teams: _, webhook } = channel;
+    let url = |source: &SecretSource, field: &str| SecretUse {
+        key: channel_url(name),
+        reference: source.secret_key_ref.clone(),
+        field: format!("spec.channels[{name}].{field}.secretKeyRef"),
+        kind: Kind::Url,
+    };
+    let slack = slack.iter().map(|slack| url(&slack.webhook_url, "slack.webhookUrl"));
+    let discord = discord.iter().map(|discord| url(&discord.webhook_url, "discord.webhookUrl"));
+    let webhook_url = webhook.iter().filter_map(|it| it.url_from.as_ref()).map(|from| url(from, "webhook.urlFrom"));
+    let headers = webhook.iter().flat_map(|webhook| &webhook.headers);
+    let headers = of_headers(headers, channel_headers(name), format!("spec.channels[{name}].webhook"));
+    slack.chain(discord).chain(webhook_url).chain(headers).collect()
+}
+
+fn of_headers<'a>(
+    headers: impl Iterator<Item = &'a Header>,
+    owner: String,
+    field: String,
+) -> impl Iterator<Item = SecretUse> {
+    headers.filter_map(move |it| {
+        Some(SecretUse {
+            key: header(&owner, &it.name),
+            reference: it.secret_key_ref.clone()?,
+            field: format!("{field}.headers[{}].secretKeyRef", it.name),
+            kind: Kind::HeaderValue,
+        })
+    })
+}
+
+/// What the pipeline's parameter holds; nothing when the spec uses no secret.
+pub(super) fn parameter(
+    uses: &[SecretUse],
+    namespace: &str,
+    values: &SecretValues,
+    refusals: &mut Refusals,
+) -> Option<SecretText> {
+    let secrets: Secrets = uses
+        .iter()
+        .filter_map(|it| Some((it.key.clone(), value(it, namespace, values, refusals)?.to_owned())))
+        .collect();
+    let largest = uses.iter().max_by_key(|it| secrets.get(&it.key).map_or(0, String::len))?;
+    let json = serde_json::json!(secrets).to_string();
+    let length = json.chars().count();
+    if length > MAX_PARAMETER {
+        refusals.invalid_hint(
+            largest.field.clone(),
+            format!(
+                "the secrets of all channels and headers are {length} characters as JSON, and an SSM parameter holds \
+                 {MAX_PARAMETER}: {}",
+                sizes(&secrets)
+            ),
+            "shorten them, or split the pipeline",
+        );
+    }
+    Some(SecretText::new(json))
+}
+
+fn sizes(secrets: &Secrets) -> String {
+    let mut sizes: Vec<(usize, &SecretKey)> = secrets.iter().map(|(key, value)| (value.chars().count(), key)).collect();
+    sizes.sort_by(|a, b| b.cmp(a));
+    let named = sizes.iter().take(LARGEST_NAMED).map(|(size, key)| format!("`{key}` has {size}"));
+    named.collect::<Vec<_>>().join(", ")
+}
+
+/// A secret's value without the line break that a file often ends with.
+fn value<'a>(it: &SecretUse, namespace: &str, values: &'a SecretValues, refusals: &mut Refusals) -> Option<&'a str> {
+    let SecretKeyRef { name, key } = &it.reference;
+    let (message, hint) = match values.get(&it.reference) {
+        Some(SecretLookup::Found(text)) => {
+            let text = text.expose().trim();
+            return usable(it, text, refusals).then_some(text);
+        }
+        Some(SecretLookup::NoSecret) | None => (
+            format!("there is no Secret {} in namespace `{namespace}`", quoted(name)),
+            format!("create it: `kubectl --namespace {namespace} create secret generic {name} --from-literal={key}=…`"),
+        ),
+        Some(SecretLookup::NoKey) => (
+            format!("the Secret {} has no key {}", quoted(name), quoted(key)),
+            format!("add it: `kubectl --namespace {namespace} edit secret {name}`, under `stringData`"),
+        ),
+        Some(SecretLookup::NotUtf8) => (
+            format!("the key {} of Secret {} is no UTF-8 text", quoted(key), quoted(name)),
+            "store the text itself, without an encoding of its own".to_owned(),
+        ),
+        Some(SecretLookup::Denied(answer)) => (
+            format!("the operator may not read the Secret {}: {answer}", quoted(name)),
+            format!("let the operator's ServiceAccount `get` Secrets in namespace `{namespace}`"),
+        ),
+    };
+    refusals.secret(it.field.clone(), message, hint);
+    None
+}
+
+fn usable(it: &SecretUse, text: &str, refusals: &mut Refusals) -> bool {
+    let wrong = match it.kind {
+        Kind::Url => request::check_url(text).err().map(|problem| problem.to_string()),
+        Kind::HeaderValue if text.is_empty() => Some("it is empty".to_owned()),
+        Kind::HeaderValue => request::check_value(text).err(),
+    };
+    let SecretKeyRef { name, key } = &it.reference;
+    if let Some(problem) = &wrong {
+        let message = format!("the key {} of Secret {} cannot be used: {problem}", quoted(key), quoted(name));
+        refusals.invalid_hint(it.field.clone(), message, "correct the Secret");
+    }
+    wrong.is_none()
+}

@@ -1,0 +1,84 @@
+//! What is refused, in which words, and what comes of the rest.
+
+mod refused;
+mod together;
+
+mod resolved;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::{Context, Pipeline, Refusal, SecretLookup, SecretText, SecretValues, resolve, secret_refs};
+use crate::crd::{Architecture, ScheduledTaskPipelineSpec, SecretKeyRef};
+use crate::identity::Owner;
+use crate::resource::Builtin;
+
+/// A spec of the smallest pipeline, with these fields in place of its own.
+fn spec(yaml: &str) -> ScheduledTaskPipelineSpec {
+    let mut spec = serde_json::json!({ "schedule": "@daily", "tasks": [{ "name": "a", "message": {} }] });
+    let fields: Value = serde_saphyr::from_str(yaml).unwrap_or_else(|error| panic!("{yaml}: {error}"));
+    let (Value::Object(spec_fields), Value::Object(fields)) = (&mut spec, fields) else { panic!("{yaml}: no mapping") };
+    spec_fields.extend(fields);
+    serde_json::from_value(spec).unwrap_or_else(|error| panic!("{yaml}: {error}"))
+}
+
+fn owner() -> Owner {
+    Owner {
+        cluster: "lab".parse().unwrap(),
+        namespace: "team-a".to_owned(),
+        name: "hello".to_owned(),
+        uid: "uid-1".to_owned(),
+    }
+}
+
+/// The cluster has one Secret, `chat`.
+fn look_up(reference: &SecretKeyRef) -> SecretLookup {
+    let value = match (reference.name.as_str(), reference.key.as_str()) {
+        ("chat", "slack") => "https://hooks.slack.com/services/T/B/sesame\n",
+        ("chat", "token") => "Bearer sesame",
+        ("chat", "lines") => "sesame\r\nX: y",
+        ("chat", "word") => "sesame",
+        ("chat", "empty") => "\n",
+        ("chat", "long") => return SecretLookup::Found(SecretText::new("sesame".repeat(700))),
+        ("chat", "binary") => return SecretLookup::NotUtf8,
+        ("chat", _) => return SecretLookup::NoKey,
+        ("locked", _) => return SecretLookup::Denied("secrets \"locked\" is forbidden".to_owned()),
+        _ => return SecretLookup::NoSecret,
+    };
+    SecretLookup::Found(SecretText::new(value.to_owned()))
+}
+
+/// Whether the schedule exists on AWS.
+#[derive(Clone, Copy)]
+enum Pipelines {
+    New,
+    Running,
+}
+
+fn try_resolve(spec: &ScheduledTaskPipelineSpec, which: Pipelines) -> Result<Pipeline, Vec<Refusal>> {
+    let secrets: SecretValues =
+        secret_refs(spec).into_iter().map(|used| (used.reference.clone(), look_up(&used.reference))).collect();
+    let context = Context {
+        owner: &owner(),
+        now: "2026-06-01T12:00:00Z".parse().unwrap(),
+        secrets: &secrets,
+        default_architecture: Architecture::X8664,
+        available: &BTreeSet::from([(Builtin::Sender, Architecture::X8664), (Builtin::Runner, Architecture::X8664)]),
+        has_schedule: matches!(which, Pipelines::Running),
+    };
+    resolve(spec, &context)
+}
+
+#[track_caller]
+fn resolved(yaml: &str) -> Pipeline {
+    try_resolve(&spec(yaml), Pipelines::New).unwrap_or_else(|refusals| panic!("{yaml}: {}", refusals[0]))
+}
+
+/// All refusals, one a line.
+#[track_caller]
+fn refused(yaml: &str) -> String {
+    let refusals = try_resolve(&spec(yaml), Pipelines::New).expect_err(yaml);
+    assert!(!refusals.is_empty(), "{yaml}");
+    refusals.iter().map(|it| format!("{}: {it}", it.reason)).collect::<Vec<_>>().join("\n")
+}

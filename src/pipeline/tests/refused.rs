@@ -1,0 +1,422 @@
+//! One case a refusal, with its whole text.
+
+use super::*;
+
+/// Cases: fields of the spec, and all that is said of them, one refusal a line.
+#[track_caller]
+fn check_refusals(cases: &[(&str, &[&str])]) {
+    for (yaml, expected) in cases {
+        assert_eq!(refused(yaml).split('\n').collect::<Vec<_>>(), *expected, "{yaml}");
+    }
+}
+
+/// Cases: fields of the spec, and the paths of those that a later version will honour.
+#[track_caller]
+fn check_unsupported(cases: &[(&str, &[&str])]) {
+    for (yaml, fields) in cases {
+        let what = "this version of the operator cannot honour it yet; remove it";
+        let expected: Vec<_> = fields.iter().map(|field| format!("NotSupportedYet: {field}: {what}")).collect();
+        assert_eq!(refused(yaml), expected.join("\n"), "{yaml}");
+    }
+}
+
+#[test]
+fn what_a_later_version_will_honour_is_refused_by_name() {
+    check_unsupported(&[
+        ("functions: [{name: f, code: {inline: x}}]", &["spec.functions"]),
+        ("layers: [{name: l, configMapRef: {name: x}}]", &["spec.layers"]),
+        ("missedAfterSeconds: 60", &["spec.missedAfterSeconds"]),
+        ("mode: Observe", &["spec.mode"]),
+        ("aws: {}", &["spec.aws"]),
+        ("queue: {kmsKeyId: alias/x}", &["spec.queue.kmsKeyId"]),
+        ("tasks: [{name: a, function: f}]", &["spec.tasks[a].function"]),
+        ("tasks: [{name: a, functionArn: 'arn:aws:lambda:x'}]", &["spec.tasks[a].functionArn"]),
+        (
+            "sender: {layers: [x], policyStatements: [{}], code: {inline: x}, runtime: python3.13, handler: x}",
+            &[
+                "spec.sender.layers",
+                "spec.sender.policyStatements",
+                "spec.sender.code",
+                "spec.sender.runtime",
+                "spec.sender.handler",
+            ],
+        ),
+        (
+            "runner: {layers: [x], policyStatements: [{}], code: {inline: x}, runtime: python3.13, handler: x}",
+            &[
+                "spec.runner.layers",
+                "spec.runner.policyStatements",
+                "spec.runner.code",
+                "spec.runner.runtime",
+                "spec.runner.handler",
+            ],
+        ),
+        (
+            "channels: [{name: c, telegram: {botToken: {secretKeyRef: {name: gone, key: k}}, chatId: '1'}}]",
+            &["spec.channels[c].telegram"],
+        ),
+        (
+            "channels: [{name: c, teams: {webhookUrl: {secretKeyRef: {name: gone, key: k}}}}]",
+            &["spec.channels[c].teams"],
+        ),
+    ]);
+}
+
+#[test]
+fn schedules_zones_and_windows() {
+    check_refusals(&[
+        (
+            "schedule: 0 9 * * 1-8",
+            &["InvalidSpec: spec.schedule: `1-8` in the day-of-week field of `0 9 * * 1-8`: allowed are 0-7 (0 and 7 \
+               are Sunday), SUN-SAT, `*`, lists, ranges and steps"],
+        ),
+        (
+            "timeZone: Europe/Berln",
+            &["InvalidSpec: spec.timeZone: `Europe/Berln` is no time zone: did you mean `Europe/Berlin`?"],
+        ),
+        (
+            "schedule: at(2026-06-01T11:59:00)",
+            &["InvalidSpec: spec.schedule: `at(2026-06-01T11:59:00)` in UTC has passed: it is 2026-06-01T12:00:00Z; \
+               set a later time"],
+        ),
+        (
+            "endTime: 2026-06-01T11:59:00Z",
+            &["InvalidSpec: spec.endTime: 2026-06-01T11:59:00Z has passed; set a later time, or remove it"],
+        ),
+        (
+            "{startTime: 2026-07-02T00:00:00Z, endTime: 2026-07-01T00:00:00Z}",
+            &["InvalidSpec: spec.endTime: 2026-07-01T00:00:00Z is not after `startTime`, 2026-07-02T00:00:00Z"],
+        ),
+        (
+            "{endTime: 2026-06-01T13:00:00Z}",
+            &["InvalidSpec: spec.schedule: `cron(0 0 * * ? *)` does not fire until `endTime`, 2026-06-01T13:00:00Z; \
+               set a later `endTime`"],
+        ),
+        (
+            "{schedule: cron(0 9 1 1 ? 2026)}",
+            &["InvalidSpec: spec.schedule: `cron(0 9 1 1 ? 2026)` in UTC has passed: it is 2026-06-01T12:00:00Z; set \
+               a later time"],
+        ),
+    ]);
+}
+
+#[test]
+fn tasks() {
+    check_refusals(&[
+        ("tasks: []", &["InvalidSpec: spec.tasks: there is no task; add one, like `{name: hello, message: {}}`"]),
+        (
+            "tasks: [{name: A b, message: {}}]",
+            &["InvalidSpec: spec.tasks[A b].name: `A b` is no name; write up to 40 lower-case letters, digits and, \
+               between them, `-`"],
+        ),
+        (
+            "tasks: [{name: a, message: {}}, {name: a, message: {}}]",
+            &["InvalidSpec: spec.tasks[a].name: `a` occurs twice; rename one of the two"],
+        ),
+        (
+            "tasks: [{name: a}]",
+            &["InvalidSpec: spec.tasks[a]: the task has none of `message`, `http`, `function`, `functionArn`; add one"],
+        ),
+        (
+            "tasks: [{name: a, message: {}, http: {url: 'https://example.com'}}]",
+            &["InvalidSpec: spec.tasks[a]: the task has more than one of `message`, `http`; keep one"],
+        ),
+        (
+            "tasks: [{name: a, message: {}, template: '{{ result.text'}]",
+            &["InvalidSpec: spec.tasks[a].template: the template cannot be rendered: syntax error: unexpected end of \
+               input, expected end of variable block (line 1)"],
+        ),
+        (
+            "tasks: [{name: a, message: {}, template: '{{ result.text | shout }}'}]",
+            &["InvalidSpec: spec.tasks[a].template: the template cannot be rendered: unknown filter: filter shout is \
+               unknown (line 1)"],
+        ),
+        (
+            "tasks: [{name: a, message: {}, template: '<aws.scheduler.execution-id>'}]",
+            &["InvalidSpec: spec.tasks[a].template: the text contains `<aws.scheduler.`, which EventBridge replaces; \
+               write it another way; templates see `scheduledTime`"],
+        ),
+        (
+            "tasks: [{name: a, message: {}, input: {list: [{text: '<aws.scheduler.execution-id>', \
+             '<aws.scheduler.x>': 1}]}}]",
+            &[
+                "InvalidSpec: spec.tasks[a].input.list[0]: the text contains `<aws.scheduler.`, which EventBridge \
+                 replaces; write it another way; templates see `scheduledTime`",
+                "InvalidSpec: spec.tasks[a].input.list[0].text: the text contains `<aws.scheduler.`, which \
+                 EventBridge replaces; write it another way; templates see `scheduledTime`",
+            ],
+        ),
+        (
+            "tasks: [{name: a, message: {}, notify: [ops]}]",
+            &["InvalidSpec: spec.tasks[a].notify: `ops` is the name of no channel; add it to `spec.channels`, which \
+               is empty"],
+        ),
+        (
+            "{tasks: [{name: a, message: {}, notify: [ops, team, team]}], channels: [{name: team, slack: {webhookUrl: \
+             {secretKeyRef: {name: chat, key: slack}}}}]}",
+            &[
+                "InvalidSpec: spec.tasks[a].notify: `ops` is the name of no channel; there are `team`",
+                "InvalidSpec: spec.tasks[a].notify: `team` occurs twice; keep one",
+            ],
+        ),
+        (
+            "tasks: [{name: a, message: {}, timeoutSeconds: 871}]",
+            &["InvalidSpec: spec.tasks[a].timeoutSeconds: 871 is not from 1 to 870"],
+        ),
+        (
+            "tasks: [{name: a, message: {}, timeoutSeconds: 0}]",
+            &["InvalidSpec: spec.tasks[a].timeoutSeconds: 0 is not from 1 to 870"],
+        ),
+        (
+            "tasks: [{name: a, message: {}, retry: {attempts: 0}}]",
+            &["InvalidSpec: spec.tasks[a].retry.attempts: 0 is not from 1 to 10"],
+        ),
+    ]);
+}
+
+#[test]
+fn requests() {
+    check_refusals(&[
+        (
+            "tasks: [{name: a, http: {url: example.com}}]",
+            &["InvalidSpec: spec.tasks[a].http.url: `example.com` cannot be requested: it does not begin with \
+               `http://` or `https://`; write an absolute URL, like `https://example.com/health`"],
+        ),
+        (
+            "tasks: [{name: a, http: {url: 'https:example.com'}}]",
+            &["InvalidSpec: spec.tasks[a].http.url: `https:example.com` cannot be requested: it does not begin with \
+               `http://` or `https://`; write an absolute URL, like `https://example.com/health`"],
+        ),
+        (
+            "tasks: [{name: a, http: {url: 'ftp://example.com'}}]",
+            &["InvalidSpec: spec.tasks[a].http.url: `ftp://example.com` cannot be requested: it does not begin with \
+               `http://` or `https://`; write an absolute URL, like `https://example.com/health`"],
+        ),
+        (
+            "tasks: [{name: a, http: {url: 'https://'}}]",
+            &["InvalidSpec: spec.tasks[a].http.url: `https://` cannot be requested: it is no URL: empty host; write \
+               an absolute URL, like `https://example.com/health`"],
+        ),
+        (
+            "tasks: [{name: a, http: {url: 'https://exa mple.com'}}]",
+            &["InvalidSpec: spec.tasks[a].http.url: `https://exa mple.com` cannot be requested: it contains a space \
+               or a control character; write an absolute URL, like `https://example.com/health`"],
+        ),
+        (
+            "tasks: [{name: a, http: {url: 'https://example.com:99999'}}]",
+            &["InvalidSpec: spec.tasks[a].http.url: `https://example.com:99999` cannot be requested: it is no URL: \
+               invalid port number; write an absolute URL, like `https://example.com/health`"],
+        ),
+        (
+            "tasks: [{name: a, http: {url: 'https://me:sesame@example.com'}}]",
+            &["InvalidSpec: spec.tasks[a].http.url: the URL of host `example.com` has a user or a password in it; \
+               keep them in a Secret, and send them in a header with `secretKeyRef`"],
+        ),
+        (
+            "tasks: [{name: a, http: {url: 'https://example.com/<aws.scheduler.x>', body: '<aws.scheduler.x>'}}]",
+            &[
+                "InvalidSpec: spec.tasks[a].http.url: the text contains `<aws.scheduler.`, which EventBridge \
+                 replaces; write it another way; templates see `scheduledTime`",
+                "InvalidSpec: spec.tasks[a].http.body: the text contains `<aws.scheduler.`, which EventBridge \
+                 replaces; write it another way; templates see `scheduledTime`",
+            ],
+        ),
+        (
+            "tasks: [{name: a, http: {url: 'https://example.com', expectStatus: [600, 2xy]}}]",
+            &[
+                "InvalidSpec: spec.tasks[a].http.expectStatus: `600` is neither a status code from 100 to 599 nor a \
+                 class from `1xx` to `5xx`",
+                "InvalidSpec: spec.tasks[a].http.expectStatus: `2xy` is neither a status code from 100 to 599 nor a \
+                 class from `1xx` to `5xx`",
+            ],
+        ),
+        (
+            "tasks: [{name: a, http: {url: 'https://example.com', expectStatus: []}}]",
+            &["InvalidSpec: spec.tasks[a].http.expectStatus: no answer would count as success; leave it out, or add \
+               codes like `2xx` or `200`"],
+        ),
+        (
+            "tasks: [{name: a, http: {url: 'https://example.com', headers: [{name: X Y, value: a}, {name: host, \
+             value: a}, {name: X, value: a}, {name: x, value: \"a\\nb\"}]}}]",
+            &[
+                "InvalidSpec: spec.tasks[a].http.headers[X Y].name: `X Y` is no name of a header; write letters, \
+                 digits and `-`, like `X-Token`",
+                "InvalidSpec: spec.tasks[a].http.headers[host].name: `host` is set by the HTTP client; remove it",
+                "InvalidSpec: spec.tasks[a].http.headers[x].name: `x` occurs twice, as names of headers know no case; \
+                 keep one",
+                "InvalidSpec: spec.tasks[a].http.headers[x].value: it has a line break in it, which no header can \
+                 carry",
+            ],
+        ),
+        (
+            "tasks: [{name: a, http: {url: 'https://example.com', headers: [{name: X, value: é}, {name: W}, {name: Z, \
+             value: a, secretKeyRef: {name: chat, key: token}}]}}]",
+            &[
+                "InvalidSpec: spec.tasks[a].http.headers[X].value: it has a character beyond printable ASCII, which \
+                 no header can carry",
+                "InvalidSpec: spec.tasks[a].http.headers[W]: the header has no value; set `value` or `secretKeyRef`",
+                "InvalidSpec: spec.tasks[a].http.headers[Z]: the header has both `value` and `secretKeyRef`; keep one",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn channels() {
+    check_refusals(&[
+        (
+            "channels: [{name: c}]",
+            &["InvalidSpec: spec.channels[c]: the channel has none of `slack`, `discord`, `telegram`, `teams`, \
+               `webhook`; add one"],
+        ),
+        (
+            "channels: [{name: c, webhook: {}}]",
+            &["InvalidSpec: spec.channels[c].webhook: the webhook has none of `url`, `urlFrom`; add one"],
+        ),
+        (
+            "channels: [{name: c, webhook: {url: example.com, urlFrom: {secretKeyRef: {name: chat, key: slack}}}}]",
+            &["InvalidSpec: spec.channels[c].webhook: the webhook has more than one of `url`, `urlFrom`; keep one"],
+        ),
+        (
+            "channels: [{name: c, webhook: {url: example.com}}]",
+            &["InvalidSpec: spec.channels[c].webhook.url: `example.com` cannot be requested: it does not begin with \
+               `http://` or `https://`; write an absolute URL, like `https://example.com/health`"],
+        ),
+    ]);
+}
+
+#[test]
+fn secrets() {
+    check_refusals(&[
+        (
+            "channels: [{name: c, slack: {webhookUrl: {secretKeyRef: {name: gone, key: k}}}}]",
+            &["SecretMissing: spec.channels[c].slack.webhookUrl.secretKeyRef: there is no Secret `gone` in namespace \
+               `team-a`; create it: `kubectl --namespace team-a create secret generic gone --from-literal=k=…`"],
+        ),
+        (
+            "channels: [{name: c, slack: {webhookUrl: {secretKeyRef: {name: chat, key: gone}}}}]",
+            &["SecretMissing: spec.channels[c].slack.webhookUrl.secretKeyRef: the Secret `chat` has no key `gone`; \
+               add it: `kubectl --namespace team-a edit secret chat`, under `stringData`"],
+        ),
+        (
+            "channels: [{name: c, slack: {webhookUrl: {secretKeyRef: {name: locked, key: k}}}}]",
+            &["SecretMissing: spec.channels[c].slack.webhookUrl.secretKeyRef: the operator may not read the Secret \
+               `locked`: secrets \"locked\" is forbidden; let the operator's ServiceAccount `get` Secrets in \
+               namespace `team-a`"],
+        ),
+        (
+            "channels: [{name: c, discord: {webhookUrl: {secretKeyRef: {name: chat, key: binary}}}}]",
+            &["SecretMissing: spec.channels[c].discord.webhookUrl.secretKeyRef: the key `binary` of Secret `chat` is \
+               no UTF-8 text; store the text itself, without an encoding of its own"],
+        ),
+        (
+            "channels: [{name: c, discord: {webhookUrl: {secretKeyRef: {name: chat, key: word}}}}]",
+            &["InvalidSpec: spec.channels[c].discord.webhookUrl.secretKeyRef: the key `word` of Secret `chat` cannot \
+               be used: it does not begin with `http://` or `https://`; correct the Secret"],
+        ),
+        (
+            "channels: [{name: c, webhook: {url: 'https://example.com', headers: [{name: X, secretKeyRef: {name: \
+             chat, key: empty}}, {name: W, secretKeyRef: {name: chat, key: lines}}]}}]",
+            &[
+                "InvalidSpec: spec.channels[c].webhook.headers[X].secretKeyRef: the key `empty` of Secret `chat` \
+                 cannot be used: it is empty; correct the Secret",
+                "InvalidSpec: spec.channels[c].webhook.headers[W].secretKeyRef: the key `lines` of Secret `chat` \
+                 cannot be used: it has a line break in it, which no header can carry; correct the Secret",
+            ],
+        ),
+        (
+            "channels: [{name: c, webhook: {url: 'https://example.com', headers: [{name: X, secretKeyRef: {name: \
+             chat, key: long}}, {name: W, secretKeyRef: {name: chat, key: token}}]}}]",
+            &[
+                "InvalidSpec: spec.channels[c].webhook.headers[X].secretKeyRef: the secrets of all channels and headers \
+               are 4266 characters as JSON, and an SSM parameter holds 4096: `channels/c/headers/x` has 4200, \
+               `channels/c/headers/w` has 13; shorten them, or split the pipeline",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn functions() {
+    check_refusals(&[
+        (
+            "sender: {architecture: arm64}",
+            &[
+                "InvalidSpec: spec.sender.architecture: the operator has no `sender-arm64.zip`; set `x86_64`, for which \
+               there is `sender-x86_64.zip`",
+            ],
+        ),
+        (
+            "sender: {logRetentionDays: 29}",
+            &["InvalidSpec: spec.sender.logRetentionDays: 29 is none of CloudWatch's retention periods; the nearest \
+               is 14 or 30"],
+        ),
+        (
+            "runner: {logRetentionDays: 9999}",
+            &[
+                "InvalidSpec: spec.runner.logRetentionDays: 9999 is none of CloudWatch's retention periods; the nearest \
+               is 3653",
+            ],
+        ),
+        (
+            "sender: {environment: {QUEUE_URL: x, AWS_REGION: x, a-b: x, a: x}}",
+            &[
+                "InvalidSpec: spec.sender.environment.AWS_REGION: Lambda reserves `AWS_REGION`; remove it",
+                "InvalidSpec: spec.sender.environment.QUEUE_URL: the operator itself sets `QUEUE_URL`; remove it",
+                "InvalidSpec: spec.sender.environment.a: `a` is no name of a variable in Lambda; write a letter, then \
+                 at least one more letter, digit or `_`",
+                "InvalidSpec: spec.sender.environment.a-b: `a-b` is no name of a variable in Lambda; write a letter, \
+                 then at least one more letter, digit or `_`",
+            ],
+        ),
+        (
+            "runner: {timeoutSeconds: 24}",
+            &["InvalidSpec: spec.runner.timeoutSeconds: 24 is less than 1 × (10 s of task `a` + 15 s) = 25 s; remove \
+               it, or lower `spec.tasks[a].timeoutSeconds`"],
+        ),
+        ("runner: {timeoutSeconds: 901}", &["InvalidSpec: spec.runner.timeoutSeconds: 901 is not from 1 to 900"]),
+        (
+            "{runner: {batchSize: 10}, tasks: [{name: a, message: {}, timeoutSeconds: 100}, {name: b, message: {}}]}",
+            &["InvalidSpec: spec.runner.batchSize: the runner needs 10 × (100 s of task `a` + 15 s) = 1150 s, and \
+               Lambda gives 900; lower it to 7, or lower `spec.tasks[a].timeoutSeconds`"],
+        ),
+        (
+            "{runner: {batchSize: 2}, concurrencyPolicy: Queue}",
+            &["InvalidSpec: spec.runner.batchSize: 2 is more than 1, all that `concurrencyPolicy: Queue` allows; \
+               remove it"],
+        ),
+        ("runner: {batchSize: 0}", &["InvalidSpec: spec.runner.batchSize: 0 is not from 1 to 10"]),
+    ]);
+}
+
+#[test]
+fn queues_and_tags() {
+    check_refusals(&[
+        (
+            "queue: {visibilityTimeoutSeconds: 24}",
+            &["InvalidSpec: spec.queue.visibilityTimeoutSeconds: 24 is less than the runner's timeout of 25; remove \
+               it, or raise it"],
+        ),
+        (
+            "{queue: {maxReceiveCount: 975}, tasks: [{name: a, message: {}, retry: {attempts: 7}}]}",
+            &["InvalidSpec: spec.queue.maxReceiveCount: 975 and 26 for retries and deliveries are more than SQS's \
+               1000; lower it to 974"],
+        ),
+        (
+            "tags: {'AWS:x': a, taskpipelines.dev/name: b, 'a;b': c, d: 'e;f', g: '', Team: a, team: b}",
+            &[
+                "InvalidSpec: spec.tags[AWS:x]: `AWS:x` begins with a prefix that is reserved; rename it",
+                "InvalidSpec: spec.tags[a;b]: `a;b` is no key of a tag; write 1 to 128 letters, digits, spaces and \
+                 `_.:/=+-@`",
+                "InvalidSpec: spec.tags[d]: `e;f` is no value of a tag; write 1 to 256 letters, digits, spaces and \
+                 `_.:/=+-@`",
+                "InvalidSpec: spec.tags[g]: `` is no value of a tag; write 1 to 256 letters, digits, spaces and \
+                 `_.:/=+-@`",
+                "InvalidSpec: spec.tags[taskpipelines.dev/name]: `taskpipelines.dev/name` begins with a prefix that \
+                 is reserved; rename it",
+                "InvalidSpec: spec.tags[team]: it differs from `Team` in case only, which IAM does not tell apart; \
+                 keep one",
+            ],
+        ),
+    ]);
+}

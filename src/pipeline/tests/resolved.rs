@@ -1,0 +1,190 @@
+//! What comes of specs that are in order.
+
+use proptest::prelude::*;
+use protocol::{Action, Firing, Header, HeaderValue, Http, HttpMethod, Target, UrlSource};
+
+use super::*;
+use crate::crd::DeletionPolicy;
+use crate::cron::Window;
+use crate::pipeline::{Hop, Invocation, Queue};
+
+fn firing(pipeline: &Pipeline) -> Firing {
+    serde_json::from_str(&pipeline.input).unwrap()
+}
+
+fn parameter(pipeline: &Pipeline) -> Option<&str> {
+    pipeline.parameter.as_ref().map(SecretText::expose)
+}
+
+#[test]
+fn the_smallest_pipeline_has_all_defaults() {
+    let Pipeline {
+        owner: of,
+        schedule,
+        window,
+        suspended,
+        flexible_window_minutes,
+        fifo,
+        input,
+        parameter,
+        invocation,
+        queue,
+        sender,
+        runner,
+        batch_size,
+        max_concurrency,
+        deletion_policy,
+        tags,
+    } = resolved("{}");
+    assert_eq!(of, owner());
+    assert_eq!(schedule, crate::cron::parse("@daily", "UTC").unwrap());
+    assert_eq!(window, Window::default());
+    assert!(!suspended && !fifo);
+    assert_eq!((flexible_window_minutes, max_concurrency, batch_size), (None, None, 1));
+    assert_eq!(
+        input,
+        r#"{"pipeline":{"name":"hello","namespace":"team-a"},"scheduleArn":"<aws.scheduler.schedule-arn>","#.to_owned()
+            + r#""scheduledTime":"<aws.scheduler.scheduled-time>","#
+            + r#""tasks":[{"action":"message","attempts":1,"backoffSeconds":30,"name":"a","notifyOn":"Always","#
+            + r#""timeoutSeconds":10}],"trigger":"Schedule"}"#
+    );
+    assert_eq!(parameter, None);
+    assert_eq!(invocation, Invocation { max_attempts: 5, max_age_seconds: 3600 });
+    assert_eq!(
+        queue,
+        Queue {
+            retention_seconds: 345_600,
+            visibility_timeout_seconds: 150,
+            max_receive_count: 25,
+            dead_letter_retention_seconds: 1_209_600,
+            delete_with_messages: false,
+        }
+    );
+    let hop = |memory_mib, timeout_seconds| Hop {
+        memory_mib,
+        timeout_seconds,
+        architecture: Architecture::X8664,
+        log_retention_days: 30,
+        environment: BTreeMap::new(),
+    };
+    assert_eq!((sender, runner), (hop(128, 30), hop(256, 25)));
+    assert_eq!(deletion_policy, DeletionPolicy::Delete);
+    assert_eq!(tags, owner().tags());
+}
+
+#[test]
+fn timeouts_attempts_and_receives_follow_the_tasks() {
+    let tasks = "[{name: a, message: {}, timeoutSeconds: 60, retry: {attempts: 4}}, {name: b, message: {}}]";
+    let pipeline = resolved(&format!("{{runner: {{batchSize: 3}}, queue: {{maxReceiveCount: 2}}, tasks: {tasks}}}"));
+    assert_eq!(pipeline.runner.timeout_seconds, 3 * (60 + 15));
+    assert_eq!(pipeline.queue.visibility_timeout_seconds, 6 * 225);
+    assert_eq!(pipeline.queue.max_receive_count, 2 + (4 - 1) + 20);
+
+    let pipeline = resolved("{runner: {timeoutSeconds: 100}, queue: {visibilityTimeoutSeconds: 100}}");
+    assert_eq!((pipeline.runner.timeout_seconds, pipeline.queue.visibility_timeout_seconds), (100, 100));
+}
+
+#[test]
+fn a_start_that_has_passed_is_left_out() {
+    let start = |time: &str| resolved(&format!("startTime: {time}")).window.start.map(|start| start.to_string());
+    assert_eq!(start("2026-06-01T12:00:00Z"), None);
+    assert_eq!(start("2026-06-01T14:00:01+02:00").as_deref(), Some("2026-06-01T12:00:01Z"));
+}
+
+#[test]
+fn the_rest_of_the_spec_is_handed_on() {
+    let pipeline = resolved(
+        "{suspend: true, flexibleWindowMinutes: 5, concurrencyPolicy: Queue, deletionPolicy: Retain, \
+         endTime: 2027-01-01T00:00:00Z, invocation: {maxAttempts: 0, maxAgeSeconds: 60}, \
+         sender: {environment: {MODE: fast}}, runner: {maxConcurrency: 7}, tags: {Team: Förde/1}}",
+    );
+    assert!(pipeline.suspended && pipeline.fifo);
+    assert_eq!(pipeline.window.end, Some("2027-01-01T00:00:00Z".parse().unwrap()));
+    assert_eq!((pipeline.flexible_window_minutes, pipeline.max_concurrency), (Some(5), Some(7)));
+    assert_eq!(pipeline.invocation, Invocation { max_attempts: 0, max_age_seconds: 60 });
+    assert_eq!(pipeline.deletion_policy, DeletionPolicy::Retain);
+    assert_eq!(pipeline.sender.environment["MODE"], "fast");
+    assert_eq!((pipeline.tags.len(), pipeline.tags["Team"].as_str()), (5, "Förde/1"));
+}
+
+#[test]
+fn secrets_travel_by_key_alone() {
+    let pipeline = resolved(
+        "{tasks: [{name: site, http: {url: 'https://example.com', method: POST, body: '{}', expectStatus: [200, 3xx], \
+         headers: [{name: Authorization, secretKeyRef: {name: chat, key: token}}, {name: X, value: plain}]}}], \
+         channels: [{name: team, slack: {webhookUrl: {secretKeyRef: {name: chat, key: slack}}}}, \
+         {name: hook, webhook: {urlFrom: {secretKeyRef: {name: chat, key: slack}}, \
+         headers: [{name: X-Token, secretKeyRef: {name: chat, key: token}}]}}]}",
+    );
+    assert_eq!(
+        parameter(&pipeline),
+        Some(
+            r#"{"channels/hook/headers/x-token":"Bearer sesame","#.to_owned()
+                + r#""channels/hook/url":"https://hooks.slack.com/services/T/B/sesame","#
+                + r#""channels/team/url":"https://hooks.slack.com/services/T/B/sesame","#
+                + r#""tasks/site/headers/authorization":"Bearer sesame"}"#
+        )
+        .as_deref()
+    );
+    assert!(!pipeline.input.contains("sesame") && !format!("{pipeline:?}").contains("sesame"));
+
+    let Firing { parameter, tasks, channels, .. } = firing(&pipeline);
+    assert_eq!(parameter, Some(owner().parameter("channels")));
+    let header = |name: &str, value| Header { name: name.to_owned(), value };
+    assert_eq!(
+        tasks[0].action,
+        Action::Http(Http {
+            url: "https://example.com".to_owned(),
+            method: HttpMethod::Post,
+            headers: vec![
+                header("Authorization", HeaderValue::Secret("tasks/site/headers/authorization".to_owned())),
+                header("X", HeaderValue::Plain("plain".to_owned())),
+            ],
+            body: Some("{}".to_owned()),
+            expect_status: vec!["200".parse().unwrap(), "3xx".parse().unwrap()],
+        })
+    );
+    assert_eq!(channels[0].target, Target::Slack { url: "channels/team/url".to_owned() });
+    assert_eq!(
+        channels[1].target,
+        Target::Webhook {
+            url: UrlSource::Secret("channels/hook/url".to_owned()),
+            headers: vec![header("X-Token", HeaderValue::Secret("channels/hook/headers/x-token".to_owned()))],
+        }
+    );
+}
+
+#[test]
+fn uses_of_secrets_name_their_fields() {
+    let spec = spec(
+        "{tasks: [{name: site, http: {url: 'https://example.com', \
+         headers: [{name: X-Token, secretKeyRef: {name: chat, key: token}}]}}], \
+         channels: [{name: team, discord: {webhookUrl: {secretKeyRef: {name: chat, key: slack}}}}, \
+         {name: soon, teams: {webhookUrl: {secretKeyRef: {name: chat, key: slack}}}}]}",
+    );
+    let uses: Vec<_> = secret_refs(&spec).into_iter().map(|used| (used.key, used.reference.key, used.field)).collect();
+    let expected = [
+        ("channels/team/url", "slack", "spec.channels[team].discord.webhookUrl.secretKeyRef"),
+        ("tasks/site/headers/x-token", "token", "spec.tasks[site].http.headers[X-Token].secretKeyRef"),
+    ];
+    assert_eq!(uses, expected.map(|(key, of, field)| (key.to_owned(), of.to_owned(), field.to_owned())));
+}
+
+proptest! {
+    #[test]
+    fn tasks_of_any_names_and_texts_arrive_as_they_were_sent(
+        names in proptest::collection::btree_set("[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", 1..=100),
+        text in "[^{}<]{0,100}",
+        input in "\\PC{0,100}",
+    ) {
+        let task = |name: &String| {
+            serde_json::json!({ "name": name, "message": {}, "template": text, "input": { "text": input.replace('<', "") } })
+        };
+        let mut spec = spec("{}");
+        spec.tasks = serde_json::from_value(names.iter().map(task).collect()).unwrap();
+        let pipeline = try_resolve(&spec, Pipelines::New).unwrap();
+        let sent: Vec<_> = firing(&pipeline).tasks.into_iter().map(|task| (task.name, task.template, task.input)).collect();
+        let meant: Vec<_> = spec.tasks.into_iter().map(|task| (task.name, task.template, task.input)).collect();
+        prop_assert_eq!(sent, meant);
+    }
+}

@@ -1,0 +1,56 @@
+//! When a pipeline fires.
+
+use jiff::Timestamp;
+
+use super::Context;
+use super::refusal::{Refusals, quoted};
+use crate::cron::{self, Schedule, Window};
+
+/// Checks schedule and window, and gives them with a start that has passed left out, since EventBridge refuses it.
+pub(super) fn resolve(
+    schedule: &str,
+    time_zone: &str,
+    span: &Window,
+    context: &Context<'_>,
+    refusals: &mut Refusals,
+) -> Option<(Schedule, Window)> {
+    let window = Window { start: span.start.filter(|start| *start > context.now), end: span.end };
+    let schedule = match cron::parse(schedule, time_zone) {
+        Ok(schedule) => Some(schedule),
+        Err(error) => {
+            refusals.invalid(format!("spec.{}", error.field()), error.to_string());
+            None
+        }
+    };
+    if let (Some(start), Some(end)) = (span.start, span.end)
+        && start >= end
+    {
+        refusals.invalid("spec.endTime", format!("{end} is not after `startTime`, {start}"));
+        return None;
+    }
+    let schedule = schedule?;
+    // One that exists may have fired already.
+    if !context.has_schedule {
+        check_future(&schedule, &window, context.now, refusals);
+    }
+    Some((schedule, window))
+}
+
+/// Refuses what would never fire.
+fn check_future(schedule: &Schedule, window: &Window, now: Timestamp, refusals: &mut Refusals) {
+    let expression = quoted(schedule.expression());
+    if let Some(end) = window.end.filter(|end| *end <= now) {
+        refusals.invalid_hint("spec.endTime", format!("{end} has passed"), "set a later time, or remove it");
+    } else if schedule.is_over(now, window) {
+        let (message, hint) = match window.end {
+            Some(end) if !schedule.is_over(now, &Window { start: window.start, end: None }) => {
+                (format!("{expression} does not fire until `endTime`, {end}"), "set a later `endTime`")
+            }
+            Some(_) | None => {
+                let zone = schedule.time_zone();
+                (format!("{expression} in {zone} has passed: it is {now}"), "set a later time")
+            }
+        };
+        refusals.invalid_hint("spec.schedule", message, hint);
+    }
+}

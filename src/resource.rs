@@ -1,0 +1,419 @@
+//! The AWS resources of a pipeline: a closed enum of kinds, each with the same few verbs.
+//!
+//! A kind turns what is wanted and what AWS has into the same flat [`Fields`], defaults normalised on the read side;
+//! so one [`diff`] serves all kinds, and an update knows from the differences which calls to make.
+
+mod event_source_mapping;
+mod function;
+mod log_group;
+mod parameter;
+mod queue;
+mod role;
+mod schedule;
+mod schedule_group;
+mod want;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::aws::{Aws, AwsError};
+use crate::crd::QueueDepth;
+use crate::identity::{Location, Tags};
+use crate::pipeline::SecretText;
+
+pub use event_source_mapping::EventSourceMapping;
+pub use function::{Artifact, AsyncInvoke, Function};
+pub use log_group::LogGroup;
+pub use parameter::Parameter;
+pub use queue::{Queue, Redrive};
+pub use role::Role;
+pub use schedule::Schedule;
+pub use schedule_group::ScheduleGroup;
+pub use want::{Builtin, Installation, want};
+
+/// A kind of AWS resource. The order is that of creation; deletion goes backwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// CloudWatch log group: first, or Lambda would make it without retention; last to go, for the late log lines.
+    LogGroup,
+    /// SQS queue.
+    Queue,
+    /// SSM parameter.
+    Parameter,
+    /// IAM role with its inline policy.
+    Role,
+    /// EventBridge schedule group.
+    ScheduleGroup,
+    /// Lambda function with its asynchronous settings.
+    Function,
+    /// Lambda event source mapping.
+    EventSourceMapping,
+    /// EventBridge schedule: last, so that nothing fires into half a pipeline.
+    Schedule,
+}
+
+impl Kind {
+    /// All kinds, in order of creation.
+    pub const ALL: [Self; 8] = [
+        Self::LogGroup,
+        Self::Queue,
+        Self::Parameter,
+        Self::Role,
+        Self::ScheduleGroup,
+        Self::Function,
+        Self::EventSourceMapping,
+        Self::Schedule,
+    ];
+
+    /// Kinds that must be gone before one of this kind is deleted.
+    pub const fn deleted_after(self) -> &'static [Self] {
+        match self {
+            Self::Schedule => &[],
+            Self::EventSourceMapping | Self::ScheduleGroup => &[Self::Schedule],
+            Self::Function => &[Self::Schedule, Self::EventSourceMapping],
+            Self::Queue | Self::Role | Self::Parameter | Self::LogGroup => {
+                &[Self::Schedule, Self::EventSourceMapping, Self::Function]
+            }
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// A text that names no [`Kind`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no kind of AWS resource that this version knows")]
+pub struct UnknownKind(String);
+
+impl FromStr for Kind {
+    type Err = UnknownKind;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|kind| kind.to_string() == text).ok_or_else(|| UnknownKind(text.to_owned()))
+    }
+}
+
+/// Which resource.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name on AWS; a mapping, which has none, goes by its function's.
+    pub name: String,
+}
+
+impl Id {
+    /// A resource's id.
+    pub fn new(kind: Kind, name: impl Into<String>) -> Self {
+        Self { kind, name: name.into() }
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+/// A resource's managed fields by name. A field that AWS has unset is absent.
+pub type Fields = BTreeMap<&'static str, Field>;
+
+/// The value of a managed field.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Field {
+    /// Fit for all eyes.
+    Plain(Value),
+    /// Compared, never shown.
+    Secret(SecretText),
+}
+
+impl Field {
+    /// A plain value.
+    pub fn plain(value: impl Into<Value>) -> Self {
+        Self::Plain(value.into())
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(Value::String(text)) => f.write_str(text),
+            Self::Plain(value) => write!(f, "{value}"),
+            Self::Secret(_) => f.write_str("[secret]"),
+        }
+    }
+}
+
+/// What AWS has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// Amazon Resource Name.
+    pub arn: String,
+    /// Tags; a schedule, which cannot be tagged, says them in its description.
+    pub tags: Tags,
+    /// The managed fields, normalised.
+    pub fields: Fields,
+    /// What AWS still does to it, if it cannot be changed or used meanwhile.
+    pub settling: Option<String>,
+    /// How many messages it holds, if it is a queue.
+    pub depth: Option<QueueDepth>,
+}
+
+/// One field that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The field; a tag is `tags.<key>`.
+    pub field: String,
+    /// What AWS has, for a person; empty when unset.
+    pub from: String,
+    /// What is wanted, for a person; empty when to be unset.
+    pub to: String,
+}
+
+/// What differs between what is wanted and what AWS has. Empty when they are the same.
+pub fn diff(resource: &Resource, have: &Observed) -> Vec<Difference> {
+    let want = resource.fields();
+    let keys: BTreeSet<&str> = want.keys().chain(have.fields.keys()).copied().collect();
+    let show = |field: Option<&Field>| field.map(ToString::to_string).unwrap_or_default();
+    let fields = keys.into_iter().filter_map(|key| {
+        let (from, to) = (have.fields.get(key), want.get(key));
+        (from != to).then(|| Difference { field: key.to_owned(), from: show(from), to: show(to) })
+    });
+    fields.chain(diff_tags(resource.tags(), &have.tags)).collect()
+}
+
+fn diff_tags(want: &Tags, have: &Tags) -> Vec<Difference> {
+    let keys: BTreeSet<&String> = want.keys().chain(have.keys()).collect();
+    keys.into_iter()
+        .filter(|key| want.get(*key) != have.get(*key))
+        .map(|key| Difference {
+            field: format!("tags.{key}"),
+            from: have.get(key).cloned().unwrap_or_default(),
+            to: want.get(key).cloned().unwrap_or_default(),
+        })
+        .collect()
+}
+
+/// The tag calls that turn what AWS has into what is wanted.
+pub(crate) struct TagChanges {
+    /// To put.
+    pub(crate) set: Tags,
+    /// Keys to take away.
+    pub(crate) remove: Vec<String>,
+}
+
+impl TagChanges {
+    pub(crate) fn between(want: &Tags, have: &Tags) -> Self {
+        Self {
+            set: want
+                .iter()
+                .filter(|(key, value)| have.get(*key) != Some(value))
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect(),
+            remove: have.keys().filter(|key| !want.contains_key(*key)).cloned().collect(),
+        }
+    }
+}
+
+/// The differences that an update is to mend, asked by field.
+#[derive(Clone, Copy)]
+pub(crate) struct Changed<'plan>(pub(crate) &'plan [Difference]);
+
+impl Changed<'_> {
+    /// Whether any of these fields differs.
+    pub(crate) fn any(self, fields: &[&str]) -> bool {
+        self.0.iter().any(|difference| fields.contains(&difference.field.as_str()))
+    }
+}
+
+/// How a verb ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// AWS has carried it out.
+    Done,
+    /// AWS has taken it on, or asks to wait: look again.
+    Waiting(Wait),
+    /// Something of that name is there already: look whose it is.
+    Exists,
+}
+
+/// Why to wait, and how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// What is waited for, for a person.
+    pub why: String,
+    /// When to look again.
+    pub again: Duration,
+}
+
+impl Progress {
+    /// A wait.
+    pub(crate) fn waiting(why: impl Into<String>, again: Duration) -> Self {
+        Self::Waiting(Wait { why: why.into(), again })
+    }
+}
+
+/// A wanted resource, complete to the last argument.
+#[derive(Clone, Debug)]
+pub enum Resource {
+    /// CloudWatch log group.
+    LogGroup(LogGroup),
+    /// SQS queue.
+    Queue(Queue),
+    /// SSM parameter.
+    Parameter(Parameter),
+    /// IAM role.
+    Role(Role),
+    /// EventBridge schedule group.
+    ScheduleGroup(ScheduleGroup),
+    /// Lambda function.
+    Function(Function),
+    /// Lambda event source mapping.
+    EventSourceMapping(EventSourceMapping),
+    /// EventBridge schedule.
+    Schedule(Schedule),
+}
+
+impl Resource {
+    /// Which resource it is.
+    pub fn id(&self) -> Id {
+        match self {
+            Self::LogGroup(it) => Id::new(Kind::LogGroup, &it.name),
+            Self::Queue(it) => Id::new(Kind::Queue, &it.name),
+            Self::Parameter(it) => Id::new(Kind::Parameter, &it.name),
+            Self::Role(it) => Id::new(Kind::Role, &it.name),
+            Self::ScheduleGroup(it) => Id::new(Kind::ScheduleGroup, &it.name),
+            Self::Function(it) => Id::new(Kind::Function, &it.name),
+            Self::EventSourceMapping(it) => Id::new(Kind::EventSourceMapping, &it.function),
+            Self::Schedule(it) => Id::new(Kind::Schedule, &it.name),
+        }
+    }
+
+    /// The tags it should carry.
+    pub fn tags(&self) -> &Tags {
+        match self {
+            Self::LogGroup(it) => &it.tags,
+            Self::Queue(it) => &it.tags,
+            Self::Parameter(it) => &it.tags,
+            Self::Role(it) => &it.tags,
+            Self::ScheduleGroup(it) => &it.tags,
+            Self::Function(it) => &it.tags,
+            Self::EventSourceMapping(it) => &it.tags,
+            Self::Schedule(it) => &it.owner_tags,
+        }
+    }
+
+    /// The managed fields, as AWS would report them.
+    pub fn fields(&self) -> Fields {
+        match self {
+            Self::LogGroup(it) => it.fields(),
+            Self::Queue(it) => it.fields(),
+            Self::Parameter(it) => it.fields(),
+            Self::Role(it) => it.fields(),
+            Self::ScheduleGroup(it) => it.fields(),
+            Self::Function(it) => it.fields(),
+            Self::EventSourceMapping(it) => it.fields(),
+            Self::Schedule(it) => it.fields(),
+        }
+    }
+
+    /// Its ARN, where that is known before it exists.
+    pub fn arn(&self, location: &Location) -> Option<String> {
+        match self {
+            Self::LogGroup(it) => Some(location.log_group_arn(&it.name)),
+            Self::Queue(it) => Some(location.queue_arn(&it.name)),
+            Self::Parameter(it) => Some(location.parameter_arn(&it.name)),
+            Self::Role(it) => Some(location.role_arn(&it.path, &it.name)),
+            Self::ScheduleGroup(it) => Some(location.schedule_group_arn(&it.name)),
+            Self::Function(it) => Some(location.function_arn(&it.name)),
+            // Ends in a UUID of AWS's making.
+            Self::EventSourceMapping(_) => None,
+            Self::Schedule(it) => Some(location.schedule_arn(&it.group, &it.name)),
+        }
+    }
+
+    /// Makes it. Never touches one that is there already.
+    ///
+    /// # Errors
+    /// AWS refuses, or cannot be reached.
+    pub async fn create(&self, aws: &Aws) -> Result<Progress, AwsError> {
+        let created = match self {
+            Self::LogGroup(it) => it.create(aws).await,
+            Self::Queue(it) => it.create(aws).await,
+            Self::Parameter(it) => it.create(aws).await,
+            Self::Role(it) => it.create(aws).await,
+            Self::ScheduleGroup(it) => it.create(aws).await,
+            Self::Function(it) => it.create(aws).await,
+            Self::EventSourceMapping(it) => it.create(aws).await,
+            Self::Schedule(it) => it.create(aws).await,
+        };
+        match created {
+            Err(error) if error.is_already_exists() => Ok(Progress::Exists),
+            other => other,
+        }
+    }
+
+    /// Mends the differences between it and what AWS has.
+    ///
+    /// # Errors
+    /// AWS refuses, or cannot be reached.
+    pub async fn update(&self, aws: &Aws, have: &Observed, differences: &[Difference]) -> Result<Progress, AwsError> {
+        let changed = Changed(differences);
+        match self {
+            Self::LogGroup(it) => it.update(aws, have, changed).await,
+            Self::Queue(it) => it.update(aws, have, changed).await,
+            Self::Parameter(it) => it.update(aws, have, changed).await,
+            Self::Role(it) => it.update(aws, have, changed).await,
+            Self::ScheduleGroup(it) => it.update(aws, have, changed).await,
+            Self::Function(it) => it.update(aws, have, changed).await,
+            Self::EventSourceMapping(it) => it.update(aws, have, changed).await,
+            Self::Schedule(it) => it.update(aws, have, changed).await,
+        }
+    }
+}
+
+/// Reads what AWS has, or that it has nothing.
+///
+/// # Errors
+/// AWS refuses, or cannot be reached.
+pub async fn observe(aws: &Aws, id: &Id) -> Result<Option<Observed>, AwsError> {
+    match id.kind {
+        Kind::LogGroup => log_group::observe(aws, &id.name).await,
+        Kind::Queue => queue::observe(aws, &id.name).await,
+        Kind::Parameter => parameter::observe(aws, &id.name).await,
+        Kind::Role => role::observe(aws, &id.name).await,
+        Kind::ScheduleGroup => schedule_group::observe(aws, &id.name).await,
+        Kind::Function => function::observe(aws, &id.name).await,
+        Kind::EventSourceMapping => event_source_mapping::observe(aws, &id.name).await,
+        Kind::Schedule => schedule::observe(aws, &id.name).await,
+    }
+}
+
+/// Deletes what was observed to be ours.
+///
+/// # Errors
+/// AWS refuses, or cannot be reached.
+pub async fn delete(aws: &Aws, id: &Id, have: &Observed) -> Result<Progress, AwsError> {
+    let deleted = match id.kind {
+        Kind::LogGroup => log_group::delete(aws, &id.name).await,
+        Kind::Queue => queue::delete(aws, &id.name).await,
+        Kind::Parameter => parameter::delete(aws, &id.name).await,
+        Kind::Role => role::delete(aws, &id.name).await,
+        Kind::ScheduleGroup => schedule_group::delete(aws, &id.name).await,
+        Kind::Function => function::delete(aws, &id.name).await,
+        Kind::EventSourceMapping => event_source_mapping::delete(aws, have).await,
+        Kind::Schedule => schedule::delete(aws, &id.name).await,
+    };
+    match deleted {
+        Err(error) if error.is_not_found() => Ok(Progress::Done),
+        other => other,
+    }
+}

@@ -1,0 +1,331 @@
+//! Lambda functions with their asynchronous settings.
+//! <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>
+//!
+//! Configuration and code are two calls, and each leaves the function busy: an update does one, and the next look finds
+//! what is left.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{
+    Architecture, DestinationConfig, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, OnFailure,
+    Runtime, State,
+};
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use super::{Changed, Field, Fields, Observed, Progress, TagChanges};
+use crate::aws::{Aws, AwsError, Class, Operation};
+use crate::identity::Tags;
+
+/// The runtime of the built-in functions: Amazon Linux 2023 and nothing else.
+const RUNTIME: Runtime = Runtime::Providedal2023;
+
+/// A custom runtime starts the zip's `bootstrap` whatever the handler; the API asks for one all the same.
+const HANDLER: &str = "bootstrap";
+
+/// A zip function is Active within a second or so.
+const ACTIVE_POLL: Duration = Duration::from_millis(600);
+
+/// A wanted function.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Name, at most 64 characters.
+    pub name: String,
+    /// ARN of the role it runs as.
+    pub role_arn: String,
+    /// The code.
+    pub artifact: Arc<Artifact>,
+    /// Processor architecture.
+    pub architecture: crate::crd::Architecture,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Seconds after which an invocation is ended.
+    pub timeout_seconds: u32,
+    /// Environment variables.
+    pub environment: BTreeMap<String, String>,
+    /// What becomes of asynchronous invocations that fail; absent: Lambda's defaults.
+    pub async_invoke: Option<AsyncInvoke>,
+    /// Tags.
+    pub tags: Tags,
+}
+
+/// A zip on disk. It is read for each upload, and few uploads run at a time: bodies of megabytes are the operator's
+/// peak of memory.
+#[derive(Debug)]
+pub struct Artifact {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// SHA-256 in Base64, as Lambda reports it.
+    pub sha256: String,
+    /// Permits for uploads, shared by all zips.
+    pub uploads: Arc<Semaphore>,
+}
+
+/// What becomes of asynchronous invocations that fail.
+#[derive(Clone, Debug)]
+pub struct AsyncInvoke {
+    /// How often Lambda tries again, 0 to 2.
+    pub max_retries: u32,
+    /// Seconds after which an event is given up, 60 to 21600.
+    pub max_age_seconds: u32,
+    /// ARN of the queue that gets what was given up.
+    pub on_failure_arn: String,
+}
+
+const CONFIGURATION: [&str; 7] =
+    ["runtime", "handler", "role", "timeout", "memorySize", "environment", "lastUpdateStatus"];
+const CODE: [&str; 2] = ["codeSha256", "architecture"];
+const ASYNC: [&str; 3] = ["asyncMaximumRetryAttempts", "asyncMaximumEventAge", "asyncOnFailure"];
+
+impl Function {
+    pub(super) fn fields(&self) -> Fields {
+        let mut fields = Fields::from([
+            ("runtime", Field::plain(RUNTIME.as_str())),
+            ("handler", Field::plain(HANDLER)),
+            ("role", Field::plain(self.role_arn.as_str())),
+            ("timeout", Field::plain(self.timeout_seconds)),
+            ("memorySize", Field::plain(self.memory_mib)),
+            ("architecture", Field::plain(self.architecture.as_str())),
+            ("codeSha256", Field::plain(self.artifact.sha256.as_str())),
+        ]);
+        if !self.environment.is_empty() {
+            fields.insert("environment", Field::Plain(json!(self.environment)));
+        }
+        if let Some(invoke) = &self.async_invoke {
+            fields.insert("asyncMaximumRetryAttempts", Field::plain(invoke.max_retries));
+            fields.insert("asyncMaximumEventAge", Field::plain(invoke.max_age_seconds));
+            fields.insert("asyncOnFailure", Field::plain(invoke.on_failure_arn.as_str()));
+        }
+        fields
+    }
+
+    pub(super) async fn create(&self, aws: &Aws) -> Result<Progress, AwsError> {
+        let upload = self.artifact.read(Operation::CreateFunction).await?;
+        let request = aws
+            .lambda
+            .create_function()
+            .function_name(&self.name)
+            .runtime(RUNTIME)
+            .handler(HANDLER)
+            .role(&self.role_arn)
+            .architectures(Architecture::from(self.architecture.as_str()))
+            .memory_size(number(self.memory_mib))
+            .timeout(number(self.timeout_seconds))
+            .environment(self.sdk_environment())
+            .code(FunctionCode::builder().zip_file(upload.zip).build())
+            .set_tags(Some(self.tags.clone().into_iter().collect()));
+        let answer = aws.call(Operation::CreateFunction, request.send()).await?;
+        if answer.state.is_some_and(|state| state != State::Active) {
+            return Ok(Progress::waiting("the new function to become Active", ACTIVE_POLL));
+        }
+        self.put_async(aws).await?;
+        Ok(Progress::Done)
+    }
+
+    pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
+        let TagChanges { set, remove } = TagChanges::between(&self.tags, &have.tags);
+        if !set.is_empty() {
+            let request = aws.lambda.tag_resource().resource(&have.arn).set_tags(Some(set.into_iter().collect()));
+            aws.call(Operation::LambdaTagResource, request.send()).await?;
+        }
+        if !remove.is_empty() {
+            let request = aws.lambda.untag_resource().resource(&have.arn).set_tag_keys(Some(remove));
+            aws.call(Operation::LambdaUntagResource, request.send()).await?;
+        }
+        if changed.any(&CONFIGURATION) {
+            let request = aws
+                .lambda
+                .update_function_configuration()
+                .function_name(&self.name)
+                .runtime(RUNTIME)
+                .handler(HANDLER)
+                .role(&self.role_arn)
+                .memory_size(number(self.memory_mib))
+                .timeout(number(self.timeout_seconds))
+                .environment(self.sdk_environment());
+            aws.call(Operation::UpdateFunctionConfiguration, request.send()).await?;
+            return Ok(Progress::waiting("the function's new configuration", ACTIVE_POLL));
+        }
+        if changed.any(&CODE) {
+            let upload = self.artifact.read(Operation::UpdateFunctionCode).await?;
+            let request = aws
+                .lambda
+                .update_function_code()
+                .function_name(&self.name)
+                .architectures(Architecture::from(self.architecture.as_str()))
+                .zip_file(upload.zip);
+            aws.call(Operation::UpdateFunctionCode, request.send()).await?;
+            return Ok(Progress::waiting("the function's new code", ACTIVE_POLL));
+        }
+        if changed.any(&ASYNC) {
+            self.put_async(aws).await?;
+        }
+        Ok(Progress::Done)
+    }
+
+    async fn put_async(&self, aws: &Aws) -> Result<(), AwsError> {
+        if let Some(invoke) = &self.async_invoke {
+            let on_failure = OnFailure::builder().destination(&invoke.on_failure_arn).build();
+            let request = aws
+                .lambda
+                .put_function_event_invoke_config()
+                .function_name(&self.name)
+                .maximum_retry_attempts(number(invoke.max_retries))
+                .maximum_event_age_in_seconds(number(invoke.max_age_seconds))
+                .destination_config(DestinationConfig::builder().on_failure(on_failure).build());
+            aws.call(Operation::PutFunctionEventInvokeConfig, request.send()).await?;
+        } else {
+            let request = aws.lambda.delete_function_event_invoke_config().function_name(&self.name);
+            aws.find(Operation::DeleteFunctionEventInvokeConfig, request.send()).await?;
+        }
+        Ok(())
+    }
+
+    fn sdk_environment(&self) -> Environment {
+        Environment::builder().set_variables(Some(self.environment.clone().into_iter().collect())).build()
+    }
+}
+
+/// A zip in memory, and the permit to hold it.
+struct Upload {
+    zip: Blob,
+    _permit: tokio::sync::OwnedSemaphorePermit,
+}
+
+impl Artifact {
+    async fn read(&self, operation: Operation) -> Result<Upload, AwsError> {
+        let failed = |message: String| AwsError { operation, class: Class::Transient, code: String::new(), message };
+        let permit = Arc::clone(&self.uploads)
+            .acquire_owned()
+            .await
+            .map_err(|_| failed("the operator is stopping".to_owned()))?;
+        let zip = tokio::fs::read(&self.path)
+            .await
+            .map_err(|error| failed(format!("cannot read {}: {error}", self.path.display())))?;
+        Ok(Upload { zip: Blob::new(zip), _permit: permit })
+    }
+}
+
+pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
+    let request = aws.lambda.get_function().function_name(name);
+    let Some(answer) = aws.find(Operation::GetFunction, request.send()).await? else { return Ok(None) };
+    let tags = answer.tags.unwrap_or_default().into_iter().collect();
+    let configuration = answer.configuration.unwrap_or_else(|| FunctionConfiguration::builder().build());
+    let arn = configuration.function_arn.clone().unwrap_or_else(|| aws.location.function_arn(name));
+    let settling = settling(&configuration);
+    let mut fields = configuration_fields(configuration);
+    if settling.is_none() {
+        let request = aws.lambda.get_function_event_invoke_config().function_name(name);
+        if let Some(invoke) = aws.find(Operation::GetFunctionEventInvokeConfig, request.send()).await? {
+            let on_failure = invoke.destination_config.and_then(|config| config.on_failure?.destination);
+            fields
+                .extend(invoke.maximum_retry_attempts.map(|value| ("asyncMaximumRetryAttempts", Field::plain(value))));
+            fields
+                .extend(invoke.maximum_event_age_in_seconds.map(|value| ("asyncMaximumEventAge", Field::plain(value))));
+            fields.extend(on_failure.map(|value| ("asyncOnFailure", Field::plain(value))));
+        }
+    }
+    Ok(Some(Observed { arn, tags, fields, settling, depth: None }))
+}
+
+fn settling(configuration: &FunctionConfiguration) -> Option<String> {
+    match (&configuration.state, &configuration.last_update_status) {
+        (Some(State::Pending), _) => Some("the function is Pending".to_owned()),
+        (_, Some(LastUpdateStatus::InProgress)) => Some("an update of the function is in progress".to_owned()),
+        _ => None,
+    }
+}
+
+fn configuration_fields(configuration: FunctionConfiguration) -> Fields {
+    let architecture =
+        configuration.architectures.and_then(|all| all.into_iter().next()).unwrap_or(Architecture::X8664);
+    let environment: BTreeMap<String, String> =
+        configuration.environment.and_then(|answer| answer.variables).unwrap_or_default().into_iter().collect();
+    let mut fields = Fields::from([("architecture", Field::plain(architecture.as_str()))]);
+    fields.extend(configuration.runtime.map(|value| ("runtime", Field::plain(value.as_str()))));
+    fields.extend(configuration.handler.map(|value| ("handler", Field::plain(value))));
+    fields.extend(configuration.role.map(|value| ("role", Field::plain(value))));
+    fields.extend(configuration.timeout.map(|value| ("timeout", Field::plain(value))));
+    fields.extend(configuration.memory_size.map(|value| ("memorySize", Field::plain(value))));
+    fields.extend(configuration.code_sha256.map(|value| ("codeSha256", Field::plain(value))));
+    if !environment.is_empty() {
+        fields.insert("environment", Field::Plain(json!(environment)));
+    }
+    // Wanted never has the field, so a failed update is a difference, and is sent again.
+    if configuration.last_update_status == Some(LastUpdateStatus::Failed) {
+        let reason = configuration.last_update_status_reason.unwrap_or_default();
+        fields.insert("lastUpdateStatus", Field::plain(format!("Failed: {reason}")));
+    }
+    fields
+}
+
+pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
+    aws.call(Operation::DeleteFunction, aws.lambda.delete_function().function_name(name).send()).await?;
+    Ok(Progress::Done)
+}
+
+/// Lambda's numbers are signed; ours are bounded far below.
+fn number(value: u32) -> i32 {
+    i32::try_from(value).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_lambda::types::EnvironmentResponse;
+
+    use super::*;
+
+    fn wanted() -> Function {
+        Function {
+            name: "a-sender".to_owned(),
+            role_arn: "arn:aws:iam::111122223333:role/taskpipelines/lab/a-sender".to_owned(),
+            artifact: Arc::new(Artifact {
+                path: PathBuf::from("sender-arm64.zip"),
+                sha256: "hash".to_owned(),
+                uploads: Arc::new(Semaphore::new(1)),
+            }),
+            architecture: crate::crd::Architecture::Arm64,
+            memory_mib: 128,
+            timeout_seconds: 30,
+            environment: BTreeMap::from([("QUEUE_URL".to_owned(), "https://sqs/a-tasks".to_owned())]),
+            async_invoke: None,
+            tags: Tags::new(),
+        }
+    }
+
+    fn answer() -> aws_sdk_lambda::types::builders::FunctionConfigurationBuilder {
+        FunctionConfiguration::builder()
+            .runtime(Runtime::Providedal2023)
+            .handler("bootstrap")
+            .role("arn:aws:iam::111122223333:role/taskpipelines/lab/a-sender")
+            .timeout(30)
+            .memory_size(128)
+            .architectures(Architecture::Arm64)
+            .code_sha256("hash")
+            .environment(EnvironmentResponse::builder().variables("QUEUE_URL", "https://sqs/a-tasks").build())
+            .state(State::Active)
+            .last_update_status(LastUpdateStatus::Successful)
+    }
+
+    #[test]
+    fn what_was_created_reads_back_as_wanted() {
+        assert_eq!(configuration_fields(answer().build()), wanted().fields());
+        assert_eq!(settling(&answer().build()), None);
+    }
+
+    #[test]
+    fn a_failed_update_is_a_difference() {
+        let failed = answer().last_update_status(LastUpdateStatus::Failed).last_update_status_reason("no role").build();
+        assert_ne!(configuration_fields(failed), wanted().fields());
+    }
+
+    #[test]
+    fn a_busy_function_is_left_alone() {
+        assert!(settling(&answer().state(State::Pending).build()).is_some());
+        assert!(settling(&answer().last_update_status(LastUpdateStatus::InProgress).build()).is_some());
+    }
+}

@@ -1,0 +1,183 @@
+//! SQS queues. <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>
+//!
+//! `CreateQueue` answers success for a queue that has the same attributes already, whoever's it is; so the owner is
+//! read before a new queue counts as ours. A deleted name is reserved for 60 s.
+
+use std::collections::HashMap;
+
+use aws_sdk_sqs::types::QueueAttributeName as Name;
+use serde_json::{Value, json};
+
+use super::{Changed, Field, Fields, Observed, Progress, TagChanges};
+use crate::aws::{Aws, AwsError, Operation};
+use crate::crd::QueueDepth;
+use crate::identity::Tags;
+
+/// Bytes of the largest message, SQS's maximum. Set, because older regions still default to 256 KiB.
+const MAX_MESSAGE_SIZE: u32 = 1_048_576;
+
+/// A wanted queue.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    /// Name; ends in `.fifo` for a FIFO queue.
+    pub name: String,
+    /// Seconds that a message is kept.
+    pub retention_seconds: u32,
+    /// Seconds that a received message is hidden; absent: SQS's 30.
+    pub visibility_timeout_seconds: Option<u32>,
+    /// Where messages go that are received too often.
+    pub redrive: Option<Redrive>,
+    /// Tags.
+    pub tags: Tags,
+}
+
+/// Where messages go that are received too often.
+#[derive(Clone, Debug)]
+pub struct Redrive {
+    /// Name of the dead-letter queue, which must exist.
+    pub dead_letter_queue: String,
+    /// Its ARN.
+    pub dead_letter_arn: String,
+    /// Receives before a message goes there.
+    pub max_receive_count: u32,
+}
+
+/// SQS's default visibility timeout.
+const DEFAULT_VISIBILITY_TIMEOUT: u32 = 30;
+
+impl Queue {
+    #[expect(clippy::case_sensitive_file_extension_comparisons, reason = "it is no file, and AWS wants lower case")]
+    fn is_fifo(&self) -> bool {
+        self.name.ends_with(".fifo")
+    }
+
+    pub(super) fn fields(&self) -> Fields {
+        let mut fields = Fields::from([
+            ("messageRetentionPeriod", Field::plain(self.retention_seconds)),
+            ("visibilityTimeout", Field::plain(self.visibility_timeout_seconds.unwrap_or(DEFAULT_VISIBILITY_TIMEOUT))),
+            ("maximumMessageSize", Field::plain(MAX_MESSAGE_SIZE)),
+        ]);
+        if let Some(redrive) = &self.redrive {
+            fields.insert("redrivePolicy", Field::Plain(redrive.policy()));
+        }
+        fields
+    }
+
+    fn attributes(&self) -> HashMap<Name, String> {
+        let visibility = self.visibility_timeout_seconds.unwrap_or(DEFAULT_VISIBILITY_TIMEOUT);
+        // An empty text clears a redrive policy.
+        let redrive = self.redrive.as_ref().map(|redrive| redrive.policy().to_string()).unwrap_or_default();
+        HashMap::from([
+            (Name::MessageRetentionPeriod, self.retention_seconds.to_string()),
+            (Name::VisibilityTimeout, visibility.to_string()),
+            (Name::MaximumMessageSize, MAX_MESSAGE_SIZE.to_string()),
+            (Name::RedrivePolicy, redrive),
+        ])
+    }
+
+    pub(super) async fn create(&self, aws: &Aws) -> Result<Progress, AwsError> {
+        let mut attributes = self.attributes();
+        attributes.retain(|_, value| !value.is_empty());
+        if self.is_fifo() {
+            attributes.insert(Name::FifoQueue, "true".to_owned());
+        }
+        let tags = self.tags.clone().into_iter().collect();
+        let request =
+            aws.sqs.create_queue().queue_name(&self.name).set_attributes(Some(attributes)).set_tags(Some(tags));
+        aws.call(Operation::CreateQueue, request.send()).await?;
+        let owner = tags_of(aws, &self.name).await?;
+        Ok(if owner.as_ref() == Some(&self.tags) { Progress::Done } else { Progress::Exists })
+    }
+
+    pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
+        let url = aws.queue_url(&self.name);
+        if changed.any(&["messageRetentionPeriod", "visibilityTimeout", "maximumMessageSize", "redrivePolicy"]) {
+            let request = aws.sqs.set_queue_attributes().queue_url(&url).set_attributes(Some(self.attributes()));
+            aws.call(Operation::SetQueueAttributes, request.send()).await?;
+        }
+        let TagChanges { set, remove } = TagChanges::between(&self.tags, &have.tags);
+        if !set.is_empty() {
+            let request = aws.sqs.tag_queue().queue_url(&url).set_tags(Some(set.into_iter().collect()));
+            aws.call(Operation::TagQueue, request.send()).await?;
+        }
+        if !remove.is_empty() {
+            let request = aws.sqs.untag_queue().queue_url(&url).set_tag_keys(Some(remove));
+            aws.call(Operation::UntagQueue, request.send()).await?;
+        }
+        Ok(Progress::Done)
+    }
+}
+
+impl Redrive {
+    fn policy(&self) -> Value {
+        json!({ "deadLetterTargetArn": self.dead_letter_arn, "maxReceiveCount": self.max_receive_count })
+    }
+}
+
+pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
+    let request = aws.sqs.get_queue_attributes().queue_url(aws.queue_url(name)).attribute_names(Name::All);
+    let Some(answer) = aws.find(Operation::GetQueueAttributes, request.send()).await? else { return Ok(None) };
+    let Some(tags) = tags_of(aws, name).await? else { return Ok(None) };
+    let attributes = answer.attributes.unwrap_or_default();
+    let number = |name: &Name| attributes.get(name).and_then(|text| text.parse::<u64>().ok());
+    let mut fields = Fields::new();
+    for (field, attribute) in [
+        ("messageRetentionPeriod", Name::MessageRetentionPeriod),
+        ("visibilityTimeout", Name::VisibilityTimeout),
+        ("maximumMessageSize", Name::MaximumMessageSize),
+    ] {
+        if let Some(number) = number(&attribute) {
+            fields.insert(field, Field::plain(number));
+        }
+    }
+    if let Some(policy) = attributes.get(&Name::RedrivePolicy).filter(|text| !text.is_empty()) {
+        fields.insert("redrivePolicy", Field::Plain(normalise_redrive(policy)));
+    }
+    let count = |name: &Name| number(name).unwrap_or_default();
+    let depth = QueueDepth {
+        visible: count(&Name::ApproximateNumberOfMessages) + count(&Name::ApproximateNumberOfMessagesDelayed),
+        in_flight: count(&Name::ApproximateNumberOfMessagesNotVisible),
+        dead_letters: 0,
+    };
+    Ok(Some(Observed { arn: aws.location.queue_arn(name), tags, fields, settling: None, depth: Some(depth) }))
+}
+
+pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
+    let request = aws.sqs.delete_queue().queue_url(aws.queue_url(name));
+    aws.call(Operation::DeleteQueue, request.send()).await?;
+    Ok(Progress::Done)
+}
+
+async fn tags_of(aws: &Aws, name: &str) -> Result<Option<Tags>, AwsError> {
+    let request = aws.sqs.list_queue_tags().queue_url(aws.queue_url(name));
+    let answer = aws.find(Operation::ListQueueTags, request.send()).await?;
+    Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
+}
+
+/// SQS gives the count back as a number or as a text, however it was sent.
+fn normalise_redrive(policy: &str) -> Value {
+    let Ok(mut policy) = serde_json::from_str::<Value>(policy) else { return Value::from(policy) };
+    if let Some(count) = policy.get("maxReceiveCount").and_then(Value::as_str).and_then(|text| text.parse::<u64>().ok())
+    {
+        policy["maxReceiveCount"] = count.into();
+    }
+    policy
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receive_count_reads_the_same_as_number_and_as_text() {
+        let redrive = Redrive {
+            dead_letter_queue: "a-tasks-dlq".to_owned(),
+            dead_letter_arn: "arn:aws:sqs:eu-west-1:111122223333:a-tasks-dlq".to_owned(),
+            max_receive_count: 25,
+        };
+        let as_text =
+            r#"{"maxReceiveCount":"25","deadLetterTargetArn":"arn:aws:sqs:eu-west-1:111122223333:a-tasks-dlq"}"#;
+        assert_eq!(normalise_redrive(as_text), redrive.policy());
+        assert_eq!(normalise_redrive(&redrive.policy().to_string()), redrive.policy());
+    }
+}

@@ -1,0 +1,147 @@
+//! IAM roles with one inline policy. <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>
+//!
+//! `CreateRole` is not idempotent and role names are unique per account, so "exists" is always looked into. A new role
+//! cannot be assumed for some seconds; whoever passes it waits.
+
+use aws_sdk_iam::types::Tag;
+use serde_json::Value;
+
+use super::{Changed, Field, Fields, Observed, Progress, TagChanges};
+use crate::aws::{Aws, AwsError, Class, Operation};
+use crate::identity::Tags;
+use crate::policy;
+
+/// Name of the inline policy; a role of ours has this one alone.
+const POLICY_NAME: &str = "task-pipelines";
+
+/// A wanted role.
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// Name, at most 64 characters.
+    pub name: String,
+    /// Path, `/…/`; cannot be changed later.
+    pub path: String,
+    /// Who may assume it.
+    pub trust: Value,
+    /// What it may do.
+    pub policy: Value,
+    /// ARN of the permissions boundary.
+    pub boundary: Option<String>,
+    /// Tags.
+    pub tags: Tags,
+}
+
+impl Role {
+    pub(super) fn fields(&self) -> Fields {
+        let mut fields = Fields::from([
+            ("path", Field::plain(self.path.as_str())),
+            ("trust", Field::Plain(policy::canonical(&self.trust))),
+            ("policy", Field::Plain(policy::canonical(&self.policy))),
+        ]);
+        if let Some(boundary) = &self.boundary {
+            fields.insert("permissionsBoundary", Field::plain(boundary.as_str()));
+        }
+        fields
+    }
+
+    pub(super) async fn create(&self, aws: &Aws) -> Result<Progress, AwsError> {
+        let request = aws
+            .iam
+            .create_role()
+            .role_name(&self.name)
+            .path(&self.path)
+            .assume_role_policy_document(self.trust.to_string())
+            .set_permissions_boundary(self.boundary.clone())
+            .set_tags(Some(sdk_tags(&self.tags)));
+        aws.call(Operation::CreateRole, request.send()).await?;
+        self.put_policy(aws).await?;
+        Ok(Progress::Done)
+    }
+
+    pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
+        if changed.any(&["path"]) {
+            return Err(AwsError {
+                operation: Operation::CreateRole,
+                class: Class::Conflict,
+                code: "EntityAlreadyExists".to_owned(),
+                message: format!("role {} exists under another path than {}", self.name, self.path),
+            });
+        }
+        if changed.any(&["trust"]) {
+            let request =
+                aws.iam.update_assume_role_policy().role_name(&self.name).policy_document(self.trust.to_string());
+            aws.call(Operation::UpdateAssumeRolePolicy, request.send()).await?;
+        }
+        if changed.any(&["permissionsBoundary"]) {
+            self.put_boundary(aws).await?;
+        }
+        if changed.any(&["policy"]) {
+            self.put_policy(aws).await?;
+        }
+        let TagChanges { set, remove } = TagChanges::between(&self.tags, &have.tags);
+        if !set.is_empty() {
+            let request = aws.iam.tag_role().role_name(&self.name).set_tags(Some(sdk_tags(&set)));
+            aws.call(Operation::TagRole, request.send()).await?;
+        }
+        if !remove.is_empty() {
+            let request = aws.iam.untag_role().role_name(&self.name).set_tag_keys(Some(remove));
+            aws.call(Operation::UntagRole, request.send()).await?;
+        }
+        Ok(Progress::Done)
+    }
+
+    async fn put_policy(&self, aws: &Aws) -> Result<(), AwsError> {
+        let request = aws
+            .iam
+            .put_role_policy()
+            .role_name(&self.name)
+            .policy_name(POLICY_NAME)
+            .policy_document(self.policy.to_string());
+        aws.call(Operation::PutRolePolicy, request.send()).await?;
+        Ok(())
+    }
+
+    async fn put_boundary(&self, aws: &Aws) -> Result<(), AwsError> {
+        if let Some(boundary) = &self.boundary {
+            let request = aws.iam.put_role_permissions_boundary().role_name(&self.name).permissions_boundary(boundary);
+            aws.call(Operation::PutRolePermissionsBoundary, request.send()).await?;
+        } else {
+            let request = aws.iam.delete_role_permissions_boundary().role_name(&self.name);
+            aws.call(Operation::DeleteRolePermissionsBoundary, request.send()).await?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
+    let request = aws.iam.get_role().role_name(name);
+    let Some(role) = aws.find(Operation::GetRole, request.send()).await?.and_then(|answer| answer.role) else {
+        return Ok(None);
+    };
+    let mut fields = Fields::from([("path", Field::plain(role.path.as_str()))]);
+    if let Some(trust) = &role.assume_role_policy_document {
+        fields.insert("trust", Field::Plain(policy::decode(trust)));
+    }
+    if let Some(boundary) = role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn) {
+        fields.insert("permissionsBoundary", Field::plain(boundary));
+    }
+    let request = aws.iam.get_role_policy().role_name(name).policy_name(POLICY_NAME);
+    if let Some(answer) = aws.find(Operation::GetRolePolicy, request.send()).await? {
+        fields.insert("policy", Field::Plain(policy::decode(&answer.policy_document)));
+    }
+    let tags = role.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
+    Ok(Some(Observed { arn: role.arn, tags, fields, settling: None, depth: None }))
+}
+
+/// Takes our inline policy and the role. What others attached stays, and makes AWS refuse.
+pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
+    let request = aws.iam.delete_role_policy().role_name(name).policy_name(POLICY_NAME);
+    aws.find(Operation::DeleteRolePolicy, request.send()).await?;
+    aws.call(Operation::DeleteRole, aws.iam.delete_role().role_name(name).send()).await?;
+    Ok(Progress::Done)
+}
+
+fn sdk_tags(tags: &Tags) -> Vec<Tag> {
+    // The builder refuses only a missing key or value.
+    tags.iter().filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok()).collect()
+}

@@ -1,0 +1,244 @@
+//! A pipeline, as the AWS resources that make it up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{
+    Artifact, AsyncInvoke, EventSourceMapping, Function, LogGroup, Parameter, Queue, Redrive, Resource, Role, Schedule,
+    ScheduleGroup,
+};
+use crate::aws::Aws;
+use crate::crd::Architecture;
+use crate::identity::{Location, Owner};
+use crate::pipeline::{Hop, Pipeline};
+use crate::policy::{self, Permissions, Service};
+
+/// One of the two built-in functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Builtin {
+    /// Turns a firing into messages.
+    Sender,
+    /// Runs tasks and delivers results.
+    Runner,
+}
+
+impl Builtin {
+    /// Its name, in names on AWS and of zips.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sender => "sender",
+            Self::Runner => "runner",
+        }
+    }
+}
+
+/// What all pipelines of this operator share.
+#[derive(Debug)]
+pub struct Installation {
+    /// The zips of the built-in functions.
+    pub artifacts: BTreeMap<(Builtin, Architecture), Arc<Artifact>>,
+    /// ARN of the permissions boundary that every role carries.
+    pub permissions_boundary: Option<String>,
+}
+
+/// Lambda gives up an asynchronous event after 6 hours at the latest.
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionEventInvokeConfig.html>
+const MAX_ASYNC_AGE_SECONDS: u32 = 21_600;
+
+/// Lambda's own retries of an asynchronous event, the most there are.
+const ASYNC_RETRIES: u32 = 2;
+
+struct Names {
+    sender: String,
+    runner: String,
+    scheduler: String,
+    schedule: String,
+    tasks: String,
+    tasks_dlq: String,
+    undelivered_dlq: String,
+    parameter: String,
+}
+
+impl Names {
+    fn new(owner: &Owner, fifo: bool) -> Self {
+        let suffix = if fifo { ".fifo" } else { "" };
+        Self {
+            sender: owner.part("sender"),
+            runner: owner.part("runner"),
+            scheduler: owner.part("scheduler"),
+            schedule: owner.prefix(),
+            tasks: owner.part(&format!("tasks{suffix}")),
+            tasks_dlq: owner.part(&format!("tasks-dlq{suffix}")),
+            // Scheduler and Lambda cannot send to a FIFO queue.
+            undelivered_dlq: owner.part("undelivered-dlq"),
+            parameter: owner.parameter("channels"),
+        }
+    }
+}
+
+fn log_group_name(function: &str) -> String {
+    format!("/aws/lambda/{function}")
+}
+
+/// All resources of a pipeline. A built-in whose zip is missing was refused when the pipeline was resolved; here it
+/// yields no function.
+pub fn want(pipeline: &Pipeline, installation: &Installation, aws: &Aws) -> Vec<Resource> {
+    let names = Names::new(&pipeline.owner, pipeline.fifo);
+    let mut resources = log_groups(pipeline, &names);
+    resources.extend(queues(pipeline, &names, &aws.location));
+    resources.extend(pipeline.parameter.as_ref().map(|value| {
+        Resource::Parameter(Parameter {
+            name: names.parameter.clone(),
+            value: value.clone(),
+            tags: pipeline.tags.clone(),
+        })
+    }));
+    resources.extend(roles(pipeline, installation, &names, &aws.location));
+    resources.extend(functions(pipeline, installation, &names, aws));
+    resources.push(Resource::EventSourceMapping(EventSourceMapping {
+        function: names.runner.clone(),
+        function_arn: aws.location.function_arn(&names.runner),
+        queue: names.tasks.clone(),
+        queue_arn: aws.location.queue_arn(&names.tasks),
+        batch_size: pipeline.batch_size,
+        max_concurrency: pipeline.max_concurrency,
+        tags: pipeline.tags.clone(),
+    }));
+    resources
+        .push(Resource::ScheduleGroup(ScheduleGroup { name: names.schedule.clone(), tags: pipeline.tags.clone() }));
+    resources.push(Resource::Schedule(schedule(pipeline, &names, &aws.location)));
+    resources
+}
+
+fn log_groups(pipeline: &Pipeline, names: &Names) -> Vec<Resource> {
+    [(&names.sender, &pipeline.sender), (&names.runner, &pipeline.runner)]
+        .map(|(function, hop)| {
+            Resource::LogGroup(LogGroup {
+                name: log_group_name(function),
+                retention_days: hop.log_retention_days,
+                tags: pipeline.tags.clone(),
+            })
+        })
+        .into()
+}
+
+fn queues(pipeline: &Pipeline, names: &Names, location: &Location) -> [Resource; 3] {
+    let dead_letter = |name: &str| {
+        Resource::Queue(Queue {
+            name: name.to_owned(),
+            retention_seconds: pipeline.queue.dead_letter_retention_seconds,
+            visibility_timeout_seconds: None,
+            redrive: None,
+            tags: pipeline.tags.clone(),
+        })
+    };
+    let tasks = Queue {
+        name: names.tasks.clone(),
+        retention_seconds: pipeline.queue.retention_seconds,
+        visibility_timeout_seconds: Some(pipeline.queue.visibility_timeout_seconds),
+        redrive: Some(Redrive {
+            dead_letter_queue: names.tasks_dlq.clone(),
+            dead_letter_arn: location.queue_arn(&names.tasks_dlq),
+            max_receive_count: pipeline.queue.max_receive_count,
+        }),
+        tags: pipeline.tags.clone(),
+    };
+    [dead_letter(&names.tasks_dlq), dead_letter(&names.undelivered_dlq), Resource::Queue(tasks)]
+}
+
+fn roles(pipeline: &Pipeline, installation: &Installation, names: &Names, location: &Location) -> [Resource; 3] {
+    let role = |name: &str, trust, permissions: Permissions| {
+        Resource::Role(Role {
+            name: name.to_owned(),
+            path: pipeline.owner.role_path(),
+            trust,
+            policy: permissions.document(),
+            boundary: installation.permissions_boundary.clone(),
+            tags: pipeline.tags.clone(),
+        })
+    };
+    let account = || ("aws:SourceAccount", location.account.clone());
+    let queue = |name: &str| location.queue_arn(name);
+    let inbox = queue(&pipeline.owner.inbox());
+    let logs = |function: &str| format!("{}:*", location.log_group_arn(&log_group_name(function)));
+    let write_logs = ["logs:CreateLogStream", "logs:PutLogEvents"];
+
+    let sender_arn = location.function_arn(&names.sender);
+    let scheduler = Permissions::default()
+        .allow(["lambda:InvokeFunction"], [sender_arn.clone(), format!("{sender_arn}:*")])
+        .allow(["sqs:SendMessage"], [queue(&names.undelivered_dlq)]);
+    let sender = Permissions::default()
+        .allow(["sqs:SendMessage"], [queue(&names.tasks), queue(&names.undelivered_dlq), inbox.clone()])
+        .allow(write_logs, [logs(&names.sender)]);
+    let mut runner = Permissions::default()
+        .allow(
+            [
+                "sqs:ReceiveMessage",
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:ChangeMessageVisibility",
+                "sqs:SendMessage",
+            ],
+            [queue(&names.tasks)],
+        )
+        .allow(["sqs:SendMessage"], [inbox])
+        .allow(write_logs, [logs(&names.runner)]);
+    if pipeline.parameter.is_some() {
+        runner = runner.allow(["ssm:GetParameter"], [location.parameter_arn(&names.parameter)]);
+    }
+    // Scheduler compares the source with the group, never with the schedule.
+    // <https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html>
+    let group = ("aws:SourceArn", location.schedule_group_arn(&names.schedule));
+    [
+        role(&names.scheduler, policy::trust(Service::Scheduler, &[account(), group]), scheduler),
+        role(&names.sender, policy::trust(Service::Lambda, &[]), sender),
+        role(&names.runner, policy::trust(Service::Lambda, &[]), runner),
+    ]
+}
+
+fn functions(pipeline: &Pipeline, installation: &Installation, names: &Names, aws: &Aws) -> Vec<Resource> {
+    let undelivered = AsyncInvoke {
+        max_retries: ASYNC_RETRIES,
+        max_age_seconds: pipeline.invocation.max_age_seconds.min(MAX_ASYNC_AGE_SECONDS),
+        on_failure_arn: aws.location.queue_arn(&names.undelivered_dlq),
+    };
+    let function = |builtin: Builtin, name: &str, hop: &Hop, async_invoke| {
+        let artifact = installation.artifacts.get(&(builtin, hop.architecture))?;
+        let mut environment = hop.environment.clone();
+        environment.insert("QUEUE_URL".to_owned(), aws.queue_url(&names.tasks));
+        Some(Resource::Function(Function {
+            name: name.to_owned(),
+            role_arn: aws.location.role_arn(&pipeline.owner.role_path(), name),
+            artifact: Arc::clone(artifact),
+            architecture: hop.architecture,
+            memory_mib: hop.memory_mib,
+            timeout_seconds: hop.timeout_seconds,
+            environment,
+            async_invoke,
+            tags: pipeline.tags.clone(),
+        }))
+    };
+    let sender = function(Builtin::Sender, &names.sender, &pipeline.sender, Some(undelivered));
+    let runner = function(Builtin::Runner, &names.runner, &pipeline.runner, None);
+    sender.into_iter().chain(runner).collect()
+}
+
+fn schedule(pipeline: &Pipeline, names: &Names, location: &Location) -> Schedule {
+    Schedule {
+        name: names.schedule.clone(),
+        group: names.schedule.clone(),
+        expression: pipeline.schedule.expression().to_owned(),
+        time_zone: pipeline.schedule.time_zone().to_owned(),
+        enabled: !pipeline.suspended,
+        start: pipeline.window.start,
+        end: pipeline.window.end,
+        flexible_window_minutes: pipeline.flexible_window_minutes,
+        input: pipeline.input.clone(),
+        target_arn: location.function_arn(&names.sender),
+        role_arn: location.role_arn(&pipeline.owner.role_path(), &names.scheduler),
+        dead_letter_arn: location.queue_arn(&names.undelivered_dlq),
+        max_attempts: pipeline.invocation.max_attempts,
+        max_age_seconds: pipeline.invocation.max_age_seconds,
+        owner_tags: pipeline.owner.tags(),
+    }
+}

@@ -1,0 +1,134 @@
+//! The operator's settings: each has a default, a flag and an environment variable.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::aws::Pacing;
+use crate::identity::ClusterName;
+
+/// Cron tasks on AWS from one Kubernetes resource.
+#[derive(Debug, Parser)]
+#[command(name = "task-pipelines", version, about, arg_required_else_help = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the operator.
+    ///
+    /// It finds the API server as kubectl does (`KUBECONFIG`, or the Pod's service account), and AWS as the AWS CLI does
+    /// (`AWS_REGION`, keys, profile, web identity; `AWS_ENDPOINT_URL` for another endpoint).
+    Run(RunSettings),
+    /// Print the `CustomResourceDefinition` as YAML.
+    Crd,
+}
+
+/// Settings of a running operator.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RunSettings {
+    /// Name that tells this cluster's resources on AWS from another's: lower-case letters, digits and `-`, at most 32.
+    /// Set it to survive a rebuild of the cluster [default: c- and the first 8 characters of the UID of namespace
+    /// kube-system].
+    #[arg(long, env = "TASK_PIPELINES_CLUSTER_NAME")]
+    pub cluster_name: Option<ClusterName>,
+
+    /// Namespace to watch [default: all].
+    #[arg(long, env = "TASK_PIPELINES_WATCH_NAMESPACE")]
+    pub watch_namespace: Option<String>,
+
+    /// Directory of the built-in functions' zips [default: `functions` beside the program, or `target/functions` below
+    /// the current directory].
+    #[arg(long, env = "TASK_PIPELINES_FUNCTIONS_DIR")]
+    pub functions_dir: Option<PathBuf>,
+
+    /// ARN of a permissions boundary that every role carries.
+    #[arg(long, env = "TASK_PIPELINES_PERMISSIONS_BOUNDARY")]
+    pub permissions_boundary: Option<String>,
+
+    /// Seconds between two looks at an unchanged pipeline, give or take a tenth.
+    #[arg(long, env = "TASK_PIPELINES_RESYNC_SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    pub resync_seconds: u32,
+
+    /// Seconds after which a missing Secret is looked for again, at most.
+    #[arg(long, env = "TASK_PIPELINES_SECRET_RETRY_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
+    pub secret_retry_seconds: u32,
+
+    /// Pipelines worked on at the same time.
+    #[arg(long, env = "TASK_PIPELINES_CONCURRENCY", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    pub concurrency: u16,
+
+    /// Uploads of function code at the same time: each holds some three times its zip in memory.
+    #[arg(long, env = "TASK_PIPELINES_UPLOADS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub uploads: u16,
+
+    /// Whether calls to AWS are kept within its rate limits.
+    #[arg(long, env = "TASK_PIPELINES_PACING", value_enum, default_value_t = Pacing::Default)]
+    pub pacing: Pacing,
+
+    /// Form of the log [default: text on a terminal, else json].
+    #[arg(long, env = "TASK_PIPELINES_LOG_FORMAT", value_enum)]
+    pub log_format: Option<LogFormat>,
+
+    /// What to log: a level, or directives such as `info,task_pipelines=debug`.
+    #[arg(long, env = "TASK_PIPELINES_LOG", default_value = "info")]
+    pub log: String,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For reading.
+    Text,
+}
+
+impl LogFormat {
+    /// Text where somebody reads along.
+    pub fn or_by_terminal(format: Option<Self>) -> Self {
+        format.unwrap_or_else(|| if std::io::stderr().is_terminal() { Self::Text } else { Self::Json })
+    }
+}
+
+impl RunSettings {
+    /// Time between two looks at an unchanged pipeline.
+    pub fn resync(&self) -> Duration {
+        Duration::from_secs(self.resync_seconds.into())
+    }
+
+    /// Time after which a missing Secret is looked for again.
+    pub fn secret_retry(&self) -> Duration {
+        Duration::from_secs(self.secret_retry_seconds.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_has_a_flag_an_environment_variable_and_help() {
+        let command = Arguments::command();
+        let run = command.find_subcommand("run").expect("run");
+        for argument in run.get_arguments().filter(|argument| argument.get_id() != "help") {
+            assert!(argument.get_long().is_some(), "{} has a flag", argument.get_id());
+            let variable = argument.get_env().and_then(|name| name.to_str()).unwrap_or_default();
+            assert!(variable.starts_with("TASK_PIPELINES_"), "{} has a variable", argument.get_id());
+            assert!(argument.get_help().is_some(), "{} has help", argument.get_id());
+        }
+    }
+}

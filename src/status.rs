@@ -1,0 +1,186 @@
+//! What is reported of a pipeline: status rows and fields, and events, all derived from what was done and seen.
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, Zoned};
+
+use crate::apply::{Applied, Deed, Outcome};
+use crate::cluster::{News, truncate};
+use crate::crd::{PipelineStatus, QueueDepth, ResourceRow, ResourceState, ScheduleStatus};
+use crate::health::{Health, State};
+use crate::identity::Location;
+use crate::pipeline::Pipeline;
+use crate::plan::{Plan, Verdict};
+use crate::resource::{Id, Kind, Observed};
+
+/// Firings shown ahead.
+const NEXT_FIRINGS: usize = 3;
+
+/// Characters of a row's message: 20 rows of these leave the status well below 64 KB.
+const MAX_ROW_MESSAGE: usize = 512;
+
+/// The resources that the status lists, and whether this pipeline may have held each: one that is still `Creating` was
+/// never seen to be ours. Rows of kinds that this version doesn't know are left to the version that does.
+pub fn known(status: &PipelineStatus) -> BTreeMap<Id, bool> {
+    let id = |row: &ResourceRow| Some(Id::new(row.kind.parse::<Kind>().ok()?, &row.name));
+    let held = |row: &ResourceRow| row.state != ResourceState::Creating;
+    status.resources.iter().filter_map(|row| Some((id(row)?, held(row)))).collect()
+}
+
+/// Rows for what is about to be made, beside those there are.
+pub fn rows_before(before: &[ResourceRow], plan: &Plan, location: &Location) -> Vec<ResourceRow> {
+    let listed = |id: &Id| before.iter().any(|row| is_row_of(row, id));
+    let new = plan.steps.iter().filter(|step| step.verdict == Verdict::Create && !listed(&step.id)).map(|step| {
+        let arn = match &step.goal {
+            crate::plan::Goal::Present(wanted) => wanted.resource.arn(location).unwrap_or_default(),
+            crate::plan::Goal::Gone => String::new(),
+        };
+        row(&step.id, arn, ResourceState::Creating, None)
+    });
+    sorted(before.iter().cloned().chain(new))
+}
+
+/// Rows after a plan was carried out: those of what is gone are gone.
+pub fn rows_after(before: &[ResourceRow], applied: &Applied, gone: &[Id]) -> Vec<ResourceRow> {
+    let deleted = |id: &Id| gone.contains(id) && matches!(applied.outcomes.get(id), Some(Outcome::Done(_)));
+    let rows = before.iter().filter_map(|old| {
+        let id = Id::new(old.kind.parse().ok()?, &old.name);
+        if deleted(&id) {
+            return None;
+        }
+        Some(
+            applied
+                .outcomes
+                .get(&id)
+                .map_or_else(|| old.clone(), |outcome| row_of(&id, outcome, old, gone.contains(&id))),
+        )
+    });
+    let listed = |id: &Id| before.iter().any(|row| is_row_of(row, id));
+    let found = applied.outcomes.iter().filter(|(id, _)| !listed(id) && !gone.contains(id)).map(|(id, outcome)| {
+        let nothing = row(id, String::new(), ResourceState::Creating, None);
+        row_of(id, outcome, &nothing, false)
+    });
+    sorted(rows.chain(found))
+}
+
+fn row_of(id: &Id, outcome: &Outcome, old: &ResourceRow, goes: bool) -> ResourceRow {
+    let busy = match (goes, old.state) {
+        (true, _) => ResourceState::Deleting,
+        (false, ResourceState::Creating) => ResourceState::Creating,
+        (false, _) => ResourceState::Updating,
+    };
+    let arn = |seen: &Option<Observed>| seen.as_ref().map_or_else(|| old.arn.clone(), |seen| seen.arn.clone());
+    match outcome {
+        Outcome::Done(seen) => row(id, arn(seen), ResourceState::Ready, None),
+        Outcome::Waiting(wait) => row(id, old.arn.clone(), busy, Some(&wait.why)),
+        // A row that was never ours stays so: failing to make it proves nothing.
+        Outcome::Failed(error) if old.state == ResourceState::Creating => {
+            row(id, old.arn.clone(), ResourceState::Creating, Some(&error.to_string()))
+        }
+        Outcome::Failed(error) => row(id, old.arn.clone(), ResourceState::Failed, Some(&error.to_string())),
+        Outcome::Conflict { whose } => row(id, old.arn.clone(), ResourceState::Conflict, Some(whose)),
+        Outcome::Blocked { .. } if old.state == ResourceState::Creating => {
+            row(id, old.arn.clone(), ResourceState::Creating, old.message.as_deref())
+        }
+        Outcome::Blocked { by } => row(id, old.arn.clone(), ResourceState::Waiting, Some(&format!("waits for {by}"))),
+    }
+}
+
+fn row(id: &Id, arn: String, state: ResourceState, message: Option<&str>) -> ResourceRow {
+    let message = message.map(|message| truncate(message, MAX_ROW_MESSAGE));
+    ResourceRow { kind: id.kind.to_string(), name: id.name.clone(), arn, state, message }
+}
+
+fn is_row_of(row: &ResourceRow, id: &Id) -> bool {
+    row.name == id.name && row.kind == id.kind.to_string()
+}
+
+fn sorted(rows: impl Iterator<Item = ResourceRow>) -> Vec<ResourceRow> {
+    let mut rows: Vec<ResourceRow> = rows.collect();
+    rows.sort_by(|a, b| (a.kind.parse::<Kind>().ok(), &a.name).cmp(&(b.kind.parse::<Kind>().ok(), &b.name)));
+    rows
+}
+
+/// The schedule's part of the status.
+pub fn schedule(pipeline: &Pipeline, now: Timestamp) -> ScheduleStatus {
+    let next =
+        if pipeline.suspended { Vec::new() } else { pipeline.schedule.next(now, &pipeline.window, NEXT_FIRINGS) };
+    ScheduleStatus {
+        expression: pipeline.schedule.expression().to_owned(),
+        state: if pipeline.suspended { "DISABLED" } else { "ENABLED" }.to_owned(),
+        next: next.iter().map(rfc3339).collect(),
+        warnings: pipeline.schedule.warnings(now, &pipeline.window),
+    }
+}
+
+fn rfc3339(time: &Zoned) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
+/// Messages in the pipeline's queues, of those that were looked at.
+pub fn depth<'seen>(seen: impl Iterator<Item = (&'seen Id, &'seen Observed)>) -> QueueDepth {
+    seen.filter_map(|(id, observed)| Some((id, observed.depth?))).fold(QueueDepth::default(), |sum, (id, depth)| {
+        if is_dead_letter_queue(id) {
+            QueueDepth { dead_letters: sum.dead_letters + depth.visible + depth.in_flight, ..sum }
+        } else {
+            QueueDepth { visible: sum.visible + depth.visible, in_flight: sum.in_flight + depth.in_flight, ..sum }
+        }
+    })
+}
+
+/// Whether a resource is one of the two dead-letter queues.
+pub fn is_dead_letter_queue(id: &Id) -> bool {
+    id.kind == Kind::Queue && id.name.trim_end_matches(".fifo").ends_with("-dlq")
+}
+
+/// Events for what was changed: one for all that was made, one for each thing that was changed.
+pub fn news_of(applied: &Applied) -> Vec<News> {
+    let normal = |reason: &str, action, note| News { warning: false, reason: reason.to_owned(), action, note };
+    let listed = |wanted: &Deed| {
+        let ids: Vec<String> =
+            applied.deeds.iter().filter(|(_, deed)| deed == wanted).map(|(id, _)| id.to_string()).collect();
+        (!ids.is_empty()).then(|| format!("{} on AWS: {}", ids.len(), ids.join(", ")))
+    };
+    let made = listed(&Deed::Created).map(|note| normal("Created", "Create", note));
+    let gone = listed(&Deed::Deleted).map(|note| normal("Deleted", "Delete", note));
+    let changed = applied.deeds.iter().filter_map(|(id, deed)| match deed {
+        Deed::Updated(differences) => {
+            let fields: Vec<String> = differences
+                .iter()
+                .map(|difference| {
+                    format!("{}: {} → {}", difference.field, brief(&difference.from), brief(&difference.to))
+                })
+                .collect();
+            Some(normal("Updated", "Update", format!("{id}: {}", fields.join(", "))))
+        }
+        Deed::TakenOver { from } => Some(normal(
+            "TakenOver",
+            "TakeOver",
+            format!("{id}, made by an earlier pipeline of this name with UID {from}"),
+        )),
+        Deed::Created | Deed::Deleted => None,
+    });
+    made.into_iter().chain(changed).chain(gone).collect()
+}
+
+/// Characters of a value in an event.
+const MAX_VALUE: usize = 120;
+
+fn brief(value: &str) -> String {
+    if value.is_empty() { "(unset)".to_owned() } else { truncate(value, MAX_VALUE) }
+}
+
+/// An event for a pipeline that fails otherwise than before, or is well again.
+pub fn news_of_change(before: &PipelineStatus, health: &Health) -> Option<News> {
+    let old = before.conditions.iter().find(|condition| condition.type_ == "Ready");
+    let same = old.is_some_and(|old| old.reason == health.reason && old.message == health.message);
+    let was_ready = old.is_some_and(|old| old.status == "True");
+    let news = |warning, note: &str| {
+        Some(News { warning, reason: health.reason.clone(), action: "Reconcile", note: note.to_owned() })
+    };
+    match health.state {
+        State::Failing | State::Stalled if !same => news(true, &health.message),
+        State::Ready if !was_ready => news(false, &health.message),
+        State::Failing | State::Stalled | State::Ready | State::Progressing => None,
+    }
+}
