@@ -1,0 +1,126 @@
+//! The loop: from an applied pipeline to a message in the chat.
+
+use jiff::{Timestamp, ToSpan as _, Unit, tz::TimeZone};
+use serde_json::{Value, json};
+
+use crate::harness::{Lab, condition, eventually, specs};
+
+#[tokio::test]
+async fn a_pipeline_fires_at_its_time_in_its_zone_and_is_completed_afterwards() {
+    let lab = Lab::new().await;
+    let due = (Timestamp::now() + 12.seconds()).round(Unit::Second).unwrap();
+    let local = due.to_zoned(TimeZone::get("Asia/Kolkata").unwrap());
+    let spec = specs::one_task(
+        &format!("at({})", local.strftime("%Y-%m-%dT%H:%M:%S")),
+        json!({"name": "reminder", "message": {}, "template": "Due {{ scheduledTime }}", "notify": ["team"]}),
+    );
+    lab.apply("once", specs::merged(spec, json!({"timeZone": "Asia/Kolkata"}))).await;
+    let status = lab.ready("once").await.status.unwrap();
+    assert_eq!(status.next_run.as_deref(), Some(local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string().as_str()));
+
+    let received = lab.chat.await_received("slack", "team", 1).await;
+    assert_eq!(received[0].body, json!({"text": format!("Due {due}")}));
+
+    lab.resync("once").await;
+    let pipeline = lab.ready("once").await;
+    assert_eq!(condition(&pipeline, "Ready").unwrap().reason, "Completed");
+    assert_eq!(lab.chat.received("slack", "team").await.len(), 1, "it fires once");
+}
+
+#[tokio::test]
+async fn slack_gets_the_text_as_written_with_what_it_inserts_escaped() {
+    let lab = Lab::new().await;
+    let task = json!({
+        "name": "greeting", "message": {}, "notify": ["team"], "input": {"who": "<!channel> & \"you\""},
+        "template": "*Hello* {{ input.who }}, <https://example.com|look>: {{ task }} of {{ pipeline }}, {{ scheduledTime }}",
+    });
+    lab.apply("chatty", specs::one_task(specs::AT_ONCE, task)).await;
+
+    let received = lab.chat.await_received("slack", "team", 1).await;
+    let text = received[0].text();
+    let (text, time) = text.rsplit_once(", ").unwrap();
+    assert_eq!(text, "*Hello* &lt;!channel&gt; &amp; \"you\", <https://example.com|look>: greeting of chatty");
+    time.parse::<Timestamp>().unwrap_or_else(|error| panic!("`{time}` is not filled in: {error}"));
+    assert_eq!(received[0].body.as_object().unwrap().len(), 1, "nothing but the text is sent");
+}
+
+#[tokio::test]
+async fn an_http_task_sends_its_secret_and_its_answer_reaches_discord_and_a_webhook() {
+    let lab = Lab::new().await;
+    lab.secret("api", json!({"token": "Bearer of-news", "hook": lab.chat.url("hook", "results")})).await;
+    lab.chat.answer("hook", "orders", json!({"status": 200, "body": "{\"open\": 3, \"note\": \"*now*\"}"})).await;
+    let spec = json!({
+        "schedule": specs::AT_ONCE,
+        "tasks": [{
+            "name": "orders",
+            "http": {
+                "url": lab.chat.url("hook", "orders"), "method": "POST", "body": "{\"state\": \"open\"}",
+                "headers": [
+                    {"name": "Content-Type", "value": "application/json"},
+                    {"name": "Authorization", "secretKeyRef": {"name": "api", "key": "token"}},
+                ],
+            },
+            "notify": ["ops", "results"],
+        }],
+        "channels": [
+            specs::discord(),
+            {"name": "results", "webhook": {
+                "urlFrom": {"secretKeyRef": {"name": "api", "key": "hook"}},
+                "headers": [{"name": "X-Token", "secretKeyRef": {"name": "api", "key": "token"}}],
+            }},
+        ],
+    });
+    lab.apply("orders", spec).await;
+
+    let asked = &lab.chat.await_received("hook", "orders", 1).await[0];
+    assert_eq!((asked.method.as_str(), asked.header("authorization")), ("POST", Some("Bearer of-news")));
+    assert_eq!(asked.body, json!({"state": "open"}));
+
+    let post = &lab.chat.await_received("discord", "ops", 1).await[0];
+    let expected = r#"✅ orders (orders): {"open": 3, "note": "\*now\*"}"#;
+    assert_eq!(post.text(), expected);
+    assert_eq!(post.body["allowed_mentions"], json!({"parse": []}));
+
+    let post = &lab.chat.await_received("hook", "results", 1).await[0];
+    assert_eq!((post.method.as_str(), post.header("x-token")), ("POST", Some("Bearer of-news")));
+    let mut result = post.body.clone();
+    let mut take = |key: &str| result.as_object_mut().unwrap().remove(key).unwrap_or(Value::Null);
+    take("scheduledTime").as_str().unwrap().parse::<Timestamp>().unwrap();
+    assert_eq!(take("runId").as_str().unwrap().len(), 16);
+    assert!(take("durationMs").is_u64());
+    assert_eq!(
+        result,
+        json!({
+            "pipeline": {"namespace": lab.namespace, "name": "orders"}, "task": "orders", "trigger": "Schedule",
+            "attempt": 1, "status": "Succeeded", "text": "{\"open\": 3, \"note\": \"*now*\"}",
+            "json": {"open": 3, "note": "*now*"},
+        })
+    );
+}
+
+#[tokio::test]
+async fn who_wants_failures_only_hears_of_failures_only() {
+    let lab = Lab::new().await;
+    lab.chat.answer("hook", "broken", json!({"status": 500, "body": "out of order", "count": -1})).await;
+    let task = |name: &str, template: &str| {
+        json!({
+            "name": name, "http": {"url": lab.chat.url("hook", name)}, "notify": ["team"], "notifyOn": "Failure",
+            "template": template,
+        })
+    };
+    let spec = json!({
+        "schedule": specs::AT_ONCE, "channels": [specs::slack()],
+        "tasks": [task("healthy", "fine"), task("broken", "{{ task }} is {{ status }} after {{ attempt }}: {{ error }}")],
+    });
+    lab.apply("watch", spec).await;
+    lab.chat.await_received("hook", "healthy", 1).await;
+    let received = lab.chat.await_received("slack", "team", 1).await;
+    assert!(received[0].text().starts_with("broken is Failed after 1: "), "{}", received[0].text());
+    assert!(received[0].text().contains("500"), "{}", received[0].text());
+    eventually("the queue is empty", async || match lab.aws.messages(&lab.names("watch").tasks).await {
+        0 => Ok(()),
+        left => Err(format!("{left} messages")),
+    })
+    .await;
+    assert_eq!(lab.chat.received("slack", "team").await.len(), 1);
+}

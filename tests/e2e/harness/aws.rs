@@ -1,0 +1,174 @@
+//! AWS, as somebody with a console sees it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::Credentials;
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use super::environment::Environment;
+
+/// Tags, environment variables, attributes.
+pub(crate) type Texts = BTreeMap<String, String>;
+
+/// Clients of one account.
+#[derive(Clone, Debug)]
+pub(crate) struct Aws {
+    pub(crate) scheduler: aws_sdk_scheduler::Client,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) lambda: aws_sdk_lambda::Client,
+    pub(crate) iam: aws_sdk_iam::Client,
+    pub(crate) ssm: aws_sdk_ssm::Client,
+    pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
+    endpoint: String,
+    account: String,
+}
+
+impl Aws {
+    pub(crate) async fn new(environment: &Environment, account: &str) -> Self {
+        let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .region(Region::new(environment.region.clone()))
+            .endpoint_url(&environment.aws)
+            .credentials_provider(Credentials::new(account, "local", None, None, "test"))
+            .load()
+            .await;
+        Self {
+            scheduler: aws_sdk_scheduler::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            lambda: aws_sdk_lambda::Client::new(&config),
+            iam: aws_sdk_iam::Client::new(&config),
+            ssm: aws_sdk_ssm::Client::new(&config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            endpoint: environment.aws.clone(),
+            account: account.to_owned(),
+        }
+    }
+
+    /// Everything in the account of the kinds that pipelines are made of, but what each account has from the start.
+    pub(crate) async fn everything(&self) -> BTreeSet<String> {
+        let groups = self.scheduler.list_schedule_groups().send().await.unwrap().schedule_groups;
+        let schedules = self.scheduler.list_schedules().send().await.unwrap().schedules;
+        let functions = self.lambda.list_functions().send().await.unwrap().functions.unwrap_or_default();
+        let mappings = self.lambda.list_event_source_mappings().send().await.unwrap();
+        let queues = self.sqs.list_queues().send().await.unwrap().queue_urls.unwrap_or_default();
+        let roles = self.iam.list_roles().send().await.unwrap().roles;
+        let log_groups = self.logs.describe_log_groups().send().await.unwrap().log_groups.unwrap_or_default();
+        let parameters = self.ssm.describe_parameters().send().await.unwrap().parameters.unwrap_or_default();
+        let mut found = BTreeSet::new();
+        let mut add = |kind: &str, name: Option<&str>| found.insert(format!("{kind} {}", name.unwrap_or_default()));
+        for group in groups.iter().filter(|group| group.name() != Some("default")) {
+            add("ScheduleGroup", group.name());
+        }
+        for schedule in &schedules {
+            add("Schedule", schedule.name());
+        }
+        for function in &functions {
+            add("Function", function.function_name());
+        }
+        for mapping in mappings.event_source_mappings() {
+            add("EventSourceMapping", mapping.function_arn().and_then(|arn| arn.rsplit(':').next()));
+        }
+        for queue in &queues {
+            add("Queue", queue.rsplit('/').next());
+        }
+        for role in roles.iter().filter(|role| !role.role_name().starts_with("AWSServiceRole")) {
+            add("Role", Some(role.role_name()));
+        }
+        for group in &log_groups {
+            add("LogGroup", group.log_group_name());
+        }
+        for parameter in &parameters {
+            add("Parameter", parameter.name());
+        }
+        found
+    }
+
+    pub(crate) fn queue_url(&self, name: &str) -> String {
+        format!("{}/{}/{name}", self.endpoint, self.account)
+    }
+
+    pub(crate) async fn queue(&self, name: &str) -> Texts {
+        let request = self.sqs.get_queue_attributes().queue_url(self.queue_url(name));
+        let answer = request.attribute_names(QueueAttributeName::All).send().await.unwrap();
+        let attributes = answer.attributes.unwrap_or_default();
+        attributes.into_iter().map(|(name, value)| (name.as_str().to_owned(), value)).collect()
+    }
+
+    pub(crate) async fn queue_tags(&self, name: &str) -> Texts {
+        let answer = self.sqs.list_queue_tags().queue_url(self.queue_url(name)).send().await.unwrap();
+        answer.tags.unwrap_or_default().into_iter().collect()
+    }
+
+    /// Messages that wait in a queue, and those that somebody has.
+    pub(crate) async fn messages(&self, name: &str) -> u32 {
+        let queue = self.queue(name).await;
+        ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+            .iter()
+            .filter_map(|key| queue.get(*key)?.parse::<u32>().ok())
+            .sum()
+    }
+
+    /// Takes up to 10 messages from a queue, for a short while.
+    pub(crate) async fn receive(&self, name: &str) -> Vec<Message> {
+        let request = self.sqs.receive_message().queue_url(self.queue_url(name)).max_number_of_messages(10);
+        let request = request.visibility_timeout(1).message_attribute_names("All");
+        let answer = request.message_system_attribute_names(MessageSystemAttributeName::All).send().await.unwrap();
+        answer.messages.unwrap_or_default()
+    }
+
+    pub(crate) async fn delete_queue(&self, name: &str) {
+        self.sqs.delete_queue().queue_url(self.queue_url(name)).send().await.unwrap();
+    }
+
+    /// What a parameter holds.
+    pub(crate) async fn parameter(&self, name: &str) -> String {
+        let answer = self.ssm.get_parameter().name(name).with_decryption(true).send().await.unwrap();
+        answer.parameter.unwrap().value.unwrap()
+    }
+
+    /// A role's only policy and its trust, as JSON.
+    pub(crate) async fn role(&self, name: &str) -> (Value, Value) {
+        let role = self.iam.get_role().role_name(name).send().await.unwrap().role.unwrap();
+        let names = self.iam.list_role_policies().role_name(name).send().await.unwrap().policy_names;
+        assert_eq!(names.len(), 1, "inline policies of role {name}");
+        let attached = self.iam.list_attached_role_policies().role_name(name).send().await.unwrap();
+        assert!(attached.attached_policies().is_empty(), "attached policies of role {name}");
+        let answer = self.iam.get_role_policy().role_name(name).policy_name(&names[0]).send().await.unwrap();
+        (decoded(answer.policy_document()), decoded(role.assume_role_policy_document().unwrap()))
+    }
+
+    pub(crate) async fn schedule(&self, name: &str) -> aws_sdk_scheduler::operation::get_schedule::GetScheduleOutput {
+        self.scheduler.get_schedule().group_name(name).name(name).send().await.unwrap()
+    }
+
+    pub(crate) async fn function(&self, name: &str) -> aws_sdk_lambda::types::FunctionConfiguration {
+        self.lambda.get_function().function_name(name).send().await.unwrap().configuration.unwrap()
+    }
+}
+
+/// IAM hands documents out percent-encoded.
+fn decoded(document: &str) -> Value {
+    serde_json::from_str(&percent_decode_str(document).decode_utf8_lossy()).unwrap()
+}
+
+/// Every (action, resource) that a policy allows.
+pub(crate) fn allowed(policy: &Value) -> BTreeSet<(String, String)> {
+    let list = |value: &Value| -> Vec<String> {
+        match value {
+            Value::Array(items) => items.iter().map(|item| item.as_str().unwrap().to_owned()).collect(),
+            single => vec![single.as_str().unwrap().to_owned()],
+        }
+    };
+    let statements = policy["Statement"].as_array().unwrap();
+    let mut pairs = BTreeSet::new();
+    for statement in statements {
+        assert_eq!(statement["Effect"], "Allow");
+        assert!(statement.get("Condition").is_none() && statement.get("NotAction").is_none());
+        for action in list(&statement["Action"]) {
+            pairs.extend(list(&statement["Resource"]).into_iter().map(|resource| (action.clone(), resource)));
+        }
+    }
+    pairs
+}

@@ -1,0 +1,138 @@
+//! A world of its own for each test: a namespace, an AWS account, an operator, and places in the chat.
+
+pub(crate) mod aws;
+mod chat;
+mod environment;
+mod names;
+mod operator;
+mod pipelines;
+pub(crate) mod specs;
+mod strict;
+mod wait;
+
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use kube::api::{Api, DeleteParams, Patch, PatchParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde_json::{Value, json};
+
+pub(crate) use aws::Aws;
+pub(crate) use chat::Chat;
+pub(crate) use environment::Environment;
+pub(crate) use names::Names;
+pub(crate) use operator::{Operator, Settings};
+pub(crate) use pipelines::{condition, rows};
+pub(crate) use strict::Strict;
+pub(crate) use wait::eventually;
+
+/// The world of one test.
+pub(crate) struct Lab {
+    pub(crate) account: String,
+    pub(crate) namespace: String,
+    pub(crate) environment: Environment,
+    pub(crate) kube: Client,
+    pub(crate) aws: Aws,
+    pub(crate) strict: Strict,
+    pub(crate) chat: Chat,
+    pub(crate) operator: Option<Operator>,
+}
+
+impl Lab {
+    /// A world with an operator, and the Secret `chat` that the specs here use.
+    pub(crate) async fn new() -> Self {
+        Self::with(Settings::default()).await
+    }
+
+    /// The same, with an operator that differs.
+    pub(crate) async fn with(settings: Settings) -> Self {
+        let mut lab = Self::without_operator().await;
+        lab.start(&settings);
+        lab
+    }
+
+    /// A world in which nobody works yet.
+    pub(crate) async fn without_operator() -> Self {
+        let environment = Environment::new();
+        let account = unused_account();
+        let kubeconfig = Kubeconfig::read_from(&environment.kubeconfig).unwrap();
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        let lab = Self {
+            namespace: format!("e2e-{account}"),
+            kube: Client::try_from(config).unwrap(),
+            aws: Aws::new(&environment, &account).await,
+            strict: Strict::new(&environment.aws, &account),
+            chat: Chat::new(&environment.chat, &account),
+            operator: None,
+            account,
+            environment,
+        };
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": lab.namespace}});
+        let api: Api<Namespace> = Api::all(lab.kube.clone());
+        api.patch(&lab.namespace, &user(), &Patch::Apply(namespace)).await.unwrap();
+        let (slack, discord) = (lab.chat.url("slack", "team"), lab.chat.url("discord", "ops"));
+        lab.secret("chat", json!({"slack": slack, "discord": discord})).await;
+        lab
+    }
+
+    /// Starts an operator; one that runs is killed.
+    pub(crate) fn start(&mut self, settings: &Settings) {
+        self.operator = None;
+        self.operator = Some(Operator::start(&self.environment, &self.account, &self.namespace, settings));
+    }
+
+    /// What the operator has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.operator.as_ref().map(Operator::log).unwrap_or_default()
+    }
+
+    /// The AWS names of a pipeline.
+    pub(crate) fn names(&self, pipeline: &str) -> Names {
+        Names::new(&self.namespace, pipeline)
+    }
+
+    /// ARN of something in this account and region.
+    pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:aws:{service}:{}:{}:{resource}", self.environment.region, self.account)
+    }
+
+    /// Makes a Secret, or gives it these keys.
+    pub(crate) async fn secret(&self, name: &str, values: Value) {
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values});
+        let api: Api<Secret> = Api::namespaced(self.kube.clone(), &self.namespace);
+        api.patch(name, &user(), &Patch::Apply(secret)).await.unwrap();
+    }
+
+    pub(crate) async fn delete_secret(&self, name: &str) {
+        let api: Api<Secret> = Api::namespaced(self.kube.clone(), &self.namespace);
+        api.delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// What kubectl prints; a failure fails the test.
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
+        let output = Command::new(&self.environment.kubectl)
+            .args(["--namespace", &self.namespace, "--cache-dir", concat!(env!("CARGO_TARGET_TMPDIR"), "/kubectl")])
+            .args(arguments)
+            .env("KUBECONFIG", &self.environment.kubeconfig)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+/// Server-side apply, as `kubectl apply --server-side` does it.
+fn user() -> PatchParams {
+    PatchParams { field_validation: Some(kube::api::ValidationDirective::Strict), ..PatchParams::apply("user").force() }
+}
+
+/// An account id that no other test has had, in this run or an earlier one against the same AWS.
+fn unused_account() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() % 1_000_000_000;
+    let account = 100_000_000_000 + seconds * 100 + NEXT.fetch_add(1, Ordering::Relaxed);
+    account.to_string()
+}

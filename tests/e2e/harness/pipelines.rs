@@ -1,0 +1,144 @@
+//! A user's dealings with pipelines.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::ResourceExt as _;
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
+use serde_json::{Value, json};
+use task_pipelines::crd::ScheduledTaskPipeline;
+
+use super::{Lab, eventually, user};
+
+impl Lab {
+    fn pipelines(&self) -> Api<ScheduledTaskPipeline> {
+        Api::namespaced(self.kube.clone(), &self.namespace)
+    }
+
+    /// Applies a pipeline, as `kubectl apply --server-side` would.
+    pub(crate) async fn apply(&self, name: &str, spec: Value) -> ScheduledTaskPipeline {
+        self.try_apply(name, spec).await.unwrap_or_else(|refusal| panic!("pipeline {name} is refused: {refusal}"))
+    }
+
+    /// The same, or what the API server says against it.
+    pub(crate) async fn try_apply(&self, name: &str, spec: Value) -> Result<ScheduledTaskPipeline, String> {
+        let pipeline = json!({
+            "apiVersion": "taskpipelines.dev/v1alpha1", "kind": "ScheduledTaskPipeline",
+            "metadata": {"name": name}, "spec": spec,
+        });
+        let applied = self.pipelines().patch(name, &user(), &Patch::Apply(pipeline)).await;
+        applied.map_err(|error| match error {
+            kube::Error::Api(status) => status.message.clone(),
+            other => panic!("the API server does not answer: {other}"),
+        })
+    }
+
+    /// Changes some fields of a pipeline, as `kubectl patch --type merge` would.
+    pub(crate) async fn patch(&self, name: &str, change: Value) -> ScheduledTaskPipeline {
+        self.pipelines().patch(name, &PatchParams::default(), &Patch::Merge(change)).await.unwrap()
+    }
+
+    pub(crate) async fn get(&self, name: &str) -> ScheduledTaskPipeline {
+        self.pipelines().get(name).await.unwrap()
+    }
+
+    /// Asks for the deletion of a pipeline.
+    pub(crate) async fn delete(&self, name: &str) {
+        self.pipelines().delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// Waits until a pipeline is gone from the API server.
+    pub(crate) async fn gone(&self, name: &str) {
+        eventually(&format!("pipeline {name} is gone"), async || match self.pipelines().get_opt(name).await.unwrap() {
+            None => Ok(()),
+            Some(pipeline) => Err(describe(&pipeline)),
+        })
+        .await;
+    }
+
+    /// Waits until a pipeline is as a test wants it.
+    pub(crate) async fn until(
+        &self,
+        name: &str,
+        what: &str,
+        wanted: impl Fn(&ScheduledTaskPipeline) -> bool,
+    ) -> ScheduledTaskPipeline {
+        eventually(&format!("pipeline {name} {what}"), async || {
+            let pipeline = self.get(name).await;
+            if wanted(&pipeline) { Ok(pipeline) } else { Err(describe(&pipeline)) }
+        })
+        .await
+    }
+
+    /// Waits until a pipeline is ready in the generation it has.
+    pub(crate) async fn ready(&self, name: &str) -> ScheduledTaskPipeline {
+        self.until(name, "is Ready", |pipeline| ready(pipeline).is_some_and(|ready| ready.status == "True")).await
+    }
+
+    /// Waits until a pipeline is not ready for this reason, and gives the message.
+    pub(crate) async fn not_ready(&self, name: &str, reason: &str) -> String {
+        let not_ready = |pipeline: &ScheduledTaskPipeline| {
+            ready(pipeline).is_some_and(|ready| ready.status == "False" && ready.reason == reason)
+        };
+        let pipeline = self.until(name, &format!("is not Ready, reason {reason}"), not_ready).await;
+        ready(&pipeline).unwrap().message.clone()
+    }
+
+    /// Makes the operator look at a pipeline that it has made, and waits until it has done so.
+    pub(crate) async fn resync(&self, name: &str) {
+        // A look begins with the reads, and the next begins after it; so the end of the second proves that of the first.
+        for _ in 0..2 {
+            static TOKEN: AtomicU64 = AtomicU64::new(0);
+            let before = self.looks().await;
+            let token = TOKEN.fetch_add(1, Ordering::Relaxed).to_string();
+            self.patch(name, json!({"metadata": {"annotations": {"taskpipelines.dev/reconcile-now": token}}})).await;
+            eventually("the operator looks at AWS", async || {
+                let looks = self.looks().await;
+                if looks > before { Ok(()) } else { Err(self.log()) }
+            })
+            .await;
+        }
+    }
+
+    async fn looks(&self) -> usize {
+        self.strict.calls().await.iter().filter(|call| call.operation == "GetSchedule").count()
+    }
+
+    /// Events of a pipeline, as `reason: note`.
+    pub(crate) async fn events(&self, name: &str) -> Vec<String> {
+        let api: Api<Event> = Api::namespaced(self.kube.clone(), &self.namespace);
+        let events = api.list(&ListParams::default()).await.unwrap();
+        let of_pipeline =
+            |event: &Event| event.regarding.as_ref().is_some_and(|about| about.name.as_deref() == Some(name));
+        let text = |event: Event| format!("{}: {}", event.reason.unwrap_or_default(), event.note.unwrap_or_default());
+        events.items.into_iter().filter(of_pipeline).map(text).collect()
+    }
+}
+
+/// A condition of a pipeline, if it speaks of the present generation.
+pub(crate) fn condition<'pipeline>(
+    pipeline: &'pipeline ScheduledTaskPipeline,
+    type_: &str,
+) -> Option<&'pipeline Condition> {
+    let status = pipeline.status.as_ref()?;
+    let condition = status.conditions.iter().find(|condition| condition.type_ == type_)?;
+    let present = pipeline.metadata.generation;
+    (condition.observed_generation == present && status.observed_generation == present).then_some(condition)
+}
+
+fn ready(pipeline: &ScheduledTaskPipeline) -> Option<&Condition> {
+    condition(pipeline, "Ready")
+}
+
+/// The rows of a pipeline's status, as `kind name`.
+pub(crate) fn rows(pipeline: &ScheduledTaskPipeline) -> BTreeSet<String> {
+    let rows = pipeline.status.iter().flat_map(|status| &status.resources);
+    rows.map(|row| format!("{} {}", row.kind, row.name)).collect()
+}
+
+fn describe(pipeline: &ScheduledTaskPipeline) -> String {
+    let status = serde_json::to_string_pretty(&pipeline.status).unwrap();
+    format!("generation {:?}, finalizers {:?}, status {status}", pipeline.metadata.generation, pipeline.finalizers())
+}

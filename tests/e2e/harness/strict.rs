@@ -1,0 +1,70 @@
+//! The emulator's own controls: delays, faults, and the log of calls.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// One call that AWS got.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Call {
+    pub(crate) service: String,
+    pub(crate) operation: String,
+    pub(crate) write: bool,
+    by: String,
+    pub(crate) status: u16,
+}
+
+/// The controls of one account.
+#[derive(Clone, Debug)]
+pub(crate) struct Strict {
+    base: String,
+    account: String,
+    http: reqwest::Client,
+}
+
+impl Strict {
+    pub(crate) fn new(base: &str, account: &str) -> Self {
+        Self { base: format!("{base}/_strict"), account: account.to_owned(), http: reqwest::Client::new() }
+    }
+
+    /// Changes delays: `roleDelaySeconds`, `pendingSeconds`, `latencyMs`.
+    pub(crate) async fn settings(&self, settings: Value) {
+        self.post("settings", settings).await;
+    }
+
+    /// Makes the next `count` calls that match fail.
+    pub(crate) async fn fault(&self, fault: Value) {
+        self.post("faults", fault).await;
+    }
+
+    /// Ends all faults.
+    pub(crate) async fn clear_faults(&self) {
+        self.http.delete(self.url("faults")).send().await.unwrap().error_for_status().unwrap();
+    }
+
+    /// The calls of this test and its operator since they were last forgotten, without those of functions.
+    pub(crate) async fn calls(&self) -> Vec<Call> {
+        let answer = self.http.get(self.url("calls")).send().await.unwrap();
+        let calls: Vec<Call> = answer.json().await.unwrap();
+        calls.into_iter().filter(|call| call.by == "operator").collect()
+    }
+
+    /// Those of them that change something, as `service:Operation`.
+    pub(crate) async fn writes(&self) -> Vec<String> {
+        let calls = self.calls().await;
+        calls.iter().filter(|call| call.write).map(|call| format!("{}:{}", call.service, call.operation)).collect()
+    }
+
+    pub(crate) async fn forget_calls(&self) {
+        self.http.delete(self.url("calls")).send().await.unwrap().error_for_status().unwrap();
+    }
+
+    fn url(&self, what: &str) -> String {
+        format!("{}/{what}?account={}", self.base, self.account)
+    }
+
+    async fn post(&self, what: &str, mut body: Value) {
+        body["account"] = json!(self.account);
+        let request = self.http.post(format!("{}/{what}", self.base)).json(&body);
+        request.send().await.unwrap().error_for_status().unwrap();
+    }
+}
