@@ -43,13 +43,13 @@ use super::{Channel, Function, Layer, PipelineStatus, Runner, Sender, Task, sche
 #[serde(rename_all = "camelCase")]
 #[x_kube(
     validation = Rule::new("size(self.tasks) > 0 || (has(self.sender) && has(self.sender.code))")
-        .message("tasks: at least one task is needed, unless sender.code makes the messages").field_path(".tasks"),
+        .message("at least one task is needed, unless sender.code makes the messages").field_path(".tasks"),
     validation = Rule::new(
         "self.tasks.all(t, !has(t.notify) || t.notify.all(n, has(self.channels) && self.channels.exists(c, c.name == n)))"
-    ).message("tasks: each name in notify must be the name of one of channels").field_path(".tasks"),
+    ).message("each name in notify must be the name of one of channels").field_path(".tasks"),
     validation = Rule::new(
-        "self.tasks.all(t, !has(t.function) || (has(self.functions) && self.functions.exists(f, f.name == t.function)))"
-    ).message("tasks: function must be the name of one of functions").field_path(".tasks"),
+        "self.tasks.all(t, !has(t.__function__) || (has(self.functions) && self.functions.exists(f, f.name == t.__function__)))"
+    ).message("function must be the name of one of functions").field_path(".tasks"),
     validation = Rule::new(
         "!has(self.runner) || !has(self.runner.code) || \
          ((!has(self.channels) || size(self.channels) == 0) && \
@@ -59,7 +59,7 @@ use super::{Channel, Function, Layer, PipelineStatus, Runner, Sender, Task, sche
         "self.concurrencyPolicy != 'Queue' || !has(self.runner) || !has(self.runner.batchSize) || self.runner.batchSize == 1"
     ).message("runner.batchSize must be 1 with concurrencyPolicy Queue").field_path(".runner"),
     validation = Rule::new(
-        "!has(self.startTime) || !has(self.endTime) || timestamp(self.startTime) < timestamp(self.endTime)"
+        "!has(self.startTime) || !has(self.endTime) || self.startTime < self.endTime"
     ).message("endTime must be after startTime").field_path(".endTime"),
     validation = Rule::new("oldSelf.concurrencyPolicy == self.concurrencyPolicy")
         .message("concurrencyPolicy cannot be changed: delete the pipeline and create it again").field_path(".concurrencyPolicy"),

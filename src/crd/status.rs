@@ -162,11 +162,14 @@ pub struct Run {
 /// Tasks of a run by result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct RunCounts {
+    /// Tasks that succeeded.
     pub succeeded: u32,
+    /// Tasks whose last attempt failed.
     pub failed: u32,
+    /// Tasks that have not ended.
     pub running: u32,
+    /// Tasks that never started.
     pub missed: u32,
 }
 

@@ -12,7 +12,7 @@ use super::{SecretKeyRef, schema};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new(
-    "[has(self.message), has(self.http), has(self.function), has(self.functionArn)].filter(x, x).size() == 1"
+    "[has(self.message), has(self.http), has(self.__function__), has(self.functionArn)].filter(x, x).size() == 1"
 ).message("a task has exactly one of message, http, function and functionArn"))]
 pub struct Task {
     /// Name of the task, unique within the pipeline: lower-case letters, digits and `-`, at most 40 characters.

@@ -1,6 +1,8 @@
 //! What the API server's rules refuse, and what the CRD looks like.
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{JSONSchemaProps, JSONSchemaPropsOrArray};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceColumnDefinition, JSONSchemaProps, JSONSchemaPropsOrArray,
+};
 use kube::core::cel::validate_cel_schema;
 use serde_json::{Value, json};
 
@@ -38,17 +40,17 @@ fn rules_refuse_what_cannot_work() {
         "a channel has exactly one of slack, discord, telegram, teams and webhook",
     );
     for (yaml, expected) in [
-        ("tasks: []".to_owned(), "tasks: tasks: at least one task is needed, unless sender.code makes the messages".to_owned()),
+        ("tasks: []".to_owned(), ".tasks: at least one task is needed, unless sender.code makes the messages".to_owned()),
         ("tasks: [{name: a}]".to_owned(), format!("tasks[0]: {task}")),
         ("tasks: [{name: a, message: {}, http: {url: 'https://example.com'}}]".to_owned(), format!("tasks[0]: {task}")),
-        (notify.to_owned(), "tasks: tasks: each name in notify must be the name of one of channels".to_owned()),
+        (notify.to_owned(), ".tasks: each name in notify must be the name of one of channels".to_owned()),
         (
             format!("{{{notify}, {team}}}"),
-            "tasks: tasks: each name in notify must be the name of one of channels".to_owned(),
+            ".tasks: each name in notify must be the name of one of channels".to_owned(),
         ),
         (
             "tasks: [{name: a, function: f}]".to_owned(),
-            "tasks: tasks: function must be the name of one of functions".to_owned(),
+            ".tasks: function must be the name of one of functions".to_owned(),
         ),
         ("channels: [{name: team}]".to_owned(), format!("channels[0]: {channel}")),
         (both, format!("channels[0]: {channel}")),
@@ -74,16 +76,16 @@ fn rules_refuse_what_cannot_work() {
         ),
         (
             format!("{{runner: {{code: {{inline: x}}}}, {team}}}"),
-            "runner: runner.code excludes channels, and notify and template of tasks: your own runner decides what to post"
+            ".runner: runner.code excludes channels, and notify and template of tasks: your own runner decides what to post"
                 .to_owned(),
         ),
         (
             "{concurrencyPolicy: Queue, runner: {batchSize: 2}}".to_owned(),
-            "runner: runner.batchSize must be 1 with concurrencyPolicy Queue".to_owned(),
+            ".runner: runner.batchSize must be 1 with concurrencyPolicy Queue".to_owned(),
         ),
         (
             "{startTime: 2030-01-02T00:00:00Z, endTime: 2030-01-01T00:00:00Z}".to_owned(),
-            "endTime: endTime must be after startTime".to_owned(),
+            ".endTime: endTime must be after startTime".to_owned(),
         ),
         (
             "tags: {'aws:x': a}".to_owned(),
@@ -122,7 +124,7 @@ fn a_message_with_fields_is_refused_not_pruned() {
 fn the_kind_of_queue_is_for_ever() {
     let (before, after) = (defaulted("{}"), defaulted("concurrencyPolicy: Queue"));
     let expected = "concurrencyPolicy cannot be changed: delete the pipeline and create it again";
-    assert_eq!(broken_rules(&after, Some(&before)), [format!("concurrencyPolicy: {expected}")]);
+    assert_eq!(broken_rules(&after, Some(&before)), [format!(".concurrencyPolicy: {expected}")]);
     assert_eq!(broken_rules(&before, Some(&before)), [""; 0]);
 }
 
@@ -131,7 +133,7 @@ fn the_columns_are_those_of_the_api() {
     let columns = crd().spec.versions.remove(0).additional_printer_columns.unwrap();
     let (wide, usual): (Vec<_>, Vec<_>) = columns.into_iter().partition(|column| column.priority == Some(1));
     let names = |columns: Vec<_>| -> Vec<String> {
-        columns.into_iter().map(|column: super::tests::Column| column.name.to_uppercase()).collect()
+        columns.into_iter().map(|column: CustomResourceColumnDefinition| column.name.to_uppercase()).collect()
     };
     assert_eq!(
         names(usual),
@@ -139,9 +141,6 @@ fn the_columns_are_those_of_the_api() {
     );
     assert_eq!(names(wide), ["VISIBLE", "IN FLIGHT", "REGION", "ACCOUNT"]);
 }
-
-type Column =
-    k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceColumnDefinition;
 
 #[test]
 fn every_field_is_described() {
@@ -163,7 +162,8 @@ fn find_undescribed(path: &str, schema: &JSONSchemaProps, missing: &mut Vec<Stri
         Some(JSONSchemaPropsOrArray::Schema(item)) => Some(item),
         Some(JSONSchemaPropsOrArray::Schemas(_)) | None => None,
     };
-    let fields = schema.properties.iter().flatten().chain(item.iter().filter_map(|item| item.properties.as_ref()).flatten());
+    let fields =
+        schema.properties.iter().flatten().chain(item.iter().filter_map(|item| item.properties.as_ref()).flatten());
     for (name, field) in fields {
         find_undescribed(&format!("{path}.{name}"), field, missing);
     }
