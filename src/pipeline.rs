@@ -171,7 +171,7 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
 
     let travelling_channels = channel::resolve(channels, &mut refusals);
     let travelling_tasks = task::resolve(tasks, channels, &mut refusals);
-    let parameter = secret::parameter(&secret_refs(spec), &context.owner.namespace, context.secrets, &mut refusals);
+    let parameter = secret::parameter(&secret::uses(spec), &context.owner.namespace, context.secrets, &mut refusals);
 
     let fifo = match concurrency_policy {
         ConcurrencyPolicy::Allow => false,

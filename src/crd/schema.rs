@@ -15,10 +15,10 @@ use super::ScheduledTaskPipeline;
 #[serde(rename_all = "camelCase")]
 pub struct SecretKeyRef {
     /// Name of the Secret.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
     pub name: String,
     /// Key within the Secret.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
     pub key: String,
 }
 
@@ -35,7 +35,7 @@ pub struct SecretSource {
 #[serde(rename_all = "camelCase")]
 pub struct ConfigMapRef {
     /// Name of the `ConfigMap`.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
     pub name: String,
 }
 
@@ -44,10 +44,10 @@ pub struct ConfigMapRef {
 #[serde(rename_all = "camelCase")]
 pub struct ConfigMapKeyRef {
     /// Name of the `ConfigMap`.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
     pub name: String,
     /// Key within the `ConfigMap`.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[-._a-zA-Z0-9]+$"))]
     pub key: String,
 }
 
@@ -138,21 +138,27 @@ pub fn crd() -> CustomResourceDefinition {
     let mut crd = ScheduledTaskPipeline::crd();
     for version in &mut crd.spec.versions {
         if let Some(schema) = version.schema.as_mut().and_then(|validation| validation.open_api_v3_schema.as_mut()) {
-            drop_unknown_formats(schema);
+            tidy(schema);
         }
     }
     crd
 }
 
-/// The API server warns of the formats that schemars writes for unsigned integers; their ranges say the same.
-fn drop_unknown_formats(schema: &mut JSONSchemaProps) {
+/// Mends what generators of schemas write for programs, and people and the API server read.
+fn tidy(schema: &mut JSONSchemaProps) {
+    // The API server warns of the formats of unsigned integers; their ranges say the same.
     if schema.format.as_deref().is_some_and(|format| format.starts_with("uint")) {
         schema.format = None;
     }
+    // `kubectl explain` keeps the line breaks of the source, and adds its own.
+    schema.description = schema
+        .description
+        .take()
+        .map(|text| text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n"));
     for property in schema.properties.iter_mut().flatten() {
-        drop_unknown_formats(property.1);
+        tidy(property.1);
     }
     if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
-        drop_unknown_formats(items);
+        tidy(items);
     }
 }

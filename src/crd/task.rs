@@ -51,7 +51,7 @@ pub struct Task {
     /// Which results are posted: `Always`, only on `Failure`, or only on `Success`.
     #[serde(default)]
     pub notify_on: NotifyOn,
-    /// Seconds after which an attempt has failed. Default: 10 for `http`, 45 for functions.
+    /// Seconds after which an attempt has failed. Default: 45 for functions, 10 for all else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 870))]
     pub timeout_seconds: Option<u32>,

@@ -95,8 +95,21 @@ pub(super) fn header(owner: &str, name: &str) -> SecretKey {
     format!("{owner}/headers/{}", name.to_ascii_lowercase())
 }
 
-/// All secrets that the spec uses, as far as this version can honour what uses them.
+/// The secrets to read for a spec: all that it uses, as far as this version can honour what uses them.
+///
+/// Names that no Secret can have are left out, and refused later: in a request's path they could mean anything.
 pub fn secret_refs(spec: &ScheduledTaskPipelineSpec) -> Vec<SecretUse> {
+    uses(spec).into_iter().filter(|used| is_secret_name(&used.reference.name)).collect()
+}
+
+/// Lower-case labels with dots between them, which is all that a path segment should have.
+fn is_secret_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+    (1..=253).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with('.') && !name.ends_with('.')
+}
+
+/// All secrets that the spec uses.
+pub(super) fn uses(spec: &ScheduledTaskPipelineSpec) -> Vec<SecretUse> {
     let channels = spec.channels.iter().flat_map(of_channel);
     let tasks = spec.tasks.iter().flat_map(|task| {
         let headers = task.http.iter().flat_map(|http| &http.headers);
@@ -176,6 +189,11 @@ fn sizes(secrets: &Secrets) -> String {
 /// A secret's value without the line break that a file often ends with.
 fn value<'a>(it: &SecretUse, namespace: &str, values: &'a SecretValues, refusals: &mut Refusals) -> Option<&'a str> {
     let SecretKeyRef { name, key } = &it.reference;
+    if !is_secret_name(name) {
+        let message = format!("{} is no name of a Secret", quoted(name));
+        refusals.invalid_hint(it.field.clone(), message, "write lower-case letters, digits, `-` and `.`");
+        return None;
+    }
     let (message, hint) = match values.get(&it.reference) {
         Some(SecretLookup::Found(text)) => {
             let text = text.expose().trim();

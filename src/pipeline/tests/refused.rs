@@ -337,6 +337,18 @@ fn secrets() {
 }
 
 #[test]
+fn names_that_no_secret_has_are_refused_and_never_looked_up() {
+    for name in ["../pods", "a/b", "a?b", "A", ".a", "a.", "a b", "a%2fb"] {
+        let yaml =
+            format!("channels: [{{name: c, slack: {{webhookUrl: {{secretKeyRef: {{name: '{name}', key: k}}}}}}}}]");
+        assert!(secret_refs(&spec(&yaml)).is_empty(), "{name}");
+        let field = "spec.channels[c].slack.webhookUrl.secretKeyRef";
+        let hint = "write lower-case letters, digits, `-` and `.`";
+        assert_eq!(refused(&yaml), format!("InvalidSpec: {field}: `{name}` is no name of a Secret; {hint}"));
+    }
+}
+
+#[test]
 fn functions() {
     check_refusals(&[
         (
