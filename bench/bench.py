@@ -39,6 +39,7 @@ def main():
     sections = {}
     with environment.private(NO_STRICT_DELAYS, chat=False) as (folder, variables):
         bench = Bench(folder, variables, ApiServer(Path(variables["KUBECONFIG"])), Emulator(variables["AWS_ENDPOINT_URL"]))
+        scenarios.warm_up(bench, binaries[0])
         for binary in binaries:
             title = f"operator, {binary.parent.name} build"
             sections[title] = []

@@ -23,6 +23,12 @@ ZIPS = {"sender": 3.0, "runner": 4.5}
 ARCHITECTURES = {"aarch64": "arm64", "arm64": "arm64"}
 
 
+def warm_up(bench, binary):
+    """One pipeline unmeasured: both servers do some of their work once, at its first use."""
+    with bench.operator(binary, NO_DELAYS, *UNPACED) as operator:
+        operator.apply(["warm-up"])
+
+
 def one(bench, binary, runs):
     """One pipeline, nothing slow."""
     ready, calls, gone = [], [], []
