@@ -19,7 +19,7 @@ mod task;
 mod timing;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeSet;
 
@@ -155,16 +155,14 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
         tags,
     } = spec;
     let mut refusals = Refusals::default();
-    let unsupported = [
-        ("spec.functions", !functions.is_empty()),
-        ("spec.layers", !layers.is_empty()),
-        ("spec.missedAfterSeconds", missed_after_seconds.is_some()),
-        ("spec.mode", *mode != Mode::Manage),
-        ("spec.aws", aws.is_some()),
+    let later = [
+        ("functions", !functions.is_empty()),
+        ("layers", !layers.is_empty()),
+        ("missedAfterSeconds", missed_after_seconds.is_some()),
+        ("mode", *mode != Mode::Manage),
+        ("aws", aws.is_some()),
     ];
-    for (field, _) in unsupported.into_iter().filter(|(_, is_set)| *is_set) {
-        refusals.unsupported(field);
-    }
+    refusals.unsupported("spec", &later);
 
     let span = Window { start: start_time.as_ref().map(|time| time.0), end: end_time.as_ref().map(|time| time.0) };
     let timing = timing::resolve(schedule, time_zone, &span, context, &mut refusals);

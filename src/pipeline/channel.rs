@@ -15,12 +15,7 @@ pub(super) fn resolve(channels: &[Channel], refusals: &mut Refusals) -> Vec<prot
 fn one(channel: &Channel, refusals: &mut Refusals) -> Option<protocol::Channel> {
     let Channel { name, slack, discord, telegram, teams, webhook } = channel;
     let field = format!("spec.channels[{name}]");
-    if telegram.is_some() {
-        refusals.unsupported(format!("{field}.telegram"));
-    }
-    if teams.is_some() {
-        refusals.unsupported(format!("{field}.teams"));
-    }
+    refusals.unsupported(&field, &[("telegram", telegram.is_some()), ("teams", teams.is_some())]);
     let kinds = [
         ("slack", slack.is_some()),
         ("discord", discord.is_some()),

@@ -31,14 +31,14 @@ pub(super) fn sender(spec: &Sender, context: &Context<'_>, refusals: &mut Refusa
         runtime,
         handler,
     } = spec;
-    let own = OwnCode {
-        layers: !layers.is_empty(),
-        policy_statements: !policy_statements.is_empty(),
-        code: code.is_some(),
-        runtime: runtime.is_some(),
-        handler: handler.is_some(),
-    };
-    own.refuse("spec.sender", refusals);
+    let later = [
+        ("layers", !layers.is_empty()),
+        ("policyStatements", !policy_statements.is_empty()),
+        ("code", code.is_some()),
+        ("runtime", runtime.is_some()),
+        ("handler", handler.is_some()),
+    ];
+    refusals.unsupported("spec.sender", &later);
     let settings = Settings { memory_mib, architecture, log_retention_days, environment };
     settings.resolve(Builtin::Sender, *timeout_seconds, context, refusals)
 }
@@ -72,14 +72,14 @@ pub(super) fn runner(
         batch_size,
         max_concurrency,
     } = spec;
-    let own = OwnCode {
-        layers: !layers.is_empty(),
-        policy_statements: !policy_statements.is_empty(),
-        code: code.is_some(),
-        runtime: runtime.is_some(),
-        handler: handler.is_some(),
-    };
-    own.refuse("spec.runner", refusals);
+    let later = [
+        ("layers", !layers.is_empty()),
+        ("policyStatements", !policy_statements.is_empty()),
+        ("code", code.is_some()),
+        ("runtime", runtime.is_some()),
+        ("handler", handler.is_some()),
+    ];
+    refusals.unsupported("spec.runner", &later);
     refusals.in_range("spec.runner.batchSize", *batch_size, 1..=MAX_BATCH_SIZE);
     if fifo && *batch_size != 1 {
         let message = format!("{batch_size} is more than 1, all that `concurrencyPolicy: Queue` allows");
@@ -117,32 +117,6 @@ fn runner_timeout(set: Option<u32>, batch_size: u32, tasks: &[protocol::Task], r
         refusals.in_range("spec.runner.timeoutSeconds", timeout, 1..=MAX_TIMEOUT_SECONDS);
     }
     timeout
-}
-
-/// Fields that only a user's own code can use, and whether each is set.
-#[expect(clippy::struct_excessive_bools, reason = "one a field")]
-struct OwnCode {
-    layers: bool,
-    policy_statements: bool,
-    code: bool,
-    runtime: bool,
-    handler: bool,
-}
-
-impl OwnCode {
-    fn refuse(self, field: &str, refusals: &mut Refusals) {
-        let Self { layers, policy_statements, code, runtime, handler } = self;
-        let fields = [
-            ("layers", layers),
-            ("policyStatements", policy_statements),
-            ("code", code),
-            ("runtime", runtime),
-            ("handler", handler),
-        ];
-        for (name, _) in fields.into_iter().filter(|(_, is_set)| *is_set) {
-            refusals.unsupported(format!("{field}.{name}"));
-        }
-    }
 }
 
 /// The settings that both functions have.

@@ -30,9 +30,7 @@ pub(super) fn resolve(
         dead_letter_retention_seconds,
         delete_with_messages,
     } = spec;
-    if kms_key_id.is_some() {
-        refusals.unsupported("spec.queue.kmsKeyId");
-    }
+    refusals.unsupported("spec.queue", &[("kmsKeyId", kms_key_id.is_some())]);
     if let Some(visibility) = visibility_timeout_seconds.filter(|visibility| *visibility < runner_timeout_seconds) {
         refusals.invalid_hint(
             "spec.queue.visibilityTimeoutSeconds",

@@ -100,10 +100,12 @@ impl Refusals {
         self.push(Reason::InvalidSpec, field, message, Some(hint.into()));
     }
 
-    /// Refuses a field that is to be honoured by a later version only.
-    pub(super) fn unsupported(&mut self, field: impl Into<String>) {
-        let message = "this version of the operator cannot honour it yet";
-        self.push(Reason::NotSupportedYet, field, message, Some("remove it".to_owned()));
+    /// Refuses those fields of a struct that are set, since only a later version will honour them.
+    pub(super) fn unsupported(&mut self, parent: &str, fields: &[(&str, bool)]) {
+        for (field, _) in fields.iter().filter(|(_, is_set)| *is_set) {
+            let message = "this version of the operator cannot honour it yet";
+            self.push(Reason::NotSupportedYet, format!("{parent}.{field}"), message, Some("remove it".to_owned()));
+        }
     }
 
     /// Refuses a field that names a Secret which gives no value.

@@ -49,12 +49,7 @@ fn one(task: &Task, channels: &[Channel], refusals: &mut Refusals) -> Option<pro
         retry: Retry { attempts, backoff_seconds },
     } = task;
     let field = format!("spec.tasks[{name}]");
-    if function.is_some() {
-        refusals.unsupported(format!("{field}.function"));
-    }
-    if function_arn.is_some() {
-        refusals.unsupported(format!("{field}.functionArn"));
-    }
+    refusals.unsupported(&field, &[("function", function.is_some()), ("functionArn", function_arn.is_some())]);
     let kinds = [
         ("message", message.is_some()),
         ("http", http.is_some()),

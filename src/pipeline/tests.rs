@@ -23,7 +23,7 @@ fn spec(yaml: &str) -> ScheduledTaskPipelineSpec {
     serde_json::from_value(spec).unwrap_or_else(|error| panic!("{yaml}: {error}"))
 }
 
-fn owner() -> Owner {
+pub(crate) fn owner() -> Owner {
     Owner {
         cluster: "lab".parse().unwrap(),
         namespace: "team-a".to_owned(),
@@ -71,7 +71,7 @@ fn try_resolve(spec: &ScheduledTaskPipelineSpec, which: Pipelines) -> Result<Pip
 }
 
 #[track_caller]
-fn resolved(yaml: &str) -> Pipeline {
+pub(crate) fn resolved(yaml: &str) -> Pipeline {
     try_resolve(&spec(yaml), Pipelines::New).unwrap_or_else(|refusals| panic!("{yaml}: {}", refusals[0]))
 }
 
