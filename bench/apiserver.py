@@ -10,8 +10,6 @@ from urllib.parse import urlencode, urlsplit
 
 from devenv.console import Failure
 
-GROUP = "/apis/taskpipelines.dev/v1alpha1"
-
 
 class ApiServer:
     """One connection for requests, and one for each watch."""
@@ -54,25 +52,15 @@ class ApiServer:
 
     def _request(self, method, path, document=None):
         body = None if document is None else json.dumps(document).encode()
-        self._connection.request(method, path, body, self._headers)
-        response = self._connection.getresponse()
-        answer = response.read()
+        try:
+            self._connection.request(method, path, body, self._headers)
+            response = self._connection.getresponse()
+            answer = response.read()
+        except OSError as error:
+            raise Failure(f"the API server does not answer {method} {path}: {error}") from error
         if response.status >= 300:
             raise Failure(f"the API server refuses {method} {path}: {json.loads(answer).get('message')}")
         return json.loads(answer)
 
     def _connect(self, timeout):
         return http.client.HTTPSConnection(self._address, timeout=timeout, context=self._tls)
-
-
-def pipelines(namespace):
-    """Path of a namespace's pipelines."""
-    return f"{GROUP}/namespaces/{namespace}/scheduledtaskpipelines"
-
-
-def is_ready(pipeline):
-    """Whether the operator says Ready of the spec as it is now."""
-    generation = pipeline["metadata"]["generation"]
-    return any(condition["type"] == "Ready" and condition["status"] == "True"
-               and condition.get("observedGeneration", generation) == generation
-               for condition in pipeline.get("status", {}).get("conditions", []))

@@ -3,6 +3,8 @@
 import json
 import urllib.request
 
+from devenv.console import Failure
+
 NO_DELAYS = {"roleDelaySeconds": 0, "pendingSeconds": 0, "latencyMs": 0}
 
 
@@ -32,5 +34,8 @@ class Emulator:
     def _request(self, method, path, document=None):
         body = None if document is None else json.dumps(document).encode()
         request = urllib.request.Request(f"{self.url}{path}", body, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.read()
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.read()
+        except OSError as error:
+            raise Failure(f"the emulator does not do {method} {path}: {error}") from error

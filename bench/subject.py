@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import memory
-from apiserver import ApiServer, is_ready, pipelines
+import pipeline
+from apiserver import ApiServer
 from devenv import paths
 from devenv.console import Failure, tail
 from devenv.process import Process, Registry, await_ready
@@ -18,14 +19,6 @@ CHANGE_SECONDS = 120
 WATCHING = "watching pipelines"
 POLL_SECONDS = 0.1
 NUMBERS = itertools.count(1)
-PIPELINE = {
-    "schedule": "0 9 * * 1-5",
-    "tasks": [
-        {"name": "report", "http": {"url": "https://example.com/report"}, "notify": ["team"]},
-        {"name": "reminder", "message": {}, "template": "Stand-up at {{ scheduledTime }}", "notify": ["team"]},
-    ],
-    "channels": [{"name": "team", "slack": {"webhookUrl": {"secretKeyRef": {"name": "chat", "key": "slack"}}}}],
-}
 
 
 @dataclass(frozen=True)
@@ -44,8 +37,7 @@ class Bench:
         namespace, account = f"bench-{number}", f"{800_000_000_000 + number}"
         self.emulator.set(account, delays)
         self.api.create("/api/v1/namespaces", {"metadata": {"name": namespace}})
-        self.api.create(f"/api/v1/namespaces/{namespace}/secrets",
-                        {"metadata": {"name": "chat"}, "stringData": {"slack": "https://hooks.slack.com/services/bench"}})
+        self.api.create(f"/api/v1/namespaces/{namespace}/secrets", pipeline.SECRET)
         log = self.folder / f"operator-{number}.log"
         environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), **self.variables, "AWS_ACCESS_KEY_ID": account}
         command = [binary, "run", "--watch-namespace", namespace, "--cluster-name", "bench", "--log-format", "json",
@@ -83,24 +75,22 @@ class Operator:
 
     def pipelines(self):
         """As the API server has them: the list's own resource version is that of the last change of any."""
-        return self.bench.api.get(pipelines(self.namespace))
+        return self.bench.api.get(pipeline.path(self.namespace))
 
     def apply(self, names):
         """Creates pipelines; returns the seconds until the last is Ready."""
-        path = pipelines(self.namespace)
         since = self.pipelines()["metadata"]["resourceVersion"]
         started = time.monotonic()
         for name in names:
-            self.bench.api.create(path, {"apiVersion": "taskpipelines.dev/v1alpha1", "kind": "ScheduledTaskPipeline",
-                                         "metadata": {"name": name}, "spec": PIPELINE})
-        return self._await(names, since, started, "Ready", lambda kind, pipeline: kind != "DELETED" and is_ready(pipeline))
+            self.bench.api.create(pipeline.path(self.namespace), pipeline.document(name))
+        return self._await(names, since, started, "Ready", lambda kind, it: kind != "DELETED" and pipeline.is_ready(it))
 
     def delete(self, names):
         """Deletes pipelines; returns the seconds until the last is gone."""
         since = self.pipelines()["metadata"]["resourceVersion"]
         started = time.monotonic()
         for name in names:
-            self.bench.api.delete(f"{pipelines(self.namespace)}/{name}")
+            self.bench.api.delete(f"{pipeline.path(self.namespace)}/{name}")
         return self._await(names, since, started, "gone", lambda kind, _: kind == "DELETED")
 
     def await_idle(self, seconds=0.5):
@@ -116,9 +106,9 @@ class Operator:
 
     def _await(self, names, since, started, what, reached):
         missing = set(names)
-        for kind, pipeline in self.bench.api.watch(pipelines(self.namespace), since, started + CHANGE_SECONDS):
-            if reached(kind, pipeline):
-                missing.discard(pipeline["metadata"]["name"])
+        for kind, it in self.bench.api.watch(pipeline.path(self.namespace), since, started + CHANGE_SECONDS):
+            if reached(kind, it):
+                missing.discard(it["metadata"]["name"])
             if not missing:
                 return time.monotonic() - started
         status = [item.get("status", {}).get("conditions") for item in self.pipelines()["items"]]

@@ -1,0 +1,30 @@
+"""The pipeline that is measured: two tasks, one channel, one secret."""
+
+API_VERSION = "taskpipelines.dev/v1alpha1"
+SECRET = {"metadata": {"name": "chat"}, "stringData": {"slack": "https://hooks.slack.com/services/bench"}}
+SPEC = {
+    "schedule": "0 9 * * 1-5",
+    "tasks": [
+        {"name": "report", "http": {"url": "https://example.com/report"}, "notify": ["team"]},
+        {"name": "reminder", "message": {}, "template": "Stand-up at {{ scheduledTime }}", "notify": ["team"]},
+    ],
+    "channels": [{"name": "team", "slack": {"webhookUrl": {"secretKeyRef": {"name": "chat", "key": "slack"}}}}],
+}
+
+
+def document(name):
+    """What to create."""
+    return {"apiVersion": API_VERSION, "kind": "ScheduledTaskPipeline", "metadata": {"name": name}, "spec": SPEC}
+
+
+def path(namespace):
+    """The API server's path of a namespace's pipelines."""
+    return f"/apis/{API_VERSION}/namespaces/{namespace}/scheduledtaskpipelines"
+
+
+def is_ready(pipeline):
+    """Whether the operator says Ready of the spec as it is now."""
+    generation = pipeline["metadata"]["generation"]
+    conditions = pipeline.get("status", {}).get("conditions", [])
+    return any(condition["type"] == "Ready" and condition["status"] == "True"
+               and condition.get("observedGeneration") == generation for condition in conditions)

@@ -1,0 +1,26 @@
+import unittest
+
+from pipeline import is_ready
+
+
+def pipeline(*conditions):
+    return {"metadata": {"generation": 2}, "status": {"conditions": list(conditions)}}
+
+
+def condition(kind="Ready", status="True", generation=2):
+    return {"type": kind, "status": status, "observedGeneration": generation}
+
+
+class ReadyTest(unittest.TestCase):
+    def test_ready_counts_for_the_present_generation_alone(self):
+        self.assertTrue(is_ready(pipeline(condition("Reconciling", "False"), condition())))
+        self.assertFalse(is_ready(pipeline(condition(generation=1))))
+
+    def test_anything_else_is_not_ready(self):
+        self.assertFalse(is_ready(pipeline(condition(status="False"))))
+        self.assertFalse(is_ready(pipeline(condition("Reconciling"))))
+        self.assertFalse(is_ready({"metadata": {"generation": 1}}))
+
+
+if __name__ == "__main__":
+    unittest.main()
