@@ -4,6 +4,7 @@
 //! judge afresh. Waiting ends with the time given, and is handed back as data; what is already done stays done.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
@@ -13,6 +14,9 @@ use crate::aws::{Aws, AwsError, Class};
 use crate::identity::{Owner, Ownership};
 use crate::plan::{Goal, Have, Plan, Step, Verdict};
 use crate::resource::{self, Difference, Id, Observed, Progress, Wait};
+
+/// How often something is looked for that AWS says exists and does not show.
+const HIDDEN_POLL: Duration = Duration::from_secs(1);
 
 /// How a step ended.
 #[derive(Clone, Debug)]
@@ -120,6 +124,7 @@ async fn drive(aws: &Aws, owner: &Owner, step: Step, deadline: Instant) -> (Id, 
 async fn converge(aws: &Aws, owner: &Owner, step: &Step, deadline: Instant, deeds: &mut Vec<Deed>) -> Outcome {
     let mut have = step.have.clone();
     let mut verdict = step.verdict.clone();
+    let mut known_to_exist = false;
     loop {
         let progress = match &verdict {
             Verdict::InSync => return Outcome::Done(have),
@@ -128,22 +133,25 @@ async fn converge(aws: &Aws, owner: &Owner, step: &Step, deadline: Instant, deed
             Verdict::Create | Verdict::Update(_) | Verdict::Delete => act(aws, step, have.as_ref(), &verdict).await,
         };
         if matches!(progress, Ok(Progress::Done | Progress::Waiting(_))) {
-            // Finishing what was just made is part of making it.
-            deeds.extend(deed(&verdict, have.as_ref(), owner).filter(|_| !deeds.contains(&Deed::Created)));
+            let deed = deed(&verdict, have.as_ref(), owner);
+            // Finishing what was just made is part of making it, and asking again is no new deed.
+            deeds.extend(deed.filter(|deed| !deeds.contains(&Deed::Created) && !deeds.contains(deed)));
         }
         let wait = match progress {
             Ok(Progress::Done) => return Outcome::Done(None),
-            Ok(Progress::Exists) => None,
-            Ok(Progress::Waiting(wait)) => Some(wait),
-            Err(error) if error.class == Class::Waiting => Some(Wait { again: pause(&error), why: error.to_string() }),
+            // Looked at once at once; one that then does not show is being deleted, or not listed yet.
+            Ok(Progress::Exists) => {
+                let again = if mem::replace(&mut known_to_exist, true) { HIDDEN_POLL } else { Duration::ZERO };
+                Wait { why: "AWS says that it exists, and does not show it".to_owned(), again }
+            }
+            Ok(Progress::Waiting(wait)) => wait,
+            Err(error) if error.class == Class::Waiting => Wait { again: pause(&error), why: error.to_string() },
             Err(error) => return Outcome::Failed(error),
         };
-        if let Some(wait) = wait {
-            if Instant::now() + wait.again >= deadline {
-                return Outcome::Waiting(wait);
-            }
-            sleep(wait.again).await;
+        if Instant::now() + wait.again >= deadline {
+            return Outcome::Waiting(wait);
         }
+        sleep(wait.again).await;
         have = match resource::observe(aws, &step.id).await {
             Ok(seen) => seen,
             Err(error) => return Outcome::Failed(error),

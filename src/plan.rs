@@ -207,3 +207,6 @@ impl Plan {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

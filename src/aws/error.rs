@@ -105,7 +105,9 @@ impl AwsError {
 
     /// Whether AWS says that the resource is not there.
     pub fn is_not_found(&self) -> bool {
-        matches!(
+        // How SSM says that a parameter has no tags because it is gone.
+        let gone = self.operation == Operation::SsmListTagsForResource && self.code == "InvalidResourceId";
+        gone || matches!(
             self.code.as_str(),
             "NoSuchEntity"
                 | "ParameterNotFound"

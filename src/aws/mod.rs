@@ -82,6 +82,7 @@ impl Account {
             partition: identity.partition.clone(),
             account: identity.account.clone(),
             region: region.clone(),
+            endpoint: self.config.endpoint_url().map(str::to_owned),
         };
         let config = self.config.to_builder().region(Region::new(region)).build();
         let aws = Arc::new(Aws::new(&config, location, Arc::clone(&self.pacer)));
@@ -118,7 +119,6 @@ pub struct Aws {
     pub ssm: aws_sdk_ssm::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
-    endpoint: Option<String>,
     pacer: Arc<Pacer>,
 }
 
@@ -132,14 +132,8 @@ impl Aws {
             iam: aws_sdk_iam::Client::new(config),
             ssm: aws_sdk_ssm::Client::new(config),
             logs: aws_sdk_cloudwatchlogs::Client::new(config),
-            endpoint: config.endpoint_url().map(str::to_owned),
             pacer,
         }
-    }
-
-    /// URL of one of our queues.
-    pub fn queue_url(&self, name: &str) -> String {
-        self.location.queue_url(name, self.endpoint.as_deref())
     }
 
     /// Makes a call when the rate limits allow.

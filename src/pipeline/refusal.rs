@@ -55,6 +55,13 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl Refusal {
+    /// Whether a Secret that appears or changes may mend it, which nothing announces.
+    pub fn is_about_a_secret(&self) -> bool {
+        self.reason == Reason::SecretMissing || self.field.ends_with("secretKeyRef")
+    }
+}
+
 /// Characters of a condition's message at most, beside the count of what is left out.
 const MAX_SUMMARY: usize = 1000;
 

@@ -28,7 +28,7 @@ pub(super) async fn manage(mut look: Look<'_>) -> kube::Result<Next> {
         Err(health) => return look.give_up(&health).await,
     };
 
-    let want = want(&pipeline, &look.context.installation, &aws);
+    let want = want(&pipeline, &look.context.installation, &aws.location);
     let have = match look.observe(&aws, &want).await {
         Ok(have) => have,
         Err(health) => return look.give_up(&health).await,

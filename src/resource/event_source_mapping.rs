@@ -64,8 +64,9 @@ impl EventSourceMapping {
             .set_scaling_config(self.max_concurrency.map(|_| self.scaling()))
             .function_response_types(FunctionResponseType::ReportBatchItemFailures)
             .set_tags(Some(self.tags.clone().into_iter().collect()));
-        let answer = aws.call(Operation::CreateEventSourceMapping, request.send()).await?;
-        Ok(progress(answer.state()))
+        aws.call(Operation::CreateEventSourceMapping, request.send()).await?;
+        // Also one that is Enabled at once is looked at: its ARN is of AWS's making.
+        Ok(Progress::waiting("the new mapping to become Enabled", Duration::ZERO))
     }
 
     pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {

@@ -90,7 +90,7 @@ impl Queue {
     }
 
     pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
-        let url = aws.queue_url(&self.name);
+        let url = aws.location.queue_url(&self.name);
         if changed.any(&["messageRetentionPeriod", "visibilityTimeout", "maximumMessageSize", "redrivePolicy"]) {
             let request = aws.sqs.set_queue_attributes().queue_url(&url).set_attributes(Some(self.attributes()));
             aws.call(Operation::SetQueueAttributes, request.send()).await?;
@@ -115,7 +115,7 @@ impl Redrive {
 }
 
 pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
-    let request = aws.sqs.get_queue_attributes().queue_url(aws.queue_url(name)).attribute_names(Name::All);
+    let request = aws.sqs.get_queue_attributes().queue_url(aws.location.queue_url(name)).attribute_names(Name::All);
     let Some(answer) = aws.find(Operation::GetQueueAttributes, request.send()).await? else { return Ok(None) };
     let Some(tags) = tags_of(aws, name).await? else { return Ok(None) };
     let attributes = answer.attributes.unwrap_or_default();
@@ -143,13 +143,13 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
 }
 
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
-    let request = aws.sqs.delete_queue().queue_url(aws.queue_url(name));
+    let request = aws.sqs.delete_queue().queue_url(aws.location.queue_url(name));
     aws.call(Operation::DeleteQueue, request.send()).await?;
     Ok(Progress::Done)
 }
 
 async fn tags_of(aws: &Aws, name: &str) -> Result<Option<Tags>, AwsError> {
-    let request = aws.sqs.list_queue_tags().queue_url(aws.queue_url(name));
+    let request = aws.sqs.list_queue_tags().queue_url(aws.location.queue_url(name));
     let answer = aws.find(Operation::ListQueueTags, request.send()).await?;
     Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
 }

@@ -7,7 +7,6 @@ use super::{
     Artifact, AsyncInvoke, EventSourceMapping, Function, LogGroup, Parameter, Queue, Redrive, Resource, Role, Schedule,
     ScheduleGroup,
 };
-use crate::aws::Aws;
 use crate::crd::Architecture;
 use crate::identity::{Location, Owner};
 use crate::pipeline::{Hop, Pipeline};
@@ -82,10 +81,10 @@ fn log_group_name(function: &str) -> String {
 
 /// All resources of a pipeline. A built-in whose zip is missing was refused when the pipeline was resolved; here it
 /// yields no function.
-pub fn want(pipeline: &Pipeline, installation: &Installation, aws: &Aws) -> Vec<Resource> {
+pub fn want(pipeline: &Pipeline, installation: &Installation, location: &Location) -> Vec<Resource> {
     let names = Names::new(&pipeline.owner, pipeline.fifo);
     let mut resources = log_groups(pipeline, &names);
-    resources.extend(queues(pipeline, &names, &aws.location));
+    resources.extend(queues(pipeline, &names, location));
     resources.extend(pipeline.parameter.as_ref().map(|value| {
         Resource::Parameter(Parameter {
             name: names.parameter.clone(),
@@ -93,20 +92,20 @@ pub fn want(pipeline: &Pipeline, installation: &Installation, aws: &Aws) -> Vec<
             tags: pipeline.tags.clone(),
         })
     }));
-    resources.extend(roles(pipeline, installation, &names, &aws.location));
-    resources.extend(functions(pipeline, installation, &names, aws));
+    resources.extend(roles(pipeline, installation, &names, location));
+    resources.extend(functions(pipeline, installation, &names, location));
     resources.push(Resource::EventSourceMapping(EventSourceMapping {
         function: names.runner.clone(),
-        function_arn: aws.location.function_arn(&names.runner),
+        function_arn: location.function_arn(&names.runner),
         queue: names.tasks.clone(),
-        queue_arn: aws.location.queue_arn(&names.tasks),
+        queue_arn: location.queue_arn(&names.tasks),
         batch_size: pipeline.batch_size,
         max_concurrency: pipeline.max_concurrency,
         tags: pipeline.tags.clone(),
     }));
     resources
         .push(Resource::ScheduleGroup(ScheduleGroup { name: names.schedule.clone(), tags: pipeline.tags.clone() }));
-    resources.push(Resource::Schedule(schedule(pipeline, &names, &aws.location)));
+    resources.push(Resource::Schedule(schedule(pipeline, &names, location)));
     resources
 }
 
@@ -196,19 +195,19 @@ fn roles(pipeline: &Pipeline, installation: &Installation, names: &Names, locati
     ]
 }
 
-fn functions(pipeline: &Pipeline, installation: &Installation, names: &Names, aws: &Aws) -> Vec<Resource> {
+fn functions(pipeline: &Pipeline, installation: &Installation, names: &Names, location: &Location) -> Vec<Resource> {
     let undelivered = AsyncInvoke {
         max_retries: ASYNC_RETRIES,
         max_age_seconds: pipeline.invocation.max_age_seconds.min(MAX_ASYNC_AGE_SECONDS),
-        on_failure_arn: aws.location.queue_arn(&names.undelivered_dlq),
+        on_failure_arn: location.queue_arn(&names.undelivered_dlq),
     };
     let function = |builtin: Builtin, name: &str, hop: &Hop, async_invoke| {
         let artifact = installation.artifacts.get(&(builtin, hop.architecture))?;
         let mut environment = hop.environment.clone();
-        environment.insert("QUEUE_URL".to_owned(), aws.queue_url(&names.tasks));
+        environment.insert("QUEUE_URL".to_owned(), location.queue_url(&names.tasks));
         Some(Resource::Function(Function {
             name: name.to_owned(),
-            role_arn: aws.location.role_arn(&pipeline.owner.role_path(), name),
+            role_arn: location.role_arn(&pipeline.owner.role_path(), name),
             artifact: Arc::clone(artifact),
             architecture: hop.architecture,
             memory_mib: hop.memory_mib,

@@ -1,0 +1,317 @@
+//! Plans of whole pipelines against what AWS may have.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use tokio::sync::Semaphore;
+
+use super::{Have, Plan, Verdict, plan, plan_deletion};
+use crate::crd::Architecture;
+use crate::identity::{Location, Owner, Tags, tag};
+use crate::pipeline::tests::{owner, resolved};
+use crate::resource::{Artifact, Builtin, Difference, Id, Installation, Kind, Observed, Resource, want};
+
+const CHAT: &str = "channels: [{name: team, slack: {webhookUrl: {secretKeyRef: {name: chat, key: slack}}}}]";
+
+fn location() -> Location {
+    let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
+    Location { partition, account, region, endpoint: None }
+}
+
+fn wanted(yaml: &str) -> Vec<Resource> {
+    let uploads = Arc::new(Semaphore::new(1));
+    let artifact = |builtin: Builtin| {
+        let path = PathBuf::from(format!("{}.zip", builtin.as_str()));
+        let artifact =
+            Artifact { path, sha256: format!("hash of the {}", builtin.as_str()), uploads: Arc::clone(&uploads) };
+        ((builtin, Architecture::X8664), Arc::new(artifact))
+    };
+    let installation = Installation {
+        artifacts: BTreeMap::from([artifact(Builtin::Sender), artifact(Builtin::Runner)]),
+        permissions_boundary: None,
+    };
+    want(&resolved(yaml), &installation, &location())
+}
+
+/// AWS after all of these were made.
+fn made(resources: &[Resource]) -> Have {
+    let observed = |resource: &Resource| Observed {
+        arn: resource.arn(&location()).unwrap_or_default(),
+        tags: resource.tags().clone(),
+        fields: resource.fields(),
+        settling: None,
+        depth: None,
+    };
+    resources.iter().map(|resource| (resource.id(), Some(observed(resource)))).collect()
+}
+
+/// A status that lists all of these as held.
+fn held(resources: &[Resource]) -> BTreeMap<Id, bool> {
+    resources.iter().map(|resource| (resource.id(), true)).collect()
+}
+
+/// Changes what AWS has of one resource.
+fn change(have: &mut Have, kind: Kind, suffix: &str, change: impl Fn(&mut Observed)) {
+    let mut found = have.iter_mut().filter(|(id, _)| id.kind == kind && id.name.ends_with(suffix));
+    let (_, observed) = found.next().unwrap_or_else(|| panic!("{kind} …{suffix}"));
+    assert!(found.next().is_none(), "one {kind} ends in {suffix}");
+    change(observed.as_mut().expect("made"));
+}
+
+/// Everything that is not in sync, as `verdict kind …suffix`.
+fn verdicts(plan: &Plan) -> Vec<String> {
+    let prefix = owner().prefix();
+    let short = |id: &Id| format!("{} …{}", id.kind, id.name.rsplit(&prefix).next().unwrap_or_default());
+    let mut lines: Vec<String> = plan
+        .steps
+        .iter()
+        .filter_map(|step| {
+            let what = match &step.verdict {
+                Verdict::InSync => return None,
+                Verdict::Settle(why) => format!("wait ({why})"),
+                Verdict::Create => "create".to_owned(),
+                Verdict::Update(differences) => {
+                    let fields: Vec<&str> = differences.iter().map(|difference| difference.field.as_str()).collect();
+                    format!("update {}", fields.join(","))
+                }
+                Verdict::Delete => "delete".to_owned(),
+                Verdict::Conflict { whose } => format!("conflict ({whose})"),
+            };
+            Some(format!("{what}: {}", short(&step.id)))
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+/// What must hold of every plan: each edge leads to a step of the plan, no resource has two steps, and an order exists.
+#[track_caller]
+fn check_order(plan: &Plan) {
+    let mut done: Vec<&Id> = Vec::new();
+    while done.len() < plan.steps.len() {
+        let ready: Vec<&Id> = plan
+            .steps
+            .iter()
+            .filter(|step| !done.contains(&&step.id) && step.after.iter().all(|id| done.contains(&id)))
+            .map(|step| &step.id)
+            .collect();
+        assert!(!ready.is_empty(), "no order: {:?} wait for each other or for what is not planned", plan.steps);
+        done.extend(ready);
+    }
+    let before = done.len();
+    done.sort();
+    done.dedup();
+    assert_eq!(done.len(), before, "one step a resource");
+}
+
+#[test]
+fn a_new_pipeline_is_created_without_a_look_and_its_schedule_last() {
+    let plan = plan(&owner(), wanted(CHAT), &BTreeMap::new(), Have::new());
+    check_order(&plan);
+    assert_eq!(
+        verdicts(&plan),
+        [
+            "create: EventSourceMapping …-runner",
+            "create: Function …-runner",
+            "create: Function …-sender",
+            "create: LogGroup …-runner",
+            "create: LogGroup …-sender",
+            "create: Parameter …/channels",
+            "create: Queue …-tasks",
+            "create: Queue …-tasks-dlq",
+            "create: Queue …-undelivered-dlq",
+            "create: Role …-runner",
+            "create: Role …-scheduler",
+            "create: Role …-sender",
+            "create: Schedule …",
+            "create: ScheduleGroup …",
+        ]
+    );
+    let schedule = plan.steps.iter().find(|step| step.id.kind == Kind::Schedule).expect("a schedule");
+    assert_eq!(schedule.after.len(), plan.steps.len() - 1);
+}
+
+#[test]
+fn a_queue_of_its_own_kind_is_fifo_with_its_dead_letters_and_the_undelivered_are_not() {
+    let plan = plan(&owner(), wanted("concurrencyPolicy: Queue"), &BTreeMap::new(), Have::new());
+    let queues: Vec<String> = verdicts(&plan).into_iter().filter(|line| line.contains("Queue")).collect();
+    assert_eq!(
+        queues,
+        ["create: Queue …-tasks-dlq.fifo", "create: Queue …-tasks.fifo", "create: Queue …-undelivered-dlq"]
+    );
+}
+
+#[test]
+fn what_no_longer_has_secrets_loses_its_parameter_after_everything_else() {
+    let before = wanted(CHAT);
+    let after = wanted("{}");
+    let plan = plan(&owner(), after, &held(&before), made(&before));
+    check_order(&plan);
+    assert_eq!(
+        verdicts(&plan),
+        ["delete: Parameter …/channels", "update input: Schedule …", "update policy: Role …-runner"]
+    );
+    let parameter = plan.steps.iter().find(|step| step.id.kind == Kind::Parameter).expect("a parameter");
+    assert_eq!(parameter.after.len(), plan.steps.len() - 1);
+}
+
+#[test]
+fn what_somebody_changed_or_deleted_is_put_right() {
+    let resources = wanted(CHAT);
+    let mut have = made(&resources);
+    change(&mut have, Kind::Function, "-sender", |function| {
+        function.fields.remove("memorySize");
+    });
+    change(&mut have, Kind::Queue, "-tasks", |queue| {
+        queue.tags.insert("team".to_owned(), "b".to_owned());
+    });
+    have.retain(|id, _| !id.name.ends_with("undelivered-dlq"));
+    let plan = plan(&owner(), resources.clone(), &held(&resources), have);
+    assert_eq!(
+        verdicts(&plan),
+        ["create: Queue …-undelivered-dlq", "update memorySize: Function …-sender", "update tags.team: Queue …-tasks"]
+    );
+}
+
+#[test]
+fn what_aws_still_works_on_is_waited_for() {
+    let resources = wanted("{}");
+    let mut have = made(&resources);
+    change(&mut have, Kind::Function, "-runner", |function| function.settling = Some("Pending".to_owned()));
+    let plan = plan(&owner(), resources.clone(), &held(&resources), have);
+    assert_eq!(verdicts(&plan), ["wait (Pending): Function …-runner"]);
+}
+
+#[test]
+fn what_is_not_ours_stops_everything() {
+    let resources = wanted("{}");
+    let mut have = made(&resources);
+    change(&mut have, Kind::Queue, "-tasks", |queue| queue.tags = Tags::new());
+    change(&mut have, Kind::Role, "-sender", |role| {
+        role.fields.remove("policy");
+    });
+    let plan = plan(&owner(), resources.clone(), &held(&resources), have).stopped_by_conflict();
+    assert_eq!(verdicts(&plan), ["conflict (it carries no tags of this operator): Queue …-tasks"]);
+}
+
+fn rebuilt() -> Owner {
+    Owner { uid: "uid-2".to_owned(), ..owner() }
+}
+
+/// What the rebuilt cluster wants: the same, under its own UID.
+fn wanted_by_rebuilt() -> Vec<Resource> {
+    let mut resources = wanted("{}");
+    for resource in &mut resources {
+        let tags = match resource {
+            Resource::LogGroup(it) => &mut it.tags,
+            Resource::Queue(it) => &mut it.tags,
+            Resource::Parameter(it) => &mut it.tags,
+            Resource::Role(it) => &mut it.tags,
+            Resource::ScheduleGroup(it) => &mut it.tags,
+            Resource::Function(it) => &mut it.tags,
+            Resource::EventSourceMapping(it) => &mut it.tags,
+            Resource::Schedule(it) => &mut it.owner_tags,
+        };
+        tags.insert(tag::UID.to_owned(), "uid-2".to_owned());
+    }
+    resources
+}
+
+#[test]
+fn a_rebuilt_cluster_takes_its_own_back_and_changes_the_uid_alone() {
+    let plan = plan(&rebuilt(), wanted_by_rebuilt(), &BTreeMap::new(), made(&wanted("{}")));
+    for step in &plan.steps {
+        let Verdict::Update(differences) = &step.verdict else { panic!("{}: {:?}", step.id, step.verdict) };
+        let uid = Difference {
+            field: "tags.taskpipelines.dev/uid".to_owned(),
+            from: "uid-1".to_owned(),
+            to: "uid-2".to_owned(),
+        };
+        assert_eq!(differences, &[uid], "{}", step.id);
+    }
+}
+
+#[test]
+fn what_was_held_and_now_has_another_uid_is_a_conflict_that_names_both() {
+    let resources = wanted_by_rebuilt();
+    let plan = plan(&rebuilt(), resources.clone(), &held(&resources), made(&wanted("{}"))).stopped_by_conflict();
+    assert_eq!(plan.steps.len(), resources.len());
+    for step in &plan.steps {
+        let whose = "it now belongs to a pipeline of the same name with UID uid-1, this one has uid-2";
+        assert_eq!(step.verdict, Verdict::Conflict { whose: whose.to_owned() }, "{}", step.id);
+    }
+}
+
+#[test]
+fn deletion_goes_backwards_and_leaves_what_is_not_ours() {
+    let resources = wanted(CHAT);
+    let mut have = made(&resources);
+    change(&mut have, Kind::Role, "-runner", |role| role.tags = Tags::new());
+    let plan = plan_deletion(&owner(), held(&resources).into_keys().collect(), have);
+    check_order(&plan);
+    let deleted = verdicts(&plan);
+    assert_eq!(deleted.len(), resources.len() - 1);
+    assert!(!deleted.contains(&"delete: Role …-runner".to_owned()), "{deleted:?}");
+    let step = |kind: Kind| plan.steps.iter().find(|step| step.id.kind == kind).expect("planned");
+    assert!(step(Kind::Schedule).after.is_empty());
+    assert!(step(Kind::Function).after.iter().any(|id| id.kind == Kind::EventSourceMapping));
+    assert!(step(Kind::LogGroup).after.iter().any(|id| id.kind == Kind::Function));
+}
+
+#[test]
+fn a_queue_hides_messages_for_longer_before_the_function_may_take_longer_and_the_other_way_round() {
+    let short = wanted("runner: {timeoutSeconds: 60}");
+    let long = wanted("runner: {timeoutSeconds: 120}");
+    for (from, to, first, second) in
+        [(&short, &long, Kind::Queue, Kind::Function), (&long, &short, Kind::Function, Kind::Queue)]
+    {
+        let plan = plan(&owner(), to.clone(), &held(from), made(from));
+        check_order(&plan);
+        let of = |kind: Kind| {
+            let changed = |verdict: &Verdict| matches!(verdict, Verdict::Update(_));
+            plan.steps.iter().find(|step| step.id.kind == kind && changed(&step.verdict)).expect("changed")
+        };
+        assert!(of(second).after.contains(&of(first).id), "{first} before {second}");
+        assert!(!of(first).after.contains(&of(second).id));
+    }
+}
+
+/// Specs that differ in whatever ends up on AWS.
+fn specs() -> impl Strategy<Value = String> {
+    let schedule = prop::sample::select(vec!["'0 9 * * 1-5'", "rate(5 minutes)", "'@daily'", "cron(0 18 L * ? *)"]);
+    let memory = prop::sample::select(vec![128, 256, 512]);
+    (schedule, memory, any::<bool>(), any::<bool>(), 60_u32..=900, 1_u32..=5, "[a-z]{1,8}").prop_map(
+        |(schedule, memory, suspend, secret, retention, receives, tag)| {
+            let chat = if secret { CHAT } else { "channels: []" };
+            format!(
+                "{{schedule: {schedule}, suspend: {suspend}, runner: {{memoryMiB: {memory}}}, tags: {{team: '{tag}'}}, \
+                 queue: {{retentionSeconds: {retention}, maxReceiveCount: {receives}}}, {chat}}}"
+            )
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_was_applied_plans_to_nothing(spec in specs()) {
+        let resources = wanted(&spec);
+        let plan = plan(&owner(), resources.clone(), &held(&resources), made(&resources));
+        prop_assert_eq!(verdicts(&plan), Vec::<String>::new());
+    }
+
+    #[test]
+    fn any_spec_over_any_other_has_an_order_and_leaves_nothing_over(old in specs(), new in specs()) {
+        let (old, new) = (wanted(&old), wanted(&new));
+        let plan = plan(&owner(), new.clone(), &held(&old), made(&old));
+        check_order(&plan);
+        let wanted_ids: Vec<Id> = new.iter().map(Resource::id).collect();
+        for id in old.iter().map(Resource::id).filter(|id| !wanted_ids.contains(id)) {
+            let step = plan.steps.iter().find(|step| step.id == id).expect("planned");
+            prop_assert_eq!(&step.verdict, &Verdict::Delete);
+        }
+    }
+}
