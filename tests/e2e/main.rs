@@ -7,5 +7,9 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![expect(clippy::needless_pass_by_value, reason = "so that `json!` can stand in a call as it is")]
 
+mod deleted;
 mod firing;
 mod harness;
+mod made;
+mod refused;
+mod unchanged;

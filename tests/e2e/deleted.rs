@@ -1,0 +1,143 @@
+//! What becomes of AWS when a pipeline is deleted.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use crate::harness::{Lab, Settings, eventually, rows, specs};
+
+#[tokio::test]
+async fn a_deleted_pipeline_leaves_nothing_behind() {
+    let lab = Lab::new().await;
+    lab.apply("short", specs::message(specs::AT_ONCE)).await;
+    lab.ready("short").await;
+    lab.chat.await_received("slack", "team", 1).await;
+    lab.delete("short").await;
+    lab.gone("short").await;
+    assert_eq!(lab.aws.everything().await, BTreeSet::new());
+    let events = lab.events("short").await;
+    assert!(events.iter().any(|event| event.starts_with("Deleted: ")), "{events:?}");
+}
+
+#[tokio::test]
+async fn what_was_fired_before_the_deletion_still_arrives() {
+    let lab = Lab::new().await;
+    lab.chat.answer("hook", "slow", json!({"delaySeconds": 3})).await;
+    let task =
+        json!({"name": "slow", "http": {"url": lab.chat.url("hook", "slow")}, "notify": ["team"], "template": "Done"});
+    lab.apply("draining", specs::one_task(specs::AT_ONCE, task)).await;
+    lab.ready("draining").await;
+    eventually("the runner works", async || match lab.aws.messages(&lab.names("draining").tasks).await {
+        0 => Err("the queue is empty".to_owned()),
+        _ => Ok(()),
+    })
+    .await;
+    lab.delete("draining").await;
+    lab.gone("draining").await;
+    assert_eq!(lab.chat.received("slack", "team").await.len(), 1);
+    assert_eq!(lab.aws.everything().await, BTreeSet::new());
+}
+
+#[tokio::test]
+async fn retain_leaves_everything_on_aws_and_firing() {
+    let lab = Lab::new().await;
+    lab.apply("kept", specs::merged(specs::message(specs::YEARLY), json!({"deletionPolicy": "Retain"}))).await;
+    lab.ready("kept").await;
+    lab.strict.forget_calls().await;
+    lab.delete("kept").await;
+    lab.gone("kept").await;
+    assert_eq!(lab.aws.everything().await, lab.names("kept").all());
+    assert_eq!(lab.strict.writes().await, Vec::<String>::new());
+    let events = lab.events("kept").await;
+    assert!(events.iter().any(|event| event.starts_with("Retained: ")), "{events:?}");
+}
+
+#[tokio::test]
+async fn dead_letters_survive_the_pipeline_unless_told_otherwise() {
+    let lab = Lab::new().await;
+    lab.apply("careful", specs::message(specs::YEARLY)).await;
+    let careless = specs::merged(specs::message(specs::YEARLY), json!({"queue": {"deleteWithMessages": true}}));
+    lab.apply("careless", careless).await;
+    for name in ["careful", "careless"] {
+        lab.ready(name).await;
+        for queue in [lab.names(name).tasks_dlq, lab.names(name).undelivered_dlq] {
+            let request = lab.aws.sqs.send_message().queue_url(lab.aws.queue_url(&queue));
+            request.message_body("a dead letter").send().await.unwrap();
+        }
+        lab.delete(name).await;
+    }
+    lab.gone("careful").await;
+    lab.gone("careless").await;
+    let names = lab.names("careful");
+    let kept = [names.tasks_dlq, names.undelivered_dlq].map(|queue| format!("Queue {queue}"));
+    assert_eq!(lab.aws.everything().await, BTreeSet::from(kept));
+    let events = lab.events("careful").await;
+    let kept = events.iter().filter(|event| event.starts_with("DeadLettersKept: ")).count();
+    assert_eq!(kept, 2, "{events:?}");
+}
+
+#[tokio::test]
+async fn a_pipeline_that_never_got_anything_goes_at_once() {
+    let lab = Lab::new().await;
+    lab.apply("hopeless", specs::message("99 99 * * *")).await;
+    lab.not_ready("hopeless", "InvalidSpec").await;
+    lab.delete("hopeless").await;
+    lab.gone("hopeless").await;
+    assert_eq!(lab.strict.writes().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_somebody_deleted_before_does_not_hold_up_the_deletion() {
+    let lab = Lab::new().await;
+    lab.apply("plundered", specs::message(specs::YEARLY)).await;
+    lab.ready("plundered").await;
+    let names = lab.names("plundered");
+    lab.aws.lambda.delete_function().function_name(&names.sender).send().await.unwrap();
+    lab.aws.delete_queue(&names.tasks).await;
+    lab.aws.scheduler.delete_schedule().group_name(&names.schedule).name(&names.schedule).send().await.unwrap();
+    lab.aws.iam.delete_role_policy().role_name(&names.runner).policy_name("task-pipelines").send().await.unwrap();
+    lab.delete("plundered").await;
+    lab.gone("plundered").await;
+    assert_eq!(lab.aws.everything().await, BTreeSet::new());
+}
+
+#[tokio::test]
+async fn a_deletion_waits_for_an_operator_that_is_away() {
+    let mut lab = Lab::new().await;
+    lab.apply("patient", specs::message(specs::YEARLY)).await;
+    lab.ready("patient").await;
+    lab.operator = None;
+    lab.delete("patient").await;
+    let pipeline = lab.get("patient").await;
+    assert_eq!(rows(&pipeline), lab.names("patient").all());
+    lab.start(&Settings::default());
+    lab.gone("patient").await;
+    assert_eq!(lab.aws.everything().await, BTreeSet::new());
+}
+
+#[tokio::test]
+async fn a_schedule_group_that_holds_somebody_elses_schedule_stays() {
+    let lab = Lab::new().await;
+    lab.apply("shared", specs::message(specs::YEARLY)).await;
+    lab.ready("shared").await;
+    let names = lab.names("shared");
+    let ours = lab.aws.schedule(&names.schedule).await;
+    let request = lab.aws.scheduler.create_schedule().group_name(&names.schedule).name("guest");
+    let request = request.schedule_expression("rate(12 hours)").set_target(ours.target);
+    request.set_flexible_time_window(ours.flexible_time_window).send().await.unwrap();
+    lab.delete("shared").await;
+    let left = BTreeSet::from(["Schedule guest".to_owned(), format!("ScheduleGroup {}", names.schedule)]);
+    eventually("all is gone but the guest", async || {
+        let everything = lab.aws.everything().await;
+        if everything == left { Ok(()) } else { Err(format!("{everything:?}")) }
+    })
+    .await;
+    lab.until("shared", "says what holds it up", |pipeline| {
+        let status = serde_json::to_string(&pipeline.status).unwrap();
+        status.contains("guest") || status.contains("schedule")
+    })
+    .await;
+    lab.aws.scheduler.delete_schedule().group_name(&names.schedule).name("guest").send().await.unwrap();
+    lab.gone("shared").await;
+    assert_eq!(lab.aws.everything().await, BTreeSet::new());
+}

@@ -1,0 +1,51 @@
+//! What is as it should be is left alone.
+
+use kube::ResourceExt as _;
+use serde_json::json;
+use task_pipelines::crd::ScheduledTaskPipeline;
+
+use crate::harness::{Lab, specs};
+
+/// When, and with which fields, the operator wrote the status last.
+fn last_status_write(pipeline: &ScheduledTaskPipeline) -> String {
+    let by_operator = pipeline.managed_fields().iter().filter(|entry| entry.subresource.as_deref() == Some("status"));
+    by_operator.map(|entry| format!("{:?} {:?}", entry.time, entry.fields_v1)).collect()
+}
+
+#[tokio::test]
+async fn an_unchanged_pipeline_costs_no_write_however_often_it_is_looked_at() {
+    let lab = Lab::new().await;
+    // Every field that AWS hands back in its own way.
+    let spec = specs::merged(
+        specs::message("0 9 * * *"),
+        json!({
+            "timeZone": "America/New_York", "flexibleWindowMinutes": 15, "startTime": "2020-01-01T00:00:00Z",
+            "endTime": "2099-01-01T00:00:00Z", "tags": {"team": "data"},
+            "runner": {"batchSize": 3, "maxConcurrency": 4, "environment": {"LOG": "debug"}, "logRetentionDays": 7},
+            "sender": {"environment": {"LOG": "debug"}}, "queue": {"visibilityTimeoutSeconds": 400},
+        }),
+    );
+    lab.apply("calm", spec).await;
+    let before = lab.ready("calm").await;
+    lab.strict.forget_calls().await;
+    for _ in 0..3 {
+        lab.resync("calm").await;
+    }
+    assert_eq!(lab.strict.writes().await, Vec::<String>::new());
+    let after = lab.get("calm").await;
+    assert_eq!(before.status, after.status);
+    assert_eq!(last_status_write(&before), last_status_write(&after));
+    assert_eq!(lab.events("calm").await.len(), 2, "creation and readiness, and nothing since");
+}
+
+#[tokio::test]
+async fn an_operator_that_starts_again_finds_nothing_to_do() {
+    let mut lab = Lab::new().await;
+    lab.apply("calm", specs::message(specs::YEARLY)).await;
+    let before = lab.ready("calm").await;
+    lab.start(&crate::harness::Settings::default());
+    lab.strict.forget_calls().await;
+    lab.resync("calm").await;
+    assert_eq!(lab.strict.writes().await, Vec::<String>::new());
+    assert_eq!(last_status_write(&before), last_status_write(&lab.get("calm").await));
+}
