@@ -11,5 +11,7 @@ mod deleted;
 mod firing;
 mod harness;
 mod made;
+mod owned;
 mod refused;
+mod secrets;
 mod unchanged;
