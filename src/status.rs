@@ -184,3 +184,147 @@ pub fn news_of_change(before: &PipelineStatus, health: &Health) -> Option<News> 
         State::Failing | State::Stalled | State::Ready | State::Progressing => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::aws::{AwsError, Class, Operation};
+    use crate::resource::{Difference, Wait};
+
+    fn id(kind: Kind, name: &str) -> Id {
+        Id::new(kind, name)
+    }
+
+    fn old(kind: Kind, name: &str, state: ResourceState) -> ResourceRow {
+        row(&id(kind, name), "arn:old".to_owned(), state, None)
+    }
+
+    fn applied(outcomes: Vec<(Id, Outcome)>) -> Applied {
+        Applied { outcomes: outcomes.into_iter().collect(), deeds: Vec::new() }
+    }
+
+    fn states(rows: &[ResourceRow]) -> Vec<String> {
+        rows.iter()
+            .map(|row| format!("{} {:?} {}", row.name, row.state, row.message.as_deref().unwrap_or("-")))
+            .collect()
+    }
+
+    fn refused() -> Outcome {
+        Outcome::Failed(AwsError {
+            operation: Operation::CreateRole,
+            class: Class::Denied,
+            code: "AccessDenied".to_owned(),
+            message: "no".to_owned(),
+        })
+    }
+
+    #[test]
+    fn rows_say_what_became_of_each_resource() {
+        let wait = Wait { why: "soon".to_owned(), again: Duration::from_secs(1) };
+        let before = [
+            old(Kind::LogGroup, "made", ResourceState::Creating),
+            old(Kind::LogGroup, "never-made", ResourceState::Creating),
+            old(Kind::LogGroup, "failed", ResourceState::Ready),
+            old(Kind::Queue, "busy", ResourceState::Ready),
+            old(Kind::Role, "taken", ResourceState::Ready),
+            old(Kind::Function, "blocked", ResourceState::Ready),
+            old(Kind::Schedule, "not-planned", ResourceState::Ready),
+        ];
+        let after = rows_after(
+            &before,
+            &applied(vec![
+                (id(Kind::LogGroup, "made"), Outcome::Done(None)),
+                (id(Kind::LogGroup, "never-made"), refused()),
+                (id(Kind::LogGroup, "failed"), refused()),
+                (id(Kind::Queue, "busy"), Outcome::Waiting(wait)),
+                (id(Kind::Role, "taken"), Outcome::Conflict { whose: "theirs".to_owned() }),
+                (id(Kind::Function, "blocked"), Outcome::Blocked { by: id(Kind::Role, "taken") }),
+            ]),
+            &[],
+        );
+        assert_eq!(
+            states(&after),
+            [
+                "failed Failed iam:CreateRole: AccessDenied: no",
+                "made Ready -",
+                "never-made Creating iam:CreateRole: AccessDenied: no",
+                "busy Updating soon",
+                "taken Conflict theirs",
+                "blocked Waiting waits for Role taken",
+                "not-planned Ready -",
+            ]
+        );
+    }
+
+    #[test]
+    fn rows_go_when_the_resource_is_gone_and_not_before() {
+        let before = [old(Kind::Queue, "a", ResourceState::Ready), old(Kind::Role, "b", ResourceState::Ready)];
+        let gone = [id(Kind::Queue, "a"), id(Kind::Role, "b")];
+        let outcomes = applied(vec![(gone[0].clone(), Outcome::Done(None)), (gone[1].clone(), refused())]);
+        assert_eq!(states(&rows_after(&before, &outcomes, &gone)), ["b Failed iam:CreateRole: AccessDenied: no"]);
+    }
+
+    #[test]
+    fn what_was_never_seen_to_be_ours_is_not_held() {
+        let resources = vec![
+            old(Kind::Queue, "a", ResourceState::Creating),
+            old(Kind::Queue, "b", ResourceState::Conflict),
+            ResourceRow { kind: "Unknown".to_owned(), ..old(Kind::Queue, "c", ResourceState::Ready) },
+        ];
+        let known = known(&PipelineStatus { resources, ..PipelineStatus::default() });
+        assert_eq!(known, BTreeMap::from([(id(Kind::Queue, "a"), false), (id(Kind::Queue, "b"), true)]));
+    }
+
+    #[test]
+    fn one_event_lists_what_was_made_and_each_change_says_its_fields() {
+        let difference = Difference { field: "memorySize".to_owned(), from: "128".to_owned(), to: "256".to_owned() };
+        let unset = Difference { field: "tags.team".to_owned(), from: String::new(), to: "a".to_owned() };
+        let deeds = vec![
+            (id(Kind::Queue, "a"), Deed::Created),
+            (id(Kind::Queue, "b"), Deed::Created),
+            (id(Kind::Function, "c"), Deed::Updated(vec![difference, unset])),
+            (id(Kind::Role, "d"), Deed::TakenOver { from: "uid-0".to_owned() }),
+        ];
+        let news = news_of(&Applied { deeds, ..Applied::default() });
+        let texts: Vec<String> = news.iter().map(|news| format!("{}: {}", news.reason, news.note)).collect();
+        assert_eq!(
+            texts,
+            [
+                "Created: 2 on AWS: Queue a, Queue b",
+                "Updated: Function c: memorySize: 128 → 256, tags.team: (unset) → a",
+                "TakenOver: Role d, made by an earlier pipeline of this name with UID uid-0",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_failure_is_news_once() {
+        let stalled = Health::conflict("Queue a exists");
+        let news = news_of_change(&PipelineStatus::default(), &stalled).expect("news");
+        assert!(news.warning && news.reason == "Conflict", "{news:?}");
+        let conditions = crate::health::conditions(&stalled, &[], 1, Timestamp::UNIX_EPOCH);
+        let status = PipelineStatus { conditions, ..PipelineStatus::default() };
+        assert_eq!(news_of_change(&status, &stalled), None);
+        assert!(news_of_change(&status, &Health::ready("InSync", "well")).is_some());
+    }
+
+    #[test]
+    fn dead_letters_are_counted_apart() {
+        let queue = |visible, in_flight| Observed {
+            arn: String::new(),
+            tags: crate::identity::Tags::new(),
+            fields: crate::resource::Fields::new(),
+            settling: None,
+            depth: Some(QueueDepth { visible, in_flight, dead_letters: 0 }),
+        };
+        let seen = [
+            (id(Kind::Queue, "p-tasks.fifo"), queue(2, 1)),
+            (id(Kind::Queue, "p-tasks-dlq.fifo"), queue(3, 1)),
+            (id(Kind::Queue, "p-undelivered-dlq"), queue(5, 0)),
+        ];
+        let depth = depth(seen.iter().map(|(id, seen)| (id, seen)));
+        assert_eq!(depth, QueueDepth { visible: 2, in_flight: 1, dead_letters: 9 });
+    }
+}

@@ -19,7 +19,7 @@ pub use function::{
 pub use pipeline::{
     Aws, ConcurrencyPolicy, DeletionPolicy, Invocation, Mode, Queue, ScheduledTaskPipeline, ScheduledTaskPipelineSpec,
 };
-pub use schema::{ConfigMapKeyRef, ConfigMapRef, LOG_RETENTION_DAYS, SecretKeyRef, SecretSource, crd};
+pub use schema::{ConfigMapKeyRef, ConfigMapRef, LOG_RETENTION_DAYS, SecretKeyRef, SecretSource, crd, crd_yaml};
 pub use status::{
     Change, FieldChange, PipelineStatus, QueueDepth, ResourceRow, ResourceState, Run, RunCounts, ScheduleStatus,
     TaskRun,
@@ -31,3 +31,11 @@ pub const GROUP: &str = "taskpipelines.dev";
 
 /// Held until everything on AWS is gone.
 pub const FINALIZER: &str = "taskpipelines.dev/cleanup";
+
+/// Annotations that are commands: each new token acts once.
+pub mod annotation {
+    /// Look at AWS now.
+    pub const RECONCILE_NOW: &str = "taskpipelines.dev/reconcile-now";
+    /// Fire now.
+    pub const RUN_NOW: &str = "taskpipelines.dev/run-now";
+}

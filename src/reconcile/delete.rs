@@ -43,6 +43,7 @@ pub(super) async fn delete(mut look: Look<'_>) -> kube::Result<Next> {
     };
 
     let (schedules, rest): (Vec<Id>, Vec<Id>) = held.into_iter().partition(|id| id.kind == Kind::Schedule);
+    // First the schedule alone: a firing that was just handed over gets to the queue before that is looked at.
     let fires = schedules.iter().any(|id| have.get(id).is_some_and(Option::is_some));
     if fires {
         return look.take_away(&aws, schedules, have, Vec::new(), DRAIN_POLL).await;

@@ -4,10 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use kube::ResourceExt as _;
 
 use super::{Look, Next, PATIENCE};
 use crate::apply::{Applied, Outcome, apply, observe_all};
 use crate::aws::Aws;
+use crate::cluster::News;
+use crate::crd::{PipelineStatus, annotation};
 use crate::functions::own_architecture;
 use crate::health::{self, Health, reason};
 use crate::pipeline::{self, Pipeline, Refusal};
@@ -123,8 +126,25 @@ impl Look<'_> {
             Outcome::Done(seen) => Some((id, seen.as_ref()?)),
             Outcome::Waiting(_) | Outcome::Failed(_) | Outcome::Conflict { .. } | Outcome::Blocked { .. } => None,
         })));
+        let mut news = status::news_of(applied);
+        news.extend(self.take_commands(&mut status));
         let health = Health::of(applied, reason::RECONCILING).unwrap_or_else(|| healthy(pipeline, now));
-        self.conclude(status, &health, status::news_of(applied)).await
+        self.conclude(status, &health, news).await
+    }
+
+    /// Records the tokens of annotations that are commands, so that each acts once. A look has just been taken, which is
+    /// what `reconcile-now` asks for.
+    fn take_commands(&self, status: &mut PipelineStatus) -> Option<News> {
+        let token = |key: &str| self.pipeline.annotations().get(key).cloned();
+        status.last_reconcile_now = token(annotation::RECONCILE_NOW).or_else(|| status.last_reconcile_now.take());
+        let run_now = token(annotation::RUN_NOW).filter(|token| status.last_run_now.as_ref() != Some(token))?;
+        status.last_run_now = Some(run_now);
+        Some(News {
+            warning: true,
+            reason: pipeline::Reason::NotSupportedYet.to_string(),
+            action: "RunNow",
+            note: format!("annotation {} is not supported yet: nothing was fired", annotation::RUN_NOW),
+        })
     }
 }
 
