@@ -64,8 +64,9 @@ pub async fn run(
         namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace));
     wait_for_crd(&api).await;
     let (reader, writer) = reflector::store();
-    // A change of status alone is our own. Annotations can be commands.
-    let worth_a_look = predicates::generation.combine(predicates::finalizers).combine(predicates::annotations);
+    // A change of status alone is our own, and so is one of finalizers: a look adds ours and goes on. A mark of deletion
+    // counts as a generation. Annotations can be commands.
+    let worth_a_look = predicates::generation.combine(predicates::annotations);
     let changes = watcher(api, watcher::Config::default())
         .default_backoff()
         .modify(prune)
