@@ -7,11 +7,17 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![expect(clippy::needless_pass_by_value, reason = "so that `json!` can stand in a call as it is")]
 
+mod crashed;
 mod deleted;
+mod delivered;
 mod firing;
 mod harness;
+mod lost;
 mod made;
 mod owned;
 mod refused;
 mod secrets;
+mod shipped;
+mod troubled;
 mod unchanged;
+mod updated;

@@ -2,9 +2,9 @@
 
 use kube::ResourceExt as _;
 use serde_json::json;
-use task_pipelines::crd::ScheduledTaskPipeline;
+use task_pipelines::crd::{PipelineStatus, ScheduledTaskPipeline};
 
-use crate::harness::{Lab, specs};
+use crate::harness::{Lab, eventually, specs};
 
 /// When, and with which fields, the operator wrote the status last.
 fn last_status_write(pipeline: &ScheduledTaskPipeline) -> String {
@@ -48,4 +48,23 @@ async fn an_operator_that_starts_again_finds_nothing_to_do() {
     lab.resync("calm").await;
     assert_eq!(lab.strict.writes().await, Vec::<String>::new());
     assert_eq!(last_status_write(&before), last_status_write(&lab.get("calm").await));
+}
+
+#[tokio::test]
+async fn a_command_to_look_is_recorded_once_and_a_command_to_run_is_said_to_be_missing() {
+    let lab = Lab::new().await;
+    lab.apply("calm", specs::message(specs::YEARLY)).await;
+    lab.ready("calm").await;
+    let annotations = json!({"taskpipelines.dev/reconcile-now": "one", "taskpipelines.dev/run-now": "two"});
+    lab.patch("calm", json!({"metadata": {"annotations": annotations}})).await;
+    let handled = |status: PipelineStatus| (status.last_reconcile_now, status.last_run_now);
+    eventually("both tokens are recorded", async || {
+        let handled = handled(lab.get("calm").await.status.unwrap_or_default());
+        if handled == (Some("one".to_owned()), Some("two".to_owned())) { Ok(()) } else { Err(format!("{handled:?}")) }
+    })
+    .await;
+    lab.resync("calm").await;
+    let events = lab.events("calm").await;
+    let missing = events.iter().filter(|event| event.starts_with("NotSupportedYet: annotation taskpipelines.dev/run-now"));
+    assert_eq!(missing.count(), 1, "{events:?}");
 }

@@ -1,0 +1,105 @@
+//! Chats and services that are busy, gone or broken; and tasks that run beside each other.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Lab, eventually, specs};
+
+/// Waits until a queue holds so many messages.
+async fn await_messages(lab: &Lab, queue: &str, count: u32) {
+    eventually(&format!("{count} messages in {queue}"), async || match lab.aws.messages(queue).await {
+        messages if messages == count => Ok(()),
+        messages => Err(format!("{messages} messages")),
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_busy_chat_gets_the_message_once_and_no_sooner_than_it_asked() {
+    let lab = Lab::new().await;
+    lab.chat.answer("slack", "team", json!({"status": 429, "headers": {"Retry-After": "2"}})).await;
+    lab.apply("patient", specs::message(specs::AT_ONCE)).await;
+    let received = lab.chat.await_received("slack", "team", 2).await;
+    await_messages(&lab, &lab.names("patient").tasks, 0).await;
+    assert_eq!(lab.chat.received("slack", "team").await.len(), 2);
+    assert_eq!(received.iter().map(|post| post.status).collect::<Vec<_>>(), [429, 200]);
+    assert!(received[1].time - received[0].time >= 2.0, "{received:?}");
+    assert_eq!(lab.aws.messages(&lab.names("patient").tasks_dlq).await, 0);
+}
+
+#[tokio::test]
+async fn a_message_to_a_chat_that_is_gone_lies_in_the_dead_letter_queue_with_the_reason() {
+    let lab = Lab::new().await;
+    lab.chat.answer("slack", "team", json!({"status": 404, "body": "no_service", "count": -1})).await;
+    let spec = specs::merged(specs::message(specs::AT_ONCE), json!({"queue": {"maxReceiveCount": 1}}));
+    lab.apply("homeless", spec).await;
+    lab.ready("homeless").await;
+    let names = lab.names("homeless");
+    await_messages(&lab, &names.tasks_dlq, 1).await;
+    let messages = lab.aws.receive(&names.tasks_dlq).await;
+    let body: Value = serde_json::from_str(messages[0].body().unwrap()).unwrap();
+    let reason = body["gaveUp"].as_str().unwrap();
+    assert!(reason.contains("404") && reason.contains("no_service"), "{reason}");
+    assert_eq!(body["body"], json!({"text": "Hello"}));
+    assert_eq!(lab.chat.received("slack", "team").await.len(), 1, "the chat is not asked again");
+    lab.resync("homeless").await;
+    lab.until("homeless", "counts the dead letter", |pipeline| {
+        pipeline.status.as_ref().and_then(|status| status.queue).is_some_and(|queue| queue.dead_letters == 1)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_task_that_fails_is_tried_again_and_its_last_failure_is_told() {
+    let lab = Lab::new().await;
+    lab.chat.answer("hook", "api", json!({"status": 503, "body": "closed <today>", "count": -1})).await;
+    let task = json!({
+        "name": "call", "http": {"url": lab.chat.url("hook", "api")}, "notify": ["team"],
+        "retry": {"attempts": 2, "backoffSeconds": 1},
+    });
+    lab.apply("stubborn", specs::one_task(specs::AT_ONCE, task)).await;
+    let received = lab.chat.await_received("slack", "team", 1).await;
+    let text = received[0].text();
+    assert!(text.starts_with("❌ call (stubborn) failed: "), "{text}");
+    assert!(text.contains("503") && text.contains("closed &lt;today&gt;") && text.contains("Attempt 2"), "{text}");
+    assert_eq!(lab.chat.received("hook", "api").await.len(), 2);
+    await_messages(&lab, &lab.names("stubborn").tasks, 0).await;
+    assert_eq!(lab.chat.received("slack", "team").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_failure_in_a_batch_repeats_no_other_task() {
+    let lab = Lab::new().await;
+    lab.chat.answer("hook", "bad", json!({"status": 500})).await;
+    let task = |name: &str| {
+        json!({
+            "name": name, "http": {"url": lab.chat.url("hook", name)}, "retry": {"attempts": 2, "backoffSeconds": 1},
+        })
+    };
+    let spec = json!({
+        "schedule": specs::AT_ONCE, "tasks": [task("good"), task("bad"), task("fine")], "runner": {"batchSize": 3},
+    });
+    lab.apply("batch", spec).await;
+    lab.ready("batch").await;
+    lab.chat.await_received("hook", "bad", 2).await;
+    await_messages(&lab, &lab.names("batch").tasks, 0).await;
+    for (name, count) in [("good", 1), ("bad", 2), ("fine", 1)] {
+        assert_eq!(lab.chat.received("hook", name).await.len(), count, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn runs_of_one_task_never_overlap_when_they_queue() {
+    let lab = Lab::new().await;
+    lab.chat.answer("hook", "slow", json!({"delaySeconds": 3, "count": -1})).await;
+    let task = json!({"name": "slow", "http": {"url": lab.chat.url("hook", "slow")}});
+    let spec = json!({"schedule": "rate(12 hours)", "tasks": [task], "concurrencyPolicy": "Queue"});
+    lab.apply("queued", spec.clone()).await;
+    lab.ready("queued").await;
+    let tasks = lab.names("queued").fifo().tasks;
+    await_messages(&lab, &tasks, 1).await;
+    // A new rate fires at once.
+    lab.apply("queued", specs::merged(spec, json!({"schedule": "rate(13 hours)"}))).await;
+    let received = lab.chat.await_received("hook", "slow", 2).await;
+    assert!(received[1].time - received[0].time >= 3.0, "the second began after the first had ended: {received:?}");
+    await_messages(&lab, &tasks, 0).await;
+}

@@ -1,0 +1,141 @@
+//! AWS that is away, slow, or says no.
+
+use std::io;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
+
+use serde_json::json;
+
+use crate::harness::{Lab, Settings, condition, eventually, specs};
+
+/// Lets connections to a port through to another address.
+fn forward(listener: TcpListener, to: String) {
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let (client, server) = (client.unwrap(), TcpStream::connect(&to).unwrap());
+            for (mut from, mut to) in [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)] {
+                thread::spawn(move || {
+                    // Whoever ends first ends both.
+                    let _ = io::copy(&mut from, &mut to);
+                    let _ = to.shutdown(Shutdown::Write);
+                });
+            }
+        }
+    });
+}
+
+#[tokio::test]
+async fn an_aws_that_cannot_be_reached_is_said_and_waited_for() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let lab = Lab::with(Settings { aws: Some(format!("http://{port}")), ..Settings::default() }).await;
+    lab.apply("offline", specs::message(specs::YEARLY)).await;
+    let message = lab.not_ready("offline", "Transient").await;
+    for words in ["sts:GetCallerIdentity", "check the network"] {
+        assert!(message.contains(words), "no `{words}` in: {message}");
+    }
+    let pipeline = lab.get("offline").await;
+    assert!(condition(&pipeline, "Reconciling").is_some() && condition(&pipeline, "Stalled").is_none());
+
+    forward(TcpListener::bind(port).unwrap(), lab.environment.aws.trim_start_matches("http://").to_owned());
+    lab.ready("offline").await;
+}
+
+#[tokio::test]
+async fn keys_that_aws_does_not_know_are_said_and_healed() {
+    let lab = Lab::without_operator().await;
+    let unknown = json!({
+        "service": "sts", "operation": "GetCallerIdentity", "status": 403, "error": "InvalidClientTokenId",
+        "message": "The security token included in the request is invalid.", "count": -1,
+    });
+    lab.strict.fault(unknown).await;
+    let mut lab = lab;
+    lab.start(&Settings::default());
+    lab.apply("stranger", specs::message(specs::YEARLY)).await;
+    let message = lab.not_ready("stranger", "Credentials").await;
+    for words in ["InvalidClientTokenId", "give the operator valid AWS credentials"] {
+        assert!(message.contains(words), "no `{words}` in: {message}");
+    }
+    lab.strict.clear_faults().await;
+    lab.ready("stranger").await;
+}
+
+#[tokio::test]
+async fn a_call_that_is_denied_is_named_with_its_action() {
+    let lab = Lab::without_operator().await;
+    let denied = json!({
+        "service": "sqs", "operation": "CreateQueue", "status": 403, "error": "AccessDenied", "count": -1,
+        "message": "not authorized to perform: sqs:createqueue",
+    });
+    lab.strict.fault(denied).await;
+    let mut lab = lab;
+    lab.start(&Settings::default());
+    lab.apply("denied", specs::message(specs::YEARLY)).await;
+    let message = lab.not_ready("denied", "Denied").await;
+    for words in ["Queue ", "sqs:CreateQueue", "AccessDenied", "IAM policy"] {
+        assert!(message.contains(words), "no `{words}` in: {message}");
+    }
+    assert!(condition(&lab.get("denied").await, "Stalled").is_some(), "only a person can mend it");
+    let before = lab.events("denied").await.len();
+    lab.strict.clear_faults().await;
+    lab.ready("denied").await;
+    assert_eq!(lab.aws.everything().await, lab.names("denied").all());
+    assert!(before <= 3, "one failure is one event: {:?}", lab.events("denied").await);
+}
+
+#[tokio::test]
+async fn a_running_pipeline_survives_an_outage_of_aws() {
+    let lab = Lab::new().await;
+    lab.apply("tough", specs::message(specs::YEARLY)).await;
+    lab.ready("tough").await;
+    let outage =
+        json!({"status": 503, "error": "ServiceUnavailable", "by": "operator", "service": "lambda", "count": -1});
+    lab.strict.fault(outage).await;
+    lab.apply("tough", specs::message("0 10 * * *")).await;
+    let message = lab.not_ready("tough", "Transient").await;
+    assert!(message.contains("lambda:") && message.contains("ServiceUnavailable"), "{message}");
+    lab.strict.clear_faults().await;
+    lab.ready("tough").await;
+    let schedule = lab.aws.schedule(&lab.names("tough").schedule).await;
+    assert_eq!(schedule.schedule_expression(), Some("cron(0 10 * * ? *)"));
+    let events = lab.events("tough").await;
+    assert!(events.iter().any(|event| event.starts_with("Transient: ")), "{events:?}");
+}
+
+#[tokio::test]
+async fn one_pipeline_in_trouble_does_not_hold_up_another() {
+    let lab = Lab::new().await;
+    // Only a pipeline with secrets has a parameter.
+    lab.strict.fault(json!({"service": "ssm", "operation": "PutParameter", "delayMs": 8000, "count": -1})).await;
+    for number in 0..3 {
+        lab.apply(&format!("stuck-{number}"), specs::message(specs::YEARLY)).await;
+    }
+    lab.apply("free", json!({"schedule": specs::YEARLY, "tasks": [{"name": "nothing", "message": {}}]})).await;
+    lab.ready("free").await;
+    for number in 0..3 {
+        let stuck = lab.get(&format!("stuck-{number}")).await;
+        assert!(condition(&stuck, "Ready").is_none_or(|ready| ready.status != "True"));
+    }
+}
+
+#[tokio::test]
+async fn throttled_calls_pass_without_anybody_noticing() {
+    let lab = Lab::without_operator().await;
+    for (service, operation, error) in [
+        ("iam", "CreateRole", "Throttling"),
+        ("lambda", "CreateFunction", "TooManyRequestsException"),
+        ("scheduler", "CreateSchedule", "ThrottlingException"),
+        ("sqs", "CreateQueue", "RequestThrottled"),
+    ] {
+        let fault = json!({"service": service, "operation": operation, "status": 429, "error": error, "count": 2});
+        lab.strict.fault(fault).await;
+    }
+    let mut lab = lab;
+    lab.start(&Settings::default());
+    lab.apply("throttled", specs::message(specs::YEARLY)).await;
+    lab.ready("throttled").await;
+    eventually("creation and readiness are told", async || {
+        let events = lab.events("throttled").await;
+        if events.len() == 2 { Ok(()) } else { Err(format!("{events:?}")) }
+    })
+    .await;
+}
