@@ -1,0 +1,153 @@
+//! The pages of `docs/` against the code: what they list is there, and what is there is listed.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// All files below a folder whose name ends so.
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| if path.is_dir() { files(&path, ending) } else { vec![path] })
+        .filter(|path| path.to_string_lossy().ends_with(ending))
+        .collect()
+}
+
+/// The pages, with README.md, CONTRIBUTING.md and SECURITY.md.
+fn pages() -> Vec<(PathBuf, String)> {
+    let top = ["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root().join(name));
+    let pages = files(&root().join("docs"), ".md").into_iter().chain(top);
+    pages.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// The operator's sources, without their tests.
+fn sources() -> Vec<String> {
+    let texts = files(&root().join("src"), ".rs").into_iter().map(|path| fs::read_to_string(path).unwrap());
+    texts.map(|text| text.split("#[cfg(test)]\nmod tests {").next().unwrap().to_owned()).collect()
+}
+
+/// What stands between two texts, each time the first occurs.
+fn all_between<'text>(text: &'text str, before: &str, after: &str) -> Vec<&'text str> {
+    text.split(before).skip(1).filter_map(|rest| Some(rest.split_once(after)?.0)).collect()
+}
+
+/// The same, once.
+fn between<'text>(text: &'text str, before: &str, after: &str) -> &'text str {
+    all_between(text, before, after).first().unwrap_or_else(|| panic!("nothing between {before:?} and {after:?}"))
+}
+
+/// Every reason that a condition or an event can have, read from where each is declared.
+fn reasons() -> BTreeSet<String> {
+    let health = read("src/health.rs");
+    let constants = all_between(&health, ": &str = \"", "\";");
+    let refusal = read("src/pipeline/refusal.rs");
+    let refused = all_between(between(&refusal, "fn as_str", "\n    }\n"), "=> \"", "\"");
+    let error = read("src/aws/error.rs");
+    let classes = all_between(between(&error, "fn needs_a_person", "\n    }\n"), "Self::", " ");
+    let classes = classes.into_iter().map(str::trim_end);
+    let sources = sources().concat();
+    let events = all_between(&sources, "reason: \"", "\"").into_iter().chain(all_between(&sources, "normal(\"", "\""));
+    constants.into_iter().chain(refused).chain(classes).chain(events).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_reason_is_explained() {
+    let page = read("docs/conditions.md");
+    let reasons = reasons();
+    for known in ["InSync", "InvalidSpec", "Credentials", "Waiting", "Created", "MessagesLost"] {
+        assert!(reasons.contains(known), "{known} is found in the sources, among {reasons:?}");
+    }
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with('|')).collect();
+    let explained = |reason: &str| rows.iter().any(|row| row.starts_with(&format!("| `{reason}` |")));
+    let missing: Vec<&String> = reasons.iter().filter(|reason| !explained(reason)).collect();
+    assert!(missing.is_empty(), "docs/conditions.md has a row for each reason, but not for {missing:?}");
+}
+
+#[test]
+fn every_call_is_in_the_operators_policy() {
+    let operations = read("src/aws/operation.rs");
+    let called: BTreeSet<String> =
+        all_between(&operations, "=> (\"", "\")").into_iter().map(|pair| pair.replace("\", \"", ":")).collect();
+    assert!(called.contains("sqs:CreateQueue"), "{called:?}");
+    let page = read("docs/security.md");
+    let missing: Vec<&String> = called
+        .iter()
+        .filter(|action| !page.contains(&format!("{action}\"")) && !page.contains(&format!("`{action}`")))
+        .collect();
+    assert!(missing.is_empty(), "docs/security.md names each action that the operator needs, but not {missing:?}");
+
+    let policy: serde_json::Value = serde_json::from_str(between(&page, "```json\n", "```")).unwrap();
+    let statements = policy["Statement"].as_array().unwrap();
+    let actions = statements.iter().flat_map(|statement| match &statement["Action"] {
+        serde_json::Value::Array(actions) => actions.clone(),
+        single => vec![single.clone()],
+    });
+    // Asked for by AWS where a role is handed over; no call of its own.
+    let allowed = |action: &str| called.contains(action) || action == "iam:PassRole";
+    let unused: Vec<_> = actions.filter(|action| !allowed(action.as_str().unwrap())).collect();
+    assert!(unused.is_empty(), "the policy of docs/security.md allows what no call needs: {unused:?}");
+}
+
+#[test]
+fn every_test_that_holds_an_invariant_exists() {
+    let tests: String = ["src", "tests", "lambdas"]
+        .iter()
+        .flat_map(|folder| files(&root().join(folder), ".rs"))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let page = read("docs/how-it-works.md");
+    let invariants = between(&page, "## Invariants\n", "\n## ");
+    for invariant in invariants.split("\n- ").skip(1) {
+        let (_, held) = invariant.split_once("Held by").unwrap_or_else(|| panic!("no test holds: {invariant}"));
+        let names: Vec<&str> = held.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "{invariant}");
+        for name in names {
+            assert!(
+                tests.contains(&format!("fn {name}(")),
+                "docs/how-it-works.md names the test {name}, which is gone"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_template_can_be_used() {
+    let page = read("docs/tasks-and-deliveries.md");
+    let templates = all_between(&page, "\ntemplate: \"", "\"\n");
+    assert!(!templates.is_empty());
+    for template in templates {
+        protocol::template::check(template).unwrap_or_else(|error| panic!("{template}: {error}"));
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    for (path, text) in pages() {
+        for link in all_between(&text, "](", ")").into_iter().filter(|link| !link.contains("://")) {
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { path.clone() } else { path.parent().unwrap().join(file) };
+            assert!(target.exists(), "{} links to {link}, which is not there", path.display());
+            if !anchor.is_empty() {
+                let headings = fs::read_to_string(&target).unwrap();
+                let has = headings.lines().filter(|line| line.starts_with('#')).any(|line| slug(line) == anchor);
+                assert!(has, "{} links to {link}, and there is no such heading", path.display());
+            }
+        }
+    }
+}
+
+/// A heading's anchor, as GitHub makes it.
+fn slug(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+    text.chars().filter(|character| character.is_alphanumeric() || "-_".contains(*character)).collect()
+}
