@@ -1,7 +1,9 @@
 //! The pipeline's queue, as its functions write to it.
 
+use std::collections::VecDeque;
 use std::env;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -21,6 +23,9 @@ const QUEUE_URL: &str = "QUEUE_URL";
 /// The longest that SQS lets a new message wait.
 const MAX_DELAY: Duration = Duration::from_mins(15);
 
+/// Bytes of unsent messages that are kept: a tenth of the sender's memory.
+const MAX_KEPT: usize = 13 << 20;
+
 /// `QUEUE_URL` says nothing.
 #[derive(Debug, thiserror::Error)]
 #[error("the environment variable `{QUEUE_URL}` is not set: it must hold the URL of the pipeline's queue")]
@@ -31,6 +36,7 @@ pub struct NoQueue;
 pub struct Queue {
     client: Client,
     url: String,
+    left: Arc<Mutex<VecDeque<(String, Vec<Outgoing>)>>>,
 }
 
 /// A message on its way to the queue.
@@ -85,19 +91,20 @@ fn escape_illegal(json: String) -> String {
 
 /// What could not be sent, each with its reason.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Unsent(Vec<(String, String)>);
+pub struct Unsent(Vec<Failure>);
 
 impl fmt::Display for Unsent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} not accepted by the queue: ", self.0.len())?;
-        for (at, (id, reason)) in self.0.iter().enumerate() {
+        for (at, Failure { message, reason, .. }) in self.0.iter().enumerate() {
             let separator = if at == 0 { "" } else { ", " };
-            write!(f, "{separator}`{id}` ({reason})")?;
+            write!(f, "{separator}`{}` ({reason})", message.id)?;
         }
         Ok(())
     }
 }
 
+#[derive(Debug, PartialEq, Eq)]
 struct Failure {
     message: Outgoing,
     reason: String,
@@ -122,7 +129,7 @@ impl Queue {
 
     /// A queue by its URL.
     pub fn new(config: &SdkConfig, url: String) -> Self {
-        Self { client: Client::new(config), url }
+        Self { client: Client::new(config), url, left: Arc::default() }
     }
 
     /// Opens the connection ahead of its use; never fails.
@@ -165,10 +172,35 @@ impl Queue {
                 }
             }
         }
-        if refused.is_empty() {
-            return Ok(());
+        if refused.is_empty() { Ok(()) } else { Err(Unsent(refused)) }
+    }
+
+    /// Sends the messages of one piece of work as [`Queue::send`] does, and keeps those that were not taken for
+    /// [`Queue::left_of`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn send_or_keep(&self, work: &str, messages: Vec<Outgoing>, until: Instant) -> Result<(), Unsent> {
+        let result = self.send(messages, until).await;
+        if let Err(Unsent(failures)) = &result {
+            self.keep(work.to_owned(), failures.iter().map(|failure| failure.message.clone()).collect());
         }
-        Err(Unsent(refused.into_iter().map(|failure| (failure.message.id, failure.reason)).collect()))
+        result
+    }
+
+    /// What an earlier try at a piece of work, in this process, could not send; all the rest of it is on the queue.
+    pub fn left_of(&self, work: &str) -> Option<Vec<Outgoing>> {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = left.iter().position(|(of, _)| of == work)?;
+        left.remove(at).map(|(_, messages)| messages)
+    }
+
+    fn keep(&self, work: String, messages: Vec<Outgoing>) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.push_back((work, messages));
+        while left.iter().flat_map(|(_, messages)| messages).map(Outgoing::size).sum::<usize>() > MAX_KEPT {
+            left.pop_front();
+        }
     }
 
     /// Hides a received message for so long, from now.
@@ -176,7 +208,7 @@ impl Queue {
     /// # Errors
     /// SQS did not do it; the message shows up when its present time is over.
     pub async fn hide(&self, receipt_handle: &str, time: Duration) -> Result<(), String> {
-        let seconds = i32::try_from(time.as_secs()).unwrap_or(i32::MAX);
+        let seconds = i32::try_from(time.as_millis().div_ceil(1000)).unwrap_or(i32::MAX);
         self.client
             .change_message_visibility()
             .queue_url(&self.url)

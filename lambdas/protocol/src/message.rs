@@ -1,5 +1,6 @@
 //! What lies on the queue.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{Channel, PipelineRef, Task, TaskResult, Trigger};
@@ -68,6 +69,10 @@ pub struct Delivery {
     pub channel: Channel,
     /// What.
     pub body: Body,
+    /// When the channel may be asked again, as it said itself: a FIFO queue knows no delay of a single message, and no
+    /// queue one above 15 minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
     /// Set when the channel's answer was final: the message is not posted again, it only passes through the queue to
     /// the dead-letter queue, with the reason in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -23,13 +23,19 @@ use futures::future::join;
 use lambda_runtime::Diagnostic;
 use protocol::Message;
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 pub use batch::Failures;
 use batch::{Batch, Record};
 pub use guard::Guard;
 use http::Http;
 use secrets::Parameters;
+
+/// What is left of the invocation when the work on its last message ends, so that the answer still gets out.
+const ANSWERING: Duration = Duration::from_secs(1);
+
+/// How long the hiding of a message may take, at the end of the message's time.
+const HIDING: Duration = Duration::from_secs(3);
 
 /// The event is no batch of messages.
 #[derive(Debug, thiserror::Error)]
@@ -75,21 +81,23 @@ impl Runner {
         join(Box::pin(self.queue.warm()), Box::pin(self.parameters.warm())).await;
     }
 
-    async fn process(&self, record: &Record, deadline: Instant) -> Outcome {
-        let outcome = survive(Box::pin(self.work(record, deadline))).await;
-        if let Outcome::Again(wait) = outcome
-            && let Err(error) = self.queue.hide(&record.receipt_handle, wait).await
-        {
-            tracing::warn!(messageId = %record.message_id, error, "message not hidden, it waits for the queue's own time");
+    async fn process(&self, record: &Record, time: Duration) -> Outcome {
+        let until = Instant::now() + time.saturating_sub(HIDING);
+        let outcome = survive(Box::pin(self.work(record, until))).await;
+        if let Outcome::Again(wait) = outcome {
+            let hidden = timeout(HIDING, self.queue.hide(&record.receipt_handle, wait)).await;
+            if let Err(error) = hidden.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
+                tracing::warn!(messageId = %record.message_id, error, "message not hidden, it waits for the queue's own time");
+            }
         }
         outcome
     }
 
-    async fn work(&self, record: &Record, deadline: Instant) -> Outcome {
+    async fn work(&self, record: &Record, until: Instant) -> Outcome {
         let receive = record.attributes.receive_count;
         match serde_json::from_str(&record.body) {
-            Ok(Message::Run(run)) => run::run(self, run, receive, deadline).await,
-            Ok(Message::Deliver(delivery)) => deliver::deliver(self, delivery, receive, deadline).await,
+            Ok(Message::Run(run)) => run::run(self, run, receive, until).await,
+            Ok(Message::Deliver(delivery)) => deliver::deliver(self, delivery, receive, until).await,
             Err(error) => {
                 tracing::error!(messageId = %record.message_id, %error, "message can't be read");
                 // Nothing will change that: on to the dead-letter queue.
@@ -105,11 +113,15 @@ impl Runner {
 /// The event is no batch of messages; then Lambda takes all of them as failed.
 pub async fn handle(runner: &Runner, event: Value, deadline: SystemTime) -> Result<Failures, Malformed> {
     let batch: Batch = serde_json::from_value(event).map_err(Malformed)?;
-    let deadline = Instant::now() + deadline.duration_since(SystemTime::now()).unwrap_or_default();
+    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+    let deadline = Instant::now() + left.saturating_sub(ANSWERING);
     let mut failures = Failures::default();
     let mut records = batch.records.into_iter();
-    for record in records.by_ref() {
-        if runner.process(&record, deadline).await == Outcome::Done {
+    while let Some(record) = records.next() {
+        // An equal share of what is left: no message lives at the cost of those behind it.
+        let messages = u32::try_from(records.len() + 1).unwrap_or(u32::MAX);
+        let share = deadline.duration_since(Instant::now()) / messages;
+        if runner.process(&record, share).await == Outcome::Done {
             continue;
         }
         failures.push(record.message_id);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use function::Outgoing;
 use futures::future::join_all;
+use jiff::Timestamp;
 use protocol::{Delivery, Message, NotifyOn, Run, Status, TaskResult};
 use tokio::time::{Instant, timeout};
 
@@ -11,36 +12,45 @@ use crate::action::{self, Ended, MAX_TEXT};
 use crate::deliver::{self, RESERVE, Verdict};
 use crate::{Outcome, Runner, channel, text};
 
-/// A message's time beyond its task's timeout, as the runner's own timeout is reckoned.
-const MARGIN: Duration = Duration::from_secs(15);
-
 /// With less time than this, results are not posted at once but queued.
 const AT_ONCE: Duration = Duration::from_secs(10);
+
+/// When a result that was not handed over is tried again: while Lambda still has this process.
+const HAND_OVER_AGAIN: Duration = Duration::from_secs(10);
 
 /// Bytes of a result as JSON: with the largest channel beside it, a message of SQS (1 MiB) holds it.
 const MAX_RESULT: usize = 700_000;
 
 /// Runs a task for the n-th time, unless it had all its attempts.
-pub(crate) async fn run(runner: &Runner, run: Run, receive: u32, deadline: Instant) -> Outcome {
+pub(crate) async fn run(runner: &Runner, run: Run, receive: u32, until: Instant) -> Outcome {
+    if let Some(left) = runner.queue.left_of(&run.id()) {
+        return hand_over(runner, &run, left, until).await;
+    }
     let started = Instant::now();
     let task = &run.task;
     let limit = Duration::from_secs(task.timeout_seconds.into());
     let ended = if receive > task.attempts {
         Ended::failed(format!("the runner stopped while it ran attempt {}", task.attempts))
     } else {
-        attempt(runner, &run, limit.min(deadline.duration_since(started).saturating_sub(RESERVE))).await
+        attempt(runner, &run, limit.min(until.duration_since(started).saturating_sub(RESERVE))).await
     };
     let result = result(&run, receive.min(task.attempts), ended, started.elapsed());
     log(&result);
-    let backoff = Outcome::Again(Duration::from_secs(task.backoff_seconds.into()));
     if result.status == Status::Failed && receive < task.attempts {
-        return backoff;
+        return Outcome::Again(Duration::from_secs(task.backoff_seconds.into()));
     }
-    match announce(runner, &run, &result, deadline.min(started + limit + MARGIN)).await {
+    let left = announce(runner, &run, &result, until).await;
+    hand_over(runner, &run, left, until).await
+}
+
+/// Queues the deliveries of a result. Those that the queue doesn't take are kept, and sent when the message comes
+/// back to this process: the task is not run again, and no channel gets its result twice.
+async fn hand_over(runner: &Runner, run: &Run, deliveries: Vec<Outgoing>, until: Instant) -> Outcome {
+    match runner.queue.send_or_keep(&run.id(), deliveries, until).await {
         Ok(()) => Outcome::Done,
         Err(error) => {
-            tracing::error!(runId = run.run_id, task = run.task.name, %error, "result neither delivered nor queued");
-            backoff
+            tracing::error!(runId = run.run_id, task = run.task.name, %error, "result not handed over, tried again");
+            Outcome::Again(HAND_OVER_AGAIN)
         }
     }
 }
@@ -91,10 +101,10 @@ fn log(result: &TaskResult) {
     }
 }
 
-/// Brings a result to its channels: at once while there is time, else by way of the queue.
-async fn announce(runner: &Runner, run: &Run, result: &TaskResult, until: Instant) -> Result<(), function::Unsent> {
+/// Brings a result to its channels at once while there is time; answers the deliveries that are left for the queue.
+async fn announce(runner: &Runner, run: &Run, result: &TaskResult, until: Instant) -> Vec<Outgoing> {
     if !is_notified(run.task.notify_on, result.status) {
-        return Ok(());
+        return Vec::new();
     }
     let deliveries = run.channels.iter().map(|channel| Delivery {
         run_id: run.run_id.clone(),
@@ -103,11 +113,11 @@ async fn announce(runner: &Runner, run: &Run, result: &TaskResult, until: Instan
         parameter: run.parameter.clone(),
         body: channel::body(&channel.target, &run.task, result),
         channel: channel.clone(),
+        not_before: None,
         gave_up: None,
     });
     let left = join_all(deliveries.map(|delivery| at_once(runner, delivery, until))).await;
-    let left: Vec<_> = left.into_iter().flatten().collect();
-    if left.is_empty() { Ok(()) } else { runner.queue.send(left, until).await }
+    left.into_iter().flatten().collect()
 }
 
 fn is_notified(on: NotifyOn, status: Status) -> bool {
@@ -128,7 +138,9 @@ async fn at_once(runner: &Runner, delivery: Delivery, until: Instant) -> Option<
     match deliver::post(runner, &delivery, left.saturating_sub(RESERVE)).await {
         Verdict::Delivered => None,
         Verdict::Later { retry_after, .. } => {
-            Some(Outgoing::new(&Message::Deliver(delivery)).after(deliver::wait(0, retry_after)))
+            let wait = deliver::wait(0, retry_after);
+            let not_before = Some(Timestamp::now() + wait);
+            Some(Outgoing::new(&Message::Deliver(Delivery { not_before, ..delivery })).after(wait))
         }
         Verdict::Never { reason, .. } => {
             Some(Outgoing::new(&Message::Deliver(Delivery { gave_up: Some(reason), ..delivery })))

@@ -1,7 +1,7 @@
 //! The sender: one firing of a schedule becomes one message a task.
 //!
-//! It fails only when a message did not reach the queue; Lambda then hands the firing over again. Messages that did
-//! reach it are sent again too, under the same ids.
+//! It fails only when a message did not reach the queue; Lambda then hands the firing over again. The process that
+//! failed sends only what is missing; another one, which cannot know that, sends all messages under the same ids.
 
 use std::time::{Duration, SystemTime};
 
@@ -74,9 +74,10 @@ pub async fn handle(queue: &Queue, event: Value, deadline: SystemTime) -> Result
 async fn send(queue: &Queue, event: Value, until: Instant) -> Result<Sent, Error> {
     let firing = parse(event)?;
     let run_id = run_id(&firing.schedule_arn, &firing.scheduled_time);
-    let messages: Vec<_> = runs(firing, &run_id).map(|run| Outgoing::new(&Message::Run(run))).collect();
+    let all = || runs(firing, &run_id).map(|run| Outgoing::new(&Message::Run(run))).collect();
+    let messages: Vec<_> = queue.left_of(&run_id).unwrap_or_else(all);
     let sent = messages.len();
-    match queue.send(messages, until).await {
+    match queue.send_or_keep(&run_id, messages, until).await {
         Ok(()) => Ok(Sent { run_id, sent }),
         Err(unsent) => Err(Error::Unsent { run_id, unsent }),
     }

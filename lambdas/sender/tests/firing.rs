@@ -1,5 +1,7 @@
 //! A firing from the event to the queue.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use fake::{Answer, Aws};
@@ -43,4 +45,29 @@ async fn a_queue_that_does_not_answer_fails_the_invocation_with_all_that_is_lost
     assert_eq!(diagnostic.error_type, "Unsent");
     assert!(diagnostic.error_message.contains("12 not accepted by the queue"), "{}", diagnostic.error_message);
     assert!(diagnostic.error_message.contains("/t11`"), "{}", diagnostic.error_message);
+}
+
+#[tokio::test]
+async fn a_firing_that_was_sent_in_part_is_completed_and_nothing_of_it_is_repeated() {
+    let calls = AtomicUsize::new(0);
+    let aws = Aws::start_with(move |_, input| {
+        // The second batch, of two, is refused once.
+        let refused = input["Entries"].as_array().unwrap().iter().filter(|_| calls.load(Ordering::Relaxed) == 0);
+        let refused: Vec<_> =
+            refused.map(|entry| json!({"Id": entry["Id"], "Code": "No", "SenderFault": true})).collect();
+        (refused.len() == 2).then(|| {
+            calls.fetch_add(1, Ordering::Relaxed);
+            Answer::new(200, json!({"Successful": [], "Failed": refused}).to_string())
+        })
+    })
+    .await;
+    let queue = Queue::new(&aws.config(), "https://sqs/tasks".into());
+    assert!(sender::handle(&queue, event(), deadline()).await.is_err());
+    assert_eq!(aws.sent().len(), 10);
+    sender::handle(&queue, event(), deadline()).await.unwrap();
+    let tasks: BTreeSet<_> = aws.messages().iter().map(|message| message["task"]["name"].to_string()).collect();
+    assert_eq!((aws.sent().len(), tasks.len()), (12, 12));
+
+    sender::handle(&queue, event(), deadline()).await.unwrap();
+    assert_eq!(aws.sent().len(), 24, "only what failed is remembered");
 }

@@ -1,9 +1,11 @@
 //! Batches: which messages stay on the queue.
 
+use std::time::{Duration, Instant};
+
 use fake::{Answer, Aws};
 use serde_json::json;
 
-use crate::support::{http, run, stage, stage_with};
+use crate::support::{PARAMETER, delivery, http, run, stage, stage_with};
 
 #[tokio::test]
 async fn on_a_standard_queue_only_what_failed_stays() {
@@ -25,4 +27,26 @@ async fn on_a_fifo_queue_nothing_overtakes_what_failed() {
     let stays = stage.receive(&[(good(), 1), (failing.clone(), 1), (good(), 1), (failing, 1)]).await;
     assert_eq!(stays, ["m1", "m2", "m3"]);
     assert_eq!(stage.web.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_queue_that_does_not_answer_costs_no_message_the_time_of_another_and_never_the_invocation() {
+    let late = Duration::from_mins(1);
+    let aws = Aws::start_with(move |operation, _| match operation {
+        "SendMessageBatch" | "ChangeMessageVisibility" => Some(Answer::new(200, "{}").after(late)),
+        _ => None,
+    })
+    .await;
+    let stage = stage_with("tasks", aws, None, |request| match request.path.as_str() {
+        "/chat" => Answer::new(404, ""),
+        _ => Answer::new(200, ""),
+    })
+    .await;
+    stage.aws.put_parameter(PARAMETER, json!({"chat": stage.web.url("/chat")}).to_string());
+    let time = Duration::from_secs(17);
+    let started = Instant::now();
+    let stays = stage.receive_within(time, &[(delivery(), 1), (http(&stage, json!({})), 1)]).await;
+    assert!(started.elapsed() < time, "{:?}", started.elapsed());
+    assert_eq!(stays, ["m0", "m1"], "the second result is queued, as its time is short");
+    assert!(stage.web.requests().iter().any(|request| request.path == "/task"), "the second task was run");
 }

@@ -58,6 +58,21 @@ async fn a_busy_service_gets_its_message_later_and_the_task_is_not_run_again() {
 }
 
 #[tokio::test]
+async fn what_a_service_asks_for_is_kept_to_where_the_queue_knows_no_such_delay() {
+    for (queue, asked) in [("tasks.fifo", 60), ("tasks", 3600)] {
+        let busy = move |_: &_| Answer::new(429, "").header("retry-after", asked.to_string());
+        let stage = stage_with(queue, Aws::start().await, None, busy).await;
+        put_chat(&stage, "/chat");
+        assert!(stage.is_done(run(json!({}), slack()), 1).await);
+        let [message] = stage.aws.messages().try_into().unwrap();
+        assert!(!stage.is_done(message, 1).await);
+        assert_eq!(stage.web.requests().len(), 1, "not asked again before its time");
+        let hidden = stage.aws.hidden()[0].1;
+        assert!((asked - 5..=asked).contains(&hidden), "{hidden}");
+    }
+}
+
+#[tokio::test]
 async fn without_time_left_a_result_goes_to_the_queue_unposted() {
     let stage = stage(|_| Answer::new(200, "")).await;
     put_chat(&stage, "/chat");
@@ -157,11 +172,13 @@ async fn a_result_that_reaches_neither_channel_nor_queue_is_not_lost() {
     .await;
     let stage = stage_with("tasks.fifo", aws, None, |_| Answer::new(500, "")).await;
     put_chat(&stage, "/chat");
-    let message = run(json!({"attempts": 2}), slack());
+    let message = run(json!({"attempts": 2, "template": "{{ attempt }}"}), slack());
     assert!(!stage.is_done(message.clone(), 1).await);
-    assert_eq!(stage.aws.hidden(), [("h0".to_owned(), 30)]);
+    assert_eq!(stage.aws.hidden(), [("h0".to_owned(), 10)]);
 
     assert!(stage.is_done(message, 2).await);
+    assert_eq!(stage.web.requests().len(), 1, "neither run nor posted again");
+    assert_eq!(stage.aws.messages()[0]["body"]["text"], "1", "the result of the attempt that was made");
     let entry = &stage.aws.sent()[0];
     assert_eq!(
         (&entry["MessageGroupId"], &entry["MessageDeduplicationId"]),
