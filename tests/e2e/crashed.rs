@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use crate::harness::{Lab, Settings, condition, eventually, specs};
+use crate::harness::{Lab, Operator, Settings, condition, eventually, specs};
 
 #[tokio::test]
 async fn slow_roles_and_functions_are_waited_for_without_a_failure() {
-    let lab = Lab::without_operator().await;
+    let mut lab = Lab::without_operator().await;
     lab.strict.settings(json!({"roleDelaySeconds": 3, "pendingSeconds": 2})).await;
-    let mut lab = lab;
     lab.start(&Settings::default());
     lab.apply("slow", specs::message(specs::YEARLY)).await;
     lab.until("slow", "is being made", |pipeline| {
@@ -97,4 +96,22 @@ async fn an_operator_killed_while_it_deletes_a_pipeline_leaves_nothing_in_the_en
         lab.gone("phoenix").await;
         assert_eq!(lab.aws.everything().await, BTreeSet::new(), "killed after {writes} writes");
     }
+}
+
+#[tokio::test]
+async fn two_operators_at_once_make_one_pipeline() {
+    let mut lab = Lab::without_operator().await;
+    lab.strict.settings(json!({"latencyMs": 20})).await;
+    lab.start(&Settings::default());
+    let _other = Operator::start(&lab.environment, &lab.account, &lab.namespace, &Settings::default());
+    lab.apply("shared", specs::message(specs::YEARLY)).await;
+    lab.ready("shared").await;
+    assert_eq!(lab.aws.everything().await, lab.names("shared").all());
+    let mappings = lab.aws.lambda.list_event_source_mappings().send().await.unwrap();
+    assert_eq!(mappings.event_source_mappings().len(), 1);
+    lab.apply("shared", specs::message("0 10 * * *")).await;
+    lab.ready("shared").await;
+    lab.delete("shared").await;
+    lab.gone("shared").await;
+    assert_eq!(lab.aws.everything().await, BTreeSet::new());
 }

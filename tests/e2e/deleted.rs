@@ -22,7 +22,7 @@ async fn a_deleted_pipeline_leaves_nothing_behind() {
 #[tokio::test]
 async fn what_was_fired_before_the_deletion_still_arrives() {
     let lab = Lab::new().await;
-    lab.chat.answer("hook", "slow", json!({"delaySeconds": 3})).await;
+    lab.chat.answer("hook", "slow", json!({"delaySeconds": 5})).await;
     let task =
         json!({"name": "slow", "http": {"url": lab.chat.url("hook", "slow")}, "notify": ["team"], "template": "Done"});
     lab.apply("draining", specs::one_task(specs::AT_ONCE, task)).await;
@@ -139,5 +139,56 @@ async fn a_schedule_group_that_holds_somebody_elses_schedule_stays() {
     .await;
     lab.aws.scheduler.delete_schedule().group_name(&names.schedule).name("guest").send().await.unwrap();
     lab.gone("shared").await;
+    assert_eq!(lab.aws.everything().await, BTreeSet::new());
+}
+
+#[tokio::test]
+async fn a_pipeline_deleted_while_it_is_made_leaves_nothing_behind() {
+    let lab = Lab::new().await;
+    lab.strict.settings(json!({"latencyMs": 40})).await;
+    for number in 0..3 {
+        let name = format!("brief-{number}");
+        lab.apply(&name, specs::message(specs::YEARLY)).await;
+        lab.until(&name, "has begun", |pipeline| !rows(pipeline).is_empty()).await;
+        lab.delete(&name).await;
+        lab.gone(&name).await;
+        assert_eq!(lab.aws.everything().await, BTreeSet::new());
+    }
+}
+
+#[tokio::test]
+async fn a_name_can_be_used_again() {
+    let lab = Lab::new().await;
+    let mut uids = BTreeSet::new();
+    for _ in 0..2 {
+        lab.apply("again", specs::message(specs::YEARLY)).await;
+        uids.insert(lab.ready("again").await.metadata.uid.unwrap());
+        assert_eq!(lab.aws.everything().await, lab.names("again").all());
+        lab.delete("again").await;
+        lab.gone("again").await;
+    }
+    assert_eq!(uids.len(), 2);
+    assert_eq!(lab.aws.everything().await, BTreeSet::new());
+}
+
+#[tokio::test]
+async fn a_deletion_that_aws_denies_says_why_and_goes_on_when_it_may() {
+    let lab = Lab::new().await;
+    lab.apply("held", specs::message(specs::YEARLY)).await;
+    lab.ready("held").await;
+    let denied = json!({
+        "service": "iam", "operation": "DeleteRole", "status": 403, "error": "AccessDenied", "count": -1,
+        "message": "not authorized to perform: iam:DeleteRole",
+    });
+    lab.strict.fault(denied).await;
+    lab.delete("held").await;
+    let message = lab.not_ready("held", "Denied").await;
+    for words in ["Role ", "iam:DeleteRole", "IAM policy"] {
+        assert!(message.contains(words), "no `{words}` in: {message}");
+    }
+    let left = rows(&lab.get("held").await);
+    assert!(left.iter().all(|row| row.starts_with("Role ")) && !left.is_empty(), "{left:?}");
+    lab.strict.clear_faults().await;
+    lab.gone("held").await;
     assert_eq!(lab.aws.everything().await, BTreeSet::new());
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Lab, eventually, specs};
+use crate::harness::{Lab, Settings, eventually, specs};
 
 /// Waits until a queue holds so many messages.
 async fn await_messages(lab: &Lab, queue: &str, count: u32) {
@@ -96,10 +96,75 @@ async fn runs_of_one_task_never_overlap_when_they_queue() {
     lab.apply("queued", spec.clone()).await;
     lab.ready("queued").await;
     let tasks = lab.names("queued").fifo().tasks;
-    await_messages(&lab, &tasks, 1).await;
+    eventually("the first run is under way", async || {
+        let under_way = lab.aws.messages(&tasks).await > 0 || !lab.chat.received("hook", "slow").await.is_empty();
+        if under_way { Ok(()) } else { Err("nothing was fired".to_owned()) }
+    })
+    .await;
     // A new rate fires at once.
     lab.apply("queued", specs::merged(spec, json!({"schedule": "rate(13 hours)"}))).await;
     let received = lab.chat.await_received("hook", "slow", 2).await;
     assert!(received[1].time - received[0].time >= 3.0, "the second began after the first had ended: {received:?}");
     await_messages(&lab, &tasks, 0).await;
+}
+
+#[tokio::test]
+async fn a_message_finds_the_chat_at_its_new_address() {
+    let lab = Lab::with(Settings { resync_seconds: 2, ..Settings::default() }).await;
+    lab.apply("moving", specs::message("rate(12 hours)")).await;
+    lab.chat.await_received("slack", "team", 1).await;
+    // The runner has the old address in memory by now.
+    lab.chat.answer("slack", "team", json!({"status": 404, "body": "no_service", "count": -1})).await;
+    let moved = lab.chat.url("slack", "moved");
+    lab.secret("chat", json!({"slack": moved})).await;
+    eventually("the parameter follows", async || {
+        let parameter = lab.aws.parameter(&lab.names("moving").parameter).await;
+        if parameter.contains(&moved) { Ok(()) } else { Err(parameter) }
+    })
+    .await;
+    lab.apply("moving", specs::message("rate(13 hours)")).await;
+    let received = lab.chat.await_received("slack", "moved", 1).await;
+    assert_eq!(received[0].text(), "Hello");
+}
+
+#[tokio::test]
+async fn an_answer_beyond_a_chats_limits_is_cut_not_refused() {
+    let lab = Lab::new().await;
+    lab.chat.answer("hook", "long", json!({"status": 200, "body": "é".repeat(45_000)})).await;
+    let spec = json!({
+        "schedule": specs::AT_ONCE, "channels": [specs::slack(), specs::discord()],
+        "tasks": [{"name": "long", "http": {"url": lab.chat.url("hook", "long")}, "notify": ["team", "ops"]}],
+    });
+    lab.apply("wordy", spec).await;
+    for (service, place) in [("slack", "team"), ("discord", "ops")] {
+        let post = &lab.chat.await_received(service, place, 1).await[0];
+        assert!(post.status < 300, "{service} answered {}", post.status);
+        assert!(post.text().starts_with("✅ long (wordy): ééé") && post.text().ends_with('…'), "{service}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_of_the_functions_own_surroundings_is_refused() {
+    let lab = Lab::new().await;
+    let task = json!({"name": "spy", "http": {"url": "http://169.254.169.254/latest/meta-data/"}, "notify": ["team"]});
+    lab.apply("nosy", specs::one_task(specs::AT_ONCE, task)).await;
+    let post = &lab.chat.await_received("slack", "team", 1).await[0];
+    assert!(post.text().contains("169.254.169.254 is refused"), "{}", post.text());
+}
+
+#[tokio::test]
+async fn every_task_of_a_large_firing_runs_once() {
+    let lab = Lab::new().await;
+    let url = lab.chat.url("hook", "all");
+    let tasks: Vec<Value> = (0..37)
+        .map(|number| json!({"name": format!("t{number}"), "http": {"url": url, "method": "POST", "body": number.to_string()}}))
+        .collect();
+    lab.apply("large", json!({"schedule": specs::AT_ONCE, "tasks": tasks, "runner": {"batchSize": 10}})).await;
+    lab.ready("large").await;
+    let received = lab.chat.await_received("hook", "all", 37).await;
+    await_messages(&lab, &lab.names("large").tasks, 0).await;
+    let mut numbers: Vec<u64> = received.iter().filter_map(|request| request.body.as_u64()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..37).collect::<Vec<_>>());
+    assert_eq!(lab.chat.received("hook", "all").await.len(), 37);
 }

@@ -9,7 +9,7 @@ use crate::harness::{Lab, eventually, specs};
 /// A pipeline that is made, left alone by its operator, and fires soon after.
 async fn about_to_fire(name: &str, change: Value) -> (Lab, String) {
     let mut lab = Lab::new().await;
-    let due = (Timestamp::now() + 12.seconds()).round(Unit::Second).unwrap();
+    let due = (Timestamp::now() + 20.seconds()).round(Unit::Second).unwrap();
     let schedule = format!("at({})", due.strftime("%Y-%m-%dT%H:%M:%S"));
     lab.apply(name, specs::merged(specs::message(&schedule), change)).await;
     lab.ready(name).await;

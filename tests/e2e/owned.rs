@@ -200,3 +200,20 @@ async fn a_predecessors_resources_are_taken_over_by_their_tags_alone() {
     lab.resync("heir").await;
     assert_eq!(lab.strict.writes().await, Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_role_of_our_name_under_another_path_is_a_conflict() {
+    let lab = Lab::new().await;
+    let names = lab.names("pathless");
+    let trust = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"Service": "scheduler.amazonaws.com"}, "Action": "sts:AssumeRole",
+    }]});
+    let request = lab.aws.iam.create_role().role_name(&names.scheduler).assume_role_policy_document(trust.to_string());
+    request.send().await.unwrap();
+    lab.apply("pathless", specs::message(specs::YEARLY)).await;
+    conflict(&lab, "pathless", &[&names.scheduler, "carries no tags of this operator"]).await;
+    lab.delete("pathless").await;
+    lab.gone("pathless").await;
+    let left = lab.aws.everything().await;
+    assert_eq!(left.into_iter().collect::<Vec<_>>(), [format!("Role {}", names.scheduler)]);
+}

@@ -42,13 +42,12 @@ async fn an_aws_that_cannot_be_reached_is_said_and_waited_for() {
 
 #[tokio::test]
 async fn keys_that_aws_does_not_know_are_said_and_healed() {
-    let lab = Lab::without_operator().await;
+    let mut lab = Lab::without_operator().await;
     let unknown = json!({
         "service": "sts", "operation": "GetCallerIdentity", "status": 403, "error": "InvalidClientTokenId",
         "message": "The security token included in the request is invalid.", "count": -1,
     });
     lab.strict.fault(unknown).await;
-    let mut lab = lab;
     lab.start(&Settings::default());
     lab.apply("stranger", specs::message(specs::YEARLY)).await;
     let message = lab.not_ready("stranger", "Credentials").await;
@@ -61,13 +60,12 @@ async fn keys_that_aws_does_not_know_are_said_and_healed() {
 
 #[tokio::test]
 async fn a_call_that_is_denied_is_named_with_its_action() {
-    let lab = Lab::without_operator().await;
+    let mut lab = Lab::without_operator().await;
     let denied = json!({
         "service": "sqs", "operation": "CreateQueue", "status": 403, "error": "AccessDenied", "count": -1,
         "message": "not authorized to perform: sqs:createqueue",
     });
     lab.strict.fault(denied).await;
-    let mut lab = lab;
     lab.start(&Settings::default());
     lab.apply("denied", specs::message(specs::YEARLY)).await;
     let message = lab.not_ready("denied", "Denied").await;
@@ -105,7 +103,7 @@ async fn a_running_pipeline_survives_an_outage_of_aws() {
 async fn one_pipeline_in_trouble_does_not_hold_up_another() {
     let lab = Lab::new().await;
     // Only a pipeline with secrets has a parameter.
-    lab.strict.fault(json!({"service": "ssm", "operation": "PutParameter", "delayMs": 8000, "count": -1})).await;
+    lab.strict.fault(json!({"service": "ssm", "operation": "PutParameter", "delayMs": 30_000, "count": -1})).await;
     for number in 0..3 {
         lab.apply(&format!("stuck-{number}"), specs::message(specs::YEARLY)).await;
     }
@@ -119,7 +117,7 @@ async fn one_pipeline_in_trouble_does_not_hold_up_another() {
 
 #[tokio::test]
 async fn throttled_calls_pass_without_anybody_noticing() {
-    let lab = Lab::without_operator().await;
+    let mut lab = Lab::without_operator().await;
     for (service, operation, error) in [
         ("iam", "CreateRole", "Throttling"),
         ("lambda", "CreateFunction", "TooManyRequestsException"),
@@ -129,7 +127,6 @@ async fn throttled_calls_pass_without_anybody_noticing() {
         let fault = json!({"service": service, "operation": operation, "status": 429, "error": error, "count": 2});
         lab.strict.fault(fault).await;
     }
-    let mut lab = lab;
     lab.start(&Settings::default());
     lab.apply("throttled", specs::message(specs::YEARLY)).await;
     lab.ready("throttled").await;
@@ -138,4 +135,22 @@ async fn throttled_calls_pass_without_anybody_noticing() {
         if events.len() == 2 { Ok(()) } else { Err(format!("{events:?}")) }
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_full_account_is_said_with_what_to_ask_for() {
+    let mut lab = Lab::without_operator().await;
+    let full = json!({
+        "service": "iam", "operation": "CreateRole", "status": 409, "error": "LimitExceeded", "count": -1,
+        "message": "Cannot exceed quota for RolesPerAccount: 1000.",
+    });
+    lab.strict.fault(full).await;
+    lab.start(&Settings::default());
+    lab.apply("crowded", specs::message(specs::YEARLY)).await;
+    let message = lab.not_ready("crowded", "Quota").await;
+    for words in ["iam:CreateRole", "RolesPerAccount: 1000", "ask AWS for a higher quota"] {
+        assert!(message.contains(words), "no `{words}` in: {message}");
+    }
+    lab.strict.clear_faults().await;
+    lab.ready("crowded").await;
 }

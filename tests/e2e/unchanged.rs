@@ -7,7 +7,7 @@ use task_pipelines::crd::{PipelineStatus, ScheduledTaskPipeline};
 use crate::harness::{Lab, eventually, specs};
 
 /// When, and with which fields, the operator wrote the status last.
-fn last_status_write(pipeline: &ScheduledTaskPipeline) -> String {
+fn last_status_write(pipeline: &ScheduledTaskPipeline) -> Vec<String> {
     let by_operator = pipeline.managed_fields().iter().filter(|entry| entry.subresource.as_deref() == Some("status"));
     by_operator.map(|entry| format!("{:?} {:?}", entry.time, entry.fields_v1)).collect()
 }
@@ -65,6 +65,7 @@ async fn a_command_to_look_is_recorded_once_and_a_command_to_run_is_said_to_be_m
     .await;
     lab.resync("calm").await;
     let events = lab.events("calm").await;
-    let missing = events.iter().filter(|event| event.starts_with("NotSupportedYet: annotation taskpipelines.dev/run-now"));
+    let missing =
+        events.iter().filter(|event| event.starts_with("NotSupportedYet: annotation taskpipelines.dev/run-now"));
     assert_eq!(missing.count(), 1, "{events:?}");
 }

@@ -1,5 +1,6 @@
 //! Edits of the spec reach AWS, each alone, and settle there.
 
+use aws_sdk_cloudwatchlogs::types::LogGroup;
 use aws_sdk_lambda::types::EventSourceMappingConfiguration;
 use serde_json::{Value, json};
 
@@ -18,7 +19,7 @@ async fn shown(lab: &Lab, pipeline: &str) -> Value {
         lab.aws.lambda.list_event_source_mappings().send().await.unwrap().event_source_mappings.unwrap().remove(0);
     let groups = lab.aws.logs.describe_log_groups().send().await.unwrap().log_groups.unwrap();
     let retention = |name: &str| {
-        groups.iter().find(|group| group.log_group_name() == Some(name)).and_then(|group| group.retention_in_days())
+        groups.iter().find(|group| group.log_group_name() == Some(name)).and_then(LogGroup::retention_in_days)
     };
     let invoke = lab.aws.lambda.get_function_event_invoke_config().function_name(&names.sender).send().await.unwrap();
     let runner_may = crate::harness::aws::allowed(&lab.aws.role(&names.runner).await.0);
