@@ -31,12 +31,15 @@ const MAX_KEPT: usize = 13 << 20;
 #[error("the environment variable `{QUEUE_URL}` is not set: it must hold the URL of the pipeline's queue")]
 pub struct NoQueue;
 
+/// Unsent messages by the work that they belong to, oldest first.
+type Left = VecDeque<(String, Vec<Outgoing>)>;
+
 /// The pipeline's queue.
 #[derive(Clone, Debug)]
 pub struct Queue {
     client: Client,
     url: String,
-    left: Arc<Mutex<VecDeque<(String, Vec<Outgoing>)>>>,
+    left: Arc<Mutex<Left>>,
 }
 
 /// A message on its way to the queue.

@@ -6,12 +6,16 @@ use reqwest::{Method, StatusCode};
 use url::Url;
 
 use crate::Runner;
+use crate::channel::Meaning;
 use crate::http::{self, Http, Invalid};
 use crate::secrets::{Freshness, Secrets};
 use crate::text;
 
 /// Bytes of an answer that are kept.
 pub(crate) const MAX_TEXT: usize = 200_000;
+
+/// Bytes of the longest secret: what an SSM parameter holds.
+const LONGEST_SECRET: usize = 4_096;
 
 /// Redirects that are followed.
 const MAX_REDIRECTS: usize = 5;
@@ -23,12 +27,14 @@ pub(crate) struct Ended {
     pub(crate) text: String,
     /// Why it failed, without secrets.
     pub(crate) error: Option<String>,
+    /// Whether other secrets could change that.
+    pub(crate) may_be_stale: bool,
 }
 
 impl Ended {
     /// An attempt that returned nothing.
     pub(crate) fn failed(error: String) -> Self {
-        Self { text: String::new(), error: Some(error) }
+        Self { error: Some(error), ..Self::default() }
     }
 }
 
@@ -38,9 +44,17 @@ pub(crate) async fn perform(runner: &Runner, run: &Run) -> Ended {
         Action::Message => Ended::default(),
         Action::Http(request) => {
             let parameter = run.parameter.as_deref().filter(|_| http::are_secret(&request.headers));
-            match runner.parameters.get(parameter, Freshness::Kept).await {
-                Ok(secrets) => call(&runner.http, request, &secrets).await,
-                Err(error) => Ended::failed(error.to_string()),
+            let kept = match runner.parameters.get(parameter, Freshness::Kept).await {
+                Ok(kept) => kept,
+                Err(error) => return Ended::failed(error.to_string()),
+            };
+            let ended = call(&runner.http, request, &kept).await;
+            if parameter.is_none() || !ended.may_be_stale {
+                return ended;
+            }
+            match runner.parameters.get(parameter, Freshness::Now).await {
+                Ok(fresh) if fresh != kept => call(&runner.http, request, &fresh).await,
+                Ok(_) | Err(_) => ended,
             }
         }
     }
@@ -65,20 +79,25 @@ async fn call(http: &Http, request: &protocol::Http, secrets: &Secrets) -> Ended
         Err(error) => return Ended::failed(secrets.redact(error.to_string())),
     };
     let is_expected = expects(request, answer.status());
+    let may_be_stale = !is_expected && Meaning::of(answer.status()) == Meaning::NeverWithThisSecret;
     let status = http::status(&answer);
-    // A little more than is kept, so that the cut never shows half a character.
-    let body = match http::read(answer, MAX_TEXT + 4).await {
+    let read = MAX_TEXT + LONGEST_SECRET;
+    let body = match http::read(answer, read).await {
         Ok(body) => body,
         Err(error) => return Ended::failed(format!("{status}, then: {}", http::describe(&error))),
     };
-    let text = text::fit_bytes(secrets.redact(String::from_utf8_lossy(&body).into_owned()), MAX_TEXT);
+    let is_cut = body.len() == read;
+    let text = secrets.redact(String::from_utf8_lossy(&body).into_owned());
+    // A cut may have left the beginning of a secret, which is not recognised as one.
+    let whole = text.len() - if is_cut { LONGEST_SECRET.min(text.len()) } else { 0 };
+    let text = text::fit_bytes(text, MAX_TEXT.min(whole));
     let error = (!is_expected).then(|| {
         let expected = request.expect_status.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let excerpt = text::excerpt(&text);
         let separator = if excerpt.is_empty() { "" } else { ": " };
         format!("{status}, expected {expected}{separator}{excerpt}")
     });
-    Ended { text, error }
+    Ended { text, error, may_be_stale }
 }
 
 /// Makes the request, and those that it is redirected to, unless the redirect itself is expected.

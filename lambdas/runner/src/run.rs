@@ -6,6 +6,7 @@ use function::Outgoing;
 use futures::future::join_all;
 use jiff::Timestamp;
 use protocol::{Delivery, Message, NotifyOn, Run, Status, TaskResult};
+use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use crate::action::{self, Ended, MAX_TEXT};
@@ -14,6 +15,10 @@ use crate::{Outcome, Runner, channel, text};
 
 /// With less time than this, results are not posted at once but queued.
 const AT_ONCE: Duration = Duration::from_secs(10);
+
+/// Levels of a result's parsed form: a delivery that holds it is nested a little deeper, and is read again, which ends
+/// at 128. <https://docs.rs/serde_json/latest/serde_json/struct.Deserializer.html#method.disable_recursion_limit>
+const MAX_DEPTH: usize = 100;
 
 /// When a result that was not handed over is tried again: while Lambda still has this process.
 const HAND_OVER_AGAIN: Duration = Duration::from_secs(10);
@@ -61,7 +66,7 @@ async fn attempt(runner: &Runner, run: &Run, limit: Duration) -> Ended {
 }
 
 fn result(run: &Run, attempt: u32, ended: Ended, duration: Duration) -> TaskResult {
-    let Ended { text, error } = ended;
+    let Ended { text, error, may_be_stale: _ } = ended;
     let result = TaskResult {
         pipeline: run.pipeline.clone(),
         task: run.task.name.clone(),
@@ -70,12 +75,22 @@ fn result(run: &Run, attempt: u32, ended: Ended, duration: Duration) -> TaskResu
         trigger: run.trigger,
         attempt,
         status: if error.is_some() { Status::Failed } else { Status::Succeeded },
-        json: serde_json::from_str(&text).ok(),
+        json: serde_json::from_str(&text).ok().filter(|json| is_within(json, MAX_DEPTH)),
         text,
         error,
         duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
     };
     within(result, MAX_RESULT)
+}
+
+/// Whether JSON is nested no deeper than so many levels.
+fn is_within(json: &Value, levels: usize) -> bool {
+    let mut members: Box<dyn Iterator<Item = &Value>> = match json {
+        Value::Array(items) => Box::new(items.iter()),
+        Value::Object(members) => Box::new(members.values()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return true,
+    };
+    levels > 0 && members.all(|member| is_within(member, levels - 1))
 }
 
 /// Makes a result small enough: first without its parsed form, then with less text. Only unusual characters, which

@@ -55,15 +55,22 @@ impl Secrets {
         self.0.get(key).ok_or_else(|| Missing(key.clone()))
     }
 
-    /// Takes all secrets out of a text.
+    /// Takes all secrets out of a text, and of their parts those that are secrets by themselves.
     pub(crate) fn redact(&self, text: String) -> String {
-        let mut values: Vec<_> = self.0.values().map(Secret::expose).filter(|v| v.len() >= SHORTEST_REDACTED).collect();
+        let whole = self.0.values().map(Secret::expose).filter(|value| value.len() >= SHORTEST_REDACTED);
+        let mut values: Vec<_> = whole.flat_map(|value| tokens(value).chain([value])).collect();
         // Longest first, as one may be a part of another.
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
         values
             .into_iter()
             .fold(text, |text, value| if text.contains(value) { text.replace(value, REDACTED) } else { text })
     }
+}
+
+/// The parts of a URL or a header's value that look like keys: answers often tell the path that they were asked for.
+fn tokens(value: &str) -> impl Iterator<Item = &str> {
+    let parts = value.split(|character: char| character.is_whitespace() || "/?&=#:@,;".contains(character));
+    parts.filter(|part| part.len() >= 20 || part.len() >= 12 && part.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
 /// Why there are no secrets. Parts of the value are never told.
@@ -160,6 +167,18 @@ mod tests {
         assert_eq!(secrets.redact("1 token, token-long".into()), "1 [redacted], [redacted]");
         let printed = format!("{secrets:?}");
         assert!(!printed.contains("token"), "{printed}");
+    }
+
+    #[test]
+    fn the_keys_within_secrets_are_taken_out_too() {
+        let secrets = secrets(
+            r#"{"a": "https://hooks.example.com/services/T0123/AbCdEfGhIjKlMnOpQrStUvWx", "b": "Bearer abcdefghijkl1"}"#,
+        );
+        assert_eq!(
+            secrets.redact("Cannot POST /services/T0123/AbCdEfGhIjKlMnOpQrStUvWx on hooks.example.com".into()),
+            "Cannot POST /services/T0123/[redacted] on hooks.example.com"
+        );
+        assert_eq!(secrets.redact("no such token: abcdefghijkl1".into()), "no such token: [redacted]");
     }
 
     #[test]

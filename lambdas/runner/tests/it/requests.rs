@@ -1,5 +1,6 @@
 //! HTTP tasks: what is asked, what comes back, and what is refused.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fake::{Answer, Aws, Server};
@@ -161,4 +162,54 @@ async fn results_that_nobody_asked_for_are_not_told() {
     let stage = stage(|_| Answer::new(200, "")).await;
     assert!(stage.is_done(run(json!({"notifyOn": "Failure"}), webhook(&stage)), 1).await);
     assert!(stage.web.requests().is_empty() && stage.aws.sent().is_empty());
+}
+
+#[tokio::test]
+async fn a_header_that_changed_is_read_afresh() {
+    let stage = stage(|request| match (request.path.as_str(), request.header("x-key")) {
+        ("/task", Some("old")) => Answer::new(401, ""),
+        _ => Answer::new(200, ""),
+    })
+    .await;
+    stage.aws.put_parameter(PARAMETER, r#"{"key": "old"}"#);
+    assert!(stage.is_done(http(&stage, json!({"headers": key()})), 1).await);
+    assert_eq!(result(&stage)["status"], "Failed");
+    assert_eq!(stage.web.requests().len(), 2, "the same question is not asked twice");
+
+    stage.aws.put_parameter(PARAMETER, r#"{"key": "new"}"#);
+    assert!(stage.is_done(http(&stage, json!({"headers": key()})), 1).await);
+    assert_eq!(result(&stage)["status"], "Succeeded");
+}
+
+#[tokio::test]
+async fn a_secret_across_the_cut_is_not_told_in_part() {
+    let secret = "s3cret".repeat(100);
+    let body = "x".repeat(203_800) + &secret;
+    let echoes = secret.repeat(20) + &body[secret.len() * 20..];
+    let stage =
+        stage(move |request| Answer::new(200, if request.path == "/task" { echoes.as_str() } else { "" })).await;
+    stage.aws.put_parameter(PARAMETER, json!({"key": secret}).to_string());
+    assert!(stage.is_done(http(&stage, json!({"headers": key()})), 1).await);
+    let result = result(&stage);
+    let text = result["text"].as_str().unwrap();
+    assert!(!text.contains("s3cret") && text.ends_with("x…"), "{}", &text[text.len() - 100..]);
+}
+
+#[tokio::test]
+async fn deeply_nested_json_gets_through_the_queue() {
+    for depth in [100, 127] {
+        let json = "[".repeat(depth) + &"]".repeat(depth);
+        let busy = AtomicBool::new(true);
+        let stage = stage(move |request| match request.path.as_str() {
+            "/task" => Answer::new(200, json.clone()),
+            _ if busy.swap(false, Ordering::Relaxed) => Answer::new(503, ""),
+            _ => Answer::new(200, ""),
+        })
+        .await;
+        assert!(stage.is_done(http(&stage, json!({})), 1).await);
+        let [mut delivery] = stage.aws.messages().try_into().unwrap();
+        delivery.as_object_mut().unwrap().remove("notBefore");
+        assert!(stage.is_done(delivery, 1).await);
+        assert_eq!(result(&stage)["text"].as_str().unwrap().len(), 2 * depth);
+    }
 }
