@@ -15,6 +15,9 @@ use crate::identity::{Owner, Ownership};
 use crate::plan::{Goal, Have, Plan, Step, Verdict};
 use crate::resource::{self, Difference, Id, Observed, Progress, Wait};
 
+/// How often something is looked at that AWS still works on.
+const SETTLE_POLL: Duration = Duration::from_millis(500);
+
 /// How often something is looked for that AWS says exists and does not show.
 const HIDDEN_POLL: Duration = Duration::from_secs(1);
 
@@ -129,7 +132,7 @@ async fn converge(aws: &Aws, owner: &Owner, step: &Step, deadline: Instant, deed
         let progress = match &verdict {
             Verdict::InSync => return Outcome::Done(have),
             Verdict::Conflict { whose } => return Outcome::Conflict { whose: whose.clone() },
-            Verdict::Settle(why) => Ok(Progress::waiting(why.as_str(), Duration::from_secs(1))),
+            Verdict::Settle(why) => Ok(Progress::waiting(why.as_str(), SETTLE_POLL)),
             Verdict::Create | Verdict::Update(_) | Verdict::Delete => act(aws, step, have.as_ref(), &verdict).await,
         };
         if matches!(progress, Ok(Progress::Done | Progress::Waiting(_))) {

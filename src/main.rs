@@ -21,6 +21,10 @@ use task_pipelines::{controller, crd, functions};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+/// Gives back what an upload took: the C library's allocator would keep it. `.cargo/config.toml` says how.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Threads of the operator: it waits for others most of the time, and a node may have 64 cores.
 const WORKERS: usize = 2;
 

@@ -7,10 +7,11 @@ from . import console, paths
 from .console import Failure
 
 
-def operator():
-    """Builds the operator for debugging and returns its path."""
-    _cargo("building the operator", "build", "--bin", "task-pipelines")
-    return paths.cargo_target() / "debug" / "task-pipelines"
+def operator(profile="debug"):
+    """Builds the operator, for debugging or as a `release`, and returns its path."""
+    release = ["--release"] if profile == "release" else []
+    _cargo("building the operator", "build", "--bin", "task-pipelines", *release)
+    return paths.cargo_target() / profile / "task-pipelines"
 
 
 def functions():

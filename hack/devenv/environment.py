@@ -61,7 +61,9 @@ def install_crd(variables):
     if not paths.CRD.exists():
         raise Failure(f"{paths.CRD.relative_to(paths.ROOT)} is missing; generate it with `make crd`")
     kubectl(variables, "apply", "--server-side", "--force-conflicts", "-f", paths.CRD)
-    kubectl(variables, "wait", "--for=condition=Established", "--timeout=30s", "-f", paths.CRD)
+    # Not `--for=condition`: a definition made this moment has no conditions, which kubectl then takes for a mistake.
+    established = '--for=jsonpath={.status.conditions[?(@.type=="Established")].status}=True'
+    kubectl(variables, "wait", established, "--timeout=30s", "-f", paths.CRD)
 
 
 def kubectl(variables, *arguments, stdin=None):

@@ -10,7 +10,7 @@ from . import build, cloud, control_plane, demo, environment, paths, tools, venv
 from .console import Failure, note, say
 from .process import Registry
 
-PYTHON_TESTS = ("hack/aws", "hack/devenv", "tests/support")
+PYTHON_TESTS = ("hack/aws", "hack/devenv", "tests/support", "bench")
 PYTHON_SOURCES = ("hack", "tests", "bench")
 OURS = "TASK_PIPELINES_DEV_OURS"
 
@@ -95,7 +95,11 @@ def test():
     build.functions()
     build.operator()
     say("Running cargo test --workspace in a private environment")
-    return with_env(["cargo", "test", "--workspace"])
+    failed = with_env(["cargo", "test", "--workspace"])
+    if failed:
+        return failed
+    say("Installing the chart, and running the operator as its Deployment would")
+    return subprocess.run([venv.python(), "-B", paths.ROOT / "hack" / "helm_demo.py"], check=False).returncode
 
 
 def python_tests():

@@ -15,7 +15,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 
 use crate::identity::Location;
 
@@ -33,10 +33,20 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(40);
 pub struct Account {
     config: SdkConfig,
     pacer: Arc<Pacer>,
-    identity: OnceCell<Identity>,
+    identity: Mutex<Option<Asked>>,
     regions: Mutex<Vec<Arc<Aws>>>,
 }
 
+/// What came of asking AWS who the operator is.
+enum Asked {
+    Answered(Identity),
+    Refused { error: AwsError, when: Instant },
+}
+
+/// How long a refusal stands: all pipelines ask at once, and one answer serves them.
+const REFUSAL_STANDS: Duration = Duration::from_secs(2);
+
+#[derive(Clone)]
 struct Identity {
     partition: String,
     account: String,
@@ -63,7 +73,7 @@ impl Account {
             .timeout_config(timeouts)
             .load()
             .await;
-        Self { config, pacer: Arc::new(Pacer::new(pacing)), identity: OnceCell::new(), regions: Mutex::default() }
+        Self { config, pacer: Arc::new(Pacer::new(pacing)), identity: Mutex::default(), regions: Mutex::default() }
     }
 
     /// The clients for a region, or for the operator's own.
@@ -73,14 +83,14 @@ impl Account {
     pub async fn region(&self, region: Option<&str>) -> Result<Arc<Aws>, NoAws> {
         let own = self.config.region().map(Region::as_ref);
         let region = region.or(own).ok_or(NoAws::Region)?.to_owned();
-        let identity = self.identity.get_or_try_init(|| self.ask_identity(&region)).await?;
+        let identity = self.identity(&region).await.map_err(NoAws::Identity)?;
         let mut regions = self.regions.lock().await;
         if let Some(known) = regions.iter().find(|aws| aws.location.region == region) {
             return Ok(Arc::clone(known));
         }
         let location = Location {
-            partition: identity.partition.clone(),
-            account: identity.account.clone(),
+            partition: identity.partition,
+            account: identity.account,
             region: region.clone(),
             endpoint: self.config.endpoint_url().map(str::to_owned),
         };
@@ -90,12 +100,27 @@ impl Account {
         Ok(aws)
     }
 
-    async fn ask_identity(&self, region: &str) -> Result<Identity, NoAws> {
+    /// Who the operator is; asked by one at a time, and not again once it is known.
+    async fn identity(&self, region: &str) -> Result<Identity, AwsError> {
+        let mut asked = self.identity.lock().await;
+        match &*asked {
+            Some(Asked::Answered(identity)) => return Ok(identity.clone()),
+            Some(Asked::Refused { error, when }) if when.elapsed() < REFUSAL_STANDS => return Err(error.clone()),
+            Some(Asked::Refused { .. }) | None => {}
+        }
+        let answer = self.ask_identity(region).await;
+        *asked = Some(match answer.clone() {
+            Ok(identity) => Asked::Answered(identity),
+            Err(error) => Asked::Refused { error, when: Instant::now() },
+        });
+        answer
+    }
+
+    async fn ask_identity(&self, region: &str) -> Result<Identity, AwsError> {
         let config = self.config.to_builder().region(Region::new(region.to_owned())).build();
         let client = aws_sdk_sts::Client::new(&config);
-        let answer = call(&self.pacer, Operation::GetCallerIdentity, Box::pin(client.get_caller_identity().send()))
-            .await
-            .map_err(NoAws::Identity)?;
+        let request = Box::pin(client.get_caller_identity().send());
+        let answer = call(&self.pacer, Operation::GetCallerIdentity, request).await?;
         let partition = answer.arn().and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws").to_owned();
         let account = answer.account().unwrap_or_default().to_owned();
         tracing::info!(account, region, arn = answer.arn(), "found the AWS identity");

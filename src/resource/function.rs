@@ -27,8 +27,8 @@ const RUNTIME: Runtime = Runtime::Providedal2023;
 /// A custom runtime starts the zip's `bootstrap` whatever the handler; the API asks for one all the same.
 const HANDLER: &str = "bootstrap";
 
-/// A zip function is Active within a second or so.
-const ACTIVE_POLL: Duration = Duration::from_millis(600);
+/// A zip function is often Active at once, and within a second or so otherwise.
+const ACTIVE_POLL: Duration = Duration::from_millis(250);
 
 /// A wanted function.
 #[derive(Clone, Debug)]
