@@ -11,7 +11,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
 use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
 use backon::{BackoffBuilder, ExponentialBuilder};
-use futures::future::join_all;
+use futures::stream::{self, StreamExt as _};
 use protocol::Message;
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -19,6 +19,9 @@ use crate::{batch, reason, warm};
 
 /// The one setting of the functions.
 const QUEUE_URL: &str = "QUEUE_URL";
+
+/// Batches on their way at the same time: each is up to 1 MiB, and its body again, in 128 MiB of memory.
+const MAX_SENDS: usize = 4;
 
 /// The longest that SQS lets a new message wait.
 const MAX_DELAY: Duration = Duration::from_mins(15);
@@ -225,7 +228,8 @@ impl Queue {
 
     async fn attempt(&self, messages: Vec<Outgoing>, until: Instant) -> Vec<Failure> {
         let batches = batch::split(messages, Outgoing::size);
-        join_all(batches.into_iter().map(|batch| self.send_batch(batch, until))).await.into_iter().flatten().collect()
+        let sends = batches.into_iter().map(|batch| self.send_batch(batch, until));
+        stream::iter(sends).buffer_unordered(MAX_SENDS).flat_map(stream::iter).collect().await
     }
 
     async fn send_batch(&self, batch: Vec<Outgoing>, until: Instant) -> Vec<Failure> {

@@ -35,7 +35,7 @@ pub(crate) async fn run(runner: &Runner, run: Run, receive: u32, until: Instant)
     let task = &run.task;
     let limit = Duration::from_secs(task.timeout_seconds.into());
     let ended = if receive > task.attempts {
-        Ended::failed(format!("the runner stopped while it ran attempt {}", task.attempts))
+        Ended::failed(format!("the runner stopped, or could not start, at attempt {}", task.attempts))
     } else {
         attempt(runner, &run, limit.min(until.duration_since(started).saturating_sub(RESERVE))).await
     };

@@ -154,7 +154,7 @@ async fn failed_attempts_wait_and_the_last_one_is_told() {
     let asked = stage.web.requests().len();
     assert!(stage.is_done(message, 3).await);
     assert_eq!(stage.web.requests().len(), asked + 1, "only the webhook");
-    assert_eq!(result(&stage)["error"], "the runner stopped while it ran attempt 2");
+    assert_eq!(result(&stage)["error"], "the runner stopped, or could not start, at attempt 2");
 }
 
 #[tokio::test]
