@@ -1,5 +1,6 @@
 //! Chats and services that are busy, gone or broken; and tasks that run beside each other.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::harness::{Lab, Settings, eventually, specs};
@@ -99,6 +100,12 @@ async fn runs_of_one_task_never_overlap_when_they_queue() {
     eventually("the first run is under way", async || {
         let under_way = lab.aws.messages(&tasks).await > 0 || !lab.chat.received("hook", "slow").await.is_empty();
         if under_way { Ok(()) } else { Err("nothing was fired".to_owned()) }
+    })
+    .await;
+    // Two firings of one second are the same run.
+    let first = lab.aws.schedule(&lab.names("queued").schedule).await.creation_date.unwrap();
+    eventually("a second has passed", async || {
+        if Timestamp::now().as_second() > first.secs() { Ok(()) } else { Err(first.to_string()) }
     })
     .await;
     // A new rate fires at once.
