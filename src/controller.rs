@@ -91,9 +91,9 @@ fn prune(pipeline: &mut ScheduledTaskPipeline) {
 
 async fn look(pipeline: Arc<ScheduledTaskPipeline>, context: Arc<Context>) -> Result<Action, LookError> {
     let span = tracing::info_span!(
-        "pipeline",
+        "look",
         namespace = pipeline.namespace(),
-        name = pipeline.name_any(),
+        pipeline = pipeline.name_any(),
         generation = pipeline.metadata.generation
     );
     let next = tokio::time::timeout(MAX_LOOK, reconcile(&pipeline, &context).instrument(span))
@@ -110,7 +110,7 @@ fn on_error(pipeline: Arc<ScheduledTaskPipeline>, error: &LookError, context: Ar
     let again = context.back_off(&pipeline);
     tracing::warn!(
         namespace = pipeline.namespace(),
-        name = pipeline.name_any(),
+        pipeline = pipeline.name_any(),
         error = chain(error),
         again_ms = u64::try_from(again.as_millis()).unwrap_or(u64::MAX),
         "a look at a pipeline failed"

@@ -83,9 +83,12 @@ impl Health {
         Self { state: State::Progressing, reason: reason.to_owned(), message: message.into(), again }
     }
 
-    /// The spec cannot be carried out.
-    pub fn refused(refusals: &[Refusal]) -> Self {
-        let (reason, message) = pipeline::summary(refusals);
+    /// The spec cannot be carried out; a pipeline that `runs` goes on as its last good spec said.
+    pub fn refused(refusals: &[Refusal], runs: bool) -> Self {
+        let (reason, mut message) = pipeline::summary(refusals);
+        if runs {
+            message.push_str(" | what is on AWS goes on as it was");
+        }
         let waits_for_secret = refusals.iter().any(Refusal::is_about_a_secret);
         let again = if waits_for_secret { Again::WhenSecretsMayBe } else { Again::Resync };
         Self { state: State::Stalled, reason: reason.to_string(), message, again }
@@ -118,9 +121,13 @@ impl Health {
     /// What came of a plan; nothing when every step is done.
     pub fn of(applied: &Applied, doing: &str) -> Option<Self> {
         let failures = applied.outcomes.iter().filter_map(|(id, outcome)| failure(id, outcome));
+        let failures: Vec<(Class, String)> = failures.collect();
         // What only a person can mend comes first.
-        if let Some((class, message)) = failures.max_by_key(|(class, _)| class.needs_a_person()) {
-            return Some(Self::failed(class, &message));
+        if let Some((class, message)) = failures.iter().max_by_key(|(class, _)| class.needs_a_person()) {
+            let more = failures.len() - 1;
+            let message =
+                if more == 0 { message.clone() } else { format!("{message} (and {more} more, see resources)") };
+            return Some(Self::failed(*class, &message));
         }
         let waits: Vec<(&Id, &crate::resource::Wait)> = applied
             .outcomes
@@ -246,7 +253,7 @@ mod tests {
         assert_eq!(health.reason, "Denied");
         assert_eq!(
             health.message,
-            "Queue a: iam:CreateRole: AccessDenied: no; allow the action in the operator's IAM policy"
+            "Queue a: iam:CreateRole: AccessDenied: no (and 1 more, see resources); allow the action in the operator's IAM policy"
         );
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -48,8 +48,9 @@ fn print_crd() -> Result<(), Box<dyn Error>> {
 }
 
 fn run(settings: RunSettings) -> Result<(), Box<dyn Error>> {
-    let filter = EnvFilter::try_new(&settings.log)?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let filter = EnvFilter::try_new(&settings.log).map_err(|error| format!("--log {}: {error}", settings.log))?;
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     match LogFormat::or_by_terminal(settings.log_format) {
         LogFormat::Json => log.json().flatten_event(true).with_current_span(true).with_span_list(false).init(),
         LogFormat::Text => log.init(),
@@ -83,9 +84,6 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
         let _ = also_stop.wait_for(|stopping| *stopping).await;
     };
     let work = async {
-        if let Err(error) = account.region(None).await {
-            tracing::warn!(error = chain(&error), "AWS cannot be used yet; pipelines will say so until it can");
-        }
         let cluster_name = match settings.cluster_name.clone() {
             Some(name) => name,
             None => derived_cluster_name(&client).await,
@@ -101,7 +99,11 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             failures: Mutex::new(HashMap::new()),
         };
         let namespace = settings.watch_namespace.as_deref();
-        controller::run(client.clone(), namespace, settings.concurrency, Arc::new(context), stopped).await;
+        let context = Arc::new(context);
+        tokio::join!(
+            warn_without_aws(&context),
+            controller::run(client.clone(), namespace, settings.concurrency, Arc::clone(&context), stopped)
+        );
     };
     tokio::pin!(work);
     tokio::select! {
@@ -111,6 +113,12 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     // Started looks come to their end; a start-up that still waits for something has nothing to finish.
     let _ = tokio::time::timeout(GRACE, work).await;
     Ok(())
+}
+
+async fn warn_without_aws(context: &Context) {
+    if let Err(error) = context.account.region(None).await {
+        tracing::warn!(error = chain(&error), "AWS cannot be used yet; pipelines will say so until it can");
+    }
 }
 
 /// Below the 30 s that Kubernetes gives a Pod to end.

@@ -34,6 +34,9 @@ const RESERVED: [&str; 18] = [
     "LAMBDA_TASK_ROOT",
 ];
 
+/// Variables that the AWS SDK in the built-in functions would heed.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+
 /// Checks a function's environment variables.
 pub(super) fn check(field: &str, environment: &BTreeMap<String, String>, refusals: &mut Refusals) {
     for name in environment.keys() {
@@ -42,6 +45,9 @@ pub(super) fn check(field: &str, environment: &BTreeMap<String, String>, refusal
             refusals.invalid_hint(field, format!("the operator itself sets `{QUEUE_URL}`"), "remove it");
         } else if RESERVED.contains(&name.as_str()) {
             refusals.invalid_hint(field, format!("Lambda reserves {}", quoted(name)), "remove it");
+        } else if name.starts_with(ENDPOINT) {
+            let message = format!("{} would send the function's own calls elsewhere", quoted(name));
+            refusals.invalid_hint(field, message, "remove it");
         } else if !is_name(name) {
             refusals.invalid_hint(
                 field,

@@ -48,7 +48,7 @@ fn check_future(schedule: &Schedule, window: &Window, now: Timestamp, refusals: 
             }
             Some(_) | None => {
                 let zone = schedule.time_zone();
-                (format!("{expression} in {zone} has passed: it is {now}"), "set a later time")
+                (format!("{expression} in {zone} has passed"), "set a later time")
             }
         };
         refusals.invalid_hint("spec.schedule", message, hint);

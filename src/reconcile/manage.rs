@@ -10,7 +10,7 @@ use super::{Look, Next, PATIENCE};
 use crate::apply::{Applied, Outcome, apply, observe_all};
 use crate::aws::Aws;
 use crate::cluster::News;
-use crate::crd::{PipelineStatus, annotation};
+use crate::crd::{PipelineStatus, ResourceState, annotation};
 use crate::functions::own_architecture;
 use crate::health::{self, Health, reason};
 use crate::pipeline::{self, Pipeline, Refusal};
@@ -24,7 +24,10 @@ pub(super) async fn manage(mut look: Look<'_>) -> kube::Result<Next> {
 
     let pipeline = match look.resolve(now).await? {
         Ok(pipeline) => pipeline,
-        Err(refusals) => return look.give_up(&Health::refused(&refusals)).await,
+        Err(refusals) => {
+            let health = Health::refused(&refusals, look.runs());
+            return look.give_up(&health).await;
+        }
     };
     let aws = match look.aws().await {
         Ok(aws) => aws,
@@ -78,6 +81,11 @@ impl Look<'_> {
         ))
     }
 
+    /// Whether the pipeline was made before: then it goes on as it was.
+    fn runs(&self) -> bool {
+        self.before.resources.iter().any(|row| row.state != ResourceState::Creating)
+    }
+
     /// The account and region that hold the pipeline: fixed at the first reconcile.
     pub(super) async fn aws(&mut self) -> Result<Arc<Aws>, Health> {
         let aws =
@@ -118,9 +126,12 @@ impl Look<'_> {
 
     async fn report(self, pipeline: &Pipeline, applied: &Applied, gone: &[Id], now: Timestamp) -> kube::Result<Next> {
         let mut status = self.before.clone();
-        let schedule = status::schedule(pipeline, now);
-        status.next_run = schedule.next.first().cloned();
-        status.schedule = Some(schedule);
+        let made = |(id, outcome): (&Id, &Outcome)| id.kind == Kind::Schedule && matches!(outcome, Outcome::Done(_));
+        if applied.outcomes.iter().any(made) {
+            let schedule = status::schedule(pipeline, now);
+            status.next_run = schedule.next.first().cloned();
+            status.schedule = Some(schedule);
+        }
         status.resources = status::rows_after(&self.before.resources, applied, gone);
         status.queue = Some(status::depth(applied.outcomes.iter().filter_map(|(id, outcome)| match outcome {
             Outcome::Done(seen) => Some((id, seen.as_ref()?)),
