@@ -40,8 +40,9 @@ pub(super) async fn manage(mut look: Look<'_>) -> kube::Result<Next> {
         Err(health) => return look.give_up(&health).await,
     };
     let plan = plan(&look.owner, want, &status::known(&look.before), have).stopped_by_conflict();
-    look.announce(&plan, &aws).await?;
+    // The finalizer first, or a pipeline deleted this moment would be gone before what is about to be made.
     look.context.cluster.add_finalizer(&look.pipeline).await?;
+    look.announce(&plan, &aws).await?;
 
     let gone: Vec<Id> =
         plan.steps.iter().filter(|step| matches!(step.goal, Goal::Gone)).map(|step| step.id.clone()).collect();
