@@ -4,22 +4,24 @@
 //! Configuration and code are two calls, and each leaves the function busy: an update does one, and the next look finds
 //! what is left.
 
+mod upload;
+
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
     Architecture, DestinationConfig, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, OnFailure,
     Runtime, State,
 };
 use serde_json::json;
-use tokio::sync::Semaphore;
 
 use super::{Changed, Field, Fields, Observed, Progress, TagChanges};
-use crate::aws::{Aws, AwsError, Class, Operation};
+use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::Tags;
+use upload::Upload;
+
+pub use upload::Artifact;
 
 /// The runtime of the built-in functions: Amazon Linux 2023 and nothing else.
 const RUNTIME: Runtime = Runtime::Providedal2023;
@@ -51,18 +53,6 @@ pub struct Function {
     pub async_invoke: Option<AsyncInvoke>,
     /// Tags.
     pub tags: Tags,
-}
-
-/// A zip on disk. It is read for each upload, and few uploads run at a time: bodies of megabytes are the operator's
-/// peak of memory.
-#[derive(Debug)]
-pub struct Artifact {
-    /// Where it lies.
-    pub path: PathBuf,
-    /// SHA-256 in Base64, as Lambda reports it.
-    pub sha256: String,
-    /// Permits for uploads, shared by all zips.
-    pub uploads: Arc<Semaphore>,
 }
 
 /// What becomes of asynchronous invocations that fail.
@@ -116,8 +106,10 @@ impl Function {
             .memory_size(number(self.memory_mib))
             .timeout(number(self.timeout_seconds))
             .environment(self.sdk_environment())
-            .code(FunctionCode::builder().zip_file(upload.zip).build())
-            .set_tags(Some(self.tags.clone().into_iter().collect()));
+            .code(FunctionCode::builder().zip_file(Upload::placeholder()).build())
+            .set_tags(Some(self.tags.clone().into_iter().collect()))
+            .customize()
+            .mutate_request(upload.fill());
         let answer = aws.call(Operation::CreateFunction, request.send()).await?;
         if answer.state.is_some_and(|state| state != State::Active) {
             return Ok(Progress::waiting("the new function to become Active", ACTIVE_POLL));
@@ -157,7 +149,9 @@ impl Function {
                 .update_function_code()
                 .function_name(&self.name)
                 .architectures(Architecture::from(self.architecture.as_str()))
-                .zip_file(upload.zip);
+                .zip_file(Upload::placeholder())
+                .customize()
+                .mutate_request(upload.fill());
             aws.call(Operation::UpdateFunctionCode, request.send()).await?;
             return Ok(Progress::waiting("the function's new code", ACTIVE_POLL));
         }
@@ -187,26 +181,6 @@ impl Function {
 
     fn sdk_environment(&self) -> Environment {
         Environment::builder().set_variables(Some(self.environment.clone().into_iter().collect())).build()
-    }
-}
-
-/// A zip in memory, and the permit to hold it.
-struct Upload {
-    zip: Blob,
-    _permit: tokio::sync::OwnedSemaphorePermit,
-}
-
-impl Artifact {
-    async fn read(&self, operation: Operation) -> Result<Upload, AwsError> {
-        let failed = |message: String| AwsError { operation, class: Class::Transient, code: String::new(), message };
-        let permit = Arc::clone(&self.uploads)
-            .acquire_owned()
-            .await
-            .map_err(|_| failed("the operator is stopping".to_owned()))?;
-        let zip = tokio::fs::read(&self.path)
-            .await
-            .map_err(|error| failed(format!("cannot read {}: {error}", self.path.display())))?;
-        Ok(Upload { zip: Blob::new(zip), _permit: permit })
     }
 }
 
@@ -275,7 +249,10 @@ fn number(value: u32) -> i32 {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use aws_sdk_lambda::types::EnvironmentResponse;
+    use tokio::sync::Semaphore;
 
     use super::*;
 

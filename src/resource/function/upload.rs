@@ -1,0 +1,133 @@
+//! A zip on its way to Lambda, which wants it as Base64 inside JSON.
+//!
+//! The SDK would hold it five times over while it writes the request, which makes the operator's peak of memory. So the
+//! SDK writes a few bytes in its place, and the request's body is made once, at its final size.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_types::body::SdkBody;
+use data_encoding::BASE64;
+use sha2::{Digest, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::aws::{AwsError, Class, Operation};
+
+/// A zip on disk. It is read for each upload, and few uploads run at a time.
+#[derive(Debug)]
+pub struct Artifact {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// SHA-256 in Base64, as Lambda reports it.
+    pub sha256: String,
+    /// Permits for uploads, shared by all zips.
+    pub uploads: Arc<Semaphore>,
+}
+
+/// A zip in memory, and the permit to hold it.
+pub(super) struct Upload {
+    zip: Arc<[u8]>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Artifact {
+    pub(super) async fn read(&self, operation: Operation) -> Result<Upload, AwsError> {
+        let failed = |message: String| AwsError { operation, class: Class::Transient, code: String::new(), message };
+        let permit = Arc::clone(&self.uploads)
+            .acquire_owned()
+            .await
+            .map_err(|_| failed("the operator is stopping".to_owned()))?;
+        let zip = tokio::fs::read(&self.path)
+            .await
+            .map_err(|error| failed(format!("cannot read {}: {error}", self.path.display())))?;
+        // Another zip would be deployed, found to differ from what is wanted, and deployed again.
+        if BASE64.encode(&Sha256::digest(&zip)) != self.sha256 {
+            return Err(failed(format!("{} has changed since the operator started: restart it", self.path.display())));
+        }
+        Ok(Upload { zip: zip.into(), _permit: permit })
+    }
+}
+
+impl Upload {
+    /// What to give to the SDK in place of the zip.
+    pub(super) fn placeholder() -> Blob {
+        Blob::new(PLACEHOLDER)
+    }
+
+    /// Puts the zip into a request that the SDK has written, before it is signed.
+    pub(super) fn fill(&self) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
+        let zip = Arc::clone(&self.zip);
+        move |request| {
+            // Lambda refuses the placeholder as no zip, so that nothing else is ever deployed.
+            let Some(body) = request.body().bytes().and_then(|body| with_zip(body, &zip)) else { return };
+            request.headers_mut().insert("content-length", body.len().to_string());
+            *request.body_mut() = SdkBody::from(body);
+        }
+    }
+}
+
+/// No zip.
+const PLACEHOLDER: &[u8] = b"zip";
+
+/// The body with the zip in place of the placeholder. A quote inside a value is escaped, so only the field matches.
+fn with_zip(body: &[u8], zip: &[u8]) -> Option<String> {
+    let field = "\"ZipFile\":\"";
+    let placeholder = BASE64.encode(PLACEHOLDER);
+    let body = str::from_utf8(body).ok()?;
+    let (before, after) = body.split_once(&format!("{field}{placeholder}\""))?;
+    let size = before.len() + field.len() + BASE64.encode_len(zip.len()) + 1 + after.len();
+    let mut whole = String::with_capacity(size);
+    whole.push_str(before);
+    whole.push_str(field);
+    BASE64.encode_append(zip, &mut whole);
+    whole.push('"');
+    whole.push_str(after);
+    Some(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn the_zip_takes_the_place_of_the_placeholder_and_of_nothing_else() {
+        let hostile = r#"x","ZipFile":"emlw"#;
+        let body =
+            json!({ "Environment": { "Variables": { "A": hostile } }, "Code": { "ZipFile": "emlw" }, "Role": "r" });
+        let zip = [0, 255, 7, 8];
+        let whole = with_zip(body.to_string().as_bytes(), &zip).unwrap();
+        let whole: Value = serde_json::from_str(&whole).unwrap();
+        assert_eq!(whole["Code"]["ZipFile"], BASE64.encode(&zip));
+        assert_eq!((&whole["Environment"]["Variables"]["A"], &whole["Role"]), (&json!(hostile), &json!("r")));
+    }
+
+    #[test]
+    fn the_body_is_made_at_its_final_size() {
+        let body = json!({ "ZipFile": "emlw", "Z": 1 }).to_string();
+        let whole = with_zip(body.as_bytes(), &[1; 1000]).unwrap();
+        assert_eq!(whole.len(), whole.capacity());
+    }
+
+    #[tokio::test]
+    async fn a_zip_that_changed_on_disk_is_not_deployed() {
+        let path = std::env::temp_dir().join(format!("changed-{}.zip", std::process::id()));
+        std::fs::write(&path, b"abc").unwrap();
+        let sha256 = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=".to_owned();
+        let artifact = Artifact { path: path.clone(), sha256, uploads: Arc::new(Semaphore::new(1)) };
+        let as_it_was = artifact.read(Operation::CreateFunction).await.map(|upload| upload.zip.to_vec());
+        std::fs::write(&path, b"abd").unwrap();
+        let changed = artifact.read(Operation::CreateFunction).await.map(|upload| upload.zip.to_vec());
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(as_it_was.unwrap(), b"abc");
+        assert!(changed.unwrap_err().message.ends_with("has changed since the operator started: restart it"));
+    }
+
+    #[test]
+    fn a_request_without_the_placeholder_is_left_alone() {
+        assert_eq!(with_zip(br#"{"ZipFile":"other"}"#, &[1]), None);
+    }
+}
