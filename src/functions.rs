@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 use crate::crd::Architecture;
-use crate::resource::{Artifact, Builtin};
+use crate::pipeline::Builtin;
+use crate::resource::Artifact;
 
 /// All zips that were found.
 pub type Artifacts = BTreeMap<(Builtin, Architecture), Arc<Artifact>>;

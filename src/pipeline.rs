@@ -28,7 +28,6 @@ use jiff::Timestamp;
 use crate::crd::{self, Architecture, ConcurrencyPolicy, DeletionPolicy, Mode, ScheduledTaskPipelineSpec};
 use crate::cron::{Schedule, Window};
 use crate::identity::{Owner, Tags};
-use crate::resource::Builtin;
 use refusal::Refusals;
 
 pub use refusal::{Reason, Refusal, summary};
@@ -125,6 +124,25 @@ pub struct Hop {
     pub log_retention_days: u32,
     /// The user's environment variables.
     pub environment: Tags,
+}
+
+/// One of the two built-in functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Builtin {
+    /// Turns a firing into messages.
+    Sender,
+    /// Runs tasks and delivers results.
+    Runner,
+}
+
+impl Builtin {
+    /// Its name, in names on AWS and of zips.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sender => "sender",
+            Self::Runner => "runner",
+        }
+    }
 }
 
 /// Makes a validated pipeline of a spec.

@@ -33,7 +33,7 @@ pub use queue::{Queue, Redrive};
 pub use role::Role;
 pub use schedule::Schedule;
 pub use schedule_group::ScheduleGroup;
-pub use want::{Builtin, Installation, want};
+pub use want::{Installation, want};
 
 /// A kind of AWS resource. The order is that of creation; deletion goes backwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::refusal::Refusals;
-use super::{Context, Hop, environment};
+use super::{Builtin, Context, Hop, environment};
 use crate::crd::{Architecture, LOG_RETENTION_DAYS, Runner, Sender};
-use crate::resource::Builtin;
 
 /// Lambda's longest timeout.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>

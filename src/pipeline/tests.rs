@@ -9,10 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Context, Pipeline, Refusal, SecretLookup, SecretText, SecretValues, resolve, secret_refs};
+use super::{Builtin, Context, Pipeline, Refusal, SecretLookup, SecretText, SecretValues, resolve, secret_refs};
 use crate::crd::{Architecture, ScheduledTaskPipelineSpec, SecretKeyRef};
 use crate::identity::Owner;
-use crate::resource::Builtin;
 
 /// A spec of the smallest pipeline, with these fields in place of its own.
 fn spec(yaml: &str) -> ScheduledTaskPipelineSpec {

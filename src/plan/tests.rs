@@ -10,8 +10,9 @@ use tokio::sync::Semaphore;
 use super::{Have, Plan, Verdict, plan, plan_deletion};
 use crate::crd::Architecture;
 use crate::identity::{Location, Owner, Tags, tag};
+use crate::pipeline::Builtin;
 use crate::pipeline::tests::{owner, resolved};
-use crate::resource::{Artifact, Builtin, Difference, Id, Installation, Kind, Observed, Resource, want};
+use crate::resource::{Artifact, Difference, Id, Installation, Kind, Observed, Resource, want};
 
 const CHAT: &str = "channels: [{name: team, slack: {webhookUrl: {secretKeyRef: {name: chat, key: slack}}}}]";
 

@@ -9,27 +9,8 @@ use super::{
 };
 use crate::crd::Architecture;
 use crate::identity::{Location, Owner};
-use crate::pipeline::{Hop, Pipeline};
+use crate::pipeline::{Builtin, Hop, Pipeline};
 use crate::policy::{self, Permissions, Service};
-
-/// One of the two built-in functions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Builtin {
-    /// Turns a firing into messages.
-    Sender,
-    /// Runs tasks and delivers results.
-    Runner,
-}
-
-impl Builtin {
-    /// Its name, in names on AWS and of zips.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sender => "sender",
-            Self::Runner => "runner",
-        }
-    }
-}
 
 /// What all pipelines of this operator share.
 #[derive(Debug)]
