@@ -33,10 +33,12 @@ class Process:
         """Asks it to end, then makes it and its children."""
         if not self.alive():
             return
-        os.kill(self.pid, signal.SIGTERM)
-        if not self._ends_within(STOP_SECONDS):
-            os.killpg(self.pid, signal.SIGKILL)
-            self._ends_within(STOP_SECONDS)
+        # It may end by itself at any moment, and must not keep the others from being stopped.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
+            if not self._ends_within(STOP_SECONDS):
+                os.killpg(self.pid, signal.SIGKILL)
+                self._ends_within(STOP_SECONDS)
 
     def _ends_within(self, seconds):
         deadline = time.monotonic() + seconds
