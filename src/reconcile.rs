@@ -135,6 +135,19 @@ impl Look<'_> {
         Ok(())
     }
 
+    /// Puts news into the log and the pipeline's events.
+    async fn tell(&self, news: &[News]) -> kube::Result<()> {
+        for one in news {
+            if one.warning {
+                tracing::warn!(reason = one.reason, note = one.note, "pipeline needs attention");
+            } else {
+                tracing::info!(reason = one.reason, note = one.note, "pipeline changed");
+            }
+            self.context.cluster.publish(&self.pipeline, one).await?;
+        }
+        Ok(())
+    }
+
     /// Says how the pipeline is: status where it changed, events for what is new; and when to look again.
     async fn conclude(self, mut status: PipelineStatus, health: &Health, mut news: Vec<News>) -> kube::Result<Next> {
         let health = &health.clone().not_for_ever(&self.before.conditions, Timestamp::now());
@@ -145,14 +158,7 @@ impl Look<'_> {
             self.context.cluster.write_status(&self.pipeline, &status).await?;
         }
         news.extend(status::news_of_change(&self.before, health));
-        for one in &news {
-            if one.warning {
-                tracing::warn!(reason = one.reason, note = one.note, "pipeline needs attention");
-            } else {
-                tracing::info!(reason = one.reason, note = one.note, "pipeline changed");
-            }
-            self.context.cluster.publish(&self.pipeline, one).await?;
-        }
+        self.tell(&news).await?;
         if health.again != Again::BackOff {
             self.context.forget(&self.pipeline);
         }

@@ -21,6 +21,15 @@ const DRAIN: Duration = Duration::from_mins(5);
 /// How often the queue is looked at meanwhile.
 const DRAIN_POLL: Duration = Duration::from_secs(2);
 
+/// What follows when everything of one step is gone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// The rest is still there.
+    LookAgain,
+    /// Nothing is left.
+    LetGo,
+}
+
 pub(super) async fn delete(mut look: Look<'_>) -> kube::Result<Next> {
     if !has_finalizer(&look.pipeline) {
         look.context.forget(&look.pipeline);
@@ -28,10 +37,10 @@ pub(super) async fn delete(mut look: Look<'_>) -> kube::Result<Next> {
     }
     let held: Vec<Id> = status::known(&look.before).into_keys().collect();
     if held.is_empty() {
-        return look.let_go(None).await;
+        return look.let_go(&[]).await;
     }
     if look.pipeline.spec.deletion_policy == DeletionPolicy::Retain {
-        return look.let_go(Some(retained(&held))).await;
+        return look.let_go(&[retained(&held)]).await;
     }
     let aws = match look.aws().await {
         Ok(aws) => aws,
@@ -46,7 +55,7 @@ pub(super) async fn delete(mut look: Look<'_>) -> kube::Result<Next> {
     // First the schedule alone: a firing that was just handed over gets to the queue before that is looked at.
     let fires = schedules.iter().any(|id| have.get(id).is_some_and(Option::is_some));
     if fires {
-        return look.take_away(&aws, schedules, have, Vec::new(), DRAIN_POLL).await;
+        return look.take_away(&aws, schedules, have, Vec::new(), Then::LookAgain).await;
     }
     let left = look.undelivered(&have);
     if left > 0 && look.deleting_for() < DRAIN {
@@ -61,21 +70,14 @@ pub(super) async fn delete(mut look: Look<'_>) -> kube::Result<Next> {
             DRAIN.as_secs()
         )));
     }
-    // Kept queues are let go with the schedule's row.
+    // The schedule's row, if it is still there, goes with the others.
     let ids = rest.into_iter().chain(schedules).collect();
-    look.take_away(&aws, ids, have, news, Duration::ZERO).await
+    look.take_away(&aws, ids, have, news, Then::LetGo).await
 }
 
 impl Look<'_> {
-    /// Deletes these; the pipeline goes when nothing else is left.
-    async fn take_away(
-        self,
-        aws: &Aws,
-        ids: Vec<Id>,
-        have: Have,
-        news: Vec<News>,
-        again: Duration,
-    ) -> kube::Result<Next> {
+    /// Deletes these, and goes on when they are gone.
+    async fn take_away(self, aws: &Aws, ids: Vec<Id>, have: Have, news: Vec<News>, then: Then) -> kube::Result<Next> {
         let plan = plan_deletion(&self.owner, ids.clone(), have);
         let applied = apply(aws, &self.owner, plan, PATIENCE).await;
         let done = applied.outcomes.values().all(|outcome| matches!(outcome, Outcome::Done(_)));
@@ -85,22 +87,16 @@ impl Look<'_> {
         status.next_run = None;
         let mut all_news = status::news_of(&applied);
         all_news.extend(news);
-        if done && again.is_zero() {
-            for one in &all_news {
-                tracing::info!(reason = one.reason, note = one.note, "pipeline deleted");
-                self.context.cluster.publish(&self.pipeline, one).await?;
-            }
-            return self.let_go(None).await;
+        if done && then == Then::LetGo {
+            return self.let_go(&all_news).await;
         }
         let health = Health::of(&applied, reason::DELETING)
-            .unwrap_or_else(|| Health::progressing(reason::DELETING, "the schedule is gone", Again::In(again)));
+            .unwrap_or_else(|| Health::progressing(reason::DELETING, "the schedule is gone", Again::In(DRAIN_POLL)));
         self.conclude(status, &health, all_news).await
     }
 
-    async fn let_go(self, news: Option<News>) -> kube::Result<Next> {
-        if let Some(news) = news {
-            self.context.cluster.publish(&self.pipeline, &news).await?;
-        }
+    async fn let_go(self, news: &[News]) -> kube::Result<Next> {
+        self.tell(news).await?;
         self.context.cluster.remove_finalizer(&self.pipeline).await?;
         self.context.forget(&self.pipeline);
         Ok(Next::OnChange)

@@ -9,7 +9,8 @@ use std::time::Duration;
 use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionResponseType, ScalingConfig};
 use serde_json::json;
 
-use super::{Changed, Field, Fields, Observed, Progress, TagChanges};
+use super::function::put_lambda_tags;
+use super::{Changed, Field, Fields, Observed, Progress};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::Tags;
 
@@ -70,15 +71,7 @@ impl EventSourceMapping {
     }
 
     pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
-        let TagChanges { set, remove } = TagChanges::between(&self.tags, &have.tags);
-        if !set.is_empty() {
-            let request = aws.lambda.tag_resource().resource(&have.arn).set_tags(Some(set.into_iter().collect()));
-            aws.call(Operation::LambdaTagResource, request.send()).await?;
-        }
-        if !remove.is_empty() {
-            let request = aws.lambda.untag_resource().resource(&have.arn).set_tag_keys(Some(remove));
-            aws.call(Operation::LambdaUntagResource, request.send()).await?;
-        }
+        put_lambda_tags(aws, &self.tags, have).await?;
         if !changed.any(&FIELDS) {
             return Ok(Progress::Done);
         }

@@ -119,15 +119,7 @@ impl Function {
     }
 
     pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
-        let TagChanges { set, remove } = TagChanges::between(&self.tags, &have.tags);
-        if !set.is_empty() {
-            let request = aws.lambda.tag_resource().resource(&have.arn).set_tags(Some(set.into_iter().collect()));
-            aws.call(Operation::LambdaTagResource, request.send()).await?;
-        }
-        if !remove.is_empty() {
-            let request = aws.lambda.untag_resource().resource(&have.arn).set_tag_keys(Some(remove));
-            aws.call(Operation::LambdaUntagResource, request.send()).await?;
-        }
+        put_lambda_tags(aws, &self.tags, have).await?;
         if changed.any(&CONFIGURATION) {
             let request = aws
                 .lambda
@@ -240,6 +232,20 @@ fn configuration_fields(configuration: FunctionConfiguration) -> Fields {
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
     aws.call(Operation::DeleteFunction, aws.lambda.delete_function().function_name(name).send()).await?;
     Ok(Progress::Done)
+}
+
+/// Puts the wanted tags on a function or a mapping, and takes others away.
+pub(super) async fn put_lambda_tags(aws: &Aws, want: &Tags, have: &Observed) -> Result<(), AwsError> {
+    let TagChanges { set, remove } = TagChanges::between(want, &have.tags);
+    if !set.is_empty() {
+        let request = aws.lambda.tag_resource().resource(&have.arn).set_tags(Some(set.into_iter().collect()));
+        aws.call(Operation::LambdaTagResource, request.send()).await?;
+    }
+    if !remove.is_empty() {
+        let request = aws.lambda.untag_resource().resource(&have.arn).set_tag_keys(Some(remove));
+        aws.call(Operation::LambdaUntagResource, request.send()).await?;
+    }
+    Ok(())
 }
 
 /// Lambda's numbers are signed; ours are bounded far below.
