@@ -24,6 +24,7 @@ pub mod reconcile;
 
 pub mod chain;
 pub mod cluster;
+pub mod command;
 pub mod controller;
 pub mod functions;
 pub mod settings;

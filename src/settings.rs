@@ -16,6 +16,10 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+
+    /// The log.
+    #[command(flatten)]
+    pub log: LogSettings,
 }
 
 /// What to do.
@@ -30,18 +34,14 @@ pub enum Command {
     Crd,
 }
 
-/// Settings of a running operator.
+/// What decides how pipelines look on AWS, whichever command looks at them.
 #[derive(Clone, Debug, clap::Args)]
-pub struct RunSettings {
+pub struct InstallationSettings {
     /// Name that tells this cluster's resources on AWS from another's: lower-case letters, digits and `-`, at most 32.
     /// Set it to survive a rebuild of the cluster [default: c- and the first 8 characters of the UID of namespace
     /// kube-system].
     #[arg(long, env = "TASK_PIPELINES_CLUSTER_NAME")]
     pub cluster_name: Option<ClusterName>,
-
-    /// Namespace to watch [default: all].
-    #[arg(long, env = "TASK_PIPELINES_WATCH_NAMESPACE")]
-    pub watch_namespace: Option<String>,
 
     /// Directory of the built-in functions' zips [default: `functions` beside the program, or `target/functions` below
     /// the current directory].
@@ -51,6 +51,26 @@ pub struct RunSettings {
     /// ARN of a permissions boundary that every role carries.
     #[arg(long, env = "TASK_PIPELINES_PERMISSIONS_BOUNDARY")]
     pub permissions_boundary: Option<String>,
+
+    /// Uploads of function code at the same time: each holds some three times its zip in memory.
+    #[arg(long, env = "TASK_PIPELINES_UPLOADS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub uploads: u16,
+
+    /// Whether calls to AWS are kept within its rate limits.
+    #[arg(long, env = "TASK_PIPELINES_PACING", value_enum, default_value_t = Pacing::Default)]
+    pub pacing: Pacing,
+}
+
+/// Settings of a running operator.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RunSettings {
+    /// What decides how pipelines look on AWS.
+    #[command(flatten)]
+    pub installation: InstallationSettings,
+
+    /// Namespace to watch [default: all].
+    #[arg(long, env = "TASK_PIPELINES_WATCH_NAMESPACE")]
+    pub watch_namespace: Option<String>,
 
     /// Seconds between two looks at an unchanged pipeline, give or take a tenth.
     #[arg(long, env = "TASK_PIPELINES_RESYNC_SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
@@ -63,21 +83,17 @@ pub struct RunSettings {
     /// Pipelines worked on at the same time.
     #[arg(long, env = "TASK_PIPELINES_CONCURRENCY", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
+}
 
-    /// Uploads of function code at the same time: each holds some three times its zip in memory.
-    #[arg(long, env = "TASK_PIPELINES_UPLOADS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub uploads: u16,
-
-    /// Whether calls to AWS are kept within its rate limits.
-    #[arg(long, env = "TASK_PIPELINES_PACING", value_enum, default_value_t = Pacing::Default)]
-    pub pacing: Pacing,
-
+/// The log, which goes to stderr.
+#[derive(Clone, Debug, clap::Args)]
+pub struct LogSettings {
     /// Form of the log [default: text on a terminal, else json].
-    #[arg(long, env = "TASK_PIPELINES_LOG_FORMAT", value_enum)]
+    #[arg(long, global = true, env = "TASK_PIPELINES_LOG_FORMAT", value_enum)]
     pub log_format: Option<LogFormat>,
 
     /// What to log: a level, or directives such as `info,task_pipelines=debug`.
-    #[arg(long, env = "TASK_PIPELINES_LOG", default_value = "info")]
+    #[arg(long, global = true, env = "TASK_PIPELINES_LOG", default_value = "info")]
     pub log: String,
 }
 

@@ -1,0 +1,36 @@
+//! The program's commands, one file each.
+
+pub mod run;
+
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use tokio::runtime::Runtime;
+
+use crate::crd;
+use crate::settings::{Arguments, Command};
+
+/// Threads of the program: it waits for others most of the time, and a node may have 64 cores.
+const WORKERS: usize = 2;
+
+/// Does what was asked, and says how it ended.
+///
+/// # Errors
+/// The command could not do its work.
+pub fn execute(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
+    match arguments.command {
+        Command::Run(settings) => run::run(settings)?,
+        Command::Crd => print(&crd::crd_yaml()?)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes data to stdout.
+fn print(text: &str) -> io::Result<()> {
+    io::stdout().write_all(text.as_bytes())
+}
+
+fn runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build()
+}

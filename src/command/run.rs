@@ -1,0 +1,114 @@
+//! `task-pipelines run`: the operator.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, Client, ResourceExt as _};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::runtime;
+use crate::aws::Account;
+use crate::chain::chain;
+use crate::cluster::Cluster;
+use crate::identity::ClusterName;
+use crate::reconcile::Context;
+use crate::resource::Installation;
+use crate::settings::RunSettings;
+use crate::{controller, functions};
+
+/// Runs until it is told to stop.
+///
+/// # Errors
+/// What stands in the way of starting: no functions to deploy, no API server to talk to.
+pub fn run(settings: RunSettings) -> Result<(), Box<dyn Error>> {
+    runtime()?.block_on(operate(settings))
+}
+
+async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
+    let artifacts = functions::find(settings.installation.functions_dir.as_deref(), settings.installation.uploads)?;
+    let account = Account::from_environment(settings.installation.pacing).await;
+    let client = Client::try_default().await?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (stopping, mut stop) = tokio::sync::watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: finishing what is under way");
+        stopping.send_replace(true);
+    });
+    let mut also_stop = stop.clone();
+    let stopped = async move {
+        // The sender lives as long as the process.
+        let _ = also_stop.wait_for(|stopping| *stopping).await;
+    };
+    let work = async {
+        let cluster_name = match settings.installation.cluster_name.clone() {
+            Some(name) => name,
+            None => derived_cluster_name(&client).await,
+        };
+        tracing::info!(%cluster_name, "owns the AWS resources of this cluster");
+        let context = Context {
+            cluster: Cluster::new(client.clone()),
+            account,
+            installation: Installation {
+                artifacts,
+                permissions_boundary: settings.installation.permissions_boundary.clone(),
+            },
+            cluster_name,
+            resync: settings.resync(),
+            secret_retry: settings.secret_retry(),
+            failures: Mutex::new(HashMap::new()),
+        };
+        let namespace = settings.watch_namespace.as_deref();
+        let context = Arc::new(context);
+        tokio::join!(
+            warn_without_aws(&context),
+            controller::run(client.clone(), namespace, settings.concurrency, Arc::clone(&context), stopped)
+        );
+    };
+    tokio::pin!(work);
+    tokio::select! {
+        () = &mut work => return Ok(()),
+        _ = stop.wait_for(|stopping| *stopping) => {}
+    }
+    // Started looks come to their end; a start-up that still waits for something has nothing to finish.
+    let _ = tokio::time::timeout(GRACE, work).await;
+    Ok(())
+}
+
+async fn warn_without_aws(context: &Context) {
+    if let Err(error) = context.account.region(None).await {
+        tracing::warn!(error = chain(&error), "AWS cannot be used yet; pipelines will say so until it can");
+    }
+}
+
+/// Below the 30 s that Kubernetes gives a Pod to end.
+const GRACE: Duration = Duration::from_secs(25);
+
+/// How often the API server is asked for the cluster's UID.
+const CLUSTER_POLL: Duration = Duration::from_secs(5);
+
+/// The cluster's name where none is set: asked of the API server until it answers.
+pub(super) async fn derived_cluster_name(client: &Client) -> ClusterName {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    loop {
+        match namespaces.get("kube-system").await {
+            Ok(namespace) => match ClusterName::from_cluster_uid(&namespace.uid().unwrap_or_default()) {
+                Ok(name) => return name,
+                Err(error) => tracing::warn!(error = chain(&error), "set --cluster-name"),
+            },
+            Err(error) => tracing::warn!(
+                error = chain(&error),
+                "cannot read namespace kube-system, whose UID names the cluster; set --cluster-name, or grant get on it"
+            ),
+        }
+        tokio::time::sleep(CLUSTER_POLL).await;
+    }
+}
