@@ -8,7 +8,7 @@ from ministack.core.responses import error_response_json, get_account_id, json_r
 from ministack.services import iam, lambda_svc, sqs, sts
 
 import roles
-from settings import STATE
+from state import STATE
 
 NOT_ASSUMABLE = "The role defined for the function cannot be assumed by Lambda."
 NOT_NOW = "The operation cannot be performed at this time. "
@@ -20,7 +20,7 @@ def install():
     """Puts the checks in front of the emulator's own handlers."""
     transition = lambda_svc._schedule_state_transition
     lambda_svc._schedule_state_transition = lambda name, _delay: transition(
-        name, STATE.settings(get_account_id()).pendingSeconds)
+        name, STATE.settings.of(get_account_id()).pendingSeconds)
     _before("_create_function", lambda data: _role_refusal(data.get("Role", "")))
     _before("_update_config", lambda name, data: _busy(name) or _role_refusal(data.get("Role")))
     _before("_update_code", lambda name, _data: _busy(name))

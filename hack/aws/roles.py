@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from ministack.core.responses import get_account_id
 from ministack.services import iam
 
-from settings import STATE
+from state import STATE
 
 HISTORY = "StrictHistory"
 COMPARISONS = {"StringEquals": str.__eq__, "ArnEquals": fnmatchcase, "StringLike": fnmatchcase, "ArnLike": fnmatchcase}
@@ -75,7 +75,7 @@ def _policy(p):
 
 
 def _note(role, name, document):
-    delay = STATE.settings(get_account_id()).roleDelaySeconds
+    delay = STATE.settings.of(get_account_id()).roleDelaySeconds
     history = role.setdefault(HISTORY, {}).setdefault(name, [])
     if not history or history[-1][1] != document:
         history.append((time.time() + delay, document))

@@ -1,13 +1,14 @@
 """MiniStack, as strict as AWS: started with a clean environment and no arguments, configured by MiniStack's variables
-(GATEWAY_PORT, BIND_HOST, …) and by STRICT_ROLE_DELAY_SECONDS, STRICT_PENDING_SECONDS and STRICT_LATENCY_MS."""
+(GATEWAY_PORT, BIND_HOST, …) and by those of `settings.py` (STRICT_ROLE_DELAY_SECONDS, …)."""
 
 import os
 
-from settings import STATE, Settings
+from settings import Settings
+from state import STATE
 
 
 def main():
-    STATE.defaults = Settings.from_environment(os.environ)
+    STATE.settings.defaults = Settings.from_environment(os.environ)
     # The emulator reads its environment when it is imported.
     from ministack import app
 

@@ -1,0 +1,108 @@
+"""What a call is, and the log of all of them."""
+
+import itertools
+import threading
+import time
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+
+MAX_CALLS = 100_000  # per account, the oldest dropped
+READS = ("Get", "List", "Describe", "BatchGet", "Head", "Lookup", "Filter", "Simulate", "Assume", "Receive", "Search")
+NAMED_BY = {
+    "iam": ("RoleName", "UserName", "PolicyName", "PolicyArn"),
+    "lambda": ("UUID", "FunctionName", "LayerName", "Resource"),
+    "logs": ("logGroupName", "resourceArn"),
+    "scheduler": ("Name", "ResourceArn"),
+    "sqs": ("QueueName", "QueueUrl"),
+    "ssm": ("Name", "ResourceId"),
+    "sts": ("RoleArn",),
+}
+"""The parameters that hold the name of what is acted on, the first that is there."""
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Call:
+    """One request to AWS."""
+
+    account: str
+    region: str
+    service: str
+    """The service's prefix in IAM, such as `sqs` or `tag`."""
+    operation: str
+    """As the SDK names it; method and path where no operation is known."""
+    params: dict = field(repr=False)
+    """The operation's parameters by the names of the SDK."""
+    key: str
+    """The access key that signed it."""
+    by: str
+    """`operator` or `function`."""
+    request: int = field(default_factory=lambda: next(_numbers))
+
+    @property
+    def write(self):
+        return is_write(self.operation)
+
+    @property
+    def resource(self):
+        """The name of what it acts on, or an empty text."""
+        return _resource(self.service, self.operation, self.params)
+
+
+def is_write(operation):
+    """Whether an operation changes something."""
+    return not operation.startswith(READS)
+
+
+class Calls:
+    """The calls by account; safe to use from any thread."""
+
+    def __init__(self):
+        self._calls = defaultdict(lambda: deque(maxlen=MAX_CALLS))
+        self._lock = threading.Lock()
+
+    def record(self, call, status, error="", effect="", resource=""):
+        """Notes how a call ended; a status of 0 is one that was not carried out."""
+        entry = {
+            "account": call.account, "service": call.service, "operation": call.operation, "write": call.write,
+            "by": call.by, "resource": resource or call.resource, "request": call.request,
+            "status": status, "error": error, "effect": effect, "time": time.time(),
+        }
+        with self._lock:
+            self._calls[call.account].append(entry)
+
+    def of(self, account):
+        """The calls of an account, oldest first, or with an empty one those of all, by time."""
+        with self._lock:
+            if account:
+                return list(self._calls.get(account, ()))
+            return sorted((call for calls in self._calls.values() for call in calls), key=lambda call: call["time"])
+
+    def clear(self, account):
+        with self._lock:
+            if account:
+                self._calls.pop(account, None)
+            else:
+                self._calls.clear()
+
+
+def _resource(service, operation, params):
+    key = next((key for key in NAMED_BY.get(service, ()) if isinstance(params.get(key), str)), None)
+    if key is None:
+        return ""
+    name = params[key]
+    if name.startswith("arn:"):
+        return _from_arn(name)
+    if service == "scheduler" and not operation.endswith("ScheduleGroup"):
+        # Schedules are named within their group.
+        return f"{params.get('GroupName', 'default')}/{name}"
+    return name.rsplit("/", 1)[-1] if key == "QueueUrl" else name
+
+
+def _from_arn(arn):
+    """The name in an ARN: what comes after the type, without a role's path, a function's version or `:*`."""
+    service, tail = arn.split(":", 5)[2::3]
+    kind, _, name = tail.replace("/", ":", 1).partition(":") if service in ("iam", "scheduler") else tail.partition(":")
+    if service in ("iam", "sts"):
+        return name.rsplit("/", 1)[-1]
+    return name.partition(":")[0] if kind in ("function", "log-group") else name or kind

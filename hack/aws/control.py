@@ -1,0 +1,36 @@
+"""The emulator's own controls, over HTTP at /_strict/."""
+
+import json
+from urllib.parse import parse_qs
+
+import answers
+from state import STATE
+
+PREFIX = "/_strict/"
+
+
+def answer(scope, body):
+    """The answer to a request to /_strict/…."""
+    query = parse_qs(scope["query_string"].decode())
+    account = query.get("account", [""])[0]
+    control = CONTROLS.get((scope["method"], scope["path"].removeprefix(PREFIX)))
+    if control is None:
+        return answers.of_json(404, {"error": f"no {scope['method']} {scope['path']}"})
+    try:
+        result = control(account, json.loads(body) if body else {})
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        return answers.of_json(400, {"error": str(error)})
+    return answers.of_json(200, {} if result is None else result)
+
+
+CONTROLS = {
+    ("GET", "settings"): lambda account, _: STATE.settings.change(account, {}),
+    ("POST", "settings"): lambda _, given: STATE.settings.change(given.pop("account", ""), given),
+    ("POST", "faults"): lambda _, given: STATE.faults.add(given),
+    ("DELETE", "faults"): lambda account, _: STATE.faults.clear(account),
+    ("POST", "hold"): lambda _, given: STATE.holds.begin(given["account"], given.get("afterWrites")),
+    ("GET", "hold"): lambda account, _: STATE.holds.state(account),
+    ("DELETE", "hold"): lambda account, _: STATE.holds.end(account),
+    ("GET", "calls"): lambda account, _: STATE.calls.of(account),
+    ("DELETE", "calls"): lambda account, _: STATE.calls.clear(account),
+}

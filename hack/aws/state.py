@@ -1,0 +1,19 @@
+"""All that can be set and read while the emulator runs."""
+
+from calls import Calls
+from faults import Faults
+from holds import Holds
+from settings import SettingsByAccount
+
+
+class State:
+    """Settings, faults, holds and the log of calls, each by account."""
+
+    def __init__(self):
+        self.settings = SettingsByAccount()
+        self.faults = Faults()
+        self.holds = Holds()
+        self.calls = Calls()
+
+
+STATE = State()
