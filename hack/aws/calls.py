@@ -35,6 +35,8 @@ class Call:
     """The operation's parameters by the names of the SDK."""
     key: str
     """The access key that signed it."""
+    host: str
+    """Where the caller reached the emulator."""
     by: str
     """`operator` or `function`."""
     request: int = field(default_factory=lambda: next(_numbers))

@@ -7,6 +7,8 @@ from hypercorn.events import Closed
 
 import answers
 import control
+import listings
+import rules
 from answers import Answer
 from parsing import call_of
 from state import STATE
@@ -56,7 +58,9 @@ async def _faulty(call, carry_out):
     elif effect == "answer" and fault.status:
         answer = answers.of_error(call.service, fault.status, fault.error, fault.message)
     else:
-        answer = await carry_out()
+        if call.write:
+            listings.remember(call)
+        answer = await rules.applied(call, carry_out)
         answer.effect = "lose" if effect == "lose" else ""
     STATE.calls.record(call, answer.status, answer.error, answer.effect, _created(call, answer))
     return answer

@@ -40,7 +40,7 @@ def call_of(scope, body):
         account=_account(key), region=router.extract_region(headers, query),
         service=iam_actions.SERVICE_TO_IAM_NAMESPACE.get(service, service),
         operation=operation or f"{method} {path}", params=params, key=key,
-        by="function" if key in functions.issued else "operator",
+        host=headers.get("host", ""), by="function" if key in functions.issued else "operator",
     )
 
 

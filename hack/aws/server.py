@@ -2,6 +2,7 @@
 
 import atexit
 import functools
+import io
 import itertools
 import json
 import os
@@ -14,6 +15,7 @@ import time
 import unittest
 import urllib.error
 import urllib.request
+import zipfile
 from pathlib import Path
 
 import boto3
@@ -64,6 +66,31 @@ class StrictTest(unittest.TestCase):
         return boto3.client(service, endpoint_url=url(), region_name=region, config=config,
                             aws_access_key_id=key or self.account, aws_secret_access_key=secret, aws_session_token=token)
 
+    def role(self, name, service, policy=None, **params):
+        """Makes a role that a service such as `lambda` may assume, with what it may do as (action, resource)."""
+        iam = self.client("iam")
+        made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(f"{service}.amazonaws.com"), **params)
+        if policy:
+            iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=self.document(*policy))
+        return made["Role"]["Arn"]
+
+    def function(self, name, role, code="def handler(event, context):\n    return event\n", wait=True, **params):
+        """Makes a function, by default until it can be invoked, and returns its zip."""
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("index.py", code)
+        self.client("lambda").create_function(FunctionName=name, Runtime="python3.13", Role=role, Handler="index.handler",
+                                              Code={"ZipFile": packed.getvalue()}, **params)
+        if wait:
+            self.client("lambda").get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05})
+        return packed.getvalue()
+
+    @staticmethod
+    def document(action, resource, effect="Allow", **statement):
+        """A policy of one statement."""
+        statement = {"Effect": effect, "Action": action, "Resource": resource, **statement}
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
     def settings(self, **settings):
         self.control("POST", "settings", settings)
 
@@ -96,6 +123,12 @@ class StrictTest(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline, f"{message} did not come to be in {WAIT_SECONDS} s")
             time.sleep(0.02)
         return result
+
+
+def trust(service, **statement):
+    """A trust policy for a service."""
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole", **statement}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def _answers(address):

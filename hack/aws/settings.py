@@ -19,6 +19,10 @@ class Settings:
     """For which a function stays Pending after its creation, or InProgress after an update. AWS: seconds."""
     latencyMs: float = 0.0
     """Added to each answer."""
+    listDelaySeconds: float = 0.0
+    """How far lists are behind single reads. AWS: seconds."""
+    tagIndexDelaySeconds: float = 0.0
+    """How far the search by tags is behind. AWS: seconds to minutes."""
 
     @classmethod
     def from_environment(cls, environment):

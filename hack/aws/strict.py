@@ -14,6 +14,8 @@ def main():
 
     import functions
     import gateway
+    import lists  # noqa: F401 the rules of a module hold once it is imported
+    import role_lists  # noqa: F401
     import roles
     import schedules
 

@@ -29,7 +29,7 @@ class NameTest(unittest.TestCase):
             ("tag", "GetResources", {"TagFilters": []}, ""),
         ):
             with self.subTest(f"{service} {operation} {params}"):
-                call = Call(account="", region="", service=service, operation=operation, params=params, key="", by="operator")
+                call = Call(account="", region="", service=service, operation=operation, params=params, key="", host="", by="operator")
                 self.assertEqual(call.resource, name)
 
     def test_reads_are_told_from_writes(self):
@@ -42,7 +42,7 @@ class LogTest(StrictTest):
     def test_calls_are_kept_by_account(self):
         calls = Calls()
         for account in ("111111111111", "222222222222", "111111111111"):
-            calls.record(Call(account, REGION, "sqs", "ListQueues", {}, account, "operator"), 200)
+            calls.record(Call(account, REGION, "sqs", "ListQueues", {}, account, "", "operator"), 200)
         self.assertEqual([len(calls.of(account)) for account in ("111111111111", "222222222222", "")], [2, 1, 3])
         calls.clear("111111111111")
         self.assertEqual(len(calls.of("")), 1)

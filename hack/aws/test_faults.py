@@ -9,7 +9,7 @@ from settings import BadRequest
 
 
 def call(operation="CreateQueue", account="111111111111", **params):
-    return Call(account=account, region="eu-central-1", service="sqs", operation=operation, params=params, key="", by="operator")
+    return Call(account=account, region="eu-central-1", service="sqs", operation=operation, params=params, key="", host="", by="operator")
 
 
 class RuleTest(unittest.TestCase):

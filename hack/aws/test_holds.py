@@ -11,18 +11,6 @@ class HoldTest(StrictTest):
     def setUp(self):
         super().setUp()
         self.sqs = self.client("sqs")
-        self.control("DELETE", "calls")
-
-    def queues(self):
-        """The queues there are, by the log: asking would be held."""
-        return [call["resource"] for call in self.calls(operation="CreateQueue", status=200)]
-
-    def create(self, name, ended):
-        try:
-            self.client("sqs").create_queue(QueueName=name)
-            ended.append(f"{name} answered")
-        except (ConnectionClosedError, ReadTimeoutError):
-            ended.append(f"{name} hung up")
 
     def test_after_the_last_write_wanted_nothing_is_answered_or_carried_out(self):
         self.control("POST", "hold", {"afterWrites": 2})
@@ -30,17 +18,27 @@ class HoldTest(StrictTest):
         self.sqs.list_queues()
         self.assertEqual(self.control("GET", "hold"), {"writes": 1, "holding": False})
         ended = []
-        threads = [threading.Thread(target=self.create, args=(name, ended)) for name in ("second", "third")]
-        for thread in threads:
-            thread.start()
+
+        def create_second():
+            try:
+                self.client("sqs").create_queue(QueueName="second")
+            except ConnectionClosedError as error:
+                ended.append(error)
+
+        second = threading.Thread(target=create_second)
+        second.start()
         self.eventually(lambda: self.control("GET", "hold")["holding"], "the hold")
+        with self.assertRaises(ReadTimeoutError):
+            self.client("sqs", timeout=0.2).create_queue(QueueName="third")
+        with self.assertRaises(ReadTimeoutError):
+            self.client("sqs", timeout=0.2).list_queues()
         self.assertEqual(self.control("GET", "hold"), {"writes": 2, "holding": True})
+        self.assertFalse(ended, "the last write is not answered")
         self.control("DELETE", "hold")
-        for thread in threads:
-            thread.join()
-        self.assertEqual(sorted(ended), ["second hung up", "third hung up"])
-        self.assertEqual(len(self.queues()), 2)
-        self.assertEqual(len(self.sqs.list_queues()["QueueUrls"]), 2)
+        second.join()
+        self.assertEqual(len(ended), 1)
+        names = {url.rsplit("/", 1)[-1] for url in self.sqs.list_queues()["QueueUrls"]}
+        self.assertEqual(names, {"first", "second"})
 
     def test_a_caller_that_goes_away_takes_its_held_call_along(self):
         self.control("POST", "hold", {"afterWrites": 0})

@@ -1,0 +1,116 @@
+"""Lists: AWS's page sizes, markers and fields; and, where it is set, a while behind what single reads say."""
+
+import base64
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Callable
+
+from ministack.core.responses import request_scope
+
+import answers
+from rules import Refused, before
+from state import STATE
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One list operation."""
+
+    service: str
+    operation: str
+    collect: Callable
+    """Everything there is, as pairs of a key to go on from and an item as it is shown."""
+    matches: Callable
+    """Whether an item, by (call, item), is among those asked for."""
+    size: int
+    """The most items of a page."""
+    limit: str
+    """The parameter that asks for smaller pages."""
+    token: str
+    """The parameter that asks for the next page."""
+    render: Callable
+    """(call, items, next token or "") to an answer."""
+    default: int = 0
+    """Items of a page when no limit is given; 0: `size`."""
+    too_large: str = ""
+    """The error of a limit above `size`; empty where AWS just gives smaller pages."""
+    filters_pages: bool = False
+    """Whether pages are cut before they are filtered, so that one may be short, or empty, with more to come."""
+    lag: str = "listDelaySeconds"
+    """The setting that says how far it is behind."""
+    every_service: bool = False
+    """Whether it lists what other services hold."""
+
+    def answer(self, call):
+        """The page that a call asks for."""
+        after = _decoded(call.params.get(self.token))
+        size = self._page_size(call.params.get(self.limit))
+        items = [pair for pair in _seen(self, call) if pair[0] > after]
+        if not self.filters_pages:
+            items = [pair for pair in items if self.matches(call, pair[1])]
+        page = items[:size]
+        token = _encoded(page[-1][0]) if len(items) > size else ""
+        return self.render(call, [item for _, item in page if self.matches(call, item)], token)
+
+    def _page_size(self, given):
+        asked = int(given or self.default or self.size)
+        if asked > self.size and self.too_large:
+            raise Refused(400, self.too_large, f"1 validation error detected: Value '{asked}' at '{self.limit}' failed to "
+                          f"satisfy constraint: Member must have value less than or equal to {self.size}")
+        return max(1, min(asked, self.size))
+
+
+_listings = []
+_history = defaultdict(list)
+"""What a list held until a time, oldest first."""
+
+
+def listed(listing, when=lambda call: True):
+    """Puts a listing in front of the emulator's own, for the calls it is meant for."""
+    _listings.append(listing)
+    before(listing.service, listing.operation)(lambda call: listing.answer(call) if when(call) else None)
+
+
+def remember(call):
+    """Before a write: keeps what lists show now, for those who will ask too early."""
+    settings = STATE.settings.of(call.account)
+    for listing in _listings:
+        delay = getattr(settings, listing.lag)
+        if delay and (listing.every_service or listing.service == call.service):
+            history = _history[_key(listing, call)]
+            with request_scope(call.account, call.region):
+                history.append((time.time(), list(listing.collect())))
+            while history[0][0] < time.time() - delay:
+                history.pop(0)
+
+
+def as_json(items, token):
+    """How JSON services render a page: the member of the items, and that of the token."""
+    def render(_call, page, following):
+        return answers.of_json(200, {items: page, **({token: following} if following else {})})
+
+    return render
+
+
+def _seen(listing, call):
+    """What a caller sees: what there was, as long ago as the list is behind."""
+    delay = getattr(STATE.settings.of(call.account), listing.lag)
+    then = time.time() - delay
+    old = next((items for until, items in _history[_key(listing, call)] if until > then), None) if delay else None
+    return sorted(listing.collect() if old is None else old, key=lambda pair: pair[0])
+
+
+def _key(listing, call):
+    return call.account, "" if listing.service == "iam" else call.region, listing.operation
+
+
+def _encoded(key):
+    return base64.urlsafe_b64encode(key.encode()).decode()
+
+
+def _decoded(token):
+    try:
+        return base64.urlsafe_b64decode(token).decode() if token else ""
+    except ValueError:
+        raise Refused(400, "ValidationException", "The token is not one of ours.") from None
