@@ -8,8 +8,8 @@ use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
 
-use crate::crd;
 use crate::settings::{Arguments, Command};
+use crate::{configuration, crd};
 
 /// Threads of the program: it waits for others most of the time, and a node may have 64 cores.
 const WORKERS: usize = 2;
@@ -22,8 +22,13 @@ pub fn execute(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     match arguments.command {
         Command::Run(settings) => run::run(settings)?,
         Command::Crd => print(&crd::crd_yaml()?)?,
+        Command::ConfigurationSchema => print(&configuration_schema()?)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn configuration_schema() -> serde_json::Result<String> {
+    Ok(serde_json::to_string_pretty(&schemars::schema_for!(configuration::file::File))? + "\n")
 }
 
 /// Writes data to stdout.

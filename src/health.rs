@@ -98,7 +98,7 @@ impl Health {
     pub fn no_aws(error: &NoAws) -> Self {
         match error {
             NoAws::Region => Self::failed(Class::Credentials, &error.to_string()),
-            NoAws::Identity(cause) => Self::failed(cause.class, &chain(error)),
+            NoAws::Identity(cause) | NoAws::Role { error: cause, .. } => Self::failed(cause.class, &chain(error)),
         }
     }
 

@@ -168,6 +168,24 @@ impl fmt::Display for Owner {
     }
 }
 
+/// Where on AWS a pipeline is to live, before AWS was asked which account that is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// Region; absent: the operator's own.
+    pub region: Option<String>,
+    /// Role to assume; absent: the operator's own identity.
+    pub role: Option<AssumedRole>,
+}
+
+/// A role that the operator assumes, most often of another account.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AssumedRole {
+    /// Its ARN.
+    pub arn: String,
+    /// External id that its trust policy asks for.
+    pub external_id: Option<String>,
+}
+
 /// Where on AWS a pipeline lives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Location {

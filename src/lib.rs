@@ -5,6 +5,8 @@
 
 pub mod crd;
 
+pub mod configuration;
+
 pub mod cron;
 pub mod identity;
 pub mod pipeline;

@@ -9,11 +9,13 @@ mod environment;
 mod hop;
 mod input;
 mod name;
+mod place;
 mod placeholder;
 mod queue;
 mod refusal;
 mod request;
 mod secret;
+mod statement;
 mod tags;
 mod task;
 mod timing;
@@ -25,11 +27,14 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use crate::configuration::Configuration;
 use crate::crd::{self, Architecture, ConcurrencyPolicy, DeletionPolicy, Mode, ScheduledTaskPipelineSpec};
 use crate::cron::{Schedule, Window};
-use crate::identity::{Owner, Tags};
+use crate::identity::{Owner, Tags, Target};
+use crate::policy::Statement;
 use refusal::Refusals;
 
+pub use place::place_of_deletion;
 pub use refusal::{Reason, Refusal, summary};
 pub use secret::{SecretLookup, SecretText, SecretUse, SecretValues, secret_refs};
 
@@ -46,8 +51,23 @@ pub struct Context<'a> {
     pub default_architecture: Architecture,
     /// The zips that there are.
     pub available: &'a BTreeSet<(Builtin, Architecture)>,
+    /// What the operator lets its namespace do.
+    pub configuration: &'a Configuration,
+    /// Where it lives.
+    pub home: Home<'a>,
     /// Whether the schedule exists on AWS: one that is over by now has fired, and is no mistake.
     pub has_schedule: bool,
+}
+
+/// Where a pipeline lives: fixed once it is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Home<'a> {
+    /// The operator's own region.
+    pub own_region: Option<&'a str>,
+    /// The pipeline's account, as its status has it.
+    pub account: Option<&'a str>,
+    /// The pipeline's region, as its status has it.
+    pub region: Option<&'a str>,
 }
 
 /// All that the operator needs to know to make a pipeline on AWS: checked, defaults filled in.
@@ -55,6 +75,8 @@ pub struct Context<'a> {
 pub struct Pipeline {
     /// Whose it is.
     pub owner: Owner,
+    /// Where on AWS it lives.
+    pub target: Target,
     /// When it fires.
     pub schedule: Schedule,
     /// Between which times it fires.
@@ -97,7 +119,7 @@ pub struct Invocation {
 }
 
 /// Settings of the queues.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queue {
     /// Seconds that a message waits at most.
     pub retention_seconds: u32,
@@ -109,6 +131,8 @@ pub struct Queue {
     pub dead_letter_retention_seconds: u32,
     /// Whether deletion takes dead-letter queues that hold messages.
     pub delete_with_messages: bool,
+    /// ARN of the KMS key that encrypts all queues; absent: SQS's own.
+    pub kms_key_arn: Option<String>,
 }
 
 /// Settings of one of the two built-in functions.
@@ -124,6 +148,8 @@ pub struct Hop {
     pub log_retention_days: u32,
     /// The user's environment variables.
     pub environment: Tags,
+    /// What its role may do beside what its work takes.
+    pub statements: Vec<Statement>,
 }
 
 /// One of the two built-in functions.
@@ -178,10 +204,10 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
         ("layers", !layers.is_empty()),
         ("missedAfterSeconds", missed_after_seconds.is_some()),
         ("mode", *mode != Mode::Manage),
-        ("aws", aws.is_some()),
     ];
     refusals.unsupported("spec", &later);
 
+    let target = place::resolve(aws.as_ref(), context, &mut refusals);
     let span = Window { start: start_time.as_ref().map(|time| time.0), end: end_time.as_ref().map(|time| time.0) };
     let timing = timing::resolve(schedule, time_zone, &span, context, &mut refusals);
 
@@ -195,8 +221,8 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
     };
     let sender = hop::sender(sender, context, &mut refusals);
     let (runner, batching) = hop::runner(runner, &travelling_tasks, fifo, context, &mut refusals);
-    let queue = queue::resolve(queue, runner.timeout_seconds, &travelling_tasks, &mut refusals);
-    let tags = tags::resolve(tags, context.owner, &mut refusals);
+    let queue = queue::resolve(queue, runner.timeout_seconds, &travelling_tasks, &target, context, &mut refusals);
+    let tags = tags::resolve(tags, context, &mut refusals);
 
     let parameter_name = parameter.is_some().then(|| context.owner.parameter("channels"));
     let input = input::build(context.owner, parameter_name, travelling_tasks, travelling_channels, &mut refusals);
@@ -204,6 +230,7 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
     match timing {
         Some((schedule, window)) if refusals.is_empty() => Ok(Pipeline {
             owner: context.owner.clone(),
+            target,
             schedule,
             window,
             suspended: *suspend,

@@ -42,6 +42,32 @@ pub fn trust(service: Service, conditions: &[(&str, String)]) -> Value {
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html>
 const VERSION: &str = "2012-10-17";
 
+/// Conditions, all of which must hold: operator, then key, then values of which one must match.
+pub type Condition = BTreeMap<String, BTreeMap<String, Vec<String>>>;
+
+/// A statement that allows each of some actions on each of some resources.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Statement {
+    /// Actions, with wildcards.
+    pub actions: Vec<String>,
+    /// ARNs of resources, with wildcards.
+    pub resources: Vec<String>,
+    /// When it holds; empty: always.
+    pub condition: Condition,
+}
+
+impl Statement {
+    /// The statement as IAM writes it.
+    pub fn document(&self) -> Value {
+        let Self { actions, resources, condition } = self;
+        let mut statement = json!({ "Effect": "Allow", "Action": actions, "Resource": resources });
+        if !condition.is_empty() {
+            statement["Condition"] = json!(condition);
+        }
+        statement
+    }
+}
+
 /// What a role may do: statements of actions and resources.
 #[derive(Clone, Debug, Default)]
 pub struct Permissions(Vec<Value>);
@@ -52,6 +78,13 @@ impl Permissions {
     pub fn allow<const A: usize, const R: usize>(mut self, actions: [&str; A], resources: [String; R]) -> Self {
         let (actions, resources) = (actions.to_vec(), Vec::from(resources));
         self.0.push(json!({ "Effect": "Allow", "Action": actions, "Resource": resources }));
+        self
+    }
+
+    /// Also allows what these statements say.
+    #[must_use]
+    pub fn with(mut self, statements: &[Statement]) -> Self {
+        self.0.extend(statements.iter().map(Statement::document));
         self
     }
 

@@ -5,17 +5,19 @@ mod manage;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 
-use crate::aws::Account;
+use crate::aws::{Accounts, Aws};
 use crate::cluster::{Cluster, News};
+use crate::configuration::Configuration;
 use crate::crd::{PipelineStatus, ScheduledTaskPipeline};
 use crate::health::{self, Again, Health};
-use crate::identity::{ClusterName, Owner};
+use crate::identity::{ClusterName, Owner, Target};
+use crate::pipeline::Home;
 use crate::resource::Installation;
 use crate::status;
 
@@ -24,7 +26,9 @@ pub struct Context {
     /// The API server.
     pub cluster: Cluster,
     /// AWS.
-    pub account: Account,
+    pub accounts: Accounts,
+    /// What pipelines may reach beyond their own resources.
+    pub configuration: Configuration,
     /// What all pipelines share.
     pub installation: Installation,
     /// The cluster's name on AWS.
@@ -126,6 +130,28 @@ struct Look<'context> {
 impl Look<'_> {
     fn generation(&self) -> i64 {
         self.pipeline.metadata.generation.unwrap_or_default()
+    }
+
+    /// Where the pipeline lives, as far as that is known.
+    fn home(&self) -> Home<'_> {
+        Home {
+            own_region: self.context.accounts.own_region(),
+            account: self.before.account.as_deref(),
+            region: self.before.region.as_deref(),
+        }
+    }
+
+    /// The account and region that hold the pipeline: fixed at the first reconcile.
+    async fn aws(&self, target: &Target) -> Result<Arc<Aws>, Health> {
+        let aws = self.context.accounts.get(target).await.map_err(|error| Health::no_aws(&error))?;
+        match &self.before.account {
+            Some(account) if *account != aws.location.account => Err(Health::conflict(&format!(
+                "the pipeline lives in account {account}, and {} is of account {}",
+                target.role.as_ref().map_or("the operator", |role| role.arn.as_str()),
+                aws.location.account
+            ))),
+            Some(_) | None => Ok(aws),
+        }
     }
 
     /// Writes the status in between, as it then stands.

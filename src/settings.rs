@@ -1,12 +1,14 @@
 //! The operator's settings: each has a default, a flag and an environment variable.
 
-use std::io::IsTerminal as _;
+use std::fs;
+use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::aws::Pacing;
+use crate::configuration::{Configuration, InvalidConfiguration};
 use crate::identity::ClusterName;
 
 /// Cron tasks on AWS from one Kubernetes resource.
@@ -32,6 +34,8 @@ pub enum Command {
     Run(RunSettings),
     /// Print the `CustomResourceDefinition` as YAML.
     Crd,
+    /// Print the JSON schema of the configuration, for editors.
+    ConfigurationSchema,
 }
 
 /// What decides how pipelines look on AWS, whichever command looks at them.
@@ -47,6 +51,11 @@ pub struct InstallationSettings {
     /// the current directory].
     #[arg(long, env = "TASK_PIPELINES_FUNCTIONS_DIR")]
     pub functions_dir: Option<PathBuf>,
+
+    /// File that says what pipelines may reach beyond their own resources, by namespace [default: nothing]. It is read
+    /// when the operator starts.
+    #[arg(long, env = "TASK_PIPELINES_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
 
     /// ARN of a permissions boundary that every role carries.
     #[arg(long, env = "TASK_PIPELINES_PERMISSIONS_BOUNDARY")]
@@ -111,6 +120,40 @@ impl LogFormat {
     pub fn or_by_terminal(format: Option<Self>) -> Self {
         format.unwrap_or_else(|| if std::io::stderr().is_terminal() { Self::Text } else { Self::Json })
     }
+}
+
+impl InstallationSettings {
+    /// What the configuration's file says.
+    ///
+    /// # Errors
+    /// It cannot be read, or has mistakes: all of them.
+    pub fn configuration(&self) -> Result<Configuration, ConfigurationError> {
+        let Some(path) = &self.config else { return Ok(Configuration::default()) };
+        let text = fs::read_to_string(path);
+        let text = text.map_err(|source| ConfigurationError::Read { path: path.clone(), source })?;
+        Configuration::parse(&text).map_err(|source| ConfigurationError::Parse { path: path.clone(), source })
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigurationError {
+    /// The file cannot be read.
+    #[error("--config {} cannot be read", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// What it says cannot be meant so.
+    #[error("--config {}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: InvalidConfiguration,
+    },
 }
 
 impl RunSettings {

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -86,16 +88,66 @@ fn every_call_is_in_the_operators_policy() {
         .collect();
     assert!(missing.is_empty(), "docs/security.md names each action that the operator needs, but not {missing:?}");
 
-    let policy: serde_json::Value = serde_json::from_str(between(&page, "```json\n", "```")).unwrap();
+    let policy: Value = serde_json::from_str(between(&page, "```json\n", "```")).unwrap();
     let statements = policy["Statement"].as_array().unwrap();
     let actions = statements.iter().flat_map(|statement| match &statement["Action"] {
-        serde_json::Value::Array(actions) => actions.clone(),
+        Value::Array(actions) => actions.clone(),
         single => vec![single.clone()],
     });
     // Asked for by AWS where a role is handed over; no call of its own.
     let allowed = |action: &str| called.contains(action) || action == "iam:PassRole";
     let unused: Vec<_> = actions.filter(|action| !allowed(action.as_str().unwrap())).collect();
     assert!(unused.is_empty(), "the policy of docs/security.md allows what no call needs: {unused:?}");
+}
+
+/// A row for each field below a schema, and for those below them.
+fn field_rows(root: &Value, schema: &Value, path: &str) -> Vec<String> {
+    let schema = resolved(root, schema);
+    let required: BTreeSet<&str> =
+        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let fields = schema["properties"].as_object().into_iter().flatten();
+    fields
+        .flat_map(|(name, field)| {
+            let list = if field["type"] == "array" { "[]" } else { "" };
+            let path = format!("{path}{name}");
+            let text = field["description"].as_str().unwrap().replace('\n', " ");
+            let must = if required.contains(name.as_str()) { "; required" } else { "" };
+            let row = format!("| `{path}` | {}{must} | {text} |", type_name(root, field));
+            [row].into_iter().chain(field_rows(root, &field["items"], &format!("{path}{list}.")))
+        })
+        .collect()
+}
+
+fn resolved<'root>(root: &'root Value, schema: &'root Value) -> &'root Value {
+    let name = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix("#/$defs/"));
+    name.map_or(schema, |name| &root["$defs"][name])
+}
+
+fn type_name(root: &Value, field: &Value) -> &'static str {
+    let is = |type_: &str| field["type"] == type_ || field["type"][0] == type_;
+    match &field["items"] {
+        items if resolved(root, items)["type"] == "object" => "list of objects",
+        Value::Object(_) => "list of texts",
+        _ if is("object") => "map",
+        _ if is("string") => "text",
+        _ => panic!("what is {field}?"),
+    }
+}
+
+#[test]
+fn the_configuration_is_documented_from_its_types() {
+    let schema = serde_json::to_value(schemars::schema_for!(task_pipelines::configuration::file::File)).unwrap();
+    let rows = field_rows(&schema, &schema, "").join("\n");
+    let expected = format!("\n| field | type | meaning |\n|---|---|---|\n{rows}\n");
+    let page = read("docs/configuration.md");
+    let (_, table) = page.split_once("for one.\n").unwrap();
+    assert_eq!(table, expected, "docs/configuration.md ends in this table:\n{expected}");
+}
+
+#[test]
+fn the_example_of_a_configuration_can_be_used() {
+    let page = read("docs/configuration.md");
+    task_pipelines::configuration::Configuration::parse(between(&page, "```yaml\n", "```")).unwrap();
 }
 
 #[test]

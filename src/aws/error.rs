@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
@@ -93,6 +94,13 @@ impl AwsError {
             let message = answer.err().message().unwrap_or("no message").to_owned();
             let class = classify(operation, answer.raw().status().as_u16(), &code, &message);
             return Self { operation, class, code, message };
+        }
+        // The provider of a role's credentials asks for them when a call needs them.
+        if let Some(refusal) = causes(error).find_map(<dyn StdError>::downcast_ref::<AssumeRoleError>) {
+            let code = refusal.code().unwrap_or_default().to_owned();
+            let message = refusal.message().unwrap_or("no message").to_owned();
+            let class = classify(Operation::AssumeRole, 400, &code, &message);
+            return Self { operation: Operation::AssumeRole, class, code, message };
         }
         let class = if causes(error).any(<dyn StdError>::is::<CredentialsError>) {
             Class::Credentials

@@ -7,6 +7,7 @@ use std::fmt;
 #[expect(missing_docs, reason = "the names are AWS's")]
 pub enum Operation {
     GetCallerIdentity,
+    AssumeRole,
     CreateLogGroup,
     DeleteLogGroup,
     DescribeLogGroups,
@@ -100,6 +101,7 @@ impl Operation {
     pub const fn action(self) -> (&'static str, &'static str) {
         match self {
             Self::GetCallerIdentity => ("sts", "GetCallerIdentity"),
+            Self::AssumeRole => ("sts", "AssumeRole"),
             Self::CreateLogGroup => ("logs", "CreateLogGroup"),
             Self::DeleteLogGroup => ("logs", "DeleteLogGroup"),
             Self::DescribeLogGroups => ("logs", "DescribeLogGroups"),
@@ -164,6 +166,12 @@ impl Operation {
     pub fn is_write(self) -> bool {
         let (_, name) = self.action();
         !["Get", "List", "Describe"].iter().any(|verb| name.starts_with(verb))
+    }
+
+    /// Whether the service is one for all regions of an account.
+    pub fn is_global(self) -> bool {
+        let (service, _) = self.action();
+        service == "iam"
     }
 
     /// The rate limit that the call counts against.

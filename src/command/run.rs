@@ -10,10 +10,10 @@ use kube::{Api, Client, ResourceExt as _};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::runtime;
-use crate::aws::Account;
+use crate::aws::Accounts;
 use crate::chain::chain;
 use crate::cluster::Cluster;
-use crate::identity::ClusterName;
+use crate::identity::{ClusterName, Target};
 use crate::reconcile::Context;
 use crate::resource::Installation;
 use crate::settings::RunSettings;
@@ -30,7 +30,8 @@ pub fn run(settings: RunSettings) -> Result<(), Box<dyn Error>> {
 async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     let artifacts = functions::find(settings.installation.functions_dir.as_deref(), settings.installation.uploads)?;
-    let account = Account::from_environment(settings.installation.pacing).await;
+    let configuration = settings.installation.configuration()?;
+    let accounts = Accounts::from_environment(settings.installation.pacing).await;
     let client = Client::try_default().await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -56,7 +57,8 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
         tracing::info!(%cluster_name, "owns the AWS resources of this cluster");
         let context = Context {
             cluster: Cluster::new(client.clone()),
-            account,
+            accounts,
+            configuration,
             installation: Installation {
                 artifacts,
                 permissions_boundary: settings.installation.permissions_boundary.clone(),
@@ -84,7 +86,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
 }
 
 async fn warn_without_aws(context: &Context) {
-    if let Err(error) = context.account.region(None).await {
+    if let Err(error) = context.accounts.get(&Target::default()).await {
         tracing::warn!(error = chain(&error), "AWS cannot be used yet; pipelines will say so until it can");
     }
 }

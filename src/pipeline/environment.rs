@@ -34,8 +34,8 @@ const RESERVED: [&str; 18] = [
     "LAMBDA_TASK_ROOT",
 ];
 
-/// Variables that the AWS SDK in the built-in functions would heed.
-const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+/// Beginnings of variables that the AWS SDK and the loader of the built-in functions would heed.
+const HEEDED: [&str; 2] = ["AWS_", "LD_"];
 
 /// Checks a function's environment variables.
 pub(super) fn check(field: &str, environment: &BTreeMap<String, String>, refusals: &mut Refusals) {
@@ -45,8 +45,8 @@ pub(super) fn check(field: &str, environment: &BTreeMap<String, String>, refusal
             refusals.invalid_hint(field, format!("the operator itself sets `{QUEUE_URL}`"), "remove it");
         } else if RESERVED.contains(&name.as_str()) {
             refusals.invalid_hint(field, format!("Lambda reserves {}", quoted(name)), "remove it");
-        } else if name.starts_with(ENDPOINT) {
-            let message = format!("{} would send the function's own calls elsewhere", quoted(name));
+        } else if HEEDED.iter().any(|prefix| name.starts_with(prefix)) {
+            let message = format!("{} would change what the function runs, or as whom it calls AWS", quoted(name));
             refusals.invalid_hint(field, message, "remove it");
         } else if !is_name(name) {
             refusals.invalid_hint(

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::refusal::Refusals;
-use super::{Builtin, Context, Hop, environment};
+use super::{Builtin, Context, Hop, environment, statement};
 use crate::crd::{Architecture, LOG_RETENTION_DAYS, Runner, Sender};
 
 /// Lambda's longest timeout.
@@ -32,13 +34,12 @@ pub(super) fn sender(spec: &Sender, context: &Context<'_>, refusals: &mut Refusa
     } = spec;
     let later = [
         ("layers", !layers.is_empty()),
-        ("policyStatements", !policy_statements.is_empty()),
         ("code", code.is_some()),
         ("runtime", runtime.is_some()),
         ("handler", handler.is_some()),
     ];
     refusals.unsupported("spec.sender", &later);
-    let settings = Settings { memory_mib, architecture, log_retention_days, environment };
+    let settings = Settings { memory_mib, architecture, log_retention_days, environment, policy_statements };
     settings.resolve(Builtin::Sender, *timeout_seconds, context, refusals)
 }
 
@@ -73,7 +74,6 @@ pub(super) fn runner(
     } = spec;
     let later = [
         ("layers", !layers.is_empty()),
-        ("policyStatements", !policy_statements.is_empty()),
         ("code", code.is_some()),
         ("runtime", runtime.is_some()),
         ("handler", handler.is_some()),
@@ -85,7 +85,7 @@ pub(super) fn runner(
         refusals.invalid_hint("spec.runner.batchSize", message, "remove it");
     }
     let timeout_seconds = runner_timeout(*timeout_seconds, *batch_size, tasks, refusals);
-    let settings = Settings { memory_mib, architecture, log_retention_days, environment };
+    let settings = Settings { memory_mib, architecture, log_retention_days, environment, policy_statements };
     let hop = settings.resolve(Builtin::Runner, timeout_seconds, context, refusals);
     (hop, Batching { batch_size: *batch_size, max_concurrency: *max_concurrency })
 }
@@ -124,11 +124,12 @@ struct Settings<'a> {
     architecture: &'a Option<Architecture>,
     log_retention_days: &'a u32,
     environment: &'a BTreeMap<String, String>,
+    policy_statements: &'a [Value],
 }
 
 impl Settings<'_> {
     fn resolve(self, builtin: Builtin, timeout_seconds: u32, context: &Context<'_>, refusals: &mut Refusals) -> Hop {
-        let Self { memory_mib, architecture, log_retention_days, environment } = self;
+        let Self { memory_mib, architecture, log_retention_days, environment, policy_statements } = self;
         let field = format!("spec.{}", builtin.as_str());
         let architecture = architecture.unwrap_or(context.default_architecture);
         check_available(&field, builtin, architecture, context, refusals);
@@ -140,6 +141,7 @@ impl Settings<'_> {
             architecture,
             log_retention_days: *log_retention_days,
             environment: environment.clone(),
+            statements: statement::resolve(&format!("{field}.policyStatements"), policy_statements, context, refusals),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Settings of the queues.
 
-use super::Queue;
-use super::refusal::Refusals;
+use super::refusal::{Refusals, quoted};
+use super::{Context, Queue};
+use crate::configuration::is_key_arn;
 use crate::crd;
+use crate::identity::Target;
 
 /// Receives that a delivery may need in all: about 4 hours of a chat's refusals, see the runner.
 const DELIVERY_RECEIVES: u32 = 20;
@@ -20,6 +22,8 @@ pub(super) fn resolve(
     spec: &crd::Queue,
     runner_timeout_seconds: u32,
     tasks: &[protocol::Task],
+    target: &Target,
+    context: &Context<'_>,
     refusals: &mut Refusals,
 ) -> Queue {
     let crd::Queue {
@@ -30,7 +34,9 @@ pub(super) fn resolve(
         dead_letter_retention_seconds,
         delete_with_messages,
     } = spec;
-    refusals.unsupported("spec.queue", &[("kmsKeyId", kms_key_id.is_some())]);
+    if let Some(key) = kms_key_id {
+        check_key(key, target, context, refusals);
+    }
     if let Some(visibility) = visibility_timeout_seconds.filter(|visibility| *visibility < runner_timeout_seconds) {
         refusals.invalid_hint(
             "spec.queue.visibilityTimeoutSeconds",
@@ -57,5 +63,25 @@ pub(super) fn resolve(
         max_receive_count: receives,
         dead_letter_retention_seconds: *dead_letter_retention_seconds,
         delete_with_messages: *delete_with_messages,
+        kms_key_arn: kms_key_id.clone(),
+    }
+}
+
+/// An alias can be moved to a key that is not allowed, and a bare id is of an account that only AWS knows.
+fn check_key(key: &str, target: &Target, context: &Context<'_>, refusals: &mut Refusals) {
+    let field = "spec.queue.kmsKeyId";
+    let region = target.region.as_deref().or(context.home.own_region);
+    if !is_key_arn(key) {
+        let message = format!("{} is no ARN of a KMS key", quoted(key));
+        refusals.invalid_hint(
+            field,
+            message,
+            "write `arn:aws:kms:REGION:ACCOUNT:key/ID`, as `aws kms describe-key` shows it",
+        );
+    } else if let Err(missing) = context.configuration.kms_key(&context.owner.namespace, key) {
+        refusals.not_allowed(field, missing);
+    } else if let Some(region) = region.filter(|region| key.split(':').nth(3) != Some(region)) {
+        let message = format!("the key is not of region `{region}`, where the queues are");
+        refusals.invalid_hint(field, message, "name a key of that region");
     }
 }

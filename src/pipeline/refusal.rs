@@ -3,11 +3,15 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use crate::configuration::Missing;
+
 /// Why a field is refused: the reason of the condition `Ready`. Where several apply, the first of this order is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// The field belongs to the API, and this version of the operator cannot honour it.
     NotSupportedYet,
+    /// The field reaches beyond the pipeline's own resources, and the operator's configuration does not let it.
+    NotAllowed,
     /// The field has a value that cannot work.
     InvalidSpec,
     /// A Secret or one of its keys is not there, or cannot be read.
@@ -19,6 +23,7 @@ impl Reason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotSupportedYet => "NotSupportedYet",
+            Self::NotAllowed => "NotAllowed",
             Self::InvalidSpec => "InvalidSpec",
             Self::SecretMissing => "SecretMissing",
         }
@@ -113,6 +118,12 @@ impl Refusals {
             let message = "this version of the operator cannot honour it yet";
             self.push(Reason::NotSupportedYet, format!("{parent}.{field}"), message, Some("remove it".to_owned()));
         }
+    }
+
+    /// Refuses a value that the operator's configuration does not allow, and says what it lacks.
+    pub(super) fn not_allowed(&mut self, field: impl Into<String>, missing: Missing) {
+        let Missing { what, rule } = missing;
+        self.push(Reason::NotAllowed, field, what, Some(rule));
     }
 
     /// Refuses a field that names a Secret which gives no value.

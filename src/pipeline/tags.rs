@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use super::Context;
 use super::refusal::{Refusals, quoted};
-use crate::identity::{Owner, Tags};
+use crate::identity::Tags;
 
 /// Tags of one resource, ours included, that AWS's services agree on, less ours and some room.
 const MAX_TAGS: usize = 40;
 
 /// Checks the user's tags, and gives them with the owner's.
 /// <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>
-pub(super) fn resolve(tags: &BTreeMap<String, String>, owner: &Owner, refusals: &mut Refusals) -> Tags {
+pub(super) fn resolve(tags: &BTreeMap<String, String>, context: &Context<'_>, refusals: &mut Refusals) -> Tags {
+    let owner = context.owner;
     if tags.len() > MAX_TAGS {
         refusals.invalid("spec.tags", format!("there are {} tags, and {MAX_TAGS} are allowed", tags.len()));
     }
@@ -26,6 +28,9 @@ pub(super) fn resolve(tags: &BTreeMap<String, String>, owner: &Owner, refusals: 
         }
         if !is_text(value, 256) {
             refusals.invalid_hint(&field, format!("{} is no value of a tag", quoted(value)), rule(256));
+        }
+        if let Err(missing) = context.configuration.tag(&owner.namespace, key, value) {
+            refusals.not_allowed(&field, missing);
         }
         // IAM's keys know no case: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html>
         if let Some(other) = seen.insert(folded, key) {

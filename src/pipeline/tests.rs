@@ -1,5 +1,6 @@
 //! What is refused, in which words, and what comes of the rest.
 
+mod beyond;
 mod refused;
 mod together;
 
@@ -9,9 +10,31 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Builtin, Context, Pipeline, Refusal, SecretLookup, SecretText, SecretValues, resolve, secret_refs};
+use super::{Builtin, Context, Home, Pipeline, Refusal, SecretLookup, SecretText, SecretValues, resolve, secret_refs};
+use crate::configuration::Configuration;
 use crate::crd::{Architecture, ScheduledTaskPipelineSpec, SecretKeyRef};
 use crate::identity::Owner;
+
+/// What the operator lets namespaces do.
+const CONFIGURATION: &str = "
+reservedTags: [access-*]
+allow:
+- namespaces: [team-b]
+  regions: [us-east-1]
+  roles: [{arn: 'arn:aws:iam::222222222222:role/team-b', externalId: b-1234}]
+- namespaces: [team-a, team-c-*]
+  regions: [eu-west-1]
+  roles:
+  - {arn: 'arn:aws:iam::333333333333:role/team-a/*', externalId: a-1234, regions: [eu-west-1]}
+  kmsKeys: ['arn:aws:kms:eu-*:111122223333:key/*']
+  policyStatements:
+  - {actions: ['s3:Get*', 's3:ListBucket'], resources: ['arn:aws:s3:::team-a-*']}
+  - actions: [dynamodb:*]
+    resources: ['arn:aws:dynamodb:*:111122223333:table/team-a']
+    condition: {StringEquals: {aws:RequestedRegion: [eu-west-1, eu-central-1]}}
+  - {actions: ['*'], resources: ['arn:aws:lambda:*:111122223333:function:team-a']}
+  tags: {Access-Level: [low-*]}
+";
 
 /// A spec of the smallest pipeline, with these fields in place of its own.
 fn spec(yaml: &str) -> ScheduledTaskPipelineSpec {
@@ -64,6 +87,13 @@ fn try_resolve(spec: &ScheduledTaskPipelineSpec, which: Pipelines) -> Result<Pip
         secrets: &secrets,
         default_architecture: Architecture::X8664,
         available: &BTreeSet::from([(Builtin::Sender, Architecture::X8664), (Builtin::Runner, Architecture::X8664)]),
+        configuration: &Configuration::parse(CONFIGURATION).expect("the configuration of these tests"),
+        home: match which {
+            Pipelines::New => Home { own_region: Some("eu-central-1"), ..Home::default() },
+            Pipelines::Running => {
+                Home { own_region: Some("eu-central-1"), account: Some("111122223333"), region: Some("eu-west-1") }
+            }
+        },
         has_schedule: matches!(which, Pipelines::Running),
     };
     resolve(spec, &context)

@@ -11,6 +11,7 @@ use crate::cluster::{News, has_finalizer};
 use crate::crd::DeletionPolicy;
 use crate::health::{Again, Health, reason};
 use crate::identity::Ownership;
+use crate::pipeline::place_of_deletion;
 use crate::plan::{Have, plan_deletion};
 use crate::resource::{Id, Kind};
 use crate::status;
@@ -30,7 +31,7 @@ enum Then {
     LetGo,
 }
 
-pub(super) async fn delete(mut look: Look<'_>) -> kube::Result<Next> {
+pub(super) async fn delete(look: Look<'_>) -> kube::Result<Next> {
     if !has_finalizer(&look.pipeline) {
         look.context.forget(&look.pipeline);
         return Ok(Next::OnChange);
@@ -42,7 +43,13 @@ pub(super) async fn delete(mut look: Look<'_>) -> kube::Result<Next> {
     if look.pipeline.spec.deletion_policy == DeletionPolicy::Retain {
         return look.let_go(&[retained(&held)]).await;
     }
-    let aws = match look.aws().await {
+    let spec = &look.pipeline.spec;
+    let place = place_of_deletion(spec.aws.as_ref(), &look.owner.namespace, &look.context.configuration, look.home());
+    let target = match place {
+        Ok(target) => target,
+        Err(refusals) => return look.give_up(&Health::refused(&refusals, true)).await,
+    };
+    let aws = match look.aws(&target).await {
         Ok(aws) => aws,
         Err(health) => return look.give_up(&health).await,
     };

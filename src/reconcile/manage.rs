@@ -1,7 +1,6 @@
 //! Makes a pipeline and keeps it as its spec says.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -29,7 +28,7 @@ pub(super) async fn manage(mut look: Look<'_>) -> kube::Result<Next> {
             return look.give_up(&health).await;
         }
     };
-    let aws = match look.aws().await {
+    let aws = match look.aws(&pipeline.target).await {
         Ok(aws) => aws,
         Err(health) => return look.give_up(&health).await,
     };
@@ -77,6 +76,8 @@ impl Look<'_> {
                 secrets: &secrets,
                 default_architecture: own_architecture(),
                 available: &available,
+                configuration: &self.context.configuration,
+                home: self.home(),
                 has_schedule: known.iter().any(|(id, held)| id.kind == Kind::Schedule && *held),
             },
         ))
@@ -85,19 +86,6 @@ impl Look<'_> {
     /// Whether the pipeline was made before: then it goes on as it was.
     fn runs(&self) -> bool {
         self.before.resources.iter().any(|row| row.state != ResourceState::Creating)
-    }
-
-    /// The account and region that hold the pipeline: fixed at the first reconcile.
-    pub(super) async fn aws(&mut self) -> Result<Arc<Aws>, Health> {
-        let aws =
-            self.context.account.region(self.before.region.as_deref()).await.map_err(|error| Health::no_aws(&error))?;
-        match &self.before.account {
-            Some(account) if *account != aws.location.account => Err(Health::conflict(&format!(
-                "the pipeline lives in account {account}, and the operator's credentials are of account {}",
-                aws.location.account
-            ))),
-            Some(_) | None => Ok(aws),
-        }
     }
 
     /// What AWS has of it. A pipeline that has nothing yet is created first, and asked about later.

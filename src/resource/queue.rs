@@ -27,6 +27,8 @@ pub struct Queue {
     pub visibility_timeout_seconds: Option<u32>,
     /// Where messages go that are received too often.
     pub redrive: Option<Redrive>,
+    /// ARN of the KMS key that encrypts its messages; absent: SQS's own.
+    pub kms_key_arn: Option<String>,
     /// Tags.
     pub tags: Tags,
 }
@@ -45,6 +47,10 @@ pub struct Redrive {
 /// SQS's default visibility timeout.
 const DEFAULT_VISIBILITY_TIMEOUT: u32 = 30;
 
+/// Fields that one call sets, all together.
+const SETTINGS: [&str; 5] =
+    ["messageRetentionPeriod", "visibilityTimeout", "maximumMessageSize", "redrivePolicy", "kmsMasterKeyId"];
+
 impl Queue {
     #[expect(clippy::case_sensitive_file_extension_comparisons, reason = "it is no file, and AWS wants lower case")]
     fn is_fifo(&self) -> bool {
@@ -60,18 +66,22 @@ impl Queue {
         if let Some(redrive) = &self.redrive {
             fields.insert("redrivePolicy", Field::Plain(redrive.policy()));
         }
+        if let Some(key) = &self.kms_key_arn {
+            fields.insert("kmsMasterKeyId", Field::plain(key.as_str()));
+        }
         fields
     }
 
     fn attributes(&self) -> HashMap<Name, String> {
         let visibility = self.visibility_timeout_seconds.unwrap_or(DEFAULT_VISIBILITY_TIMEOUT);
-        // An empty text clears a redrive policy.
+        // An empty text clears a redrive policy, and a key.
         let redrive = self.redrive.as_ref().map(|redrive| redrive.policy().to_string()).unwrap_or_default();
         HashMap::from([
             (Name::MessageRetentionPeriod, self.retention_seconds.to_string()),
             (Name::VisibilityTimeout, visibility.to_string()),
             (Name::MaximumMessageSize, MAX_MESSAGE_SIZE.to_string()),
             (Name::RedrivePolicy, redrive),
+            (Name::KmsMasterKeyId, self.kms_key_arn.clone().unwrap_or_default()),
         ])
     }
 
@@ -91,7 +101,7 @@ impl Queue {
 
     pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
         let url = aws.location.queue_url(&self.name);
-        if changed.any(&["messageRetentionPeriod", "visibilityTimeout", "maximumMessageSize", "redrivePolicy"]) {
+        if changed.any(&SETTINGS) {
             let request = aws.sqs.set_queue_attributes().queue_url(&url).set_attributes(Some(self.attributes()));
             aws.call(Operation::SetQueueAttributes, request.send()).await?;
         }
@@ -129,6 +139,9 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
         if let Some(number) = number(&attribute) {
             fields.insert(field, Field::plain(number));
         }
+    }
+    if let Some(key) = attributes.get(&Name::KmsMasterKeyId).filter(|text| !text.is_empty()) {
+        fields.insert("kmsMasterKeyId", Field::plain(key.as_str()));
     }
     if let Some(policy) = attributes.get(&Name::RedrivePolicy).filter(|text| !text.is_empty()) {
         fields.insert("redrivePolicy", Field::Plain(normalise_redrive(policy)));

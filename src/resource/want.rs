@@ -10,7 +10,7 @@ use super::{
 use crate::crd::Architecture;
 use crate::identity::{Location, Owner};
 use crate::pipeline::{Builtin, Hop, Pipeline};
-use crate::policy::{self, Permissions, Service};
+use crate::policy::{self, Permissions, Service, Statement};
 
 /// What all pipelines of this operator share.
 #[derive(Debug)]
@@ -109,6 +109,7 @@ fn queues(pipeline: &Pipeline, names: &Names, location: &Location) -> [Resource;
             retention_seconds: pipeline.queue.dead_letter_retention_seconds,
             visibility_timeout_seconds: None,
             redrive: None,
+            kms_key_arn: pipeline.queue.kms_key_arn.clone(),
             tags: pipeline.tags.clone(),
         })
     };
@@ -121,6 +122,7 @@ fn queues(pipeline: &Pipeline, names: &Names, location: &Location) -> [Resource;
             dead_letter_arn: location.queue_arn(&names.tasks_dlq),
             max_receive_count: pipeline.queue.max_receive_count,
         }),
+        kms_key_arn: pipeline.queue.kms_key_arn.clone(),
         tags: pipeline.tags.clone(),
     };
     [dead_letter(&names.tasks_dlq), dead_letter(&names.undelivered_dlq), Resource::Queue(tasks)]
@@ -128,6 +130,10 @@ fn queues(pipeline: &Pipeline, names: &Names, location: &Location) -> [Resource;
 
 fn roles(pipeline: &Pipeline, installation: &Installation, names: &Names, location: &Location) -> [Resource; 3] {
     let role = |name: &str, trust, permissions: Permissions| {
+        let permissions = match &pipeline.queue.kms_key_arn {
+            Some(key) => permissions.with(&[use_of_key(key, location)]),
+            None => permissions,
+        };
         Resource::Role(Role {
             name: name.to_owned(),
             path: pipeline.owner.role_path(),
@@ -149,7 +155,8 @@ fn roles(pipeline: &Pipeline, installation: &Installation, names: &Names, locati
         .allow(["sqs:SendMessage"], [queue(&names.undelivered_dlq)]);
     let sender = Permissions::default()
         .allow(["sqs:SendMessage"], [queue(&names.tasks), queue(&names.undelivered_dlq), inbox.clone()])
-        .allow(write_logs, [logs(&names.sender)]);
+        .allow(write_logs, [logs(&names.sender)])
+        .with(&pipeline.sender.statements);
     let mut runner = Permissions::default()
         .allow(
             [
@@ -162,7 +169,8 @@ fn roles(pipeline: &Pipeline, installation: &Installation, names: &Names, locati
             [queue(&names.tasks)],
         )
         .allow(["sqs:SendMessage"], [inbox])
-        .allow(write_logs, [logs(&names.runner)]);
+        .allow(write_logs, [logs(&names.runner)])
+        .with(&pipeline.runner.statements);
     if pipeline.parameter.is_some() {
         runner = runner.allow(["ssm:GetParameter"], [location.parameter_arn(&names.parameter)]);
     }
@@ -174,6 +182,17 @@ fn roles(pipeline: &Pipeline, installation: &Installation, names: &Names, locati
         role(&names.sender, policy::trust(Service::Lambda, &[]), sender),
         role(&names.runner, policy::trust(Service::Lambda, &[]), runner),
     ]
+}
+
+/// Sending to an encrypted queue, and receiving from it: the key through SQS, and nothing else that it encrypts.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html>
+fn use_of_key(key: &str, location: &Location) -> Statement {
+    let through_sqs = BTreeMap::from([("kms:ViaService".to_owned(), vec![format!("sqs.{}.*", location.region)])]);
+    Statement {
+        actions: vec!["kms:GenerateDataKey".to_owned(), "kms:Decrypt".to_owned()],
+        resources: vec![key.to_owned()],
+        condition: BTreeMap::from([("StringLike".to_owned(), through_sqs)]),
+    }
 }
 
 fn functions(pipeline: &Pipeline, installation: &Installation, names: &Names, location: &Location) -> Vec<Resource> {

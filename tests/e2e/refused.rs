@@ -162,7 +162,11 @@ fn bad_addresses_and_settings() -> Vec<(&'static str, Value, By)> {
             Operator("SecretMissing", &["spec.channels[team].slack.webhookUrl", "`chat`", "`k`"]),
         ),
         ("observe", with(json!({"mode": "Observe"})), Operator("NotSupportedYet", &["spec.mode"])),
-        ("region", with(json!({"aws": {"region": "eu-west-1"}})), Operator("NotSupportedYet", &["spec.aws"])),
+        (
+            "region",
+            with(json!({"aws": {"region": "eu-west-1"}})),
+            Operator("NotAllowed", &["spec.aws.region", "`eu-west-1`", "configuration"]),
+        ),
         (
             "teams",
             with(

@@ -6,7 +6,9 @@ use protocol::{Action, Firing, Header, HeaderValue, Http, HttpMethod, Target, Ur
 use super::*;
 use crate::crd::DeletionPolicy;
 use crate::cron::Window;
+use crate::identity::{self, AssumedRole};
 use crate::pipeline::{Hop, Invocation, Queue};
+use crate::policy::Statement;
 
 fn firing(pipeline: &Pipeline) -> Firing {
     serde_json::from_str(&pipeline.input).unwrap()
@@ -20,6 +22,7 @@ fn parameter(pipeline: &Pipeline) -> Option<&str> {
 fn the_smallest_pipeline_has_all_defaults() {
     let Pipeline {
         owner: of,
+        target,
         schedule,
         window,
         suspended,
@@ -36,7 +39,7 @@ fn the_smallest_pipeline_has_all_defaults() {
         deletion_policy,
         tags,
     } = resolved("{}");
-    assert_eq!(of, owner());
+    assert_eq!((of, target), (owner(), identity::Target::default()));
     assert_eq!(schedule, crate::cron::parse("@daily", "UTC").unwrap());
     assert_eq!(window, Window::default());
     assert!(!suspended && !fifo);
@@ -58,6 +61,7 @@ fn the_smallest_pipeline_has_all_defaults() {
             max_receive_count: 25,
             dead_letter_retention_seconds: 1_209_600,
             delete_with_messages: false,
+            kms_key_arn: None,
         }
     );
     let hop = |memory_mib, timeout_seconds| Hop {
@@ -66,6 +70,7 @@ fn the_smallest_pipeline_has_all_defaults() {
         architecture: Architecture::X8664,
         log_retention_days: 30,
         environment: BTreeMap::new(),
+        statements: Vec::new(),
     };
     assert_eq!((sender, runner), (hop(128, 30), hop(256, 25)));
     assert_eq!(deletion_policy, DeletionPolicy::Delete);
@@ -105,6 +110,49 @@ fn the_rest_of_the_spec_is_handed_on() {
     assert_eq!(pipeline.deletion_policy, DeletionPolicy::Retain);
     assert_eq!(pipeline.sender.environment["MODE"], "fast");
     assert_eq!((pipeline.tags.len(), pipeline.tags["Team"].as_str()), (5, "Förde/1"));
+}
+
+#[test]
+fn what_reaches_beyond_is_handed_on_where_it_is_allowed() {
+    let pipeline = resolved(
+        "{aws: {region: eu-west-1, roleArn: 'arn:aws:iam::333333333333:role/team-a/x'}, tags: {access-level: low-2}, \
+         queue: {kmsKeyId: 'arn:aws:kms:eu-west-1:111122223333:key/1a2b'}, \
+         runner: {policyStatements: [{Effect: Allow, Action: s3:GetObject, Resource: ['arn:aws:s3:::team-a-x/y*']}, \
+         {Effect: Allow, Action: ['dynamodb:Q*'], Resource: 'arn:aws:dynamodb:eu-west-1:111122223333:table/team-a', \
+         Condition: {StringEquals: {'aws:RequestedRegion': [eu-central-1, eu-west-1]}, Bool: {'aws:Secure': true}}}]}}",
+    );
+    let role = AssumedRole {
+        arn: "arn:aws:iam::333333333333:role/team-a/x".to_owned(),
+        external_id: Some("a-1234".to_owned()),
+    };
+    assert_eq!(pipeline.target, identity::Target { region: Some("eu-west-1".to_owned()), role: Some(role) });
+    assert_eq!(pipeline.queue.kms_key_arn.as_deref(), Some("arn:aws:kms:eu-west-1:111122223333:key/1a2b"));
+    assert_eq!(pipeline.tags["access-level"], "low-2");
+    let documents: Vec<Value> = pipeline.runner.statements.iter().map(Statement::document).collect();
+    let expected = serde_json::json!([
+        { "Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["arn:aws:s3:::team-a-x/y*"] },
+        {
+            "Effect": "Allow",
+            "Action": ["dynamodb:Q*"],
+            "Resource": ["arn:aws:dynamodb:eu-west-1:111122223333:table/team-a"],
+            "Condition": {
+                "StringEquals": { "aws:RequestedRegion": ["eu-central-1", "eu-west-1"] },
+                "Bool": { "aws:Secure": ["true"] },
+            },
+        },
+    ]);
+    assert_eq!(Value::from(documents), expected);
+}
+
+#[test]
+fn a_pipeline_lives_where_it_was_made() {
+    let target = |yaml: &str, which| try_resolve(&spec(yaml), which).map(|pipeline| pipeline.target.region);
+    assert_eq!(target("{}", Pipelines::New), Ok(None));
+    assert_eq!(target("{}", Pipelines::Running), Ok(Some("eu-west-1".to_owned())));
+    assert_eq!(target("aws: {region: eu-central-1}", Pipelines::New), Ok(Some("eu-central-1".to_owned())));
+    let home = Home { own_region: Some("eu-central-1"), account: None, region: Some("eu-west-1/../@evil") };
+    let place = crate::pipeline::place_of_deletion(None, "team-a", &Configuration::default(), home);
+    assert_eq!(place, Ok(identity::Target::default()), "a status that somebody else wrote leads nowhere");
 }
 
 #[test]

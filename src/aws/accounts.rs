@@ -1,0 +1,201 @@
+//! Clients for each account and region that pipelines live in, made when first needed and then kept.
+//!
+//! The operator starts, and says so, without an AWS identity. All clients share one HTTP client and its connections.
+//! Clients of a role serve every pipeline that uses the role, so its sessions carry no namespace's name.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_config::retry::RetryConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use tokio::sync::Mutex;
+
+use super::{Aws, AwsError, Operation, Pacer, Pacing, call};
+use crate::identity::{AssumedRole, Location, Target};
+
+/// A single try of a call. The SDK has no default, and a connection that hangs would hold a reconcile for ever.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A call with the SDK's own retries.
+const CALL_TIMEOUT: Duration = Duration::from_secs(40);
+
+/// How long a connection is kept that nothing uses: AWS closes them after 20 s and more, and a call on a connection that
+/// is being closed fails.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a refusal stands: all pipelines ask at once, and one answer serves them.
+const REFUSAL_STANDS: Duration = Duration::from_secs(2);
+
+/// Name of the operator's sessions under an assumed role, as `CloudTrail` shows it.
+const SESSION_NAME: &str = "task-pipelines";
+
+/// All accounts and regions that the operator works in.
+pub struct Accounts {
+    own: SdkConfig,
+    pacing: Pacing,
+    /// One provider of credentials for each role that could be assumed.
+    roles: Mutex<HashMap<AssumedRole, SdkConfig>>,
+    /// Each asked for by one at a time, and not again once it is known.
+    targets: Mutex<HashMap<Target, Arc<Mutex<Asked>>>>,
+    pacers: Mutex<HashMap<Paced, Arc<Pacer>>>,
+}
+
+/// What has rate limits of its own: a region of an account, or what is one for all its regions.
+#[derive(PartialEq, Eq, Hash)]
+struct Paced {
+    account: String,
+    region: Option<String>,
+}
+
+/// What came of asking AWS for a target.
+#[derive(Default)]
+enum Asked {
+    #[default]
+    NotYet,
+    Known(Arc<Aws>),
+    Refused {
+        error: AwsError,
+        when: Instant,
+    },
+}
+
+/// Why there is no AWS to work with.
+#[derive(Debug, thiserror::Error)]
+pub enum NoAws {
+    /// No region is set.
+    #[error("no AWS region is set; set AWS_REGION for the operator")]
+    Region,
+    /// AWS does not say, or denies, who the operator is.
+    #[error("the operator's AWS identity is unknown")]
+    Identity(#[source] AwsError),
+    /// AWS does not let the operator assume a role.
+    #[error("the operator cannot act as `{role}`, which must trust it with the external id of the configuration")]
+    Role {
+        /// ARN of the role.
+        role: String,
+        /// What AWS answered.
+        #[source]
+        error: AwsError,
+    },
+}
+
+impl Accounts {
+    /// Reads the usual environment variables and files; makes no call.
+    pub async fn from_environment(pacing: Pacing) -> Self {
+        let timeouts =
+            TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(CALL_TIMEOUT).build();
+        let http = aws_smithy_http_client::Builder::new()
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .build_https();
+        let own = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(http)
+            .retry_config(RetryConfig::standard())
+            .timeout_config(timeouts)
+            .load()
+            .await;
+        Self { own, pacing, roles: Mutex::default(), targets: Mutex::default(), pacers: Mutex::default() }
+    }
+
+    /// The operator's own region, in which pipelines live that name none.
+    pub fn own_region(&self) -> Option<&str> {
+        self.own.region().map(Region::as_ref)
+    }
+
+    /// The clients for a target.
+    ///
+    /// # Errors
+    /// No region is known, or AWS does not accept the operator's credentials or lend it the role.
+    pub async fn get(&self, target: &Target) -> Result<Arc<Aws>, NoAws> {
+        let region = target.region.as_deref().or(self.own_region()).ok_or(NoAws::Region)?;
+        let entry = self.entry(Target { region: Some(region.to_owned()), role: target.role.clone() }).await;
+        let mut asked = entry.lock().await;
+        let error = match &*asked {
+            Asked::Known(aws) => return Ok(Arc::clone(aws)),
+            Asked::Refused { error, when } if when.elapsed() < REFUSAL_STANDS => error.clone(),
+            Asked::Refused { .. } | Asked::NotYet => match self.connect(region, target.role.as_ref()).await {
+                Ok(aws) => {
+                    *asked = Asked::Known(Arc::clone(&aws));
+                    return Ok(aws);
+                }
+                Err(error) => {
+                    *asked = Asked::Refused { error: error.clone(), when: Instant::now() };
+                    error
+                }
+            },
+        };
+        Err(match &target.role {
+            Some(AssumedRole { arn, .. }) => NoAws::Role { role: arn.clone(), error },
+            None => NoAws::Identity(error),
+        })
+    }
+
+    async fn entry(&self, target: Target) -> Arc<Mutex<Asked>> {
+        let mut targets = self.targets.lock().await;
+        // What AWS refuses is not kept for ever: a configuration may allow any number of roles that do not exist.
+        targets
+            .retain(|known, entry| *known == target || entry.try_lock().map_or(true, |asked| asked.is_worth_keeping()));
+        Arc::clone(targets.entry(target).or_default())
+    }
+
+    async fn connect(&self, region: &str, role: Option<&AssumedRole>) -> Result<Arc<Aws>, AwsError> {
+        let config = match role {
+            Some(role) => self.assuming(role, region).await,
+            None => self.own.clone(),
+        };
+        let config = config.to_builder().region(Region::new(region.to_owned())).build();
+        let client = aws_sdk_sts::Client::new(&config);
+        let pacer = Pacer::new(self.pacing);
+        let request = Box::pin(client.get_caller_identity().send());
+        let answer = call(&pacer, Operation::GetCallerIdentity, request).await?;
+        let location = Location {
+            partition: answer.arn().and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws").to_owned(),
+            account: answer.account().unwrap_or_default().to_owned(),
+            region: region.to_owned(),
+            endpoint: self.own.endpoint_url().map(str::to_owned),
+        };
+        tracing::info!(account = location.account, region, arn = answer.arn(), "found the AWS identity");
+        if let Some(role) = role {
+            self.roles.lock().await.entry(role.clone()).or_insert_with(|| config.clone());
+        }
+        let pacer = self.pacer(&location.account, Some(region)).await;
+        let global_pacer = self.pacer(&location.account, None).await;
+        Ok(Arc::new(Aws::new(&config, location, pacer, global_pacer)))
+    }
+
+    /// The operator's configuration with a role's credentials, which one provider refreshes for all regions.
+    async fn assuming(&self, role: &AssumedRole, region: &str) -> SdkConfig {
+        if let Some(known) = self.roles.lock().await.get(role) {
+            return known.clone();
+        }
+        let mut provider = AssumeRoleProvider::builder(&role.arn)
+            .session_name(SESSION_NAME)
+            .region(Region::new(self.own_region().unwrap_or(region).to_owned()))
+            .configure(&self.own);
+        if let Some(external_id) = &role.external_id {
+            provider = provider.external_id(external_id);
+        }
+        let provider = SharedCredentialsProvider::new(provider.build().await);
+        self.own.to_builder().credentials_provider(provider).build()
+    }
+
+    async fn pacer(&self, account: &str, region: Option<&str>) -> Arc<Pacer> {
+        let key = Paced { account: account.to_owned(), region: region.map(str::to_owned) };
+        Arc::clone(self.pacers.lock().await.entry(key).or_insert_with(|| Arc::new(Pacer::new(self.pacing))))
+    }
+}
+
+impl Asked {
+    fn is_worth_keeping(&self) -> bool {
+        match self {
+            Self::Refused { when, .. } => when.elapsed() < REFUSAL_STANDS,
+            Self::Known(_) | Self::NotYet => true,
+        }
+    }
+}

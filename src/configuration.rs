@@ -1,0 +1,173 @@
+//! What pipelines may reach beyond their own resources on AWS: the operator's configuration, by namespace.
+//!
+//! Deny by default: without a file, and for a namespace that no entry is for, nothing is allowed. [`Configuration::parse`]
+//! reports all mistakes at once, each with its path; every question is answered with a [`Missing`] that says what the
+//! configuration would have to hold.
+
+pub mod file;
+mod pattern;
+mod statement;
+mod validate;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::identity::AssumedRole;
+use crate::policy::Statement;
+use statement::AllowedStatement;
+
+pub use pattern::Pattern;
+pub use validate::{InvalidConfiguration, Mistake, is_action, is_arn, is_key_arn, is_region, is_role_arn};
+
+/// What pipelines may, checked. The default allows nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Configuration {
+    entries: Vec<Entry>,
+    /// In lower case.
+    reserved_tags: Vec<Pattern>,
+}
+
+/// What the namespaces of one entry may.
+#[derive(Clone, Debug)]
+struct Entry {
+    namespaces: Vec<Pattern>,
+    regions: Vec<String>,
+    roles: Vec<Role>,
+    kms_keys: Vec<Pattern>,
+    policy_statements: Vec<AllowedStatement>,
+    /// By key in lower case.
+    tags: BTreeMap<String, Vec<Pattern>>,
+}
+
+#[derive(Clone, Debug)]
+struct Role {
+    arn: Pattern,
+    external_id: Option<String>,
+    regions: Vec<String>,
+}
+
+/// That something is not allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// What is not allowed, and where.
+    pub what: String,
+    /// What the configuration would have to hold.
+    pub rule: String,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.what, self.rule)
+    }
+}
+
+impl Configuration {
+    /// Whether a namespace may use a region of the operator's own account.
+    ///
+    /// # Errors
+    /// No entry for the namespace lists it.
+    pub fn region(&self, namespace: &str, region: &str) -> Result<(), Missing> {
+        let allowed = self.of(namespace).any(|(_, entry)| entry.regions.iter().any(|allowed| allowed == region));
+        self.answer(allowed, namespace, &format!("region `{region}`"), "regions", region)
+    }
+
+    /// The role that a namespace may use, with the external id of the configuration.
+    ///
+    /// # Errors
+    /// No entry for the namespace lists it, or none with this external id or region.
+    pub fn role(
+        &self,
+        namespace: &str,
+        arn: &str,
+        external_id: Option<&str>,
+        region: Option<&str>,
+    ) -> Result<AssumedRole, Missing> {
+        let listed: Vec<&Role> =
+            self.of(namespace).flat_map(|(_, entry)| &entry.roles).filter(|role| role.arn.matches(arn)).collect();
+        if listed.is_empty() {
+            return Err(self.missing(namespace, &format!("role `{arn}`"), "roles[].arn", arn));
+        }
+        let with_id: Vec<&Role> = listed
+            .into_iter()
+            .filter(|role| external_id.is_none() || external_id == role.external_id.as_deref())
+            .collect();
+        if with_id.is_empty() {
+            let what = format!("role `{arn}` is not allowed with this external id in namespace `{namespace}`");
+            let rule = "remove `externalId`: the operator shows the one of its configuration".to_owned();
+            return Err(Missing { what, rule });
+        }
+        let in_region = |role: &&Role| region.is_none_or(|region| role.regions.iter().any(|allowed| allowed == region));
+        let Some(role) = with_id.into_iter().find(in_region) else {
+            let region = region.unwrap_or_default();
+            return Err(self.missing(
+                namespace,
+                &format!("region `{region}` of role `{arn}`"),
+                "roles[].regions",
+                region,
+            ));
+        };
+        Ok(AssumedRole { arn: arn.to_owned(), external_id: role.external_id.clone() })
+    }
+
+    /// Whether a namespace may encrypt queues with a KMS key.
+    ///
+    /// # Errors
+    /// No entry for the namespace lists it.
+    pub fn kms_key(&self, namespace: &str, arn: &str) -> Result<(), Missing> {
+        let key = Pattern::new(arn);
+        let allowed = self.of(namespace).any(|(_, entry)| entry.kms_keys.iter().any(|keys| keys.covers_arn(&key)));
+        self.answer(allowed, namespace, &format!("KMS key `{arn}`"), "kmsKeys", arn)
+    }
+
+    /// Whether a namespace may give its functions' roles a statement.
+    ///
+    /// # Errors
+    /// An action on a resource that no statement of the namespace's entries allows; the first.
+    pub fn policy_statement(&self, namespace: &str, statement: &Statement) -> Result<(), Missing> {
+        let allowed: Vec<&AllowedStatement> =
+            self.of(namespace).flat_map(|(_, entry)| &entry.policy_statements).collect();
+        let Err(refused) = statement::covered(statement, &allowed) else { return Ok(()) };
+        Err(self.missing(namespace, &refused.what(), "policyStatements", &refused.rule()))
+    }
+
+    /// Whether a namespace may set a tag.
+    ///
+    /// # Errors
+    /// The key is reserved, and no entry for the namespace lists it with this value.
+    pub fn tag(&self, namespace: &str, key: &str, value: &str) -> Result<(), Missing> {
+        let folded = key.to_lowercase();
+        let reserved = self.reserved_tags.iter().any(|pattern| pattern.matches(&folded));
+        let lists =
+            |entry: &Entry| entry.tags.get(&folded).is_some_and(|values| values.iter().any(|it| it.matches(value)));
+        let allowed = !reserved || self.of(namespace).any(|(_, entry)| lists(entry));
+        self.answer(allowed, namespace, &format!("value `{value}` of the reserved tag `{key}`"), "tags", key)
+    }
+
+    /// The entries for a namespace, with their numbers.
+    fn of(&self, namespace: &str) -> impl Iterator<Item = (usize, &Entry)> {
+        let is_for = move |entry: &Entry| entry.namespaces.iter().any(|pattern| pattern.matches(namespace));
+        self.entries.iter().enumerate().filter(move |(_, entry)| is_for(entry))
+    }
+
+    fn answer(&self, allowed: bool, namespace: &str, what: &str, field: &str, value: &str) -> Result<(), Missing> {
+        if allowed { Ok(()) } else { Err(self.missing(namespace, what, field, value)) }
+    }
+
+    fn missing(&self, namespace: &str, what: &str, field: &str, value: &str) -> Missing {
+        let entries: Vec<String> = self.of(namespace).map(|(number, _)| format!("`allow[{number}]`")).collect();
+        let present = match entries.as_slice() {
+            [] => "there is none".to_owned(),
+            [one] => format!("{one} is"),
+            several => format!("{} are", several.join(", ")),
+        };
+        Missing {
+            what: format!("{what} is not allowed in namespace `{namespace}`"),
+            rule: format!(
+                "it takes `{value}` in `{field}` of an entry for this namespace in the operator's configuration ({present})"
+            ),
+        }
+    }
+}
