@@ -1,5 +1,6 @@
 //! The program's commands, one file each.
 
+pub mod iam_policy;
 pub mod run;
 
 use std::error::Error;
@@ -22,6 +23,7 @@ pub fn execute(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     match arguments.command {
         Command::Run(settings) => run::run(settings)?,
         Command::Crd => print(&crd::crd_yaml()?)?,
+        Command::IamPolicy(settings) => iam_policy::run(&settings)?,
         Command::ConfigurationSchema => print(&configuration_schema()?)?,
     }
     Ok(ExitCode::SUCCESS)

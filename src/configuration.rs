@@ -12,7 +12,7 @@ mod validate;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::identity::AssumedRole;
@@ -144,6 +144,18 @@ impl Configuration {
             |entry: &Entry| entry.tags.get(&folded).is_some_and(|values| values.iter().any(|it| it.matches(value)));
         let allowed = !reserved || self.of(namespace).any(|(_, entry)| lists(entry));
         self.answer(allowed, namespace, &format!("value `{value}` of the reserved tag `{key}`"), "tags", key)
+    }
+
+    /// Regions of the operator's own account that any namespace may use.
+    pub fn regions(&self) -> BTreeSet<String> {
+        self.entries.iter().flat_map(|entry| &entry.regions).cloned().collect()
+    }
+
+    /// ARNs of the roles that any namespace may use, with wildcards.
+    pub fn roles(&self) -> Vec<String> {
+        let arns: BTreeSet<&str> =
+            self.entries.iter().flat_map(|entry| &entry.roles).map(|role| role.arn.as_str()).collect();
+        arns.into_iter().map(str::to_owned).collect()
     }
 
     /// The entries for a namespace, with their numbers.

@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
 /// A service that may assume a role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
     /// AWS Lambda.
     Lambda,
@@ -15,7 +15,8 @@ pub enum Service {
 }
 
 impl Service {
-    const fn principal(self) -> &'static str {
+    /// The service as policies name it.
+    pub const fn principal(self) -> &'static str {
         match self {
             Self::Lambda => "lambda.amazonaws.com",
             Self::Scheduler => "scheduler.amazonaws.com",
@@ -90,8 +91,13 @@ impl Permissions {
 
     /// The policy document.
     pub fn document(self) -> Value {
-        json!({ "Version": VERSION, "Statement": self.0 })
+        document(&self.0)
     }
+}
+
+/// A policy of these statements.
+pub fn document(statements: &[Value]) -> Value {
+    json!({ "Version": VERSION, "Statement": statements })
 }
 
 /// The one form of all documents that mean the same: lists as sets, a single value as a list of one, action names in

@@ -34,6 +34,11 @@ pub enum Command {
     Run(RunSettings),
     /// Print the `CustomResourceDefinition` as YAML.
     Crd,
+    /// Print the IAM policy that the operator needs, for its settings.
+    ///
+    /// Account and region are those of the AWS credentials, if there are any, where the flags name none. For the role of
+    /// another account that a configuration names, print it with that account, and without the configuration.
+    IamPolicy(IamPolicySettings),
     /// Print the JSON schema of the configuration, for editors.
     ConfigurationSchema,
 }
@@ -92,6 +97,26 @@ pub struct RunSettings {
     /// Pipelines worked on at the same time.
     #[arg(long, env = "TASK_PIPELINES_CONCURRENCY", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
+}
+
+/// Whose IAM policy to print.
+#[derive(Clone, Debug, clap::Args)]
+pub struct IamPolicySettings {
+    /// Those of the operator.
+    #[command(flatten)]
+    pub installation: InstallationSettings,
+
+    /// Account that pipelines live in, 12 digits [default: that of the AWS credentials, else any].
+    #[arg(long)]
+    pub account: Option<String>,
+
+    /// Region that pipelines live in; may be repeated [default: `AWS_REGION` and those of the configuration, else any].
+    #[arg(long = "region")]
+    pub regions: Vec<String>,
+
+    /// Partition: `aws`, `aws-cn` or `aws-us-gov` [default: by account or region].
+    #[arg(long)]
+    pub partition: Option<String>,
 }
 
 /// The log, which goes to stderr.

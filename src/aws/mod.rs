@@ -4,6 +4,7 @@ mod accounts;
 mod error;
 mod operation;
 mod pace;
+mod permission;
 
 use std::fmt;
 use std::pin::Pin;
@@ -21,6 +22,7 @@ pub use accounts::{Accounts, NoAws};
 pub use error::{AwsError, Class};
 pub use operation::{Family, Operation};
 pub use pace::{Pacer, Pacing};
+pub use permission::{MAX_POLICY, OperatorPolicy, Scope};
 
 /// Clients of one account and region.
 pub struct Aws {

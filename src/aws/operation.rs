@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use strum::{EnumIter, IntoEnumIterator as _};
+
 /// One AWS API operation. Its display is the IAM action that it needs, such as `sqs:CreateQueue`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter)]
 #[expect(missing_docs, reason = "the names are AWS's")]
 pub enum Operation {
     GetCallerIdentity,
@@ -97,6 +99,11 @@ pub enum Family {
 }
 
 impl Operation {
+    /// Every call there is.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::iter()
+    }
+
     /// The service's prefix in IAM, and the operation's name.
     pub const fn action(self) -> (&'static str, &'static str) {
         match self {

@@ -1,0 +1,80 @@
+//! `task-pipelines iam-policy`: the least that the operator needs IAM to allow.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+
+use super::{print, runtime};
+use crate::aws::{Accounts, MAX_POLICY, OperatorPolicy};
+use crate::chain::chain;
+use crate::identity::Target;
+use crate::settings::IamPolicySettings;
+
+/// Prints the policy for these settings.
+///
+/// # Errors
+/// The cluster has no name, or the configuration has mistakes.
+pub fn run(settings: &IamPolicySettings) -> Result<(), Box<dyn Error>> {
+    let document = runtime()?.block_on(policy(settings))?.document();
+    let size = document.to_string().chars().count();
+    if size > MAX_POLICY {
+        tracing::warn!(
+            size,
+            MAX_POLICY,
+            "too long for a managed policy: name fewer roles in the configuration, by patterns"
+        );
+    }
+    print(&(serde_json::to_string_pretty(&document)? + "\n"))?;
+    Ok(())
+}
+
+async fn policy(settings: &IamPolicySettings) -> Result<OperatorPolicy, Box<dyn Error>> {
+    let IamPolicySettings { installation, account, regions, partition } = settings;
+    let configuration = installation.configuration()?;
+    let cluster =
+        installation.cluster_name.clone().ok_or("set --cluster-name: roles and parameters have it in their path")?;
+    let accounts = Accounts::from_environment(installation.pacing).await;
+    let regions = match (regions.as_slice(), accounts.own_region()) {
+        ([], None) => Vec::new(),
+        ([], Some(own)) => {
+            configuration.regions().into_iter().chain([own.to_owned()]).collect::<BTreeSet<_>>().into_iter().collect()
+        }
+        (named, _) => named.to_vec(),
+    };
+    let found = match account {
+        Some(_) => None,
+        None => found_identity(&accounts).await,
+    };
+    let (found_partition, found_account) = found.unzip();
+    let by_region = regions.first().map(|region| partition_of(region).to_owned());
+    Ok(OperatorPolicy {
+        partition: partition.clone().or(found_partition).or(by_region).unwrap_or_else(|| "aws".to_owned()),
+        account: account.clone().or(found_account),
+        regions,
+        cluster,
+        boundary: installation.permissions_boundary.clone(),
+        assumed_roles: configuration.roles(),
+    })
+}
+
+/// Partition and account of the AWS credentials, if there are any.
+async fn found_identity(accounts: &Accounts) -> Option<(String, String)> {
+    match accounts.get(&Target::default()).await {
+        Ok(aws) => Some((aws.location.partition.clone(), aws.location.account.clone())),
+        Err(error) => {
+            tracing::warn!(
+                error = chain(&error),
+                "the account is not known, so the policy holds in any; set --account"
+            );
+            None
+        }
+    }
+}
+
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
+fn partition_of(region: &str) -> &'static str {
+    match region {
+        _ if region.starts_with("cn-") => "aws-cn",
+        _ if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
