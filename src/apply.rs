@@ -2,6 +2,11 @@
 //!
 //! Each step is driven to its goal: act, and where AWS asks to wait or says that the name is taken, look again and
 //! judge afresh. Waiting ends with the time given, and is handed back as data; what is already done stays done.
+//!
+//! What was seen is old by the time its turn comes. So a step looks again just before it deletes anything, and before it
+//! changes what was seen more than a moment ago; and it looks again after a write whose answer was lost.
+
+mod deed;
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -11,15 +16,30 @@ use futures::stream::{FuturesUnordered, StreamExt as _};
 use tokio::time::{Instant, sleep};
 
 use crate::aws::{Aws, AwsError, Class};
-use crate::identity::{Owner, Ownership};
+use crate::identity::Owner;
+use crate::jitter;
 use crate::plan::{Goal, Have, Plan, Step, Verdict};
-use crate::resource::{self, Difference, Id, Observed, Progress, Wait};
+use crate::resource::{self, Id, Observed, Progress, Wait};
+
+pub use deed::Deed;
 
 /// How often something is looked at that AWS still works on.
 const SETTLE_POLL: Duration = Duration::from_millis(500);
 
 /// How often something is looked for that AWS says exists and does not show.
 const HIDDEN_POLL: Duration = Duration::from_secs(1);
+
+/// How long what was seen counts as the present, for a change.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// How long after a look that shows nothing to delete another must show the same: AWS may not show yet what was just made.
+const ABSENT_POLL: Duration = Duration::from_secs(2);
+
+/// How often one step is tried whose answers are lost.
+const LOST_ANSWERS: u32 = 3;
+
+/// The first pause after a lost answer.
+const LOST_PAUSE: Duration = Duration::from_millis(200);
 
 /// How a step ended.
 #[derive(Clone, Debug)]
@@ -40,22 +60,6 @@ pub enum Outcome {
         /// What it needs.
         by: Id,
     },
-}
-
-/// Something that was changed on AWS.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Deed {
-    /// Made.
-    Created,
-    /// Changed.
-    Updated(Vec<Difference>),
-    /// Taken over from an earlier pipeline of the same name.
-    TakenOver {
-        /// UID of that pipeline.
-        from: String,
-    },
-    /// Deleted.
-    Deleted,
 }
 
 /// What came of a plan.
@@ -84,7 +88,7 @@ pub async fn observe_all(aws: &Aws, ids: impl IntoIterator<Item = Id>) -> Result
 
 /// Carries out a plan within `patience`.
 pub async fn apply(aws: &Aws, owner: &Owner, plan: Plan, patience: Duration) -> Applied {
-    let deadline = Instant::now() + patience;
+    let begun = Instant::now();
     let mut applied = Applied::default();
     let mut waiting = plan.steps;
     let planned: Vec<Id> = waiting.iter().map(|step| step.id.clone()).collect();
@@ -99,7 +103,7 @@ pub async fn apply(aws: &Aws, owner: &Owner, plan: Plan, patience: Duration) -> 
                 Some(by) => {
                     applied.outcomes.insert(step.id, Outcome::Blocked { by });
                 }
-                None => running.push(drive(aws, owner, step, deadline)),
+                None => running.push(drive(aws, owner, step, begun, patience)),
             }
         }
         match running.next().await {
@@ -118,49 +122,108 @@ fn blocker(step: &Step, outcomes: &BTreeMap<Id, Outcome>) -> Option<Id> {
     step.after.iter().find(|id| !matches!(outcomes.get(*id), None | Some(Outcome::Done(_)))).cloned()
 }
 
-async fn drive(aws: &Aws, owner: &Owner, step: Step, deadline: Instant) -> (Id, Outcome, Vec<Deed>) {
+async fn drive(aws: &Aws, owner: &Owner, step: Step, begun: Instant, patience: Duration) -> (Id, Outcome, Vec<Deed>) {
     let mut deeds = Vec::new();
-    let outcome = converge(aws, owner, &step, deadline, &mut deeds).await;
+    let old = begun.elapsed() > FRESH;
+    let outcome = converge(aws, owner, &step, old, begun + patience, &mut deeds).await;
     (step.id, outcome, deeds)
 }
 
-async fn converge(aws: &Aws, owner: &Owner, step: &Step, deadline: Instant, deeds: &mut Vec<Deed>) -> Outcome {
-    let mut have = step.have.clone();
-    let mut verdict = step.verdict.clone();
+/// What AWS has of a resource, and what is to be done about it.
+struct Sight {
+    have: Option<Observed>,
+    verdict: Verdict,
+}
+
+async fn look(aws: &Aws, owner: &Owner, step: &Step) -> Result<Sight, AwsError> {
+    let have = resource::observe(aws, &step.id).await?;
+    let verdict = step.goal.judge(have.as_ref(), owner);
+    Ok(Sight { have, verdict })
+}
+
+/// What a step begins with: what the plan saw, or a look of its own where that is too old to act on.
+async fn begin(aws: &Aws, owner: &Owner, step: &Step, old: bool) -> Result<Sight, AwsError> {
+    match &step.verdict {
+        Verdict::Delete => {}
+        Verdict::Update(_) if old => {}
+        _ => return Ok(Sight { have: step.have.clone(), verdict: step.verdict.clone() }),
+    }
+    let sight = look(aws, owner, step).await?;
+    if sight.have.is_some() || step.have.is_some() {
+        return Ok(sight);
+    }
+    sleep(ABSENT_POLL).await;
+    look(aws, owner, step).await
+}
+
+async fn converge(
+    aws: &Aws,
+    owner: &Owner,
+    step: &Step,
+    old: bool,
+    deadline: Instant,
+    deeds: &mut Vec<Deed>,
+) -> Outcome {
+    let mut sight = match begin(aws, owner, step, old).await {
+        Ok(sight) => sight,
+        Err(error) => return Outcome::Failed(error),
+    };
     let mut known_to_exist = false;
+    let mut lost = 0;
     loop {
-        let progress = match &verdict {
-            Verdict::InSync => return Outcome::Done(have),
+        let Sight { have, verdict } = &sight;
+        let mut tried = None;
+        let progress = match verdict {
+            Verdict::InSync => return Outcome::Done(sight.have),
             Verdict::Conflict { whose } => return Outcome::Conflict { whose: whose.clone() },
             Verdict::Settle(why) => Ok(Progress::waiting(why.as_str(), SETTLE_POLL)),
-            Verdict::Create | Verdict::Update(_) | Verdict::Delete => act(aws, step, have.as_ref(), &verdict).await,
+            Verdict::Create | Verdict::Update(_) | Verdict::Delete => act(aws, step, have.as_ref(), verdict).await,
         };
-        if matches!(progress, Ok(Progress::Done | Progress::Waiting(_))) {
-            let deed = deed(&verdict, have.as_ref(), owner);
-            // Finishing what was just made is part of making it, and asking again is no new deed.
-            deeds.extend(deed.filter(|deed| !deeds.contains(&Deed::Created) && !deeds.contains(deed)));
-        }
-        let wait = match progress {
-            Ok(Progress::Done) => return Outcome::Done(None),
+        let deed = deed::deed(verdict, have.as_ref(), owner);
+        let (wait, otherwise) = match progress {
+            Ok(Progress::Done) => {
+                record(deeds, deed);
+                return Outcome::Done(None);
+            }
+            Ok(Progress::Waiting(wait)) => {
+                record(deeds, deed);
+                (wait.again, Outcome::Waiting(wait))
+            }
             // Looked at once at once; one that then does not show is being deleted, or not listed yet.
             Ok(Progress::Exists) => {
                 let again = if mem::replace(&mut known_to_exist, true) { HIDDEN_POLL } else { Duration::ZERO };
-                Wait { why: "AWS says that it exists, and does not show it".to_owned(), again }
+                let why = "AWS says that it exists, and does not show it".to_owned();
+                (again, Outcome::Waiting(Wait { why, again }))
             }
-            Ok(Progress::Waiting(wait)) => wait,
-            Err(error) if error.class == Class::Waiting => Wait { again: pause(&error), why: error.to_string() },
+            // Of several calls the first may have been carried out.
+            Err(error) if error.class == Class::Waiting => {
+                tried = deed;
+                let again = not_ready_pause(&error);
+                (again, Outcome::Waiting(Wait { why: error.to_string(), again }))
+            }
+            // It may have been carried out, in part or whole.
+            Err(error) if error.class == Class::Transient && lost < LOST_ANSWERS => {
+                tried = deed;
+                lost += 1;
+                (jitter::up_to(LOST_PAUSE * 2_u32.pow(lost)), Outcome::Failed(error))
+            }
             Err(error) => return Outcome::Failed(error),
         };
-        if Instant::now() + wait.again >= deadline {
-            return Outcome::Waiting(wait);
+        if Instant::now() + wait >= deadline {
+            return otherwise;
         }
-        sleep(wait.again).await;
-        have = match resource::observe(aws, &step.id).await {
-            Ok(seen) => seen,
+        sleep(wait).await;
+        sight = match look(aws, owner, step).await {
+            Ok(sight) => sight,
             Err(error) => return Outcome::Failed(error),
         };
-        verdict = step.goal.judge(have.as_ref(), owner);
+        record(deeds, tried.and_then(|tried| deed::done(tried, &sight.verdict)));
     }
+}
+
+/// Finishing what was just made is part of making it, and asking again is no new deed.
+fn record(deeds: &mut Vec<Deed>, deed: Option<Deed>) {
+    deeds.extend(deed.filter(|deed| !deeds.contains(&Deed::Created) && !deeds.contains(deed)));
 }
 
 async fn act(aws: &Aws, step: &Step, have: Option<&Observed>, verdict: &Verdict) -> Result<Progress, AwsError> {
@@ -175,20 +238,8 @@ async fn act(aws: &Aws, step: &Step, have: Option<&Observed>, verdict: &Verdict)
     }
 }
 
-fn deed(verdict: &Verdict, have: Option<&Observed>, owner: &Owner) -> Option<Deed> {
-    match verdict {
-        Verdict::Create => Some(Deed::Created),
-        Verdict::Update(differences) => Some(match have.map(|have| owner.ownership(&have.tags)) {
-            Some(Ownership::Predecessor { uid }) => Deed::TakenOver { from: uid },
-            Some(Ownership::Ours | Ownership::NotOurs { .. }) | None => Deed::Updated(differences.clone()),
-        }),
-        Verdict::Delete => Some(Deed::Deleted),
-        Verdict::InSync | Verdict::Settle(_) | Verdict::Conflict { .. } => None,
-    }
-}
-
 /// How long to wait before an act that AWS was not ready for is tried again.
-fn pause(error: &AwsError) -> Duration {
+fn not_ready_pause(error: &AwsError) -> Duration {
     match error.code.as_str() {
         // The name is reserved for 60 s after a deletion.
         "QueueDeletedRecently" | "AWS.SimpleQueueService.QueueDeletedRecently" => Duration::from_secs(10),

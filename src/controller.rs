@@ -14,8 +14,12 @@ use crate::chain::chain;
 use crate::crd::ScheduledTaskPipeline;
 use crate::reconcile::{Context, Next, reconcile};
 
-/// One look at one pipeline, the whole of it: far above what a look takes, and below for ever.
-const MAX_LOOK: Duration = Duration::from_mins(5);
+/// One look at one pipeline, the whole of it: far above what a look takes while AWS asks for fewer calls, and below for
+/// ever.
+const MAX_LOOK: Duration = Duration::from_mins(10);
+
+/// No limit of the controller's own: looks wait for a slot of their account.
+const UNBOUNDED: u16 = 0;
 
 /// Edits in quick succession count as one.
 const DEBOUNCE: Duration = Duration::from_millis(20);
@@ -56,7 +60,6 @@ pub async fn wait_for_crd(api: &Api<ScheduledTaskPipeline>) {
 pub async fn run(
     client: Client,
     namespace: Option<&str>,
-    concurrency: u16,
     context: Arc<Context>,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
@@ -74,8 +77,13 @@ pub async fn run(
         .applied_objects()
         .predicate_filter(worth_a_look, PredicateConfig::default());
     tracing::info!(namespace = namespace.unwrap_or("all"), "watching pipelines");
+    let waiting = Arc::clone(&context);
+    let stop = async move {
+        stop.await;
+        waiting.slots.close();
+    };
     Controller::for_stream(changes, reader)
-        .with_config(Config::default().concurrency(concurrency).debounce(DEBOUNCE))
+        .with_config(Config::default().concurrency(UNBOUNDED).debounce(DEBOUNCE))
         .graceful_shutdown_on(stop)
         .run(look, on_error, context)
         .map_err(|error| tracing::debug!(error = chain(&error), "a look ended"))
@@ -96,13 +104,22 @@ async fn look(pipeline: Arc<ScheduledTaskPipeline>, context: Arc<Context>) -> Re
         pipeline = pipeline.name_any(),
         generation = pipeline.metadata.generation
     );
-    let next = tokio::time::timeout(MAX_LOOK, reconcile(&pipeline, &context).instrument(span))
+    let Some(_slot) = context.slots.take(account(&pipeline)).await else {
+        return Ok(Action::requeue(Duration::ZERO));
+    };
+    let next = tokio::time::timeout(MAX_LOOK, Box::pin(reconcile(&pipeline, &context)).instrument(span))
         .await
         .map_err(|_| LookError::TooLong)??;
     Ok(match next {
         Next::OnChange => Action::await_change(),
         Next::In(time) => Action::requeue(time),
     })
+}
+
+/// The account that a pipeline lives in, as far as its spec says; empty for the operator's own.
+fn account(pipeline: &ScheduledTaskPipeline) -> &str {
+    let role = pipeline.spec.aws.as_ref().and_then(|aws| aws.role_arn.as_deref());
+    role.and_then(|arn| arn.split(':').nth(4)).unwrap_or_default()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "kube hands it over so")]

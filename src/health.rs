@@ -2,6 +2,7 @@
 //!
 //! The one place that turns what happened into `Ready`, `Reconciling` and `Stalled`, and into the time of the next look.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -97,37 +98,40 @@ impl Health {
     /// There is no AWS to work with.
     pub fn no_aws(error: &NoAws) -> Self {
         match error {
-            NoAws::Region => Self::failed(Class::Credentials, &error.to_string()),
-            NoAws::Identity(cause) | NoAws::Role { error: cause, .. } => Self::failed(cause.class, &chain(error)),
+            NoAws::Region => Self::failed(Class::Credentials, &error.to_string(), Class::Credentials.remedy()),
+            NoAws::Identity(cause) | NoAws::Role { error: cause, .. } => {
+                Self::failed(cause.class, &chain(error), &cause.remedy())
+            }
         }
     }
 
     /// A call failed on the way.
     pub fn aws(error: &AwsError) -> Self {
-        Self::failed(error.class, &error.to_string())
+        Self::failed(error.class, &error.to_string(), &error.remedy())
     }
 
     /// Something stands in the way that only a person can mend.
     pub fn conflict(message: &str) -> Self {
-        Self::failed(Class::Conflict, message)
+        Self::failed(Class::Conflict, message, Class::Conflict.remedy())
     }
 
-    fn failed(class: Class, message: &str) -> Self {
+    fn failed(class: Class, message: &str, remedy: &str) -> Self {
         let state = if class.needs_a_person() { State::Stalled } else { State::Failing };
-        let message = format!("{message}; {}", class.remedy());
+        let message = format!("{message}; {remedy}");
         Self { state, reason: class.to_string(), message, again: Again::BackOff }
     }
 
     /// What came of a plan; nothing when every step is done.
     pub fn of(applied: &Applied, doing: &str) -> Option<Self> {
         let failures = applied.outcomes.iter().filter_map(|(id, outcome)| failure(id, outcome));
-        let failures: Vec<(Class, String)> = failures.collect();
+        let failures: Vec<Failure> = failures.collect();
         // What only a person can mend comes first.
-        if let Some((class, message)) = failures.iter().max_by_key(|(class, _)| class.needs_a_person()) {
-            let more = failures.len() - 1;
-            let message =
-                if more == 0 { message.clone() } else { format!("{message} (and {more} more, see resources)") };
-            return Some(Self::failed(*class, &message));
+        if let Some(worst) = failures.iter().max_by_key(|failure| failure.class.needs_a_person()) {
+            let more = match failures.len() - 1 {
+                0 => String::new(),
+                more => format!(" (and {more} more, see resources)"),
+            };
+            return Some(Self::failed(worst.class, &format!("{}{more}", worst.message), &worst.remedy));
         }
         let waits: Vec<(&Id, &crate::resource::Wait)> = applied
             .outcomes
@@ -147,29 +151,52 @@ impl Health {
 /// is also what it answers to a role that can never work.
 const MAX_WAIT: SignedDuration = SignedDuration::from_mins(5);
 
+/// How long a deletion may take before it counts as held up, the time for undelivered messages included.
+const MAX_DELETION: SignedDuration = SignedDuration::from_mins(10);
+
 impl Health {
     /// What waits too long is stalled: the same answer of AWS can be permanent.
     #[must_use]
-    pub fn not_for_ever(self, before: &[Condition], now: Timestamp) -> Self {
+    pub fn not_for_ever(self, before: &[Condition], deleted: Option<Timestamp>, now: Timestamp) -> Self {
         let since = |type_: &str| before.iter().find(|condition| condition.type_ == type_);
-        let overdue = since("Reconciling").is_some_and(|old| now.duration_since(old.last_transition_time.0) > MAX_WAIT)
-            || since("Stalled").is_some_and(|old| old.reason == Class::Waiting.to_string());
-        if self.state != State::Progressing || self.reason != reason::RECONCILING || !overdue {
+        let (overdue, limit) = if let Some(deleted) = deleted {
+            (now.duration_since(deleted) > MAX_DELETION, MAX_DELETION)
+        } else {
+            let overdue = since("Reconciling")
+                .is_some_and(|old| now.duration_since(old.last_transition_time.0) > MAX_WAIT)
+                || since("Stalled").is_some_and(|old| old.reason == Class::Waiting.to_string());
+            (overdue, MAX_WAIT)
+        };
+        let waits = self.reason == reason::RECONCILING || self.reason == reason::DELETING;
+        if self.state != State::Progressing || !waits || !overdue {
             return self;
         }
         Self {
             state: State::Stalled,
             reason: Class::Waiting.to_string(),
-            message: format!("for over {} minutes: {}; check what AWS names", MAX_WAIT.as_mins(), self.message),
+            message: format!("for over {} minutes: {}; check what AWS names", limit.as_mins(), self.message),
             again: Again::BackOff,
         }
     }
 }
 
-fn failure(id: &Id, outcome: &Outcome) -> Option<(Class, String)> {
+/// What stands in the way of a resource.
+struct Failure {
+    class: Class,
+    message: String,
+    remedy: Cow<'static, str>,
+}
+
+fn failure(id: &Id, outcome: &Outcome) -> Option<Failure> {
     match outcome {
-        Outcome::Failed(error) => Some((error.class, format!("{id}: {error}"))),
-        Outcome::Conflict { whose } => Some((Class::Conflict, format!("{id} exists, and {whose}"))),
+        Outcome::Failed(error) => {
+            Some(Failure { class: error.class, message: format!("{id}: {error}"), remedy: error.remedy() })
+        }
+        Outcome::Conflict { whose } => Some(Failure {
+            class: Class::Conflict,
+            message: format!("{id} exists, and {whose}"),
+            remedy: Class::Conflict.remedy().into(),
+        }),
         Outcome::Done(_) | Outcome::Waiting(_) | Outcome::Blocked { .. } => None,
     }
 }
@@ -253,7 +280,7 @@ mod tests {
         assert_eq!(health.reason, "Denied");
         assert_eq!(
             health.message,
-            "Queue a: iam:CreateRole: AccessDenied: no (and 1 more, see resources); allow the action in the operator's IAM policy"
+            "Queue a: iam:CreateRole: AccessDenied: no (and 1 more, see resources); allow iam:CreateRole in the operator's IAM policy, which `task-pipelines iam-policy` prints"
         );
     }
 
@@ -267,11 +294,23 @@ mod tests {
         let at = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
         let waiting = Health::progressing(reason::RECONCILING, "Role a waits", Again::Resync);
         let first = conditions(&waiting, &[], 1, at(0));
-        assert_eq!(waiting.clone().not_for_ever(&first, at(4)).state, State::Progressing);
-        let late = waiting.clone().not_for_ever(&first, at(6));
+        assert_eq!(waiting.clone().not_for_ever(&first, None, at(4)).state, State::Progressing);
+        let late = waiting.clone().not_for_ever(&first, None, at(6));
         assert_eq!((late.state, late.reason.as_str()), (State::Stalled, "Waiting"));
         let stalled = conditions(&late, &first, 1, at(6));
-        assert_eq!(waiting.not_for_ever(&stalled, at(7)).state, State::Stalled);
+        assert_eq!(waiting.not_for_ever(&stalled, None, at(7)).state, State::Stalled);
+    }
+
+    #[test]
+    fn a_deletion_that_takes_too_long_is_stalled_whatever_came_before_it() {
+        let at = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
+        let long_failing = conditions(&Health::aws(&error(Class::Throttled, "Throttling")), &[], 1, at(0));
+        let deleting = Health::progressing(reason::DELETING, "EventSourceMapping a waits", Again::Resync);
+        let deleted = Some(at(100));
+        assert_eq!(deleting.clone().not_for_ever(&long_failing, deleted, at(109)).state, State::Progressing);
+        let late = deleting.not_for_ever(&long_failing, deleted, at(111));
+        assert_eq!((late.state, late.reason.as_str()), (State::Stalled, "Waiting"));
+        assert!(late.message.contains("EventSourceMapping a waits"), "{}", late.message);
     }
 
     #[test]

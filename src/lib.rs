@@ -29,4 +29,6 @@ pub mod cluster;
 pub mod command;
 pub mod controller;
 pub mod functions;
+pub mod jitter;
 pub mod settings;
+pub mod slots;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::identity::{Owner, Ownership};
 use crate::resource::{Difference, Id, Kind, Observed, Resource, diff};
 
-/// What was looked at on AWS. An id that is missing was not looked at, and counts as absent: a new pipeline is created
-/// first and asked about later.
+/// What was looked at on AWS. An id that is missing was not looked at: what is wanted is then created first and asked
+/// about later, and what is to be deleted is looked at when its turn comes.
 pub type Have = BTreeMap<Id, Option<Observed>>;
 
 /// Steps, each complete, with what must come before it.
@@ -135,12 +135,28 @@ pub fn plan(owner: &Owner, want: Vec<Resource>, known: &BTreeMap<Id, bool>, mut 
 pub fn plan_deletion(owner: &Owner, ids: Vec<Id>, mut have: Have) -> Plan {
     let all: BTreeSet<Id> = ids.iter().cloned().collect();
     let steps = ids.into_iter().map(|id| {
-        let have = have.remove(&id).flatten();
-        let earlier = id.kind.deleted_after();
-        let after = all.iter().filter(|other| earlier.contains(&other.kind)).cloned().collect();
-        Step { verdict: Goal::Gone.judge(have.as_ref(), owner), id, goal: Goal::Gone, have, after }
+        let seen = have.remove(&id);
+        // Before a deletion a step looks in any case.
+        let verdict = seen.as_ref().map_or(Verdict::Delete, |have| Goal::Gone.judge(have.as_ref(), owner));
+        let after = all.iter().filter(|other| gone_before(&id, other)).cloned().collect();
+        Step { id, goal: Goal::Gone, have: seen.flatten(), verdict, after }
     });
     Plan { steps: steps.collect() }
+}
+
+/// Whether a resource is deleted only when another is gone. Only what would do harm waits, so that one that will not go
+/// holds up few others.
+fn gone_before(id: &Id, other: &Id) -> bool {
+    match (id.kind, other.kind) {
+        // Nothing fires into half a pipeline.
+        (kind, Kind::Schedule) => kind != Kind::Schedule,
+        // A mapping outlives its function and then serves nobody, and one without its queue complains.
+        (Kind::Queue | Kind::Parameter, Kind::EventSourceMapping) => true,
+        // A function acts and writes as long as it is there.
+        (Kind::Function, Kind::EventSourceMapping) | (Kind::Role, Kind::Function) => id.name == other.name,
+        (Kind::LogGroup, Kind::Function) => id.name.rsplit('/').next() == Some(&other.name),
+        _ => false,
+    }
 }
 
 /// What must be there before a resource can be made or changed.

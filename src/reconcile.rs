@@ -4,21 +4,23 @@ mod delete;
 mod manage;
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
 
-use crate::aws::{Accounts, Aws};
+use crate::aws::{Accounts, Aws, Caller, Urgency};
 use crate::cluster::{Cluster, News};
 use crate::configuration::Configuration;
-use crate::crd::{PipelineStatus, ScheduledTaskPipeline};
+use crate::crd::{PipelineStatus, ScheduledTaskPipeline, annotation};
 use crate::health::{self, Again, Health};
 use crate::identity::{ClusterName, Owner, Target};
+use crate::jitter;
 use crate::pipeline::Home;
 use crate::resource::Installation;
+use crate::slots::Slots;
 use crate::status;
 
 /// What every reconcile works with.
@@ -37,6 +39,8 @@ pub struct Context {
     pub resync: Duration,
     /// Time after which a missing Secret is looked for again.
     pub secret_retry: Duration,
+    /// Looks at the same time.
+    pub slots: Slots,
     /// Failures in a row, by the pipeline's UID.
     pub failures: Mutex<HashMap<String, u32>>,
 }
@@ -74,6 +78,22 @@ pub async fn reconcile(cached: &ScheduledTaskPipeline, context: &Context) -> kub
     }
 }
 
+/// How soon a pipeline needs what it asks AWS for.
+fn urgency(pipeline: &ScheduledTaskPipeline) -> Urgency {
+    let Some(status) = &pipeline.status else { return Urgency::Unready };
+    let edited = status.observed_generation.is_some() && status.observed_generation != pipeline.metadata.generation;
+    let command = pipeline.annotations().get(annotation::RECONCILE_NOW);
+    let asked = command.is_some() && command != status.last_reconcile_now.as_ref();
+    let ready = |condition: &Condition| condition.type_ == "Ready" && condition.status == "True";
+    if edited || asked || pipeline.metadata.deletion_timestamp.is_some() {
+        Urgency::Edit
+    } else if status.conditions.iter().any(ready) {
+        Urgency::Resync
+    } else {
+        Urgency::Unready
+    }
+}
+
 /// When the pipeline is looked at next, if nothing happens before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -108,15 +128,8 @@ impl Context {
             *count
         });
         let pause = Duration::from_secs(1 << count.min(9)).min(MAX_BACK_OFF);
-        jittered(pause)
+        jitter::around(pause)
     }
-}
-
-/// Spreads what would come due together: 90% to 110% of the time.
-fn jittered(time: Duration) -> Duration {
-    // The standard library's one source of randomness.
-    let random = RandomState::new().hash_one(()) % 200;
-    time.mul_f64(0.9 + f64::from(u32::try_from(random).unwrap_or(0)) / 1000.0)
 }
 
 /// One look at one pipeline.
@@ -128,6 +141,11 @@ struct Look<'context> {
 }
 
 impl Look<'_> {
+    /// Who asks AWS in this look.
+    fn caller(&self) -> Caller {
+        Caller { name: self.owner.uid.as_str().into(), urgency: urgency(&self.pipeline) }
+    }
+
     fn generation(&self) -> i64 {
         self.pipeline.metadata.generation.unwrap_or_default()
     }
@@ -142,7 +160,7 @@ impl Look<'_> {
     }
 
     /// The account and region that hold the pipeline: fixed at the first reconcile.
-    async fn aws(&self, target: &Target) -> Result<Arc<Aws>, Health> {
+    async fn aws(&self, target: &Target) -> Result<Aws, Health> {
         let aws = self.context.accounts.get(target).await.map_err(|error| Health::no_aws(&error))?;
         match &self.before.account {
             Some(account) if *account != aws.location.account => Err(Health::conflict(&format!(
@@ -150,7 +168,7 @@ impl Look<'_> {
                 target.role.as_ref().map_or("the operator", |role| role.arn.as_str()),
                 aws.location.account
             ))),
-            Some(_) | None => Ok(aws),
+            Some(_) | None => Ok(aws.on_behalf_of(self.caller())),
         }
     }
 
@@ -169,14 +187,21 @@ impl Look<'_> {
             } else {
                 tracing::info!(reason = one.reason, note = one.note, "pipeline changed");
             }
-            self.context.cluster.publish(&self.pipeline, one).await?;
+            match self.context.cluster.publish(&self.pipeline, one).await {
+                // A namespace that is being deleted takes no more events, and must not wait for one.
+                Err(kube::Error::Api(status)) if status.is_forbidden() => {
+                    tracing::warn!(reason = status.message, "no event can be written");
+                }
+                published => published?,
+            }
         }
         Ok(())
     }
 
     /// Says how the pipeline is: status where it changed, events for what is new; and when to look again.
     async fn conclude(self, mut status: PipelineStatus, health: &Health, mut news: Vec<News>) -> kube::Result<Next> {
-        let health = &health.clone().not_for_ever(&self.before.conditions, Timestamp::now());
+        let deleted = self.pipeline.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+        let health = &health.clone().not_for_ever(&self.before.conditions, deleted, Timestamp::now());
         let generation = self.generation();
         status.observed_generation = Some(generation);
         status.conditions = health::conditions(health, &self.before.conditions, generation, Timestamp::now());
@@ -190,10 +215,48 @@ impl Look<'_> {
         }
         Ok(Next::In(match health.again {
             Again::In(time) => time,
-            Again::Resync => jittered(self.context.resync),
+            Again::Resync => jitter::around(self.context.resync),
             // Never later than promised.
-            Again::WhenSecretsMayBe => jittered(self.context.secret_retry.mul_f64(0.9)),
+            Again::WhenSecretsMayBe => jitter::around(self.context.secret_retry.mul_f64(0.9)),
             Again::BackOff => self.context.back_off(&self.pipeline),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// The urgency of a pipeline of generation 2 with this metadata and status.
+    fn check(metadata: &Value, status: &Value, expected: Urgency) {
+        let mut pipeline = json!({
+            "apiVersion": "taskpipelines.dev/v1alpha1", "kind": "ScheduledTaskPipeline",
+            "metadata": metadata, "spec": {"schedule": "@daily", "tasks": [{"name": "a", "message": {}}]},
+            "status": status,
+        });
+        pipeline["metadata"]["generation"] = 2.into();
+        let pipeline: ScheduledTaskPipeline = serde_json::from_value(pipeline.clone()).unwrap();
+        assert_eq!(urgency(&pipeline), expected, "{pipeline:?}");
+    }
+
+    #[test]
+    fn what_somebody_waits_for_is_urgent() {
+        let ready = |observed: i64, ready: &str| {
+            let condition = json!({
+                "type": "Ready", "status": ready, "reason": "Any", "message": "", "lastTransitionTime": "2026-03-01T12:00:00Z",
+            });
+            json!({"observedGeneration": observed, "lastReconcileNow": "one", "conditions": [condition]})
+        };
+        check(&json!({}), &Value::Null, Urgency::Unready);
+        check(&json!({}), &json!({}), Urgency::Unready);
+        check(&json!({}), &ready(2, "Unknown"), Urgency::Unready);
+        check(&json!({}), &ready(2, "True"), Urgency::Resync);
+        check(&json!({}), &ready(1, "True"), Urgency::Edit);
+        check(&json!({"deletionTimestamp": "2026-03-01T12:00:00Z"}), &ready(2, "True"), Urgency::Edit);
+        let command = |token: &str| json!({"annotations": {annotation::RECONCILE_NOW: token}});
+        check(&command("one"), &ready(2, "True"), Urgency::Resync);
+        check(&command("two"), &ready(2, "True"), Urgency::Edit);
     }
 }

@@ -68,18 +68,6 @@ impl Kind {
         Self::EventSourceMapping,
         Self::Schedule,
     ];
-
-    /// Kinds that must be gone before one of this kind is deleted.
-    pub const fn deleted_after(self) -> &'static [Self] {
-        match self {
-            Self::Schedule => &[],
-            Self::EventSourceMapping | Self::ScheduleGroup => &[Self::Schedule],
-            Self::Function => &[Self::Schedule, Self::EventSourceMapping],
-            Self::Queue | Self::Role | Self::Parameter | Self::LogGroup => {
-                &[Self::Schedule, Self::EventSourceMapping, Self::Function]
-            }
-        }
-    }
 }
 
 impl fmt::Display for Kind {
@@ -407,7 +395,7 @@ pub async fn delete(aws: &Aws, id: &Id, have: &Observed) -> Result<Progress, Aws
         Kind::Queue => queue::delete(aws, &id.name).await,
         Kind::Parameter => parameter::delete(aws, &id.name).await,
         Kind::Role => role::delete(aws, &id.name).await,
-        Kind::ScheduleGroup => schedule_group::delete(aws, &id.name).await,
+        Kind::ScheduleGroup => schedule_group::delete(aws, &id.name, have).await,
         Kind::Function => function::delete(aws, &id.name).await,
         Kind::EventSourceMapping => event_source_mapping::delete(aws, have).await,
         Kind::Schedule => schedule::delete(aws, &id.name).await,

@@ -94,7 +94,7 @@ pub struct RunSettings {
     #[arg(long, env = "TASK_PIPELINES_SECRET_RETRY_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
     pub secret_retry_seconds: u32,
 
-    /// Pipelines worked on at the same time.
+    /// Pipelines of one AWS account worked on at the same time.
     #[arg(long, env = "TASK_PIPELINES_CONCURRENCY", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
 }

@@ -55,8 +55,8 @@ fn reasons() -> BTreeSet<String> {
     let constants = all_between(&health, ": &str = \"", "\";");
     let refusal = read("src/pipeline/refusal.rs");
     let refused = all_between(between(&refusal, "fn as_str", "\n    }\n"), "=> \"", "\"");
-    let error = read("src/aws/error.rs");
-    let classes = all_between(between(&error, "fn needs_a_person", "\n    }\n"), "Self::", " ");
+    let class = read("src/aws/class.rs");
+    let classes = all_between(between(&class, "fn needs_a_person", "\n    }\n"), "Self::", " ");
     let classes = classes.into_iter().map(str::trim_end);
     let sources = sources().concat();
     let events = all_between(&sources, "reason: \"", "\"").into_iter().chain(all_between(&sources, "normal(\"", "\""));

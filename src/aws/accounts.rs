@@ -16,14 +16,11 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use tokio::sync::Mutex;
 
-use super::{Aws, AwsError, Operation, Pacer, Pacing, call};
+use super::{Aws, AwsError, Operation, Pacer, Pacing, attempt};
 use crate::identity::{AssumedRole, Location, Target};
 
-/// A single try of a call. The SDK has no default, and a connection that hangs would hold a reconcile for ever.
+/// One attempt of a call. The SDK has no default, and a connection that hangs would hold a reconcile for ever.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// A call with the SDK's own retries.
-const CALL_TIMEOUT: Duration = Duration::from_secs(40);
 
 /// How long a connection is kept that nothing uses: AWS closes them after 20 s and more, and a call on a connection that
 /// is being closed fails.
@@ -38,19 +35,11 @@ const SESSION_NAME: &str = "task-pipelines";
 /// All accounts and regions that the operator works in.
 pub struct Accounts {
     own: SdkConfig,
-    pacing: Pacing,
+    pacer: Arc<Pacer>,
     /// One provider of credentials for each role that could be assumed.
     roles: Mutex<HashMap<AssumedRole, SdkConfig>>,
     /// Each asked for by one at a time, and not again once it is known.
     targets: Mutex<HashMap<Target, Arc<Mutex<Asked>>>>,
-    pacers: Mutex<HashMap<Paced, Arc<Pacer>>>,
-}
-
-/// What has rate limits of its own: a region of an account, or what is one for all its regions.
-#[derive(PartialEq, Eq, Hash)]
-struct Paced {
-    account: String,
-    region: Option<String>,
 }
 
 /// What came of asking AWS for a target.
@@ -88,19 +77,19 @@ pub enum NoAws {
 impl Accounts {
     /// Reads the usual environment variables and files; makes no call.
     pub async fn from_environment(pacing: Pacing) -> Self {
-        let timeouts =
-            TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).operation_timeout(CALL_TIMEOUT).build();
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
         let http = aws_smithy_http_client::Builder::new()
             .pool_idle_timeout(IDLE_TIMEOUT)
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
             .build_https();
         let own = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .http_client(http)
-            .retry_config(RetryConfig::standard())
+            // Calls are repeated in one layer, that of `retry.rs`.
+            .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
             .load()
             .await;
-        Self { own, pacing, roles: Mutex::default(), targets: Mutex::default(), pacers: Mutex::default() }
+        Self { own, pacer: Arc::new(Pacer::new(pacing)), roles: Mutex::default(), targets: Mutex::default() }
     }
 
     /// The operator's own region, in which pipelines live that name none.
@@ -151,9 +140,8 @@ impl Accounts {
         };
         let config = config.to_builder().region(Region::new(region.to_owned())).build();
         let client = aws_sdk_sts::Client::new(&config);
-        let pacer = Pacer::new(self.pacing);
         let request = Box::pin(client.get_caller_identity().send());
-        let answer = call(&pacer, Operation::GetCallerIdentity, request).await?;
+        let answer = attempt(Operation::GetCallerIdentity, request).await?;
         let location = Location {
             partition: answer.arn().and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws").to_owned(),
             account: answer.account().unwrap_or_default().to_owned(),
@@ -164,9 +152,7 @@ impl Accounts {
         if let Some(role) = role {
             self.roles.lock().await.entry(role.clone()).or_insert_with(|| config.clone());
         }
-        let pacer = self.pacer(&location.account, Some(region)).await;
-        let global_pacer = self.pacer(&location.account, None).await;
-        Ok(Arc::new(Aws::new(&config, location, pacer, global_pacer)))
+        Ok(Arc::new(Aws::new(&config, location, Arc::clone(&self.pacer))))
     }
 
     /// The operator's configuration with a role's credentials, which one provider refreshes for all regions.
@@ -183,11 +169,6 @@ impl Accounts {
         }
         let provider = SharedCredentialsProvider::new(provider.build().await);
         self.own.to_builder().credentials_provider(provider).build()
-    }
-
-    async fn pacer(&self, account: &str, region: Option<&str>) -> Arc<Pacer> {
-        let key = Paced { account: account.to_owned(), region: region.map(str::to_owned) };
-        Arc::clone(self.pacers.lock().await.entry(key).or_insert_with(|| Arc::new(Pacer::new(self.pacing))))
     }
 }
 

@@ -1,7 +1,6 @@
-//! What AWS answers when it does not do what was asked, in eight classes.
+//! A call that AWS did not carry out, or may not have: what it answered, and of which class that is.
 
 use std::error::Error as StdError;
-use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
@@ -9,61 +8,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::class::{Class, classify};
 use super::operation::Operation;
 use crate::chain::{causes, chain};
-
-/// How a failure is met: one class, one way. The names are the reasons in conditions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Class {
-    /// AWS is not done yet with what came before; ask again soon.
-    Waiting,
-    /// AWS asks for fewer calls.
-    Throttled,
-    /// AWS failed or could not be reached. The call may have been carried out.
-    Transient,
-    /// The operator may not do this.
-    Denied,
-    /// What is there is not ours, or somebody else uses it.
-    Conflict,
-    /// AWS refuses what was asked.
-    Invalid,
-    /// The account is full.
-    Quota,
-    /// The operator has no valid AWS identity.
-    Credentials,
-}
-
-impl Class {
-    /// Whether only a person can mend it.
-    pub const fn needs_a_person(self) -> bool {
-        match self {
-            Self::Waiting | Self::Throttled | Self::Transient => false,
-            Self::Denied | Self::Conflict | Self::Invalid | Self::Quota | Self::Credentials => true,
-        }
-    }
-
-    /// What to do about it.
-    pub const fn remedy(self) -> &'static str {
-        match self {
-            Self::Waiting => "nothing to do: the operator asks again",
-            Self::Throttled => "nothing to do: the operator slows down and tries again",
-            Self::Transient => {
-                "nothing to do: the operator tries again; if it lasts, check the network and AWS's health"
-            }
-            Self::Denied => "allow the action in the operator's IAM policy",
-            Self::Conflict => "remove or release the resource on AWS, or rename the pipeline",
-            Self::Invalid => "correct the field that AWS names",
-            Self::Quota => "ask AWS for a higher quota, or remove what is no longer needed",
-            Self::Credentials => "give the operator valid AWS credentials",
-        }
-    }
-}
-
-impl fmt::Display for Class {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
-    }
-}
 
 /// A call that AWS did not carry out, or may not have.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -91,8 +38,12 @@ impl AwsError {
     {
         if let SdkError::ServiceError(answer) = error {
             let code = answer.err().code().unwrap_or_default().to_owned();
-            let message = answer.err().message().unwrap_or("no message").to_owned();
-            let class = classify(operation, answer.raw().status().as_u16(), &code, &message);
+            let message = answer.err().message().unwrap_or("no message");
+            let class = classify(operation, answer.raw().status().as_u16(), &code, message);
+            let message = match operation {
+                Operation::PutParameter => without_quotes(message),
+                _ => message.to_owned(),
+            };
             return Self { operation, class, code, message };
         }
         // The provider of a role's credentials asks for them when a call needs them.
@@ -145,132 +96,17 @@ impl AwsError {
     }
 }
 
-/// Texts of refusals that end by themselves once IAM has spread a new role or policy.
-/// Collected from AWS's answers; AWS documents no codes for them.
-const PROPAGATING: [&str; 5] = [
-    "cannot be assumed by Lambda",
-    "execution role does not have permissions",
-    "ensure the role can perform",
-    "to assume the role",
-    "Invalid principal in policy",
-];
-
-/// The class of an error answer.
-fn classify(operation: Operation, status: u16, code: &str, message: &str) -> Class {
-    match code {
-        "ThrottlingException"
-        | "ThrottledException"
-        | "Throttling"
-        | "TooManyRequestsException"
-        | "RequestThrottled"
-        | "RequestLimitExceeded"
-        | "SlowDown" => Class::Throttled,
-        "ResourceConflictException"
-        | "ResourceInUseException"
-        | "AWS.SimpleQueueService.QueueDeletedRecently"
-        | "QueueDeletedRecently"
-        | "ConflictException"
-        | "ConcurrentModification"
-        | "EntityTemporarilyUnmodifiable"
-        | "OperationAbortedException"
-        | "PreconditionFailedException"
-        | "TooManyUpdates" => Class::Waiting,
-        "ValidationException" | "InvalidParameterValueException" | "MalformedPolicyDocument"
-            if PROPAGATING.iter().any(|text| message.contains(text)) =>
-        {
-            Class::Waiting
-        }
-        "ExpiredToken"
-        | "ExpiredTokenException"
-        | "UnrecognizedClientException"
-        | "InvalidClientTokenId"
-        | "InvalidSignatureException"
-        | "SignatureDoesNotMatch"
-        | "InvalidAccessKeyId"
-        | "RequestExpired" => Class::Credentials,
-        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => Class::Denied,
-        "LimitExceeded"
-        | "LimitExceededException"
-        | "ServiceQuotaExceededException"
-        | "CodeStorageExceededException"
-        | "ParameterLimitExceeded"
-        | "OverLimit" => Class::Quota,
-        "DeleteConflict" | "UnmodifiableEntity" | "QueueAlreadyExists" | "QueueNameExists" => Class::Conflict,
-        // A resource that another needs was deleted meanwhile: the next look makes it again.
-        "ResourceNotFoundException"
-        | "NoSuchEntity"
-        | "QueueDoesNotExist"
-        | "AWS.SimpleQueueService.NonExistentQueue"
-        | "ParameterNotFound"
-            if operation.is_write() =>
-        {
-            Class::Waiting
-        }
-        _ if status >= 500 => Class::Transient,
-        _ if status == 429 => Class::Throttled,
-        _ if status == 403 => Class::Denied,
-        _ => Class::Invalid,
-    }
+/// The message without what it quotes: SSM repeats a value that is too long or has a character it does not take.
+fn without_quotes(message: &str) -> String {
+    let Some((head, rest)) = message.split_once("Value '") else { return message.to_owned() };
+    // The value may hold anything, so it ends at the last place where it can.
+    let tail = rest.rsplit_once("' at '").map(|(_, tail)| format!(" at '{tail}"));
+    format!("{head}Value [secret]{}", tail.unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn answers_fall_into_their_classes() {
-        for (operation, status, code, message, expected) in [
-            (
-                Operation::CreateFunction,
-                400,
-                "InvalidParameterValueException",
-                "The role defined for the function cannot be assumed by Lambda.",
-                Class::Waiting,
-            ),
-            (
-                Operation::CreateSchedule,
-                400,
-                "ValidationException",
-                "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.",
-                Class::Waiting,
-            ),
-            (
-                Operation::CreateEventSourceMapping,
-                400,
-                "InvalidParameterValueException",
-                "The provided execution role does not have permissions to call ReceiveMessage on SQS",
-                Class::Waiting,
-            ),
-            (
-                Operation::CreateSchedule,
-                400,
-                "ValidationException",
-                "Invalid Schedule Expression cron(99 * * * ? *).",
-                Class::Invalid,
-            ),
-            (
-                Operation::UpdateFunctionCode,
-                409,
-                "ResourceConflictException",
-                "The operation cannot be performed at this time. An update is in progress",
-                Class::Waiting,
-            ),
-            (
-                Operation::CreateRole,
-                409,
-                "LimitExceeded",
-                "Cannot exceed quota for RolesPerAccount: 1000",
-                Class::Quota,
-            ),
-            (Operation::CreateRole, 400, "Throttling", "Rate exceeded", Class::Throttled),
-            (Operation::CreateQueue, 403, "AccessDenied", "not authorized", Class::Denied),
-            (Operation::CreateQueue, 403, "InvalidClientTokenId", "The security token is invalid", Class::Credentials),
-            (Operation::GetQueueAttributes, 503, "", "no message", Class::Transient),
-            (Operation::CreateQueue, 418, "Teapot", "no message", Class::Invalid),
-        ] {
-            assert_eq!(classify(operation, status, code, message), expected, "{operation} {code}");
-        }
-    }
 
     #[test]
     fn one_code_of_lambda_has_two_meanings() {
@@ -293,5 +129,32 @@ mod tests {
             message: "not authorized".to_owned(),
         };
         assert_eq!(error.to_string(), "sqs:CreateQueue: AccessDenied: not authorized");
+    }
+
+    #[test]
+    fn a_missing_queue_that_may_not_be_seen_does_not_count_as_gone() {
+        let error = |code: &str| AwsError {
+            operation: Operation::GetQueueAttributes,
+            class: Class::Denied,
+            code: code.to_owned(),
+            message: String::new(),
+        };
+        assert!(!error("AccessDenied").is_not_found());
+        assert!(error("QueueDoesNotExist").is_not_found());
+        assert!(error("AWS.SimpleQueueService.NonExistentQueue").is_not_found());
+    }
+
+    #[test]
+    fn a_refused_secret_is_not_repeated() {
+        let refused = "1 validation error detected: Value 'https://hooks.slack.com/s' at 'x/4711' at 'value' failed to \
+                       satisfy constraint: Member must have length less than or equal to 4096";
+        let shown = without_quotes(refused);
+        assert!(!shown.contains("slack") && !shown.contains("4711"), "{shown}");
+        assert_eq!(
+            shown,
+            "1 validation error detected: Value [secret] at 'value' failed to satisfy constraint: Member must have \
+             length less than or equal to 4096"
+        );
+        assert_eq!(without_quotes("Rate exceeded"), "Rate exceeded");
     }
 }

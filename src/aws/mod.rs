@@ -1,10 +1,16 @@
 //! AWS as the operator sees it: clients for each account and region, paced, with errors in classes.
 
 mod accounts;
+mod bucket;
+mod class;
 mod error;
 mod operation;
 mod pace;
 mod permission;
+mod quota;
+mod remedy;
+mod retry;
+mod turns;
 
 use std::fmt;
 use std::pin::Pin;
@@ -15,16 +21,21 @@ use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use tokio::time::sleep;
 
 use crate::identity::Location;
 
 pub use accounts::{Accounts, NoAws};
-pub use error::{AwsError, Class};
+pub use class::Class;
+pub use error::AwsError;
 pub use operation::{Family, Operation};
 pub use pace::{Pacer, Pacing};
 pub use permission::{MAX_POLICY, OperatorPolicy, Scope};
+pub use retry::ATTEMPTS;
+pub use turns::{Caller, Urgency};
 
-/// Clients of one account and region.
+/// Clients of one account and region, on behalf of a caller. Cheap to clone.
+#[derive(Clone)]
 pub struct Aws {
     /// Which account and region.
     pub location: Location,
@@ -40,71 +51,72 @@ pub struct Aws {
     pub ssm: aws_sdk_ssm::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
-    /// Of this account and region.
     pacer: Arc<Pacer>,
-    /// Of the account: IAM is one for all regions.
-    global_pacer: Arc<Pacer>,
+    caller: Caller,
 }
 
 impl Aws {
-    fn new(config: &SdkConfig, location: Location, pacer: Arc<Pacer>, global_pacer: Arc<Pacer>) -> Self {
-        // The SDK's own partition is a service and a region, whoever the account: one that is throttled would use up the
-        // retries of all others.
-        macro_rules! client {
-            ($sdk:ident) => {{
-                let name = format!("{}-{}-{}", stringify!($sdk), location.account, location.region);
-                let partition = $sdk::config::retry::RetryPartition::new(name);
-                $sdk::Client::from_conf($sdk::config::Builder::from(config).retry_partition(partition).build())
-            }};
-        }
+    fn new(config: &SdkConfig, location: Location, pacer: Arc<Pacer>) -> Self {
         Self {
-            scheduler: client!(aws_sdk_scheduler),
-            sqs: client!(aws_sdk_sqs),
-            lambda: client!(aws_sdk_lambda),
-            iam: client!(aws_sdk_iam),
-            ssm: client!(aws_sdk_ssm),
-            logs: client!(aws_sdk_cloudwatchlogs),
             location,
+            scheduler: aws_sdk_scheduler::Client::new(config),
+            sqs: aws_sdk_sqs::Client::new(config),
+            lambda: aws_sdk_lambda::Client::new(config),
+            iam: aws_sdk_iam::Client::new(config),
+            ssm: aws_sdk_ssm::Client::new(config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(config),
             pacer,
-            global_pacer,
+            caller: Caller { name: Arc::from(""), urgency: Urgency::Resync },
         }
     }
 
-    /// Makes a call when the rate limits allow.
+    /// The same, for somebody else.
+    #[must_use]
+    pub fn on_behalf_of(&self, caller: Caller) -> Self {
+        Self { caller, ..self.clone() }
+    }
+
+    /// Makes a call when the rate limits allow, and makes it again where that can help.
     ///
     /// # Errors
     /// What AWS answered, or that it did not answer.
-    pub fn call<'call, T: 'call, E>(
-        &'call self,
-        operation: Operation,
-        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send + 'call,
-    ) -> impl Future<Output = Result<T, AwsError>> + Send + 'call
+    pub async fn call<T, E, F>(&self, operation: Operation, send: impl Fn() -> F) -> Result<T, AwsError>
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
-        let pacer = if operation.is_global() { &self.global_pacer } else { &self.pacer };
-        call(pacer, operation, Box::pin(request))
+        let mut failed = 0;
+        loop {
+            let permit = self.pacer.permit(&self.location, operation, &self.caller).await;
+            // On the heap: the SDK's futures are tens of kilobytes.
+            let error = match attempt(operation, Box::pin(send())).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if let (Class::Throttled, Some(permit)) = (error.class, permit) {
+                permit.throttled();
+            }
+            failed += 1;
+            match retry::pause(&error, failed) {
+                Some(pause) => sleep(pause).await,
+                None => return Err(error),
+            }
+        }
     }
 
     /// Makes a call that reads something which may not be there.
     ///
     /// # Errors
     /// As [`Aws::call`], but for "not found".
-    pub fn find<'call, T: 'call, E>(
-        &'call self,
-        operation: Operation,
-        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send + 'call,
-    ) -> impl Future<Output = Result<Option<T>, AwsError>> + Send + 'call
+    pub async fn find<T, E, F>(&self, operation: Operation, send: impl Fn() -> F) -> Result<Option<T>, AwsError>
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
-        let answer = self.call(operation, request);
-        async move {
-            match answer.await {
-                Ok(answer) => Ok(Some(answer)),
-                Err(error) if error.is_not_found() => Ok(None),
-                Err(error) => Err(error),
-            }
+        match self.call(operation, send).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
         }
     }
 }
@@ -115,16 +127,13 @@ impl fmt::Debug for Aws {
     }
 }
 
-/// Takes the request on the heap: the SDK's futures are tens of kilobytes.
-async fn call<T, E>(
-    pacer: &Pacer,
+async fn attempt<T, E>(
     operation: Operation,
     request: Pin<Box<impl Future<Output = Result<T, SdkError<E, HttpResponse>>>>>,
 ) -> Result<T, AwsError>
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    pacer.wait(operation).await;
     let started = Instant::now();
     let result = request.await.map_err(|error| AwsError::new(operation, &error));
     let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);

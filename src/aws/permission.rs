@@ -59,6 +59,9 @@ impl Operation {
             Self::DeleteRole
             | Self::UpdateAssumeRolePolicy
             | Self::DeleteRolePolicy
+            | Self::ListAttachedRolePolicies
+            | Self::ListInstanceProfilesForRole
+            | Self::ListRolePolicies
             | Self::TagRole
             | Self::UntagRole => Scope::Roles,
             Self::CreateRole | Self::PutRolePolicy | Self::PutRolePermissionsBoundary => Scope::BoundedRoles,

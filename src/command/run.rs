@@ -17,6 +17,7 @@ use crate::identity::{ClusterName, Target};
 use crate::reconcile::Context;
 use crate::resource::Installation;
 use crate::settings::RunSettings;
+use crate::slots::Slots;
 use crate::{controller, functions};
 
 /// Runs until it is told to stop.
@@ -66,13 +67,14 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             cluster_name,
             resync: settings.resync(),
             secret_retry: settings.secret_retry(),
+            slots: Slots::new(settings.concurrency),
             failures: Mutex::new(HashMap::new()),
         };
         let namespace = settings.watch_namespace.as_deref();
         let context = Arc::new(context);
         tokio::join!(
             warn_without_aws(&context),
-            controller::run(client.clone(), namespace, settings.concurrency, Arc::clone(&context), stopped)
+            controller::run(client.clone(), namespace, Arc::clone(&context), stopped)
         );
     };
     tokio::pin!(work);

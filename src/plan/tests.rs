@@ -262,6 +262,21 @@ fn deletion_goes_backwards_and_leaves_what_is_not_ours() {
 }
 
 #[test]
+fn what_was_not_looked_at_is_looked_at_when_it_is_to_be_deleted() {
+    let plan = plan_deletion(&owner(), held(&wanted(CHAT)).into_keys().collect(), Have::new());
+    assert!(plan.steps.iter().all(|step| step.verdict == Verdict::Delete), "{:?}", plan.steps);
+}
+
+#[test]
+fn a_function_that_will_not_go_holds_up_its_own_role_and_log_group_alone() {
+    let plan = plan_deletion(&owner(), held(&wanted(CHAT)).into_keys().collect(), Have::new());
+    let is_sender = |id: &Id| id.kind == Kind::Function && id.name.ends_with("-sender");
+    let waiting = plan.steps.iter().filter(|step| step.after.iter().any(is_sender));
+    let waiting: Vec<(Kind, bool)> = waiting.map(|step| (step.id.kind, step.id.name.ends_with("-sender"))).collect();
+    assert_eq!(waiting, [(Kind::LogGroup, true), (Kind::Role, true)]);
+}
+
+#[test]
 fn a_queue_hides_messages_for_longer_before_the_function_may_take_longer_and_the_other_way_round() {
     let short = wanted("runner: {timeoutSeconds: 60}");
     let long = wanted("runner: {timeoutSeconds: 120}");

@@ -1,19 +1,21 @@
 //! Takes a pipeline away: what it holds on AWS, then its finalizer.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures::future::join_all;
 use jiff::Timestamp;
 
 use super::{Look, Next, PATIENCE};
 use crate::apply::{Outcome, apply, observe_all};
-use crate::aws::Aws;
+use crate::aws::{Aws, AwsError};
 use crate::cluster::{News, has_finalizer};
-use crate::crd::DeletionPolicy;
+use crate::crd::{DeletionPolicy, ResourceRow};
 use crate::health::{Again, Health, reason};
 use crate::identity::Ownership;
 use crate::pipeline::place_of_deletion;
 use crate::plan::{Have, plan_deletion};
-use crate::resource::{Id, Kind};
+use crate::resource::{self, Id, Kind};
 use crate::status;
 
 /// How long the runner may go on after the schedule is gone.
@@ -41,7 +43,8 @@ pub(super) async fn delete(look: Look<'_>) -> kube::Result<Next> {
         return look.let_go(&[]).await;
     }
     if look.pipeline.spec.deletion_policy == DeletionPolicy::Retain {
-        return look.let_go(&[retained(&held)]).await;
+        let news = retained(&look.before.resources);
+        return look.let_go(&news).await;
     }
     let spec = &look.pipeline.spec;
     let place = place_of_deletion(spec.aws.as_ref(), &look.owner.namespace, &look.context.configuration, look.home());
@@ -53,24 +56,26 @@ pub(super) async fn delete(look: Look<'_>) -> kube::Result<Next> {
         Ok(aws) => aws,
         Err(health) => return look.give_up(&health).await,
     };
-    let have = match observe_all(&aws, held.clone()).await {
-        Ok(have) => have,
-        Err(error) => return look.give_up(&Health::aws(&error)).await,
-    };
 
     let (schedules, rest): (Vec<Id>, Vec<Id>) = held.into_iter().partition(|id| id.kind == Kind::Schedule);
     // First the schedule alone: a firing that was just handed over gets to the queue before that is looked at.
-    let fires = schedules.iter().any(|id| have.get(id).is_some_and(Option::is_some));
-    if fires {
-        return look.take_away(&aws, schedules, have, Vec::new(), Then::LookAgain).await;
+    let have = match observe_all(&aws, schedules.clone()).await {
+        Ok(have) => have,
+        Err(error) => return look.give_up(&Health::aws(&error)).await,
+    };
+    if have.values().any(Option::is_some) {
+        let what = Removal { ids: schedules, have, ..Removal::default() };
+        return look.take_away(&aws, what, Then::LookAgain).await;
     }
-    let left = look.undelivered(&have);
+    let queues = rest.iter().filter(|id| id.kind == Kind::Queue).cloned();
+    let (queues, unseen) = observe_each(&aws, queues).await;
+    let left = look.undelivered(&queues);
     if left > 0 && look.deleting_for() < DRAIN {
         let message = format!("the schedule is gone, and {left} messages are still being worked on");
         return look.give_up(&Health::progressing(reason::DELETING, message, Again::In(DRAIN_POLL))).await;
     }
-    let (keep, rest): (Vec<Id>, Vec<Id>) = rest.into_iter().partition(|id| look.keeps(id, &have));
-    let mut news = kept(&keep, &have);
+    let (keep, rest): (Vec<Id>, Vec<Id>) = rest.into_iter().partition(|id| look.keeps(id, &queues));
+    let mut news = kept(&keep, &queues);
     if left > 0 {
         news.push(warning(format!(
             "{left} messages went with the queue: they were not worked on within {} s",
@@ -79,22 +84,54 @@ pub(super) async fn delete(look: Look<'_>) -> kube::Result<Next> {
     }
     // The schedule's row, if it is still there, goes with the others.
     let ids = rest.into_iter().chain(schedules).collect();
-    look.take_away(&aws, ids, have, news, Then::LetGo).await
+    look.take_away(&aws, Removal { ids, unseen, news, ..Removal::default() }, Then::LetGo).await
+}
+
+/// What to take away.
+#[derive(Default)]
+struct Removal {
+    /// The resources.
+    ids: Vec<Id>,
+    /// What was seen of them; each is looked at again just before it goes.
+    have: Have,
+    /// Those that cannot be looked at: a queue that may hold dead letters stays.
+    unseen: BTreeMap<Id, AwsError>,
+    /// What there is to tell when the others are gone.
+    news: Vec<News>,
+}
+
+/// Looks at several resources at once; one that cannot be looked at stops no other.
+async fn observe_each(aws: &Aws, ids: impl IntoIterator<Item = Id>) -> (Have, BTreeMap<Id, AwsError>) {
+    let looks = ids.into_iter().map(|id| async move {
+        let seen = resource::observe(aws, &id).await;
+        (id, seen)
+    });
+    let (mut have, mut unseen) = (Have::new(), BTreeMap::new());
+    for (id, seen) in join_all(looks).await {
+        match seen {
+            Ok(seen) => drop(have.insert(id, seen)),
+            Err(error) => drop(unseen.insert(id, error)),
+        }
+    }
+    (have, unseen)
 }
 
 impl Look<'_> {
     /// Deletes these, and goes on when they are gone.
-    async fn take_away(self, aws: &Aws, ids: Vec<Id>, have: Have, news: Vec<News>, then: Then) -> kube::Result<Next> {
-        let plan = plan_deletion(&self.owner, ids.clone(), have);
-        let applied = apply(aws, &self.owner, plan, PATIENCE).await;
+    async fn take_away(self, aws: &Aws, what: Removal, then: Then) -> kube::Result<Next> {
+        let Removal { ids, have, unseen, news } = what;
+        let seen = ids.iter().filter(|id| !unseen.contains_key(*id)).cloned().collect();
+        let plan = plan_deletion(&self.owner, seen, have);
+        let mut applied = apply(aws, &self.owner, plan, PATIENCE).await;
+        applied.outcomes.extend(unseen.into_iter().map(|(id, error)| (id, Outcome::Failed(error))));
         let done = applied.outcomes.values().all(|outcome| matches!(outcome, Outcome::Done(_)));
         let mut status = self.before.clone();
         status.resources = status::rows_after(&self.before.resources, &applied, &ids);
         status.schedule = None;
         status.next_run = None;
         let mut all_news = status::news_of(&applied);
-        all_news.extend(news);
         if done && then == Then::LetGo {
+            all_news.extend(news);
             return self.let_go(&all_news).await;
         }
         let health = Health::of(&applied, reason::DELETING)
@@ -133,14 +170,29 @@ fn warning(note: String) -> News {
     News { warning: true, reason: "MessagesLost".to_owned(), action: "Delete", note }
 }
 
-fn retained(held: &[Id]) -> News {
-    let names: Vec<String> = held.iter().map(ToString::to_string).collect();
-    News {
+/// Bytes of ARNs in one event, whose note may have 1024.
+const MAX_ARNS: usize = 900;
+
+/// What stays, in as many events as it takes.
+fn retained(rows: &[ResourceRow]) -> Vec<News> {
+    let mut lists: Vec<String> = Vec::new();
+    for row in rows {
+        let name = if row.arn.is_empty() { format!("{} {}", row.kind, row.name) } else { row.arn.clone() };
+        match lists.last_mut() {
+            Some(list) if list.len() + name.len() < MAX_ARNS => {
+                list.push_str(", ");
+                list.push_str(&name);
+            }
+            _ => lists.push(name),
+        }
+    }
+    let news = |list| News {
         warning: false,
         reason: "Retained".to_owned(),
         action: "Delete",
-        note: format!("deletionPolicy is Retain: left on AWS, and firing: {}", names.join(", ")),
-    }
+        note: format!("deletionPolicy is Retain: left on AWS, and firing: {list}"),
+    };
+    lists.into_iter().map(news).collect()
 }
 
 fn kept(queues: &[Id], have: &Have) -> Vec<News> {
@@ -157,4 +209,26 @@ fn kept(queues: &[Id], have: &Have) -> Vec<News> {
             ),
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crd::ResourceState;
+
+    #[test]
+    fn every_arn_that_stays_is_told_and_no_event_is_too_long() {
+        let row = |number: usize| ResourceRow {
+            kind: "Queue".to_owned(),
+            name: number.to_string(),
+            arn: format!("arn:aws:sqs:eu-west-1:111122223333:{number}-{}", "x".repeat(80)),
+            state: ResourceState::Ready,
+            message: None,
+        };
+        let rows: Vec<ResourceRow> = (0..20).map(row).collect();
+        let news = retained(&rows);
+        assert!(news.iter().all(|one| one.note.len() <= 1024), "{news:?}");
+        let all: String = news.into_iter().map(|one| one.note).collect();
+        assert!(rows.iter().all(|row| all.contains(&row.arn)), "{all}");
+    }
 }

@@ -65,7 +65,7 @@ impl EventSourceMapping {
             .set_scaling_config(self.max_concurrency.map(|_| self.scaling()))
             .function_response_types(FunctionResponseType::ReportBatchItemFailures)
             .set_tags(Some(self.tags.clone().into_iter().collect()));
-        aws.call(Operation::CreateEventSourceMapping, request.send()).await?;
+        aws.call(Operation::CreateEventSourceMapping, || request.clone().send()).await?;
         // Also one that is Enabled at once is looked at: its ARN is of AWS's making.
         Ok(Progress::waiting("the new mapping to become Enabled", Duration::ZERO))
     }
@@ -86,7 +86,7 @@ impl EventSourceMapping {
             .set_maximum_batching_window_in_seconds(window)
             .scaling_config(self.scaling())
             .function_response_types(FunctionResponseType::ReportBatchItemFailures);
-        let answer = aws.call(Operation::UpdateEventSourceMapping, request.send()).await?;
+        let answer = aws.call(Operation::UpdateEventSourceMapping, || request.clone().send()).await?;
         Ok(progress(answer.state()))
     }
 
@@ -101,7 +101,7 @@ pub(super) async fn observe(aws: &Aws, function: &str) -> Result<Option<Observed
     let built = || aws.location.arn("lambda", &format!("event-source-mapping:{}", mapping.uuid().unwrap_or_default()));
     let arn = mapping.event_source_mapping_arn().map_or_else(built, str::to_owned);
     let request = aws.lambda.list_tags().resource(&arn);
-    let Some(answer) = aws.find(Operation::LambdaListTags, request.send()).await? else { return Ok(None) };
+    let Some(answer) = aws.find(Operation::LambdaListTags, || request.clone().send()).await? else { return Ok(None) };
     let tags = answer.tags.unwrap_or_default().into_iter().collect();
     Ok(Some(Observed { arn, tags, fields: read(&mapping), settling: settling(mapping.state()), depth: None }))
 }
@@ -110,7 +110,9 @@ async fn find(aws: &Aws, function: &str) -> Result<Option<EventSourceMappingConf
     let mut marker = None;
     loop {
         let request = aws.lambda.list_event_source_mappings().function_name(function).set_marker(marker);
-        let Some(answer) = aws.find(Operation::ListEventSourceMappings, request.send()).await? else { return Ok(None) };
+        let Some(answer) = aws.find(Operation::ListEventSourceMappings, || request.clone().send()).await? else {
+            return Ok(None);
+        };
         let mappings = answer.event_source_mappings.unwrap_or_default();
         if let Some(mapping) = mappings.into_iter().find(|mapping| is_from_our_queue(mapping, function)) {
             return Ok(Some(mapping));
@@ -165,8 +167,12 @@ fn progress(state: Option<&str>) -> Progress {
 }
 
 pub(super) async fn delete(aws: &Aws, have: &Observed) -> Result<Progress, AwsError> {
+    // AWS would refuse; and one that is Deleting needs no more.
+    if let Some(why) = &have.settling {
+        return Ok(Progress::waiting(why, STATE_POLL));
+    }
     let request = aws.lambda.delete_event_source_mapping().uuid(uuid(have));
-    aws.call(Operation::DeleteEventSourceMapping, request.send()).await?;
+    aws.call(Operation::DeleteEventSourceMapping, || request.clone().send()).await?;
     Ok(Progress::waiting("the mapping to be gone", STATE_POLL))
 }
 

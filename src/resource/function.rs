@@ -14,6 +14,7 @@ use aws_sdk_lambda::types::{
     Architecture, DestinationConfig, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, OnFailure,
     Runtime, State,
 };
+use aws_smithy_runtime_api::client::result::SdkError;
 use serde_json::json;
 
 use super::{Changed, Field, Fields, Observed, Progress, TagChanges};
@@ -94,7 +95,6 @@ impl Function {
     }
 
     pub(super) async fn create(&self, aws: &Aws) -> Result<Progress, AwsError> {
-        let upload = self.artifact.read(Operation::CreateFunction).await?;
         let request = aws
             .lambda
             .create_function()
@@ -107,10 +107,12 @@ impl Function {
             .timeout(number(self.timeout_seconds))
             .environment(self.sdk_environment())
             .code(FunctionCode::builder().zip_file(Upload::placeholder()).build())
-            .set_tags(Some(self.tags.clone().into_iter().collect()))
-            .customize()
-            .mutate_request(upload.fill());
-        let answer = aws.call(Operation::CreateFunction, request.send()).await?;
+            .set_tags(Some(self.tags.clone().into_iter().collect()));
+        let send = || async {
+            let upload = self.artifact.read().await.map_err(SdkError::construction_failure)?;
+            request.clone().customize().mutate_request(upload.fill()).send().await
+        };
+        let answer = aws.call(Operation::CreateFunction, send).await?;
         if answer.state.is_some_and(|state| state != State::Active) {
             return Ok(Progress::waiting("the new function to become Active", ACTIVE_POLL));
         }
@@ -131,20 +133,21 @@ impl Function {
                 .memory_size(number(self.memory_mib))
                 .timeout(number(self.timeout_seconds))
                 .environment(self.sdk_environment());
-            aws.call(Operation::UpdateFunctionConfiguration, request.send()).await?;
+            aws.call(Operation::UpdateFunctionConfiguration, || request.clone().send()).await?;
             return Ok(Progress::waiting("the function's new configuration", ACTIVE_POLL));
         }
         if changed.any(&CODE) {
-            let upload = self.artifact.read(Operation::UpdateFunctionCode).await?;
             let request = aws
                 .lambda
                 .update_function_code()
                 .function_name(&self.name)
                 .architectures(Architecture::from(self.architecture.as_str()))
-                .zip_file(Upload::placeholder())
-                .customize()
-                .mutate_request(upload.fill());
-            aws.call(Operation::UpdateFunctionCode, request.send()).await?;
+                .zip_file(Upload::placeholder());
+            let send = || async {
+                let upload = self.artifact.read().await.map_err(SdkError::construction_failure)?;
+                request.clone().customize().mutate_request(upload.fill()).send().await
+            };
+            aws.call(Operation::UpdateFunctionCode, send).await?;
             return Ok(Progress::waiting("the function's new code", ACTIVE_POLL));
         }
         if changed.any(&ASYNC) {
@@ -163,10 +166,10 @@ impl Function {
                 .maximum_retry_attempts(number(invoke.max_retries))
                 .maximum_event_age_in_seconds(number(invoke.max_age_seconds))
                 .destination_config(DestinationConfig::builder().on_failure(on_failure).build());
-            aws.call(Operation::PutFunctionEventInvokeConfig, request.send()).await?;
+            aws.call(Operation::PutFunctionEventInvokeConfig, || request.clone().send()).await?;
         } else {
             let request = aws.lambda.delete_function_event_invoke_config().function_name(&self.name);
-            aws.find(Operation::DeleteFunctionEventInvokeConfig, request.send()).await?;
+            aws.find(Operation::DeleteFunctionEventInvokeConfig, || request.clone().send()).await?;
         }
         Ok(())
     }
@@ -178,7 +181,7 @@ impl Function {
 
 pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
     let request = aws.lambda.get_function().function_name(name);
-    let Some(answer) = aws.find(Operation::GetFunction, request.send()).await? else { return Ok(None) };
+    let Some(answer) = aws.find(Operation::GetFunction, || request.clone().send()).await? else { return Ok(None) };
     let tags = answer.tags.unwrap_or_default().into_iter().collect();
     let configuration = answer.configuration.unwrap_or_else(|| FunctionConfiguration::builder().build());
     let arn = configuration.function_arn.clone().unwrap_or_else(|| aws.location.function_arn(name));
@@ -186,7 +189,7 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
     let mut fields = configuration_fields(configuration);
     if settling.is_none() {
         let request = aws.lambda.get_function_event_invoke_config().function_name(name);
-        if let Some(invoke) = aws.find(Operation::GetFunctionEventInvokeConfig, request.send()).await? {
+        if let Some(invoke) = aws.find(Operation::GetFunctionEventInvokeConfig, || request.clone().send()).await? {
             let on_failure = invoke.destination_config.and_then(|config| config.on_failure?.destination);
             fields
                 .extend(invoke.maximum_retry_attempts.map(|value| ("asyncMaximumRetryAttempts", Field::plain(value))));
@@ -230,7 +233,7 @@ fn configuration_fields(configuration: FunctionConfiguration) -> Fields {
 }
 
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
-    aws.call(Operation::DeleteFunction, aws.lambda.delete_function().function_name(name).send()).await?;
+    aws.call(Operation::DeleteFunction, || aws.lambda.delete_function().function_name(name).send()).await?;
     Ok(Progress::Done)
 }
 
@@ -239,11 +242,11 @@ pub(super) async fn put_lambda_tags(aws: &Aws, want: &Tags, have: &Observed) -> 
     let TagChanges { set, remove } = TagChanges::between(want, &have.tags);
     if !set.is_empty() {
         let request = aws.lambda.tag_resource().resource(&have.arn).set_tags(Some(set.into_iter().collect()));
-        aws.call(Operation::LambdaTagResource, request.send()).await?;
+        aws.call(Operation::LambdaTagResource, || request.clone().send()).await?;
     }
     if !remove.is_empty() {
         let request = aws.lambda.untag_resource().resource(&have.arn).set_tag_keys(Some(remove));
-        aws.call(Operation::LambdaUntagResource, request.send()).await?;
+        aws.call(Operation::LambdaUntagResource, || request.clone().send()).await?;
     }
     Ok(())
 }

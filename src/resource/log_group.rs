@@ -29,7 +29,7 @@ impl LogGroup {
     pub(super) async fn create(&self, aws: &Aws) -> Result<Progress, AwsError> {
         let tags = self.tags.clone().into_iter().collect();
         let request = aws.logs.create_log_group().log_group_name(&self.name).set_tags(Some(tags));
-        aws.call(Operation::CreateLogGroup, request.send()).await?;
+        aws.call(Operation::CreateLogGroup, || request.clone().send()).await?;
         self.put_retention(aws).await?;
         Ok(Progress::Done)
     }
@@ -41,11 +41,11 @@ impl LogGroup {
         let TagChanges { set, remove } = TagChanges::between(&self.tags, &have.tags);
         if !set.is_empty() {
             let request = aws.logs.tag_resource().resource_arn(&have.arn).set_tags(Some(set.into_iter().collect()));
-            aws.call(Operation::LogsTagResource, request.send()).await?;
+            aws.call(Operation::LogsTagResource, || request.clone().send()).await?;
         }
         if !remove.is_empty() {
             let request = aws.logs.untag_resource().resource_arn(&have.arn).set_tag_keys(Some(remove));
-            aws.call(Operation::LogsUntagResource, request.send()).await?;
+            aws.call(Operation::LogsUntagResource, || request.clone().send()).await?;
         }
         Ok(Progress::Done)
     }
@@ -53,7 +53,7 @@ impl LogGroup {
     async fn put_retention(&self, aws: &Aws) -> Result<(), AwsError> {
         let days = self.retention_days.cast_signed();
         let request = aws.logs.put_retention_policy().log_group_name(&self.name).retention_in_days(days);
-        aws.call(Operation::PutRetentionPolicy, request.send()).await?;
+        aws.call(Operation::PutRetentionPolicy, || request.clone().send()).await?;
         Ok(())
     }
 }
@@ -62,7 +62,9 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
     let Some(group) = find(aws, name).await? else { return Ok(None) };
     let arn = aws.location.log_group_arn(name);
     let request = aws.logs.list_tags_for_resource().resource_arn(&arn);
-    let Some(answer) = aws.find(Operation::LogsListTagsForResource, request.send()).await? else { return Ok(None) };
+    let Some(answer) = aws.find(Operation::LogsListTagsForResource, || request.clone().send()).await? else {
+        return Ok(None);
+    };
     let tags = answer.tags.unwrap_or_default().into_iter().collect();
     Ok(Some(Observed { arn, tags, fields: read(&group), settling: None, depth: None }))
 }
@@ -72,7 +74,7 @@ async fn find(aws: &Aws, name: &str) -> Result<Option<SdkLogGroup>, AwsError> {
     let mut token = None;
     loop {
         let request = aws.logs.describe_log_groups().log_group_name_prefix(name).set_next_token(token);
-        let answer = aws.call(Operation::DescribeLogGroups, request.send()).await?;
+        let answer = aws.call(Operation::DescribeLogGroups, || request.clone().send()).await?;
         let groups = answer.log_groups.unwrap_or_default();
         if let Some(group) = groups.into_iter().find(|group| group.log_group_name() == Some(name)) {
             return Ok(Some(group));
@@ -91,7 +93,7 @@ fn read(group: &SdkLogGroup) -> Fields {
 
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
     let request = aws.logs.delete_log_group().log_group_name(name);
-    aws.call(Operation::DeleteLogGroup, request.send()).await?;
+    aws.call(Operation::DeleteLogGroup, || request.clone().send()).await?;
     Ok(Progress::Done)
 }
 

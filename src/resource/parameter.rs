@@ -38,7 +38,7 @@ impl Parameter {
 
     pub(super) async fn create(&self, aws: &Aws) -> Result<Progress, AwsError> {
         let request = self.put(aws).set_tags(Some(sdk_tags(&self.tags)));
-        aws.call(Operation::PutParameter, request.send()).await?;
+        aws.call(Operation::PutParameter, || request.clone().send()).await?;
         Ok(Progress::Done)
     }
 
@@ -49,17 +49,19 @@ impl Parameter {
             return Ok(Progress::waiting("the name of the deleted parameter of another type to be free", NAME_RESTS));
         }
         if changed.any(&["value"]) {
-            aws.call(Operation::PutParameter, self.put(aws).overwrite(true).send()).await?;
+            aws.call(Operation::PutParameter, || self.put(aws).overwrite(true).send()).await?;
         }
         let TagChanges { set, remove } = TagChanges::between(&self.tags, &have.tags);
         let kind = ResourceTypeForTagging::Parameter;
         if !set.is_empty() {
             let request = aws.ssm.add_tags_to_resource().resource_type(kind.clone()).resource_id(&self.name);
-            aws.call(Operation::AddTagsToResource, request.set_tags(Some(sdk_tags(&set))).send()).await?;
+            let request = request.set_tags(Some(sdk_tags(&set)));
+            aws.call(Operation::AddTagsToResource, || request.clone().send()).await?;
         }
         if !remove.is_empty() {
             let request = aws.ssm.remove_tags_from_resource().resource_type(kind).resource_id(&self.name);
-            aws.call(Operation::RemoveTagsFromResource, request.set_tag_keys(Some(remove)).send()).await?;
+            let request = request.set_tag_keys(Some(remove));
+            aws.call(Operation::RemoveTagsFromResource, || request.clone().send()).await?;
         }
         Ok(Progress::Done)
     }
@@ -76,10 +78,12 @@ impl Parameter {
 
 pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
     let request = aws.ssm.get_parameter().name(name).with_decryption(true);
-    let answer = aws.find(Operation::GetParameter, request.send()).await?;
+    let answer = aws.find(Operation::GetParameter, || request.clone().send()).await?;
     let Some(parameter) = answer.and_then(|answer| answer.parameter) else { return Ok(None) };
     let request = aws.ssm.list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter).resource_id(name);
-    let answer = aws.call(Operation::SsmListTagsForResource, request.send()).await?;
+    let Some(answer) = aws.find(Operation::SsmListTagsForResource, || request.clone().send()).await? else {
+        return Ok(None);
+    };
     let tags = answer.tag_list.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
     let arn = aws.location.parameter_arn(name);
     Ok(Some(Observed { arn, tags, fields: read(parameter), settling: None, depth: None }))
@@ -93,7 +97,7 @@ fn read(parameter: SdkParameter) -> Fields {
 }
 
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
-    aws.call(Operation::DeleteParameter, aws.ssm.delete_parameter().name(name).send()).await?;
+    aws.call(Operation::DeleteParameter, || aws.ssm.delete_parameter().name(name).send()).await?;
     Ok(Progress::Done)
 }
 

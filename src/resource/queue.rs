@@ -94,7 +94,7 @@ impl Queue {
         let tags = self.tags.clone().into_iter().collect();
         let request =
             aws.sqs.create_queue().queue_name(&self.name).set_attributes(Some(attributes)).set_tags(Some(tags));
-        aws.call(Operation::CreateQueue, request.send()).await?;
+        aws.call(Operation::CreateQueue, || request.clone().send()).await?;
         let owner = tags_of(aws, &self.name).await?;
         Ok(if owner.as_ref() == Some(&self.tags) { Progress::Done } else { Progress::Exists })
     }
@@ -103,16 +103,16 @@ impl Queue {
         let url = aws.location.queue_url(&self.name);
         if changed.any(&SETTINGS) {
             let request = aws.sqs.set_queue_attributes().queue_url(&url).set_attributes(Some(self.attributes()));
-            aws.call(Operation::SetQueueAttributes, request.send()).await?;
+            aws.call(Operation::SetQueueAttributes, || request.clone().send()).await?;
         }
         let TagChanges { set, remove } = TagChanges::between(&self.tags, &have.tags);
         if !set.is_empty() {
             let request = aws.sqs.tag_queue().queue_url(&url).set_tags(Some(set.into_iter().collect()));
-            aws.call(Operation::TagQueue, request.send()).await?;
+            aws.call(Operation::TagQueue, || request.clone().send()).await?;
         }
         if !remove.is_empty() {
             let request = aws.sqs.untag_queue().queue_url(&url).set_tag_keys(Some(remove));
-            aws.call(Operation::UntagQueue, request.send()).await?;
+            aws.call(Operation::UntagQueue, || request.clone().send()).await?;
         }
         Ok(Progress::Done)
     }
@@ -126,7 +126,9 @@ impl Redrive {
 
 pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
     let request = aws.sqs.get_queue_attributes().queue_url(aws.location.queue_url(name)).attribute_names(Name::All);
-    let Some(answer) = aws.find(Operation::GetQueueAttributes, request.send()).await? else { return Ok(None) };
+    let Some(answer) = aws.find(Operation::GetQueueAttributes, || request.clone().send()).await? else {
+        return Ok(None);
+    };
     let Some(tags) = tags_of(aws, name).await? else { return Ok(None) };
     let attributes = answer.attributes.unwrap_or_default();
     let number = |name: &Name| attributes.get(name).and_then(|text| text.parse::<u64>().ok());
@@ -157,13 +159,13 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
 
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
     let request = aws.sqs.delete_queue().queue_url(aws.location.queue_url(name));
-    aws.call(Operation::DeleteQueue, request.send()).await?;
+    aws.call(Operation::DeleteQueue, || request.clone().send()).await?;
     Ok(Progress::Done)
 }
 
 async fn tags_of(aws: &Aws, name: &str) -> Result<Option<Tags>, AwsError> {
     let request = aws.sqs.list_queue_tags().queue_url(aws.location.queue_url(name));
-    let answer = aws.find(Operation::ListQueueTags, request.send()).await?;
+    let answer = aws.find(Operation::ListQueueTags, || request.clone().send()).await?;
     Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
 }
 

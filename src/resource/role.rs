@@ -3,6 +3,8 @@
 //! `CreateRole` is not idempotent and role names are unique per account, so "exists" is always looked into. A new role
 //! cannot be assumed for some seconds; whoever passes it waits.
 
+mod foreign;
+
 use aws_sdk_iam::types::Tag;
 use serde_json::Value;
 
@@ -53,7 +55,7 @@ impl Role {
             .assume_role_policy_document(self.trust.to_string())
             .set_permissions_boundary(self.boundary.clone())
             .set_tags(Some(sdk_tags(&self.tags)));
-        aws.call(Operation::CreateRole, request.send()).await?;
+        aws.call(Operation::CreateRole, || request.clone().send()).await?;
         self.put_policy(aws).await?;
         Ok(Progress::Done)
     }
@@ -70,7 +72,7 @@ impl Role {
         if changed.any(&["trust"]) {
             let request =
                 aws.iam.update_assume_role_policy().role_name(&self.name).policy_document(self.trust.to_string());
-            aws.call(Operation::UpdateAssumeRolePolicy, request.send()).await?;
+            aws.call(Operation::UpdateAssumeRolePolicy, || request.clone().send()).await?;
         }
         if changed.any(&["permissionsBoundary"]) {
             self.put_boundary(aws).await?;
@@ -81,11 +83,11 @@ impl Role {
         let TagChanges { set, remove } = TagChanges::between(&self.tags, &have.tags);
         if !set.is_empty() {
             let request = aws.iam.tag_role().role_name(&self.name).set_tags(Some(sdk_tags(&set)));
-            aws.call(Operation::TagRole, request.send()).await?;
+            aws.call(Operation::TagRole, || request.clone().send()).await?;
         }
         if !remove.is_empty() {
             let request = aws.iam.untag_role().role_name(&self.name).set_tag_keys(Some(remove));
-            aws.call(Operation::UntagRole, request.send()).await?;
+            aws.call(Operation::UntagRole, || request.clone().send()).await?;
         }
         Ok(Progress::Done)
     }
@@ -97,17 +99,17 @@ impl Role {
             .role_name(&self.name)
             .policy_name(POLICY_NAME)
             .policy_document(self.policy.to_string());
-        aws.call(Operation::PutRolePolicy, request.send()).await?;
+        aws.call(Operation::PutRolePolicy, || request.clone().send()).await?;
         Ok(())
     }
 
     async fn put_boundary(&self, aws: &Aws) -> Result<(), AwsError> {
         if let Some(boundary) = &self.boundary {
             let request = aws.iam.put_role_permissions_boundary().role_name(&self.name).permissions_boundary(boundary);
-            aws.call(Operation::PutRolePermissionsBoundary, request.send()).await?;
+            aws.call(Operation::PutRolePermissionsBoundary, || request.clone().send()).await?;
         } else {
             let request = aws.iam.delete_role_permissions_boundary().role_name(&self.name);
-            aws.call(Operation::DeleteRolePermissionsBoundary, request.send()).await?;
+            aws.call(Operation::DeleteRolePermissionsBoundary, || request.clone().send()).await?;
         }
         Ok(())
     }
@@ -115,7 +117,8 @@ impl Role {
 
 pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
     let request = aws.iam.get_role().role_name(name);
-    let Some(role) = aws.find(Operation::GetRole, request.send()).await?.and_then(|answer| answer.role) else {
+    let Some(role) = aws.find(Operation::GetRole, || request.clone().send()).await?.and_then(|answer| answer.role)
+    else {
         return Ok(None);
     };
     let mut fields = Fields::from([("path", Field::plain(role.path.as_str()))]);
@@ -126,19 +129,23 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
         fields.insert("permissionsBoundary", Field::plain(boundary));
     }
     let request = aws.iam.get_role_policy().role_name(name).policy_name(POLICY_NAME);
-    if let Some(answer) = aws.find(Operation::GetRolePolicy, request.send()).await? {
+    if let Some(answer) = aws.find(Operation::GetRolePolicy, || request.clone().send()).await? {
         fields.insert("policy", Field::Plain(policy::decode(&answer.policy_document)));
     }
     let tags = role.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
     Ok(Some(Observed { arn: role.arn, tags, fields, settling: None, depth: None }))
 }
 
-/// Takes our inline policy and the role. What others attached stays, and makes AWS refuse.
+/// Takes our inline policy and the role. What others put on it stays, and makes AWS refuse.
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
     let request = aws.iam.delete_role_policy().role_name(name).policy_name(POLICY_NAME);
-    aws.find(Operation::DeleteRolePolicy, request.send()).await?;
-    aws.call(Operation::DeleteRole, aws.iam.delete_role().role_name(name).send()).await?;
-    Ok(Progress::Done)
+    aws.find(Operation::DeleteRolePolicy, || request.clone().send()).await?;
+    let request = aws.iam.delete_role().role_name(name);
+    match aws.call(Operation::DeleteRole, || request.clone().send()).await {
+        Ok(_) => Ok(Progress::Done),
+        Err(refusal) if refusal.code == "DeleteConflict" => Err(foreign::explain(aws, name, refusal).await),
+        Err(error) => Err(error),
+    }
 }
 
 fn sdk_tags(tags: &Tags) -> Vec<Tag> {

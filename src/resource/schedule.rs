@@ -96,13 +96,13 @@ impl Schedule {
 
     pub(super) async fn create(&self, aws: &Aws) -> Result<Progress, AwsError> {
         let request = complete!(aws.scheduler.create_schedule(), self);
-        aws.call(Operation::CreateSchedule, request.send()).await?;
+        aws.call(Operation::CreateSchedule, || request.clone().send()).await?;
         Ok(Progress::Done)
     }
 
     pub(super) async fn update(&self, aws: &Aws, _: &Observed, _: Changed<'_>) -> Result<Progress, AwsError> {
         let request = complete!(aws.scheduler.update_schedule(), self);
-        aws.call(Operation::UpdateSchedule, request.send()).await?;
+        aws.call(Operation::UpdateSchedule, || request.clone().send()).await?;
         Ok(Progress::Done)
     }
 
@@ -139,7 +139,7 @@ impl Schedule {
 
 pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
     let request = aws.scheduler.get_schedule().group_name(name).name(name);
-    let Some(answer) = aws.find(Operation::GetSchedule, request.send()).await? else { return Ok(None) };
+    let Some(answer) = aws.find(Operation::GetSchedule, || request.clone().send()).await? else { return Ok(None) };
     let tags = answer.description().and_then(owner_tags).unwrap_or_default();
     let fields = read(&answer, Timestamp::now());
     Ok(Some(Observed { arn: aws.location.schedule_arn(name, name), tags, fields, settling: None, depth: None }))
@@ -186,7 +186,7 @@ fn read_target(target: &Target) -> Fields {
 
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
     let request = aws.scheduler.delete_schedule().group_name(name).name(name);
-    aws.call(Operation::DeleteSchedule, request.send()).await?;
+    aws.call(Operation::DeleteSchedule, || request.clone().send()).await?;
     Ok(Progress::Done)
 }
 

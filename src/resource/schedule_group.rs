@@ -32,7 +32,7 @@ impl ScheduleGroup {
 
     pub(super) async fn create(&self, aws: &Aws) -> Result<Progress, AwsError> {
         let request = aws.scheduler.create_schedule_group().name(&self.name).set_tags(Some(sdk_tags(&self.tags)));
-        aws.call(Operation::CreateScheduleGroup, request.send()).await?;
+        aws.call(Operation::CreateScheduleGroup, || request.clone().send()).await?;
         Ok(Progress::Done)
     }
 
@@ -40,11 +40,11 @@ impl ScheduleGroup {
         let TagChanges { set, remove } = TagChanges::between(&self.tags, &have.tags);
         if !set.is_empty() {
             let request = aws.scheduler.tag_resource().resource_arn(&have.arn).set_tags(Some(sdk_tags(&set)));
-            aws.call(Operation::SchedulerTagResource, request.send()).await?;
+            aws.call(Operation::SchedulerTagResource, || request.clone().send()).await?;
         }
         if !remove.is_empty() {
             let request = aws.scheduler.untag_resource().resource_arn(&have.arn).set_tag_keys(Some(remove));
-            aws.call(Operation::SchedulerUntagResource, request.send()).await?;
+            aws.call(Operation::SchedulerUntagResource, || request.clone().send()).await?;
         }
         Ok(Progress::Done)
     }
@@ -52,10 +52,10 @@ impl ScheduleGroup {
 
 pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
     let request = aws.scheduler.get_schedule_group().name(name);
-    let Some(group) = aws.find(Operation::GetScheduleGroup, request.send()).await? else { return Ok(None) };
+    let Some(group) = aws.find(Operation::GetScheduleGroup, || request.clone().send()).await? else { return Ok(None) };
     let arn = aws.location.schedule_group_arn(name);
     let request = aws.scheduler.list_tags_for_resource().resource_arn(&arn);
-    let Some(answer) = aws.find(Operation::SchedulerListTagsForResource, request.send()).await? else {
+    let Some(answer) = aws.find(Operation::SchedulerListTagsForResource, || request.clone().send()).await? else {
         return Ok(None);
     };
     let tags = answer.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
@@ -67,18 +67,21 @@ fn settling(state: Option<&ScheduleGroupState>) -> Option<String> {
     (state == Some(&ScheduleGroupState::Deleting)).then(|| "the schedule group is DELETING".to_owned())
 }
 
-pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
+pub(super) async fn delete(aws: &Aws, name: &str, have: &Observed) -> Result<Progress, AwsError> {
+    if let Some(why) = &have.settling {
+        return Ok(Progress::waiting(why, GONE_POLL));
+    }
     let mut token = None;
     loop {
         let request = aws.scheduler.list_schedules().group_name(name).set_next_token(token);
-        let answer = aws.call(Operation::ListSchedules, request.send()).await?;
+        let answer = aws.call(Operation::ListSchedules, || request.clone().send()).await?;
         refuse_foreign(name, &answer.schedules)?;
         token = answer.next_token;
         if token.is_none() {
             break;
         }
     }
-    aws.call(Operation::DeleteScheduleGroup, aws.scheduler.delete_schedule_group().name(name).send()).await?;
+    aws.call(Operation::DeleteScheduleGroup, || aws.scheduler.delete_schedule_group().name(name).send()).await?;
     Ok(Progress::waiting("the schedule group to be gone", GONE_POLL))
 }
 

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_iam::types::Tag;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, DeleteParams};
 use serde_json::json;
 
 use crate::harness::{Lab, Settings, eventually, rows, specs};
@@ -48,8 +51,12 @@ async fn retain_leaves_everything_on_aws_and_firing() {
     lab.gone("kept").await;
     assert_eq!(lab.aws.everything().await, lab.names("kept").all());
     assert_eq!(lab.strict.writes().await, Vec::<String>::new());
-    let events = lab.events("kept").await;
-    assert!(events.iter().any(|event| event.starts_with("Retained: ")), "{events:?}");
+    let events = lab.events("kept").await.concat();
+    let queue = lab.arn("sqs", &lab.names("kept").tasks);
+    let function = lab.arn("lambda", &format!("function:{}", lab.names("kept").sender));
+    for words in ["Retained: ", &queue, &function] {
+        assert!(events.contains(words), "no `{words}` in {events}");
+    }
 }
 
 #[tokio::test]
@@ -191,4 +198,127 @@ async fn a_deletion_that_aws_denies_says_why_and_goes_on_when_it_may() {
     lab.strict.clear_faults().await;
     lab.gone("held").await;
     assert_eq!(lab.aws.everything().await, BTreeSet::new());
+}
+
+#[tokio::test]
+async fn what_others_put_on_a_role_is_named_and_left_alone() {
+    let lab = Lab::new().await;
+    lab.apply("used", specs::message(specs::YEARLY)).await;
+    lab.ready("used").await;
+    let role = lab.names("used").runner;
+    let statement = json!({"Effect": "Deny", "Action": "s3:*", "Resource": "*"});
+    let document = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+    let request = lab.aws.iam.create_policy().policy_name("audit").policy_document(&document);
+    let audit = request.send().await.unwrap().policy.unwrap().arn.unwrap();
+    lab.aws.iam.attach_role_policy().role_name(&role).policy_arn(&audit).send().await.unwrap();
+    let request = lab.aws.iam.put_role_policy().role_name(&role).policy_name("by-hand").policy_document(&document);
+    request.send().await.unwrap();
+    lab.delete("used").await;
+    let message = lab.not_ready("used", "Conflict").await;
+    for words in [format!("Role {role}").as_str(), &audit, "inline policy by-hand", "take off what others put on"] {
+        assert!(message.contains(words), "no `{words}` in: {message}");
+    }
+    assert_eq!(lab.aws.everything().await, BTreeSet::from([format!("Role {role}")]));
+    let attached = lab.aws.iam.list_attached_role_policies().role_name(&role).send().await.unwrap();
+    assert_eq!(attached.attached_policies().len(), 1);
+    let events = lab.events("used").await;
+    assert!(events.iter().any(|event| event.starts_with("Conflict: ") && event.contains(&audit)), "{events:?}");
+
+    lab.aws.iam.detach_role_policy().role_name(&role).policy_arn(&audit).send().await.unwrap();
+    lab.aws.iam.delete_role_policy().role_name(&role).policy_name("by-hand").send().await.unwrap();
+    lab.gone("used").await;
+    assert_eq!(lab.aws.everything().await, BTreeSet::new());
+}
+
+#[tokio::test]
+async fn one_resource_that_will_not_go_stops_no_other() {
+    let lab = Lab::new().await;
+    lab.apply("stubborn", specs::message(specs::YEARLY)).await;
+    lab.ready("stubborn").await;
+    let names = lab.names("stubborn");
+    let denied = json!({
+        "service": "lambda", "operation": "DeleteFunction", "resource": names.sender, "status": 403, "count": -1,
+        "error": "AccessDeniedException", "message": "not authorized to perform: lambda:DeleteFunction",
+    });
+    lab.strict.fault(denied).await;
+    let unseen = json!({
+        "service": "sqs", "operation": "GetQueueAttributes", "resource": names.tasks_dlq, "status": 403, "count": -1,
+        "by": "operator", "error": "AccessDenied", "message": "not authorized to perform: sqs:GetQueueAttributes",
+    });
+    lab.strict.fault(unseen).await;
+    lab.delete("stubborn").await;
+    let message = lab.not_ready("stubborn", "Denied").await;
+    assert!(message.contains("and 1 more, see resources"), "{message}");
+    // A queue that may hold dead letters, and what the function still needs.
+    let left = BTreeSet::from([
+        format!("Function {}", names.sender),
+        format!("LogGroup {}", names.sender_logs),
+        format!("Queue {}", names.tasks_dlq),
+        format!("Role {}", names.sender),
+    ]);
+    assert_eq!(lab.aws.everything().await, left);
+    assert_eq!(rows(&lab.get("stubborn").await), left);
+    lab.strict.clear_faults().await;
+    lab.gone("stubborn").await;
+    assert_eq!(lab.aws.everything().await, BTreeSet::new());
+}
+
+#[tokio::test]
+async fn revoked_credentials_hold_a_deletion_that_says_so() {
+    let lab = Lab::new().await;
+    lab.apply("revoked", specs::message(specs::YEARLY)).await;
+    lab.ready("revoked").await;
+    let revoked = json!({
+        "status": 403, "error": "InvalidClientTokenId", "by": "operator", "count": -1,
+        "message": "The security token included in the request is invalid.",
+    });
+    lab.strict.fault(revoked).await;
+    lab.delete("revoked").await;
+    let message = lab.not_ready("revoked", "Credentials").await;
+    for words in ["InvalidClientTokenId", "give the operator valid AWS credentials"] {
+        assert!(message.contains(words), "no `{words}` in: {message}");
+    }
+    assert_eq!(rows(&lab.get("revoked").await), lab.names("revoked").all());
+    lab.strict.clear_faults().await;
+    lab.gone("revoked").await;
+    assert_eq!(lab.aws.everything().await, BTreeSet::new());
+}
+
+#[tokio::test]
+async fn a_pipeline_of_a_deleted_namespace_leaves_nothing_behind() {
+    let lab = Lab::new().await;
+    lab.apply("evicted", specs::message(specs::YEARLY)).await;
+    lab.ready("evicted").await;
+    let namespaces: Api<Namespace> = Api::all(lab.kube.clone());
+    namespaces.delete(&lab.namespace, &DeleteParams::default()).await.unwrap();
+    // What the namespace controller does next, which is not here. Events are no longer taken.
+    lab.delete("evicted").await;
+    lab.gone("evicted").await;
+    assert_eq!(lab.aws.everything().await, BTreeSet::new());
+}
+
+#[tokio::test]
+async fn what_becomes_somebody_elses_while_a_deletion_waits_is_left_alone() {
+    let lab = Lab::new().await;
+    lab.apply("handed-over", specs::message(specs::YEARLY)).await;
+    lab.ready("handed-over").await;
+    let names = lab.names("handed-over");
+    let slow = json!({"service": "lambda", "operation": "DeleteFunction", "delayMs": 3000, "count": -1});
+    lab.strict.fault(slow).await;
+    lab.delete("handed-over").await;
+    eventually("the functions are being deleted", async || {
+        let calls = lab.strict.calls().await;
+        // Written down when it is answered; the last thing before is that the mapping is gone.
+        if calls.iter().any(|call| call.operation == "DeleteEventSourceMapping") {
+            Ok(())
+        } else {
+            Err(format!("{} calls", calls.len()))
+        }
+    })
+    .await;
+    let request = lab.aws.iam.tag_role().role_name(&names.sender);
+    let theirs = Tag::builder().key("taskpipelines.dev/cluster").value("another").build().unwrap();
+    request.tags(theirs).send().await.unwrap();
+    lab.gone("handed-over").await;
+    assert_eq!(lab.aws.everything().await, BTreeSet::from([format!("Role {}", names.sender)]));
 }

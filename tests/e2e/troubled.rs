@@ -5,6 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 
 use serde_json::json;
+use task_pipelines::aws::ATTEMPTS;
 
 use crate::harness::{Lab, Settings, condition, eventually, specs};
 
@@ -153,4 +154,60 @@ async fn a_full_account_is_said_with_what_to_ask_for() {
     }
     lab.strict.clear_faults().await;
     lab.ready("crowded").await;
+}
+
+#[tokio::test]
+async fn a_storm_of_throttling_is_met_with_few_attempts_and_delays_nobody_else() {
+    let mut lab = Lab::without_operator().await;
+    // Only a pipeline with secrets has a parameter.
+    let storm = json!({
+        "service": "ssm", "operation": "PutParameter", "status": 400, "error": "ThrottlingException", "count": -1,
+        "message": "Rate exceeded",
+    });
+    lab.strict.fault(storm).await;
+    lab.start(&Settings::default());
+    for number in 0..3 {
+        lab.apply(&format!("noisy-{number}"), specs::message(specs::YEARLY)).await;
+    }
+    lab.apply("quiet", json!({"schedule": specs::YEARLY, "tasks": [{"name": "nothing", "message": {}}]})).await;
+    lab.ready("quiet").await;
+    for number in 0..3 {
+        let message = lab.not_ready(&format!("noisy-{number}"), "Throttled").await;
+        assert!(message.contains("ssm:PutParameter: ThrottlingException: Rate exceeded"), "{message}");
+    }
+    let calls = lab.strict.calls().await;
+    for number in 0..3 {
+        let names = lab.names(&format!("noisy-{number}"));
+        let count = |operation: &str, resource: &str| {
+            calls.iter().filter(|call| call.operation == operation && call.resource == resource).count()
+        };
+        // The first look at a pipeline reads nothing, each later one reads its parameter once.
+        let looks = 1 + count("GetParameter", &names.parameter);
+        let attempts = count("PutParameter", &names.parameter);
+        assert!(attempts <= looks * usize::try_from(ATTEMPTS).unwrap(), "{attempts} attempts in {looks} looks");
+    }
+    lab.strict.clear_faults().await;
+    for number in 0..3 {
+        lab.ready(&format!("noisy-{number}")).await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_made_without_an_answer_is_made_once_and_told() {
+    let mut lab = Lab::without_operator().await;
+    let lost = json!({"by": "operator", "write": true, "effect": "lose", "probability": 0.5, "seed": 7, "count": 20});
+    lab.strict.fault(lost).await;
+    lab.start(&Settings::default());
+    lab.apply("unheard", specs::message(specs::YEARLY)).await;
+    lab.ready("unheard").await;
+    assert_eq!(lab.aws.everything().await, lab.names("unheard").all());
+    let created = eventually("the creation is told", async || {
+        let events = lab.events("unheard").await;
+        events.iter().find(|event| event.starts_with("Created: ")).cloned().ok_or_else(|| format!("{events:?}"))
+    })
+    .await;
+    assert!(created.starts_with("Created: 14 on AWS"), "{created}");
+    let mappings = lab.strict.calls().await.into_iter().filter(|call| call.operation == "CreateEventSourceMapping");
+    let made = mappings.filter(|call| call.status < 300).count();
+    assert_eq!(made, 1);
 }

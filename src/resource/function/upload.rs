@@ -3,6 +3,7 @@
 //! The SDK would hold it five times over while it writes the request, which makes the operator's peak of memory. So the
 //! SDK writes a few bytes in its place, and the request's body is made once, at its final size.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,9 +12,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use data_encoding::BASE64;
 use sha2::{Digest, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use crate::aws::{AwsError, Class, Operation};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 /// A zip on disk. It is read for each upload, and few uploads run at a time.
 #[derive(Debug)]
@@ -32,19 +31,31 @@ pub(super) struct Upload {
     _permit: OwnedSemaphorePermit,
 }
 
+/// Why there is nothing to upload.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoZip {
+    /// Nobody hands out permits any more.
+    #[error("the operator is stopping")]
+    Stopping(#[from] AcquireError),
+    /// The file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    /// Another zip would be deployed, found to differ from what is wanted, and deployed again.
+    #[error("{} has changed since the operator started: restart it", path.display())]
+    Changed { path: PathBuf },
+}
+
 impl Artifact {
-    pub(super) async fn read(&self, operation: Operation) -> Result<Upload, AwsError> {
-        let failed = |message: String| AwsError { operation, class: Class::Transient, code: String::new(), message };
-        let permit = Arc::clone(&self.uploads)
-            .acquire_owned()
-            .await
-            .map_err(|_| failed("the operator is stopping".to_owned()))?;
-        let zip = tokio::fs::read(&self.path)
-            .await
-            .map_err(|error| failed(format!("cannot read {}: {error}", self.path.display())))?;
-        // Another zip would be deployed, found to differ from what is wanted, and deployed again.
+    pub(super) async fn read(&self) -> Result<Upload, NoZip> {
+        let path = || self.path.clone();
+        let permit = Arc::clone(&self.uploads).acquire_owned().await?;
+        let zip = tokio::fs::read(&self.path).await.map_err(|source| NoZip::Unreadable { path: path(), source })?;
         if BASE64.encode(&Sha256::digest(&zip)) != self.sha256 {
-            return Err(failed(format!("{} has changed since the operator started: restart it", self.path.display())));
+            return Err(NoZip::Changed { path: path() });
         }
         Ok(Upload { zip: zip.into(), _permit: permit })
     }
@@ -118,12 +129,12 @@ mod tests {
         std::fs::write(&path, b"abc").unwrap();
         let sha256 = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=".to_owned();
         let artifact = Artifact { path: path.clone(), sha256, uploads: Arc::new(Semaphore::new(1)) };
-        let as_it_was = artifact.read(Operation::CreateFunction).await.map(|upload| upload.zip.to_vec());
+        let as_it_was = artifact.read().await.map(|upload| upload.zip.to_vec());
         std::fs::write(&path, b"abd").unwrap();
-        let changed = artifact.read(Operation::CreateFunction).await.map(|upload| upload.zip.to_vec());
+        let changed = artifact.read().await.map(|upload| upload.zip.to_vec());
         std::fs::remove_file(&path).unwrap();
         assert_eq!(as_it_was.unwrap(), b"abc");
-        assert!(changed.unwrap_err().message.ends_with("has changed since the operator started: restart it"));
+        assert!(changed.unwrap_err().to_string().ends_with("has changed since the operator started: restart it"));
     }
 
     #[test]

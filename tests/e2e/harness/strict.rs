@@ -9,6 +9,8 @@ pub(crate) struct Call {
     pub(crate) service: String,
     pub(crate) operation: String,
     pub(crate) write: bool,
+    /// Name of what was acted on; empty where there is none.
+    pub(crate) resource: String,
     by: String,
     pub(crate) status: u16,
 }

@@ -1,0 +1,73 @@
+//! What becomes of a call that AWS did not carry out: the one layer in which a call is repeated.
+//!
+//! The SDK repeats nothing here. It would not ask the rate limits again, its attempts would multiply with those of
+//! whoever asked, and it repeats writes of unknown outcome without a look.
+
+use std::time::Duration;
+
+use super::class::Class;
+use super::error::AwsError;
+use crate::jitter;
+
+/// Attempts of one call at most.
+pub const ATTEMPTS: u32 = 5;
+
+/// The first pause after "fewer calls". The rate is halved as well.
+const THROTTLED_PAUSE: Duration = Duration::from_millis(500);
+
+/// The first pause after no answer or a failure of AWS's own.
+const TRANSIENT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long to wait before a call is made again that has failed this often; nothing when it is not to be made again.
+pub(super) fn pause(error: &AwsError, failed: u32) -> Option<Duration> {
+    let first = match error.class {
+        Class::Throttled => THROTTLED_PAUSE,
+        // It may have been carried out: whoever asked looks at what AWS has, and then decides.
+        Class::Transient if error.operation.is_write() => return None,
+        Class::Transient => TRANSIENT_PAUSE,
+        Class::Waiting | Class::Denied | Class::Conflict | Class::Invalid | Class::Quota | Class::Credentials => {
+            return None;
+        }
+    };
+    (failed < ATTEMPTS).then(|| jitter::up_to(first * 2_u32.pow(failed - 1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::operation::Operation;
+    use super::*;
+
+    fn pauses(operation: Operation, class: Class) -> usize {
+        let error = AwsError { operation, class, code: String::new(), message: String::new() };
+        (1..100).map_while(|failed| pause(&error, failed)).count()
+    }
+
+    #[test]
+    fn reads_are_repeated_and_writes_only_when_they_were_not_carried_out() {
+        let again = usize::try_from(ATTEMPTS).unwrap() - 1;
+        assert_eq!(pauses(Operation::GetRole, Class::Transient), again);
+        assert_eq!(pauses(Operation::GetRole, Class::Throttled), again);
+        assert_eq!(pauses(Operation::CreateRole, Class::Throttled), again);
+        assert_eq!(pauses(Operation::CreateRole, Class::Transient), 0);
+    }
+
+    #[test]
+    fn what_a_repetition_cannot_mend_is_not_repeated() {
+        for class in [Class::Waiting, Class::Denied, Class::Conflict, Class::Invalid, Class::Quota, Class::Credentials]
+        {
+            assert_eq!(pauses(Operation::GetRole, class), 0, "{class}");
+        }
+    }
+
+    #[test]
+    fn pauses_grow() {
+        let error = AwsError {
+            operation: Operation::CreateRole,
+            class: Class::Throttled,
+            code: "Throttling".to_owned(),
+            message: "Rate exceeded".to_owned(),
+        };
+        let (first, last) = (pause(&error, 1).unwrap(), pause(&error, ATTEMPTS - 1).unwrap());
+        assert!(first <= THROTTLED_PAUSE && last >= first * 4, "{first:?}, {last:?}");
+    }
+}
