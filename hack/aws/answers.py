@@ -5,7 +5,10 @@ import re
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
-XML_SERVICES = ("iam", "sts")
+from ministack.services import sqs
+
+XML_SERVICES = ("iam", "s3", "sts")
+QUERY_CODES = {**sqs._QUERY_COMPAT_CODES, "AccessDeniedException": "AccessDenied"}
 
 
 @dataclass
@@ -30,6 +33,16 @@ class Answer:
             return ""
         found = re.search(rb'"__type":\s*"([^"]+)"|<Code>([^<]+)</Code>|"code":\s*"([^"]+)"', self.body)
         return next(group for group in found.groups() if group).decode().rsplit("#", 1)[-1] if found else ""
+
+    def value(self):
+        """What it says, where it is JSON."""
+        return json.loads(self.body)
+
+    def rewrite(self, value):
+        """Says something else, in JSON."""
+        self.body = json.dumps(value).encode()
+        self.headers = [pair for pair in self.headers if pair[0].lower() != b"content-length"]
+        self.headers.append((b"content-length", str(len(self.body)).encode()))
 
     async def send(self, send):
         """Sends it by ASGI."""
@@ -61,9 +74,16 @@ def of_json(status, value, headers=None):
 def of_error(service, status, code, message):
     """An error, in the service's protocol."""
     if service in XML_SERVICES:
-        body = (f"<ErrorResponse><Error><Type>{'Sender' if status < 500 else 'Receiver'}</Type><Code>{escape(code)}</Code>"
-                f"<Message>{escape(message)}</Message></Error>"
-                "<RequestId>00000000-0000-0000-0000-000000000000</RequestId></ErrorResponse>").encode()
+        body = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+        if service == "s3":
+            body = f"<Error>{body}</Error>".encode()
+        else:
+            body = (f"<ErrorResponse><Error><Type>{'Sender' if status < 500 else 'Receiver'}</Type>{body}</Error>"
+                    "<RequestId>00000000-0000-0000-0000-000000000000</RequestId></ErrorResponse>").encode()
         headers = [(b"content-type", b"text/xml"), (b"content-length", str(len(body)).encode())]
         return Answer(status, headers, body)
-    return of_json(status, {"__type": code, "message": message, "Message": message}, {"x-amzn-errortype": code})
+    headers = {"x-amzn-errortype": code}
+    if service == "sqs":
+        # The code that it had in the query protocol, which some SDKs show.
+        headers["x-amzn-query-error"] = f"{QUERY_CODES.get(code, code)};{'Sender' if status < 500 else 'Receiver'}"
+    return of_json(status, {"__type": code, "message": message, "Message": message}, headers)

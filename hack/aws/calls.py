@@ -38,7 +38,12 @@ class Call:
     host: str
     """Where the caller reached the emulator."""
     by: str
-    """`operator` or `function`."""
+    """`operator`, `function`, or `service`: what AWS does in a role's place."""
+    wire: "Wire | None" = field(default=None, repr=False)
+    principal: object = None
+    """The caller, once it is known."""
+    needs: list = field(default_factory=list)
+    """What the call has to be allowed: each with an `action` and a `resource`."""
     request: int = field(default_factory=lambda: next(_numbers))
 
     @property
@@ -49,6 +54,19 @@ class Call:
     def resource(self):
         """The name of what it acts on, or an empty text."""
         return _resource(self.service, self.operation, self.params)
+
+
+@dataclass(frozen=True)
+class Wire:
+    """The request as it came."""
+
+    service: str
+    """As the emulator calls it."""
+    method: str
+    path: str
+    headers: dict
+    body: bytes
+    query: dict
 
 
 def is_write(operation):
@@ -68,6 +86,8 @@ class Calls:
         entry = {
             "account": call.account, "service": call.service, "operation": call.operation, "write": call.write,
             "by": call.by, "resource": resource or call.resource, "request": call.request,
+            "principal": call.principal.arn if call.principal else "",
+            "actions": [[need.action, need.resource] for need in call.needs],
             "status": status, "error": error, "effect": effect, "time": time.time(),
         }
         with self._lock:

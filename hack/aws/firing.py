@@ -10,6 +10,7 @@ from ministack.core.arn import parse_arn
 from ministack.core.responses import request_scope
 from ministack.services import eventbridge, lambda_svc, sqs
 
+import acting
 import roles
 
 logger = logging.getLogger("strict.firing")
@@ -68,6 +69,8 @@ def _hand_over(schedule_arn, target, text):
     elif service == "sqs":
         if sqs._queue_by_arn(target["Arn"]) is None:
             raise Failed("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")
+        if not acting.act(target["RoleArn"], "sqs:SendMessage", target["Arn"]):
+            raise Failed("AccessDenied", f"The role is not authorized to perform sqs:SendMessage on {target['Arn']}.")
         eventbridge._dispatch_to_sqs(parse_arn(target["Arn"]), text, target.get("SqsParameters"))
     else:
         raise Failed("ValidationException", f"This emulator has no {service} targets.")
@@ -82,7 +85,7 @@ def _invoke(target, text):
         if config.get("State") != "Pending" and not roles.settling(target["RoleArn"]):
             break
         time.sleep(PENDING_POLL_SECONDS)
-    if not roles.allows(target["RoleArn"], "lambda:InvokeFunction", arn):
+    if not acting.act(target["RoleArn"], "lambda:InvokeFunction", arn):
         raise Failed("AccessDeniedException", f"The role is not authorized to perform lambda:InvokeFunction on {arn}.")
     lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(function, config), json.loads(text))
 
@@ -90,7 +93,7 @@ def _invoke(target, text):
 def _dead_letter(schedule_arn, target, scheduled_time, execution, retries, text, failure):
     queue_arn = (target.get("DeadLetterConfig") or {}).get("Arn")
     queue = sqs._queue_by_arn(queue_arn) if queue_arn else None
-    if queue is None or not roles.allows(target["RoleArn"], "sqs:SendMessage", queue_arn):
+    if queue is None or not acting.act(target["RoleArn"], "sqs:SendMessage", queue_arn):
         logger.warning("%s: a firing is lost: no dead-letter queue that the role may send to", schedule_arn)
         return
     attributes = {

@@ -5,6 +5,7 @@ import json
 
 from hypercorn.events import Closed
 
+import access
 import answers
 import control
 import listings
@@ -58,9 +59,11 @@ async def _faulty(call, carry_out):
     elif effect == "answer" and fault.status:
         answer = answers.of_error(call.service, fault.status, fault.error, fault.message)
     else:
-        if call.write:
-            listings.remember(call)
-        answer = await rules.applied(call, carry_out)
+        answer = access.refusal(call)
+        if answer is None:
+            if call.write:
+                listings.remember(call)
+            answer = await rules.applied(call, carry_out)
         answer.effect = "lose" if effect == "lose" else ""
     STATE.calls.record(call, answer.status, answer.error, answer.effect, _created(call, answer))
     return answer

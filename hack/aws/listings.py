@@ -9,7 +9,7 @@ from typing import Callable
 from ministack.core.responses import request_scope
 
 import answers
-from rules import Refused, before
+from rules import Refused, before, violated
 from state import STATE
 
 
@@ -56,8 +56,7 @@ class Listing:
     def _page_size(self, given):
         asked = int(given or self.default or self.size)
         if asked > self.size and self.too_large:
-            raise Refused(400, self.too_large, f"1 validation error detected: Value '{asked}' at '{self.limit}' failed to "
-                          f"satisfy constraint: Member must have value less than or equal to {self.size}")
+            raise violated(self.limit, asked, f"have value less than or equal to {self.size}", self.too_large)
         return max(1, min(asked, self.size))
 
 

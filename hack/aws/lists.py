@@ -9,7 +9,7 @@ import answers
 from listings import Listing, as_json, listed
 
 EVERYTHING = 10 ** 9
-STATUS = re.compile(r"State|StateReason|StateReasonCode|LastUpdateStatus|LastUpdateStatusReason|LastUpdateStatusReasonCode")
+STATUS = re.compile(r"(State|LastUpdateStatus)(Reason(Code)?)?")
 
 
 def _of(response, items):
@@ -60,8 +60,9 @@ def _queues():
 
 def _queue_urls(call, names, token):
     urls = [f"http://{call.host}/{call.account}/{name}" for name in names]
-    # Without MaxResults there is never a token: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ListQueues.html
-    return answers.of_json(200, {"QueueUrls": urls, **({"NextToken": token} if token and "MaxResults" in call.params else {})})
+    # Without MaxResults AWS never gives one.
+    following = {"NextToken": token} if token and "MaxResults" in call.params else {}
+    return answers.of_json(200, {"QueueUrls": urls, **following})
 
 
 def _log_groups():

@@ -6,10 +6,11 @@ import re
 from urllib.parse import parse_qs, unquote
 
 import botocore.session
-from ministack.core import iam_actions, responses, router
+from ministack.core import iam_actions, router
 
 import functions
-from calls import Call
+import principals
+from calls import Call, Wire
 
 REST = ("lambda", "scheduler")
 """Services of ours whose operation is in the method and the path."""
@@ -37,17 +38,13 @@ def call_of(scope, body):
         action = iam_actions.extract_iam_action(service, method, path, headers, body, query)
         operation, params = action.partition(":")[2] if action else "", {}
     return Call(
-        account=_account(key), region=router.extract_region(headers, query),
+        account=principals.account_of(key), region=router.extract_region(headers, query),
         service=iam_actions.SERVICE_TO_IAM_NAMESPACE.get(service, service),
         operation=operation or f"{method} {path}", params=params, key=key,
-        host=headers.get("host", ""), by="function" if key in functions.issued else "operator",
+        host=headers.get("host", ""),
+        by="function" if key in functions.issued else "operator",
+        wire=Wire(service, method, path, headers, body, query),
     )
-
-
-def _account(key):
-    if re.fullmatch(r"\d{12}", key):
-        return key
-    return responses._account_from_sts_session(key) or "000000000000"
 
 
 def _rest(service, method, path, query, body):

@@ -26,7 +26,8 @@ def _listed_role(role):
 
 
 def _detail(role):
-    boundary = role.get("PermissionsBoundary")
+    arn = role.get("PermissionsBoundary")
+    boundary = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn} if arn else None
     return {
         **_identity(role),
         "RolePolicyList": [{"PolicyName": name, "PolicyDocument": _encoded(document)}
@@ -34,7 +35,7 @@ def _detail(role):
         "AttachedManagedPolicies": [{"PolicyName": arn.rsplit("/", 1)[-1], "PolicyArn": arn}
                                     for arn in role["AttachedPolicies"]],
         "InstanceProfileList": [],
-        "PermissionsBoundary": {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": boundary} if boundary else None,
+        "PermissionsBoundary": boundary,
         "Tags": role.get("Tags") or [],
     }
 

@@ -1,107 +1,55 @@
-"""Roles and policies that take a while to count, as on AWS."""
+"""What AWS asks of a role that it is handed: whether it may be assumed, and what it then may do."""
 
 import json
-import time
-from fnmatch import fnmatchcase
 
-from ministack.core.responses import get_account_id
+from ministack.core.iam_evaluator import EvalContext, _conditions_met
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam
 
-from state import STATE
-
-HISTORY = "StrictHistory"
-COMPARISONS = {"StringEquals": str.__eq__, "ArnEquals": fnmatchcase, "StringLike": fnmatchcase, "ArnLike": fnmatchcase}
-TRUST = ""  # no policy can have this name
-
-
-def install():
-    """Notes when each role's trust and inline policies changed."""
-    _noting("CreateRole", lambda role, p: _note(role, TRUST, role["AssumeRolePolicyDocument"]))
-    _noting("UpdateAssumeRolePolicy", lambda role, p: _note(role, TRUST, role["AssumeRolePolicyDocument"]))
-    _noting("PutRolePolicy", lambda role, p: _note(role, _policy(p), role["InlinePolicies"][_policy(p)]))
-    _noting("DeleteRolePolicy", lambda role, p: _note(role, _policy(p), None))
+import keys
+import permissions
+import propagation
+from principals import Principal
 
 
 def assumable(role_arn, service, source_arn=""):
     """Whether the role exists, trusts the service (`lambda.amazonaws.com`) for this source, and has long enough."""
-    role = _role(role_arn)
-    context = {"aws:SourceAccount": get_account_id(), "aws:SourceArn": source_arn}
+    role = by_arn(role_arn)
     return role is not None and any(
         statement.get("Effect") == "Allow"
         and service in _many((statement.get("Principal") or {}).get("Service"))
         and "sts:AssumeRole" in _many(statement.get("Action"))
-        and _holds(statement.get("Condition", {}), context)
-        for statement in _statements(_effective(role, TRUST))
+        and _holds(statement.get("Condition"), source_arn)
+        for statement in _many(json.loads(propagation.trust_document(role)).get("Statement"))
     )
 
 
 def allows(role_arn, action, resource):
-    """Whether the role's inline policies, as far as they count by now, allow the action; attached ones always do."""
-    role = _role(role_arn)
+    """Whether the role may by now; what a service does in its place is bound by it like its own sessions."""
+    role = by_arn(role_arn)
     if role is None:
         return False
-    if role["AttachedPolicies"]:
-        return True
-    return any(
-        statement.get("Effect") == "Allow"
-        and any(fnmatchcase(action.lower(), pattern.lower()) for pattern in _many(statement.get("Action")))
-        and any(fnmatchcase(resource, pattern) for pattern in _many(statement.get("Resource")))
-        for name in list(role.get(HISTORY, {})) if name != TRUST
-        for statement in _statements(_effective(role, name))
-    )
+    session = Principal(get_account_id(), f"{role_arn}/service", role["RoleId"], role=role)
+    needs = [permissions.Need(action, resource), *keys.needs(action, resource)]
+    return all(permissions.refusal(session, need, get_region()) is None for need in needs)
 
 
 def settling(role_arn):
     """Whether a change of the role does not count yet."""
-    role = _role(role_arn)
-    now = time.time()
-    return role is not None and any(since > now for history in role.get(HISTORY, {}).values() for since, _ in history)
+    role = by_arn(role_arn)
+    return role is not None and propagation.settling(role)
 
 
-def _noting(operation, note):
-    original = iam._IAM_HANDLERS[operation]
-
-    def handler(p):
-        response = original(p)
-        if response[0] == 200:
-            note(iam._roles[iam._p(p, "RoleName")], p)
-        return response
-
-    iam._IAM_HANDLERS[operation] = handler
-
-
-def _policy(p):
-    return iam._p(p, "PolicyName")
-
-
-def _note(role, name, document):
-    delay = STATE.settings.of(get_account_id()).roleDelaySeconds
-    history = role.setdefault(HISTORY, {}).setdefault(name, [])
-    if not history or history[-1][1] != document:
-        history.append((time.time() + delay, document))
-
-
-def _effective(role, name):
-    now = time.time()
-    counted = [document for since, document in role.get(HISTORY, {}).get(name, []) if since <= now]
-    return counted[-1] if counted else None
-
-
-def _role(arn):
-    role = iam._roles.get(arn.rsplit("/", 1)[-1])
+def by_arn(arn, account=None):
+    """The role of an ARN, in the account of the request or another; None if there is none."""
+    role = iam._roles.get_scoped(account or get_account_id(), "", arn.rsplit("/", 1)[-1])
     return role if role is not None and role["Arn"] == arn else None
 
 
-def _holds(condition, context):
-    """Whether all parts of a condition hold; one that this emulator does not know never does."""
-    return all(
-        operator in COMPARISONS and any(COMPARISONS[operator](context.get(key, ""), value) for value in _many(values))
-        for operator, pairs in condition.items() for key, values in pairs.items()
-    )
-
-
-def _statements(document):
-    return _many(json.loads(document).get("Statement")) if document else []
+def _holds(condition, source_arn):
+    context = EvalContext("", "Service", "", "sts:AssumeRole", "*", get_region(),
+                          service_context={"aws:sourceaccount": get_account_id(), "aws:sourcearn": source_arn})
+    return _conditions_met(condition or {}, context)
 
 
 def _many(value):

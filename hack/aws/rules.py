@@ -17,6 +17,12 @@ class Refused(Exception):
         self.status, self.code = status, code
 
 
+def violated(field, value, rule, code="ValidationException"):
+    """The refusal of a value that breaks the constraint of a field, as most services word it."""
+    return Refused(400, code, f"1 validation error detected: Value '{value}' at '{field}' failed to satisfy constraint: "
+                   f"Member must {rule}")
+
+
 def before(service, *operations):
     """Decorates a check of a call: it raises `Refused`, or returns what to answer in the emulator's place, or None."""
     return lambda rule: _register(_before, service, operations, rule)

@@ -17,12 +17,42 @@ class Settings:
     """Until a new role can be assumed, and a changed policy counts. AWS: some seconds, at times minutes."""
     pendingSeconds: float = 0.5
     """For which a function stays Pending after its creation, or InProgress after an update. AWS: seconds."""
+    functionDeletingSeconds: float = 0.0
+    """For which a deleted function is Deleting. AWS: seconds."""
+    mappingSeconds: float = 0.2
+    """For which a mapping is Creating, Updating or Deleting. AWS: seconds, at times minutes."""
     latencyMs: float = 0.0
     """Added to each answer."""
     listDelaySeconds: float = 0.0
     """How far lists are behind single reads. AWS: seconds."""
     tagIndexDelaySeconds: float = 0.0
     """How far the search by tags is behind. AWS: seconds to minutes."""
+    iamReadSeconds: float = 0.0
+    """How far reads of single roles are behind. AWS: seconds."""
+    queueNameSeconds: float = 0.0
+    """For which a deleted queue's name stays taken. AWS: 60."""
+    queueDeletingSeconds: float = 0.0
+    """For which a deleted queue still answers. AWS: up to 60."""
+    queueAttributeSeconds: float = 0.0
+    """Until changed attributes of a queue show. AWS: up to 60."""
+    parameterNameSeconds: float = 0.0
+    """For which a deleted parameter's name rests. AWS: about 30."""
+    groupDeletingSeconds: float = 0.2
+    """For which a schedule group is DELETING. AWS: seconds to minutes."""
+    scheduleConflictSeconds: float = 0.0
+    """For which a schedule just written refuses the next write. AWS: at times."""
+    rateLimit: float = 0.0
+    """AWS's request rates are enforced, multiplied by this; 0: not."""
+    maxRoles: float = 0.0
+    """Roles of the account; here and below, 0 is no limit. AWS: 1,000."""
+    maxCodeBytes: float = 0.0
+    """Bytes of all functions' zips. AWS: 75 GB."""
+    maxScheduleGroups: float = 0.0
+    """Schedule groups, the default one among them. AWS: 500."""
+    maxSchedules: float = 0.0
+    """Schedules. AWS: 10,000,000."""
+    maxParameters: float = 0.0
+    """Parameters. AWS: 10,000."""
 
     @classmethod
     def from_environment(cls, environment):
@@ -50,7 +80,8 @@ class SettingsByAccount:
     def of(self, account):
         """What holds for this account."""
         with self._lock:
-            return self.defaults.updated(self._own.get(account, {}))
+            own = self._own.get(account)
+            return self.defaults.updated(own) if own else self.defaults
 
     def change(self, account, changes):
         """Changes the settings of an account, or with an empty one the defaults of all; returns what now holds."""

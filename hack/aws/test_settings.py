@@ -1,4 +1,7 @@
+import re
 import unittest
+from dataclasses import asdict
+from pathlib import Path
 
 from settings import BadRequest, Settings, SettingsByAccount
 
@@ -21,6 +24,17 @@ class SettingsTest(unittest.TestCase):
             with self.subTest(changes), self.assertRaises(BadRequest):
                 settings.change("111111111111", changes)
         self.assertEqual(settings.of("111111111111"), Settings())
+
+
+class PageTest(unittest.TestCase):
+    def test_the_page_has_every_setting_with_its_default_and_every_file_of_rules(self):
+        page = (Path(__file__).parents[2] / "docs" / "strict-aws.md").read_text()
+        rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in page.splitlines() if row.startswith("| `")]
+        documented = {name.strip("`"): row[1] for row in rows for name in row[0].split(", ")}
+        self.assertLessEqual({(name, f"{value:g}") for name, value in asdict(Settings()).items()}, set(documented.items()))
+        missing = [path.name for path in Path(__file__).parent.glob("*.py")
+                   if re.search(r"^@(before|after)\(|^def install\(", path.read_text(), re.MULTILINE) and path.name not in page]
+        self.assertEqual(missing, [])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,61 @@
+"""Who signed a call: the root of an account, a user, or a session of a role."""
+
+import re
+import time
+from dataclasses import dataclass
+
+from ministack.core import iam_evaluator
+from ministack.services import iam, sts
+
+from rules import Refused
+
+ROOT = re.compile(r"\d{12}")
+"""Access keys that are the root of the account they spell, which may do everything."""
+QUERY_SERVICES = ("iam", "sts")
+"""Services that name bad credentials by the codes of the query protocol."""
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A caller; `user` or `role` is the record of what it is bound by, and root has neither."""
+
+    account: str
+    arn: str
+    id: str
+    """What SQS calls the sender: the account, the user's id, or `role id:session`."""
+    user: dict | None = None
+    role: dict | None = None
+
+
+def account_of(key):
+    """The account that a key acts in; empty for a key that nobody has."""
+    if ROOT.fullmatch(key):
+        return key
+    session = sts._sessions.get(key)
+    if session is not None:
+        return session["Arn"].split(":")[4]
+    return iam_evaluator.find_iam_access_key_account(key) or ""
+
+
+def principal_of(key, service):
+    """The caller that a key belongs to; `Refused` for a key that nobody has any more."""
+    if ROOT.fullmatch(key):
+        return Principal(key, f"arn:aws:iam::{key}:root", key)
+    account = account_of(key)
+    session = sts._sessions.get(key)
+    if session is not None:
+        if session.get("Expiration", float("inf")) < time.time():
+            raise _refused(service, "ExpiredToken", "ExpiredTokenException",
+                           "The security token included in the request is expired")
+        role = iam._roles.get_scoped(account, "", session["Arn"].split("/")[1])
+        return Principal(account, session["Arn"], session["UserId"], role=role or {})
+    record = iam._access_keys.get_scoped(account, "", key) if account else None
+    user = iam._users.get_scoped(account, "", record["UserName"]) if record else None
+    if user is None or record["Status"] != "Active":
+        raise _refused(service, "InvalidClientTokenId", "UnrecognizedClientException",
+                       "The security token included in the request is invalid.")
+    return Principal(account, user["Arn"], user["UserId"], user=user)
+
+
+def _refused(service, in_query, in_json, message):
+    return Refused(403, in_query if service in QUERY_SERVICES else in_json, message)

@@ -1,0 +1,101 @@
+"""Request rates, quotas, and what SSM and Logs refuse."""
+
+import unittest
+
+from rates import Bucket
+from server import REGION, StrictTest, trust
+
+
+class RateTest(StrictTest):
+    def test_each_service_throttles_with_its_own_error(self):
+        for service, operation, params, code, rate in (
+            ("lambda", "list_functions", {}, "TooManyRequestsException", 15),
+            ("lambda", "get_function", {"FunctionName": "none"}, "TooManyRequestsException", 100),
+            ("iam", "list_roles", {}, "Throttling", 15),
+            ("iam", "delete_role", {"RoleName": "none"}, "Throttling", 8),
+            ("logs", "describe_log_groups", {}, "ThrottlingException", 10),
+            ("logs", "put_retention_policy", {"logGroupName": "none", "retentionInDays": 1}, "ThrottlingException", 5),
+            ("scheduler", "list_schedule_groups", {}, "ThrottlingException", 10),
+            ("scheduler", "list_schedules", {}, "ThrottlingException", 250),
+            ("ssm", "get_parameter", {"Name": "none"}, "ThrottlingException", 40),
+            ("resourcegroupstaggingapi", "get_resources", {}, "ThrottledException", 15),
+        ):
+            with self.subTest(f"{service} {operation}"):
+                # So slow that a second call comes too early, however busy the machine is.
+                self.settings(rateLimit=0.001 / rate)
+                call = getattr(self.client(service), operation)
+                self.assertNotEqual(self.code(call, params), code)
+                self.assertEqual(self.code(call, params), code)
+
+    @staticmethod
+    def code(call, params):
+        try:
+            call(**params)
+        except call.__self__.exceptions.ClientError as error:
+            return error.response["Error"]["Code"]
+        return ""
+
+    def test_tokens_come_back_at_the_rate(self):
+        bucket = Bucket(rate=4, at=100)
+        self.assertEqual([bucket.take(100) for _ in range(5)], [True] * 4 + [False])
+        self.assertEqual([bucket.take(100.5) for _ in range(3)], [True, True, False])
+        self.assertEqual(sum(bucket.take(200) for _ in range(9)), 4)
+
+    def test_nothing_is_throttled_unless_asked_for(self):
+        awslambda = self.client("lambda")
+        for _ in range(40):
+            awslambda.list_functions()
+
+
+class QuotaTest(StrictTest):
+    def test_quotas_are_answered_with_aws_s_codes(self):
+        role, scheduler_role = self.role("r", "lambda"), self.role("s", "scheduler")
+        self.function("f", role)
+        scheduler, ssm = self.client("scheduler"), self.client("ssm")
+        scheduler.create_schedule_group(Name="g")
+        ssm.put_parameter(Name="/a", Value="v", Type="String")
+        schedule = {"GroupName": "g", "ScheduleExpression": "rate(1 day)", "FlexibleTimeWindow": {"Mode": "OFF"}, "State": "DISABLED",
+                    "Target": {"Arn": f"arn:aws:sqs:{REGION}:{self.account}:q", "RoleArn": scheduler_role}}
+        scheduler.create_schedule(Name="s", **schedule)
+        self.settings(maxRoles=2, maxCodeBytes=1, maxScheduleGroups=2, maxSchedules=1, maxParameters=1)
+        message = self.refused("LimitExceeded", self.client("iam").create_role, RoleName="t",
+                               AssumeRolePolicyDocument=trust("lambda.amazonaws.com"))
+        self.assertEqual(message, "Cannot exceed quota for RolesPerAccount: 2")
+        self.refused("CodeStorageExceededException", self.client("lambda").update_function_code, FunctionName="f", ZipFile=b"zip")
+        self.refused("ServiceQuotaExceededException", scheduler.create_schedule_group, Name="h")
+        self.refused("ServiceQuotaExceededException", scheduler.create_schedule, Name="t", **schedule)
+        self.refused("ConflictException", scheduler.create_schedule_group, Name="g")
+        self.refused("ParameterLimitExceeded", ssm.put_parameter, Name="/b", Value="v", Type="String")
+        ssm.put_parameter(Name="/a", Value="w", Type="String", Overwrite=True)
+
+
+class ParameterTest(StrictTest):
+    def setUp(self):
+        super().setUp()
+        self.ssm = self.client("ssm")
+
+    def test_what_ssm_refuses(self):
+        for name, value in (("a b", "v"), ("a/b", "v"), ("/a", "v" * 4097), ("/aws/x", "v")):
+            with self.subTest(name):
+                code = "AccessDeniedException" if name == "/aws/x" else "ValidationException"
+                self.refused(code, self.ssm.put_parameter, Name=name, Value=value, Type="String")
+        self.refused("HierarchyLevelLimitExceededException", self.ssm.put_parameter, Name="/a" * 16, Value="v", Type="String")
+
+    def test_a_deleted_name_rests(self):
+        self.settings(parameterNameSeconds=30)
+        self.ssm.put_parameter(Name="/a", Value="v", Type="String")
+        self.ssm.delete_parameter(Name="/a")
+        self.refused("ParameterAlreadyExists", self.ssm.put_parameter, Name="/a", Value="v", Type="String")
+        self.settings(parameterNameSeconds=0)
+        self.ssm.put_parameter(Name="/a", Value="v", Type="String")
+
+    def test_what_logs_refuses(self):
+        logs = self.client("logs")
+        self.refused("InvalidParameterException", logs.create_log_group, logGroupName="a b")
+        logs.create_log_group(logGroupName="/a")
+        self.refused("ResourceAlreadyExistsException", logs.create_log_group, logGroupName="/a")
+        self.refused("InvalidParameterException", logs.put_retention_policy, logGroupName="/a", retentionInDays=2)
+
+
+if __name__ == "__main__":
+    unittest.main()
