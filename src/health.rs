@@ -62,6 +62,8 @@ pub mod reason {
     pub const SUSPENDED: &str = "Suspended";
     /// As wanted, and nothing will fire any more.
     pub const COMPLETED: &str = "Completed";
+    /// Looked at, and left alone.
+    pub const OBSERVING: &str = "Observing";
     /// Being made or changed.
     pub const RECONCILING: &str = "Reconciling";
     /// Being deleted.

@@ -28,7 +28,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::configuration::Configuration;
-use crate::crd::{self, Architecture, ConcurrencyPolicy, DeletionPolicy, Mode, ScheduledTaskPipelineSpec};
+use crate::crd::{self, Architecture, ConcurrencyPolicy, DeletionPolicy, ScheduledTaskPipelineSpec};
 use crate::cron::{Schedule, Window};
 use crate::identity::{Owner, Tags, Target};
 use crate::policy::Statement;
@@ -194,7 +194,8 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
         sender,
         runner,
         deletion_policy,
-        mode,
+        // What is planned is the same in both.
+        mode: _,
         aws,
         tags,
     } = spec;
@@ -203,7 +204,6 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
         ("functions", !functions.is_empty()),
         ("layers", !layers.is_empty()),
         ("missedAfterSeconds", missed_after_seconds.is_some()),
-        ("mode", *mode != Mode::Manage),
     ];
     refusals.unsupported("spec", &later);
 

@@ -1,5 +1,8 @@
 //! What is wanted × what AWS has → the steps to take. Pure.
 
+pub mod render;
+pub mod shown;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::identity::{Owner, Ownership};

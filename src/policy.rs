@@ -1,6 +1,7 @@
-//! IAM policy documents: as types when we write them, in one canonical form when we compare them.
+//! IAM policy documents: as types when we write them, as what they grant when we compare them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
@@ -100,60 +101,170 @@ pub fn document(statements: &[Value]) -> Value {
     json!({ "Version": VERSION, "Statement": statements })
 }
 
-/// The one form of all documents that mean the same: lists as sets, a single value as a list of one, action names in
-/// lower case, condition values as text, no statement ids, statements in order.
-pub fn canonical(document: &Value) -> Value {
-    let statements = match document.get("Statement") {
-        Some(Value::Array(statements)) => statements.clone(),
-        Some(single) => vec![single.clone()],
-        None => Vec::new(),
-    };
-    let mut statements: Vec<BTreeMap<String, Value>> = statements.iter().map(canonical_statement).collect();
-    statements.sort_by_cached_key(|statement| json!(statement).to_string());
-    json!({ "Version": document.get("Version").cloned().unwrap_or_default(), "Statement": statements })
+/// A policy document. Two are equal when they mean the same, however they group, order or spell it.
+#[derive(Clone, Debug)]
+pub struct Document(Value);
+
+/// One action on one resource for somebody under some conditions: what documents are compared by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Grant {
+    /// `Allow` or `Deny`.
+    effect: String,
+    /// For whom, and under which conditions, for a person; empty where there is neither.
+    terms: String,
+    /// Empty in a trust policy, which names none.
+    resource: String,
+    /// In lower case: names of actions know no case.
+    action: String,
 }
 
-/// A document as IAM hands it out: percent-encoded JSON (RFC 3986, so `+` stands for itself).
-/// What does not parse is compared as the text it is.
-pub fn decode(document: &str) -> Value {
-    let text = percent_decode_str(document).decode_utf8_lossy();
-    serde_json::from_str(&text).map_or_else(|_| Value::from(text.as_ref()), |parsed| canonical(&parsed))
-}
+/// Grants, each with its action as it is written.
+type Grants = BTreeMap<Grant, String>;
 
-fn canonical_statement(statement: &Value) -> BTreeMap<String, Value> {
-    let fields = statement.as_object().cloned().unwrap_or_default();
-    fields
-        .into_iter()
-        .filter(|(key, _)| key != "Sid")
-        .map(|(key, value)| {
-            let value = match key.as_str() {
-                "Action" | "NotAction" => set(&value, str::to_ascii_lowercase),
-                "Resource" | "NotResource" => set(&value, str::to_owned),
-                "Principal" | "NotPrincipal" => map_values(&value, |value| set(value, str::to_owned)),
-                "Condition" => map_values(&value, |keys| map_values(keys, |value| set(value, str::to_owned))),
-                _ => value,
-            };
-            (key, value)
-        })
-        .collect()
-}
+/// The version that a document has which names none.
+const OLD_VERSION: &str = "2008-10-17";
 
-fn map_values(value: &Value, change: impl Fn(&Value) -> Value) -> Value {
-    match value {
-        Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), change(value))).collect(),
-        other => other.clone(),
+impl Document {
+    /// A document as it was written.
+    pub const fn new(document: Value) -> Self {
+        Self(document)
+    }
+
+    /// A document as IAM hands it out: percent-encoded JSON (RFC 3986, so `+` stands for itself).
+    /// What does not parse is compared as the text it is.
+    pub fn decode(document: &str) -> Self {
+        let text = percent_decode_str(document).decode_utf8_lossy();
+        Self(serde_json::from_str(&text).unwrap_or_else(|_| Value::from(text.as_ref())))
+    }
+
+    /// What one document grants and the other does not, for a person: first what goes, then what comes.
+    pub fn changes(from: Option<&Self>, to: Option<&Self>) -> (Vec<String>, Vec<String>) {
+        let grants = |document: Option<&Self>| document.map(Self::grants).unwrap_or_default();
+        let (from, to) = (grants(from), grants(to));
+        let only_in =
+            |these: &Grants, others: &Grants| sentences(these.iter().filter(|(grant, _)| !others.contains_key(*grant)));
+        (only_in(&from, &to), only_in(&to, &from))
+    }
+
+    fn grants(&self) -> Grants {
+        let Some(document) = self.0.as_object() else { return Grants::from([unit(&self.0)]) };
+        let statements = match document.get("Statement") {
+            Some(Value::Array(statements)) => statements.as_slice(),
+            Some(single) => std::slice::from_ref(single),
+            None => &[],
+        };
+        let version = document.get("Version").and_then(Value::as_str).unwrap_or(OLD_VERSION);
+        // The version decides what variables in a statement mean.
+        let version = (version != VERSION).then(|| unit(&json!(format!("policy language of {version}"))));
+        statements.iter().flat_map(statement_grants).chain(version).collect()
     }
 }
 
-fn set(value: &Value, change: impl Fn(&str) -> String) -> Value {
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), &change);
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        self.grants().keys().eq(other.grants().keys())
+    }
+}
+
+impl fmt::Display for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&sentences(self.grants().iter()).join("; "))
+    }
+}
+
+/// What is no statement, compared as it is.
+fn unit(value: &Value) -> (Grant, String) {
+    let action = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    (Grant { effect: String::new(), terms: String::new(), resource: String::new(), action: action.clone() }, action)
+}
+
+fn statement_grants(statement: &Value) -> Vec<(Grant, String)> {
+    let Some(fields) = statement.as_object() else { return vec![unit(statement)] };
+    let effect = fields.get("Effect").and_then(Value::as_str).unwrap_or_default();
+    let terms = terms(fields);
+    let actions = targets(fields, "Action", "NotAction");
+    let resources = targets(fields, "Resource", "NotResource");
+    let grant = |resource: &String, action: String| {
+        let (effect, terms, resource) = (effect.to_owned(), terms.clone(), resource.clone());
+        (Grant { effect, terms, resource, action: action.to_ascii_lowercase() }, action)
+    };
+    resources.iter().flat_map(|resource| actions.iter().map(|action| grant(resource, action.clone()))).collect()
+}
+
+/// Each of the actions or resources; all but some are one, as are none.
+fn targets(fields: &Map<String, Value>, these: &str, all_but: &str) -> Vec<String> {
+    match (fields.get(these), fields.get(all_but)) {
+        (Some(these), _) => texts(these),
+        (None, Some(others)) => vec![format!("all but {}", texts(others).join(", "))],
+        (None, None) => vec![String::new()],
+    }
+}
+
+/// For whom, and under which conditions. What this version does not know is kept as it is.
+fn terms(fields: &Map<String, Value>) -> String {
+    let known = ["Sid", "Effect", "Action", "NotAction", "Resource", "NotResource"];
+    let terms =
+        fields.iter().filter(|(key, _)| !known.contains(&key.as_str())).map(|(key, value)| match key.as_str() {
+            "Principal" => format!(" to {}", listed(value)),
+            "NotPrincipal" => format!(" to all but {}", listed(value)),
+            "Condition" => format!(" if {}", conditions(value)),
+            _ => format!(" with {key} {value}"),
+        });
+    let mut terms: Vec<String> = terms.collect();
+    // Whom before when.
+    terms.sort_by(|a, b| b.cmp(a));
+    terms.concat()
+}
+
+/// `Service a, b and AWS c`, or a single text.
+fn listed(value: &Value) -> String {
+    let Some(fields) = value.as_object() else { return texts(value).join(", ") };
+    let mut lists: Vec<String> =
+        fields.iter().map(|(key, value)| format!("{key} {}", texts(value).join(", "))).collect();
+    lists.sort();
+    lists.join(" and ")
+}
+
+fn conditions(value: &Value) -> String {
+    let Some(operators) = value.as_object() else { return value.to_string() };
+    let all = operators.iter().flat_map(|(operator, keys)| {
+        let keys = keys.as_object().into_iter().flatten();
+        keys.map(move |(key, values)| format!("{key} {operator} {}", texts(values).join(" or ")))
+    });
+    let mut all: Vec<String> = all.collect();
+    all.sort();
+    all.join(" and ")
+}
+
+/// A list as a set, and a single value as a list of one. What could pass for a list is quoted.
+fn texts(value: &Value) -> Vec<String> {
+    let is_plain = |text: &&str| !text.is_empty() && !text.contains([' ', ',', '"']);
+    let text = |value: &Value| value.as_str().filter(is_plain).map_or_else(|| value.to_string(), str::to_owned);
     let mut texts: Vec<String> = match value {
         Value::Array(values) => values.iter().map(text).collect(),
         single => vec![text(single)],
     };
     texts.sort();
     texts.dedup();
-    json!(texts)
+    texts
+}
+
+/// Grants as few sentences: `Allow sqs:SendMessage, sqs:DeleteMessage on arn:…`.
+fn sentences<'grants>(grants: impl Iterator<Item = (&'grants Grant, &'grants String)>) -> Vec<String> {
+    let mut by_resource: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for (Grant { effect, terms, resource, action: _ }, action) in grants {
+        by_resource.entry((effect, terms, resource)).or_default().push(action);
+    }
+    let mut by_actions: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for ((effect, terms, resource), actions) in by_resource {
+        by_actions.entry((effect, actions.join(", "), terms)).or_default().push(resource);
+    }
+    let sentence = |((effect, actions, terms), resources): ((&String, String, &String), Vec<&str>)| {
+        let resources = resources.join(", ");
+        let on = if resources.is_empty() { "" } else { " on " };
+        format!("{effect} {actions}{on}{resources}{terms}").trim_start().to_owned()
+    };
+    by_actions.into_iter().map(sentence).collect()
 }
 
 #[cfg(test)]
@@ -163,30 +274,74 @@ mod tests {
 
     use super::*;
 
+    fn document(statements: &Value) -> Document {
+        Document::new(json!({ "Version": VERSION, "Statement": statements }))
+    }
+
     #[test]
     fn documents_that_mean_the_same_compare_equal() {
         let ours = Permissions::default()
             .allow(["sqs:SendMessage"], ["arn:aws:sqs:eu-west-1:1:a".to_owned()])
             .allow(["logs:PutLogEvents", "logs:CreateLogStream"], ["arn:b:*".to_owned()])
             .document();
-        let theirs = json!({
-            "Statement": [
-                { "Sid": "logs", "Action": ["logs:createlogstream", "logs:PutLogEvents"], "Resource": "arn:b:*", "Effect": "Allow" },
-                { "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": ["arn:aws:sqs:eu-west-1:1:a"] },
-            ],
-            "Version": "2012-10-17",
-        });
-        assert_eq!(canonical(&ours), canonical(&theirs));
+        let theirs = json!([
+            { "Sid": "logs", "Action": ["logs:createlogstream"], "Resource": "arn:b:*", "Effect": "Allow" },
+            { "Action": ["logs:PutLogEvents", "logs:PutLogEvents"], "Resource": "arn:b:*", "Effect": "Allow" },
+            { "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": ["arn:aws:sqs:eu-west-1:1:a"] },
+        ]);
+        assert_eq!(Document::new(ours), document(&theirs));
     }
 
     #[test]
     fn documents_that_differ_in_meaning_compare_unequal() {
-        let one = |resource: &str| Permissions::default().allow(["sqs:SendMessage"], [resource.to_owned()]).document();
-        assert_ne!(canonical(&one("a")), canonical(&one("b")));
-        assert_ne!(
-            canonical(&trust(Service::Lambda, &[("aws:SourceAccount", "1".to_owned())])),
-            canonical(&trust(Service::Lambda, &[]))
+        let allow = json!({ "Effect": "Allow", "Action": ["a:B", "a:C"], "Resource": "r" });
+        for (key, value) in [
+            ("Effect", json!("Deny")),
+            ("Action", json!("a:B")),
+            ("Resource", json!(["r", "s"])),
+            ("Condition", json!({ "StringEquals": { "aws:SourceAccount": "1" } })),
+            ("Principal", json!("*")),
+            ("NotPrincipal", json!({ "AWS": "1" })),
+        ] {
+            let mut other = allow.clone();
+            other[key] = value;
+            assert_ne!(document(&json!([allow])), document(&json!([other])), "{key}");
+        }
+        let not = json!({ "Effect": "Allow", "NotAction": ["a:B", "a:C"], "Resource": "r" });
+        assert_ne!(document(&json!([allow])), document(&json!([not])));
+        let old = Document::new(json!({ "Version": "2008-10-17", "Statement": [allow] }));
+        assert_ne!(document(&json!([allow])), old);
+        assert_ne!(Document::decode("no JSON"), Document::decode("no JSON either"));
+    }
+
+    #[test]
+    fn a_change_is_told_by_what_is_granted_and_no_longer_granted() {
+        let allow =
+            |actions: Value, resource: &str| json!({ "Effect": "Allow", "Action": actions, "Resource": resource });
+        let from = document(&json!([allow(json!(["sqs:SendMessage", "sqs:DeleteMessage"]), "arn:q")]));
+        let to = document(&json!([
+            allow(json!("sqs:sendmessage"), "arn:q"),
+            allow(json!(["logs:PutLogEvents", "logs:CreateLogStream"]), "arn:b"),
+            allow(json!(["logs:CreateLogStream", "logs:PutLogEvents"]), "arn:a"),
+        ]));
+        let (gone, new) = Document::changes(Some(&from), Some(&to));
+        assert_eq!(gone, ["Allow sqs:DeleteMessage on arn:q"]);
+        assert_eq!(new, ["Allow logs:CreateLogStream, logs:PutLogEvents on arn:a, arn:b"]);
+
+        let before = Document::new(trust(Service::Scheduler, &[("aws:SourceAccount", "1".to_owned())]));
+        let after = Document::new(trust(Service::Lambda, &[]));
+        assert_eq!(
+            Document::changes(Some(&before), Some(&after)),
+            (
+                vec![
+                    "Allow sts:AssumeRole to Service scheduler.amazonaws.com if aws:SourceAccount StringEquals 1"
+                        .to_owned()
+                ],
+                vec!["Allow sts:AssumeRole to Service lambda.amazonaws.com".to_owned()],
+            )
         );
+        let deny = document(&json!({ "Effect": "Deny", "NotAction": "a:*", "NotResource": ["b", "a"] }));
+        assert_eq!(Document::changes(None, Some(&deny)).1, ["Deny all but a:* on all but a, b"]);
     }
 
     proptest! {
@@ -194,7 +349,23 @@ mod tests {
         fn what_iam_encodes_decodes_to_the_same(actions in prop::collection::vec("[a-z]{2,6}:[A-Za-z+*]{1,9}", 1..4), resource in "\\PC{0,30}") {
             let document = json!({ "Version": VERSION, "Statement": [{ "Effect": "Allow", "Action": actions, "Resource": resource }] });
             let encoded = utf8_percent_encode(&document.to_string(), NON_ALPHANUMERIC).to_string();
-            prop_assert_eq!(decode(&encoded), canonical(&document));
+            prop_assert_eq!(Document::decode(&encoded), Document::new(document));
+        }
+
+        #[test]
+        fn documents_differ_exactly_when_there_is_a_change_to_tell(
+            from in prop::collection::vec((0_u8..3, 0_u8..3), 0..6),
+            to in prop::collection::vec((0_u8..3, 0_u8..3), 0..6),
+        ) {
+            let written = |grants: &[(u8, u8)]| {
+                let statement = |(action, resource): &(u8, u8)| {
+                    json!({ "Effect": "Allow", "Action": format!("a:{action}"), "Resource": format!("r{resource}") })
+                };
+                document(&grants.iter().map(statement).collect())
+            };
+            let (from, to) = (written(&from), written(&to));
+            let (gone, new) = Document::changes(Some(&from), Some(&to));
+            prop_assert_eq!(from == to, gone.is_empty() && new.is_empty());
         }
     }
 }

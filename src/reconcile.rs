@@ -2,6 +2,8 @@
 
 mod delete;
 mod manage;
+mod observe;
+mod planning;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -22,6 +24,8 @@ use crate::pipeline::Home;
 use crate::resource::Installation;
 use crate::slots::Slots;
 use crate::status;
+
+pub use planning::{NoPlan, plan_of};
 
 /// What every reconcile works with.
 pub struct Context {

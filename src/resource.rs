@@ -3,6 +3,7 @@
 //! A kind turns what is wanted and what AWS has into the same flat [`Fields`], defaults normalised on the read side;
 //! so one [`diff`] serves all kinds, and an update knows from the differences which calls to make.
 
+mod difference;
 mod event_source_mapping;
 mod function;
 mod log_group;
@@ -13,7 +14,7 @@ mod schedule;
 mod schedule_group;
 mod want;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -24,7 +25,10 @@ use crate::aws::{Aws, AwsError};
 use crate::crd::QueueDepth;
 use crate::identity::{Location, Tags};
 use crate::pipeline::SecretText;
+use crate::policy::Document;
 
+pub(crate) use difference::{Changed, TagChanges};
+pub use difference::{Difference, diff, diff_new};
 pub use event_source_mapping::EventSourceMapping;
 pub use function::{Artifact, AsyncInvoke, Function};
 pub use log_group::LogGroup;
@@ -33,7 +37,7 @@ pub use queue::{Queue, Redrive};
 pub use role::Role;
 pub use schedule::Schedule;
 pub use schedule_group::ScheduleGroup;
-pub use want::{Installation, want};
+pub use want::{Installation, possible_ids, want};
 
 /// A kind of AWS resource. The order is that of creation; deletion goes backwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +61,20 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Fields that AWS cannot change: another value takes a new resource in place of the old one.
+    pub const fn fixed_fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Parameter => &["type"],
+            Self::Role => &["path"],
+            Self::LogGroup
+            | Self::Queue
+            | Self::ScheduleGroup
+            | Self::Function
+            | Self::EventSourceMapping
+            | Self::Schedule => &[],
+        }
+    }
+
     /// All kinds, in order of creation.
     pub const ALL: [Self; 8] = [
         Self::LogGroup,
@@ -121,6 +139,8 @@ pub enum Field {
     Plain(Value),
     /// Compared, never shown.
     Secret(SecretText),
+    /// Compared by what it grants.
+    Policy(Document),
 }
 
 impl Field {
@@ -128,14 +148,19 @@ impl Field {
     pub fn plain(value: impl Into<Value>) -> Self {
         Self::Plain(value.into())
     }
+
+    /// A text of JSON, compared by what it says; what does not parse is the text it is.
+    pub fn json(text: &str) -> Self {
+        Self::Plain(serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)))
+    }
 }
 
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Plain(Value::String(text)) => f.write_str(text),
-            Self::Plain(value) => write!(f, "{value}"),
+            Self::Plain(value) => f.write_str(&difference::text(value)),
             Self::Secret(_) => f.write_str("[secret]"),
+            Self::Policy(document) => write!(f, "{document}"),
         }
     }
 }
@@ -153,73 +178,6 @@ pub struct Observed {
     pub settling: Option<String>,
     /// How many messages it holds, if it is a queue.
     pub depth: Option<QueueDepth>,
-}
-
-/// One field that differs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
-    /// The field; a tag is `tags.<key>`.
-    pub field: String,
-    /// What AWS has, for a person; empty when unset.
-    pub from: String,
-    /// What is wanted, for a person; empty when to be unset.
-    pub to: String,
-}
-
-/// What differs between what is wanted and what AWS has. Empty when they are the same.
-pub fn diff(resource: &Resource, have: &Observed) -> Vec<Difference> {
-    let want = resource.fields();
-    let keys: BTreeSet<&str> = want.keys().chain(have.fields.keys()).copied().collect();
-    let show = |field: Option<&Field>| field.map(ToString::to_string).unwrap_or_default();
-    let fields = keys.into_iter().filter_map(|key| {
-        let (from, to) = (have.fields.get(key), want.get(key));
-        (from != to).then(|| Difference { field: key.to_owned(), from: show(from), to: show(to) })
-    });
-    fields.chain(diff_tags(resource.tags(), &have.tags)).collect()
-}
-
-fn diff_tags(want: &Tags, have: &Tags) -> Vec<Difference> {
-    let keys: BTreeSet<&String> = want.keys().chain(have.keys()).collect();
-    keys.into_iter()
-        .filter(|key| want.get(*key) != have.get(*key))
-        .map(|key| Difference {
-            field: format!("tags.{key}"),
-            from: have.get(key).cloned().unwrap_or_default(),
-            to: want.get(key).cloned().unwrap_or_default(),
-        })
-        .collect()
-}
-
-/// The tag calls that turn what AWS has into what is wanted.
-pub(crate) struct TagChanges {
-    /// To put.
-    pub(crate) set: Tags,
-    /// Keys to take away.
-    pub(crate) remove: Vec<String>,
-}
-
-impl TagChanges {
-    pub(crate) fn between(want: &Tags, have: &Tags) -> Self {
-        Self {
-            set: want
-                .iter()
-                .filter(|(key, value)| have.get(*key) != Some(value))
-                .map(|(k, v)| (k.clone(), v.clone()))
-                .collect(),
-            remove: have.keys().filter(|key| !want.contains_key(*key)).cloned().collect(),
-        }
-    }
-}
-
-/// The differences that an update is to mend, asked by field.
-#[derive(Clone, Copy)]
-pub(crate) struct Changed<'plan>(pub(crate) &'plan [Difference]);
-
-impl Changed<'_> {
-    /// Whether any of these fields differs.
-    pub(crate) fn any(self, fields: &[&str]) -> bool {
-        self.0.iter().any(|difference| fields.contains(&difference.field.as_str()))
-    }
 }
 
 /// How a verb ended.

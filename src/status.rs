@@ -6,7 +6,7 @@ use jiff::{Timestamp, Zoned};
 
 use crate::apply::{Applied, Deed, Outcome};
 use crate::cluster::{News, truncate};
-use crate::crd::{PipelineStatus, QueueDepth, ResourceRow, ResourceState, ScheduleStatus};
+use crate::crd::{Action, Change, PipelineStatus, QueueDepth, ResourceRow, ResourceState, ScheduleStatus};
 use crate::health::{Health, State};
 use crate::identity::Location;
 use crate::pipeline::Pipeline;
@@ -101,8 +101,32 @@ fn sorted(rows: impl Iterator<Item = ResourceRow>) -> Vec<ResourceRow> {
     rows
 }
 
-/// The schedule's part of the status.
-pub fn schedule(pipeline: &Pipeline, now: Timestamp) -> ScheduleStatus {
+/// What is still to be done after a plan was carried out, as far as it went.
+pub fn still_pending(planned: Vec<Change>, applied: &Applied) -> Vec<Change> {
+    let outcome = |change: &Change| {
+        let found =
+            applied.outcomes.iter().find(|(id, _)| id.name == change.name && id.kind.to_string() == change.kind);
+        found.map(|(_, outcome)| outcome)
+    };
+    let pending = planned.into_iter().filter_map(|change| match outcome(&change)? {
+        Outcome::Done(_) => None,
+        Outcome::Failed(_) | Outcome::Blocked { .. } => Some(change),
+        Outcome::Waiting(wait) => Some(Change { note: Some(wait.why.clone()), ..change }),
+        Outcome::Conflict { whose } => {
+            Some(Change { action: Action::Conflict, note: Some(whose.clone()), changes: Vec::new(), ..change })
+        }
+    });
+    pending.collect()
+}
+
+/// Puts the schedule as AWS has it into the status.
+pub fn put_schedule(status: &mut PipelineStatus, pipeline: &Pipeline, now: Timestamp) {
+    let schedule = schedule(pipeline, now);
+    status.next_run = schedule.next.first().cloned();
+    status.schedule = Some(schedule);
+}
+
+fn schedule(pipeline: &Pipeline, now: Timestamp) -> ScheduleStatus {
     let next =
         if pipeline.suspended { Vec::new() } else { pipeline.schedule.next(now, &pipeline.window, NEXT_FIRINGS) };
     ScheduleStatus {

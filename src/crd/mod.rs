@@ -21,8 +21,8 @@ pub use pipeline::{
 };
 pub use schema::{ConfigMapKeyRef, ConfigMapRef, LOG_RETENTION_DAYS, SecretKeyRef, SecretSource, crd, crd_yaml};
 pub use status::{
-    Change, FieldChange, PipelineStatus, QueueDepth, ResourceRow, ResourceState, Run, RunCounts, ScheduleStatus,
-    TaskRun,
+    Action, Change, FieldChange, PipelineStatus, QueueDepth, ResourceRow, ResourceState, Run, RunCounts,
+    ScheduleStatus, TaskRun,
 };
 pub use task::{Header, Http, HttpMethod, MessageTask, NotifyOn, Retry, Task};
 

@@ -34,9 +34,12 @@ pub struct PipelineStatus {
     /// One row per AWS resource.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<ResourceRow>,
-    /// What would be done, in `Observe` mode or while something is pending.
+    /// What would be done, in `Observe` mode or while something is pending: at most 50 resources and 50 fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plan: Vec<Change>,
+    /// Hash of all that was wanted when AWS last had it all. While it is still that, what differs was changed on AWS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_sync_with: Option<String>,
     /// The last 10 runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runs: Vec<Run>,
@@ -112,26 +115,61 @@ pub enum ResourceState {
 #[serde(rename_all = "camelCase")]
 pub struct Change {
     /// What would be done.
-    pub action: String,
+    pub action: Action,
     /// Kind of the resource.
     pub kind: String,
     /// Name of the resource on AWS.
     pub name: String,
+    /// Whether it was changed on AWS, outside of the pipeline: it had been in sync with all that is wanted now.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub drift: bool,
+    /// What AWS is waited for, or whose the resource is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// What would change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<FieldChange>,
 }
 
-/// One field that differs.
+/// What would be done about one resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum Action {
+    /// Make it.
+    Create,
+    /// Change it.
+    Update,
+    /// Delete it and make another, since AWS cannot change it.
+    Replace,
+    /// Make an earlier pipeline's of the same name this one's.
+    TakeOver,
+    /// Delete it.
+    Delete,
+    /// Wait until AWS is done with it.
+    Wait,
+    /// Leave it alone, and all else with it: it is somebody else's.
+    Conflict,
+    /// Nothing.
+    InSync,
+}
+
+/// One thing that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FieldChange {
-    /// The field.
+    /// The field, or where in it: `memorySize`, `policy`, `environment.LOG`, `input.tasks[hello].template`, `tags.team`.
     pub field: String,
-    /// What it is.
+    /// What it is; empty when unset.
     pub from: String,
-    /// What it should be.
+    /// What it should be; empty when to be unset.
     pub to: String,
+    /// Whether this is why the resource must be replaced.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub forces_replacement: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// One run.

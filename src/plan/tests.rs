@@ -1,5 +1,7 @@
 //! Plans of whole pipelines against what AWS may have.
 
+mod shown;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -74,7 +76,8 @@ fn verdicts(plan: &Plan) -> Vec<String> {
                 Verdict::Settle(why) => format!("wait ({why})"),
                 Verdict::Create => "create".to_owned(),
                 Verdict::Update(differences) => {
-                    let fields: Vec<&str> = differences.iter().map(|difference| difference.field.as_str()).collect();
+                    let mut fields: Vec<&str> = differences.iter().map(Difference::managed_field).collect();
+                    fields.dedup();
                     format!("update {}", fields.join(","))
                 }
                 Verdict::Delete => "delete".to_owned(),
@@ -172,7 +175,7 @@ fn what_somebody_changed_or_deleted_is_put_right() {
     let plan = plan(&owner(), resources.clone(), &held(&resources), have);
     assert_eq!(
         verdicts(&plan),
-        ["create: Queue …-undelivered-dlq", "update memorySize: Function …-sender", "update tags.team: Queue …-tasks"]
+        ["create: Queue …-undelivered-dlq", "update memorySize: Function …-sender", "update tags: Queue …-tasks"]
     );
 }
 

@@ -10,7 +10,7 @@ use super::{Look, Next, PATIENCE};
 use crate::apply::{Outcome, apply, observe_all};
 use crate::aws::{Aws, AwsError};
 use crate::cluster::{News, has_finalizer};
-use crate::crd::{DeletionPolicy, ResourceRow};
+use crate::crd::{DeletionPolicy, Mode, ResourceRow};
 use crate::health::{Again, Health, reason};
 use crate::identity::Ownership;
 use crate::pipeline::place_of_deletion;
@@ -42,8 +42,12 @@ pub(super) async fn delete(look: Look<'_>) -> kube::Result<Next> {
     if held.is_empty() {
         return look.let_go(&[]).await;
     }
+    if look.pipeline.spec.mode == Mode::Observe {
+        let news = retained("mode is Observe", &look.before.resources);
+        return look.let_go(&news).await;
+    }
     if look.pipeline.spec.deletion_policy == DeletionPolicy::Retain {
-        let news = retained(&look.before.resources);
+        let news = retained("deletionPolicy is Retain", &look.before.resources);
         return look.let_go(&news).await;
     }
     let spec = &look.pipeline.spec;
@@ -174,7 +178,7 @@ fn warning(note: String) -> News {
 const MAX_ARNS: usize = 900;
 
 /// What stays, in as many events as it takes.
-fn retained(rows: &[ResourceRow]) -> Vec<News> {
+fn retained(why: &str, rows: &[ResourceRow]) -> Vec<News> {
     let mut lists: Vec<String> = Vec::new();
     for row in rows {
         let name = if row.arn.is_empty() { format!("{} {}", row.kind, row.name) } else { row.arn.clone() };
@@ -190,7 +194,7 @@ fn retained(rows: &[ResourceRow]) -> Vec<News> {
         warning: false,
         reason: "Retained".to_owned(),
         action: "Delete",
-        note: format!("deletionPolicy is Retain: left on AWS, and firing: {list}"),
+        note: format!("{why}: left on AWS, and firing: {list}"),
     };
     lists.into_iter().map(news).collect()
 }

@@ -5,13 +5,15 @@
 
 mod foreign;
 
+use std::time::Duration;
+
 use aws_sdk_iam::types::Tag;
 use serde_json::Value;
 
 use super::{Changed, Field, Fields, Observed, Progress, TagChanges};
-use crate::aws::{Aws, AwsError, Class, Operation};
+use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::Tags;
-use crate::policy;
+use crate::policy::Document;
 
 /// Name of the inline policy; a role of ours has this one alone.
 const POLICY_NAME: &str = "task-pipelines";
@@ -37,8 +39,8 @@ impl Role {
     pub(super) fn fields(&self) -> Fields {
         let mut fields = Fields::from([
             ("path", Field::plain(self.path.as_str())),
-            ("trust", Field::Plain(policy::canonical(&self.trust))),
-            ("policy", Field::Plain(policy::canonical(&self.policy))),
+            ("trust", Field::Policy(Document::new(self.trust.clone()))),
+            ("policy", Field::Policy(Document::new(self.policy.clone()))),
         ]);
         if let Some(boundary) = &self.boundary {
             fields.insert("permissionsBoundary", Field::plain(boundary.as_str()));
@@ -62,12 +64,9 @@ impl Role {
 
     pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
         if changed.any(&["path"]) {
-            return Err(AwsError {
-                operation: Operation::CreateRole,
-                class: Class::Conflict,
-                code: "EntityAlreadyExists".to_owned(),
-                message: format!("role {} exists under another path than {}", self.name, self.path),
-            });
+            // A path cannot be changed: the role is deleted, and made anew at the next look.
+            delete(aws, &self.name).await?;
+            return Ok(Progress::waiting("the name of the deleted role of another path to be free", Duration::ZERO));
         }
         if changed.any(&["trust"]) {
             let request =
@@ -123,14 +122,14 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
     };
     let mut fields = Fields::from([("path", Field::plain(role.path.as_str()))]);
     if let Some(trust) = &role.assume_role_policy_document {
-        fields.insert("trust", Field::Plain(policy::decode(trust)));
+        fields.insert("trust", Field::Policy(Document::decode(trust)));
     }
     if let Some(boundary) = role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn) {
         fields.insert("permissionsBoundary", Field::plain(boundary));
     }
     let request = aws.iam.get_role_policy().role_name(name).policy_name(POLICY_NAME);
     if let Some(answer) = aws.find(Operation::GetRolePolicy, || request.clone().send()).await? {
-        fields.insert("policy", Field::Plain(policy::decode(&answer.policy_document)));
+        fields.insert("policy", Field::Policy(Document::decode(&answer.policy_document)));
     }
     let tags = role.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
     Ok(Some(Observed { arn: role.arn, tags, fields, settling: None, depth: None }))

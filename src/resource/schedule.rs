@@ -83,7 +83,7 @@ impl Schedule {
             ("actionAfterCompletion", Field::plain(ActionAfterCompletion::None.as_str())),
             ("target", Field::plain(self.target_arn.as_str())),
             ("role", Field::plain(self.role_arn.as_str())),
-            ("input", Field::plain(self.input.as_str())),
+            ("input", Field::json(&self.input)),
             ("deadLetterQueue", Field::plain(self.dead_letter_arn.as_str())),
             ("maximumRetryAttempts", Field::plain(self.max_attempts)),
             ("maximumEventAgeInSeconds", Field::plain(self.max_age_seconds)),
@@ -178,7 +178,7 @@ fn read_target(target: &Target) -> Fields {
         ("maximumRetryAttempts", Field::plain(attempts)),
         ("maximumEventAgeInSeconds", Field::plain(age)),
     ]);
-    fields.extend(target.input().map(|input| ("input", Field::plain(input))));
+    fields.extend(target.input().map(|input| ("input", Field::json(input))));
     let queue = target.dead_letter_config().and_then(DeadLetterConfig::arn);
     fields.extend(queue.map(|arn| ("deadLetterQueue", Field::plain(arn))));
     fields

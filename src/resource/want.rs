@@ -1,11 +1,11 @@
 //! A pipeline, as the AWS resources that make it up.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{
-    Artifact, AsyncInvoke, EventSourceMapping, Function, LogGroup, Parameter, Queue, Redrive, Resource, Role, Schedule,
-    ScheduleGroup,
+    Artifact, AsyncInvoke, EventSourceMapping, Function, Id, Kind, LogGroup, Parameter, Queue, Redrive, Resource, Role,
+    Schedule, ScheduleGroup,
 };
 use crate::crd::Architecture;
 use crate::identity::{Location, Owner};
@@ -19,6 +19,13 @@ pub struct Installation {
     pub artifacts: BTreeMap<(Builtin, Architecture), Arc<Artifact>>,
     /// ARN of the permissions boundary that every role carries.
     pub permissions_boundary: Option<String>,
+}
+
+impl Installation {
+    /// The built-in functions that there is a zip for.
+    pub fn available(&self) -> BTreeSet<(Builtin, Architecture)> {
+        self.artifacts.keys().copied().collect()
+    }
 }
 
 /// Lambda gives up an asynchronous event after 6 hours at the latest.
@@ -88,6 +95,26 @@ pub fn want(pipeline: &Pipeline, installation: &Installation, location: &Locatio
         .push(Resource::ScheduleGroup(ScheduleGroup { name: names.schedule.clone(), tags: pipeline.tags.clone() }));
     resources.push(Resource::Schedule(schedule(pipeline, &names, location)));
     resources
+}
+
+/// All that a pipeline of this owner can have, whatever its spec says.
+pub fn possible_ids(owner: &Owner) -> BTreeSet<Id> {
+    let kinds = [Names::new(owner, false), Names::new(owner, true)];
+    let of = |kind: Kind, names: Vec<String>| names.into_iter().map(move |name| Id::new(kind, name));
+    let ids = kinds.into_iter().flat_map(|names| {
+        let Names { sender, runner, scheduler, schedule, tasks, tasks_dlq, undelivered_dlq, parameter } = names;
+        let functions = || vec![sender.clone(), runner.clone()];
+        of(Kind::LogGroup, functions().iter().map(|name| log_group_name(name)).collect())
+            .chain(of(Kind::Function, functions()))
+            .chain(of(Kind::Role, functions().into_iter().chain([scheduler]).collect()))
+            .chain(of(Kind::EventSourceMapping, vec![runner.clone()]))
+            .chain(of(Kind::Queue, vec![tasks, tasks_dlq, undelivered_dlq]))
+            .chain(of(Kind::Parameter, vec![parameter]))
+            .chain(of(Kind::ScheduleGroup, vec![schedule.clone()]))
+            .chain(of(Kind::Schedule, vec![schedule]))
+            .collect::<Vec<_>>()
+    });
+    ids.collect()
 }
 
 fn log_groups(pipeline: &Pipeline, names: &Names) -> Vec<Resource> {

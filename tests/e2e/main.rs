@@ -14,6 +14,7 @@ mod firing;
 mod harness;
 mod lost;
 mod made;
+mod observed;
 mod owned;
 mod refused;
 mod secrets;

@@ -161,7 +161,6 @@ fn bad_addresses_and_settings() -> Vec<(&'static str, Value, By)> {
             ),
             Operator("SecretMissing", &["spec.channels[team].slack.webhookUrl", "`chat`", "`k`"]),
         ),
-        ("observe", with(json!({"mode": "Observe"})), Operator("NotSupportedYet", &["spec.mode"])),
         (
             "region",
             with(json!({"aws": {"region": "eu-west-1"}})),

@@ -26,7 +26,6 @@ fn what_a_later_version_will_honour_is_refused_by_name() {
         ("functions: [{name: f, code: {inline: x}}]", &["spec.functions"]),
         ("layers: [{name: l, configMapRef: {name: x}}]", &["spec.layers"]),
         ("missedAfterSeconds: 60", &["spec.missedAfterSeconds"]),
-        ("mode: Observe", &["spec.mode"]),
         ("tasks: [{name: a, function: f}]", &["spec.tasks[a].function"]),
         ("tasks: [{name: a, functionArn: 'arn:aws:lambda:x'}]", &["spec.tasks[a].functionArn"]),
         (

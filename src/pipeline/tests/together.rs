@@ -32,10 +32,11 @@ fn sizes() {
 
 #[test]
 fn all_refusals_are_found_at_once() {
-    let all =
-        refused("{schedule: daily, timeZone: Mars, mode: Observe, tasks: [{name: a}], sender: {logRetentionDays: 2}}");
+    let all = refused(
+        "{schedule: daily, timeZone: Mars, layers: [{name: l}], tasks: [{name: a}], sender: {logRetentionDays: 2}}",
+    );
     let fields: Vec<_> = all.lines().filter_map(|line| line.split(": ").nth(1)).collect();
-    assert_eq!(fields, ["spec.mode", "spec.timeZone", "spec.tasks[a]", "spec.sender.logRetentionDays"]);
+    assert_eq!(fields, ["spec.layers", "spec.timeZone", "spec.tasks[a]", "spec.sender.logRetentionDays"]);
 }
 
 #[test]

@@ -1,0 +1,191 @@
+//! A plan as a text: signs and words, in colour where there is any.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::shown::{Shown, Summary};
+use crate::crd::{Action, Change, FieldChange};
+
+/// How a plan is printed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Style {
+    /// Whether signs and words are coloured.
+    pub colour: bool,
+    /// Characters of a line, where there is a limit: what is longer is put on lines of its own.
+    pub width: Option<usize>,
+}
+
+impl Action {
+    /// All of them, in the order of the legend.
+    const ALL: [Self; 8] = [
+        Self::Create,
+        Self::Update,
+        Self::Replace,
+        Self::TakeOver,
+        Self::Delete,
+        Self::Wait,
+        Self::Conflict,
+        Self::InSync,
+    ];
+
+    const fn sign(self) -> &'static str {
+        match self {
+            Self::Create => "+",
+            Self::Update => "~",
+            Self::Replace => "±",
+            Self::TakeOver => ">",
+            Self::Delete => "-",
+            Self::Wait => "…",
+            Self::Conflict => "!",
+            Self::InSync => "=",
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Replace => "replace",
+            Self::TakeOver => "take over",
+            Self::Delete => "delete",
+            Self::Wait => "wait for",
+            Self::Conflict => "conflict",
+            Self::InSync => "in sync",
+        }
+    }
+
+    /// The number of resources that this is to be done about.
+    fn count(self, count: usize) -> String {
+        match self {
+            Self::Conflict => format!("{count} in conflict"),
+            Self::InSync => format!("{count} in sync"),
+            Self::Create | Self::Update | Self::Replace | Self::TakeOver | Self::Delete | Self::Wait => {
+                format!("{count} to {}", self.word())
+            }
+        }
+    }
+
+    /// SGR parameter of its colour. <https://www.ecma-international.org/publications-and-standards/standards/ecma-48/>
+    const fn colour(self) -> &'static str {
+        match self {
+            Self::Create => "32",
+            Self::Update | Self::TakeOver | Self::Wait => "33",
+            Self::Replace | Self::Delete | Self::Conflict => "31",
+            Self::InSync => "0",
+        }
+    }
+}
+
+/// The plan for a person.
+pub fn text(shown: &Shown, style: Style) -> String {
+    let Shown { namespace, name, cluster, account, region, plan, not_compared } = shown;
+    let mut text = format!("Pipeline {namespace}/{name}: cluster {cluster}, account {account}, region {region}\n");
+    let pending = || plan.iter().filter(|change| change.action != Action::InSync);
+    let (drift, rest): (Vec<&Change>, Vec<&Change>) = pending().partition(|change| change.drift);
+    section(&mut text, "Has changed on AWS, and will be put right:", &drift, style);
+    section(&mut text, "Will be done:", &rest, style);
+    text.push('\n');
+    match shown.summary() {
+        Summary::NothingToDo => {
+            _ = writeln!(text, "Nothing to do: AWS has what the pipeline says.");
+            _ = writeln!(text, "Compared, with all fields and tags that are managed: {}.", compared(plan));
+        }
+        Summary::Changes => {
+            _ = writeln!(text, "Signs: {}.", legend(plan));
+            _ = writeln!(text, "Plan: {}.", counts(plan));
+        }
+        Summary::Conflict => {
+            _ = writeln!(text, "Signs: {}.", legend(plan));
+            _ = writeln!(text, "Plan: {}. Nothing is done until that is resolved.", counts(plan));
+        }
+    }
+    for what in not_compared {
+        _ = writeln!(text, "Not compared: {what}, since only the cluster knows it.");
+    }
+    text
+}
+
+fn section(text: &mut String, headline: &str, changes: &[&Change], style: Style) {
+    if changes.is_empty() {
+        return;
+    }
+    _ = writeln!(text, "\n{headline}\n");
+    for change in changes {
+        row(text, change, style);
+    }
+}
+
+fn row(text: &mut String, change: &Change, style: Style) {
+    let Change { action, kind, name, drift, note, changes } = change;
+    let what = format!("{} {:<9}", action.sign(), action.word());
+    let what = if style.colour { format!("\x1b[{}m{what}\x1b[0m", action.colour()) } else { what };
+    let drift = match (drift, action) {
+        (false, _) => "",
+        (true, Action::Create) => ", which is gone",
+        (true, _) => ", which has changed",
+    };
+    let note = note.as_ref().map(|note| format!(": {}", printable(note))).unwrap_or_default();
+    _ = writeln!(text, "  {what} {kind} {}{drift}{note}", printable(name));
+    for field in changes {
+        text.push_str(&field_line(field, style));
+    }
+}
+
+/// What a field's line begins with.
+const INDENT: &str = "              ";
+
+fn field_line(change: &FieldChange, style: Style) -> String {
+    let FieldChange { field, from, to, forces_replacement } = change;
+    let [field, from, to] = [field, from, to].map(|text| printable(text));
+    let forces = if *forces_replacement { " (forces replacement)" } else { "" };
+    let line = match (from.as_str(), to.as_str()) {
+        ("", to) => format!("{INDENT}{field}: + {to}{forces}\n"),
+        (from, "") => format!("{INDENT}{field}: - {from}{forces}\n"),
+        // Values that are not shown.
+        (from, to) if from == to => format!("{INDENT}{field}: {from} → another {to}{forces}\n"),
+        (from, to) => format!("{INDENT}{field}: {from} → {to}{forces}\n"),
+    };
+    if style.width.is_none_or(|width| line.trim_end().chars().count() <= width) {
+        return line;
+    }
+    let part = |sign: &str, value: &str| {
+        if value.is_empty() { String::new() } else { format!("{INDENT}  {sign} {value}\n") }
+    };
+    format!("{INDENT}{field}:{forces}\n{}{}", part("-", &from), part("+", &to))
+}
+
+/// A text of others on one line, and unable to steer a terminal.
+fn printable(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut safe, character| {
+        if character.is_control() {
+            safe.extend(character.escape_default());
+        } else {
+            safe.push(character);
+        }
+        safe
+    })
+}
+
+fn used(plan: &[Change]) -> impl Iterator<Item = (Action, usize)> {
+    let count = |action: Action| plan.iter().filter(|change| change.action == action).count();
+    Action::ALL.into_iter().map(move |action| (action, count(action))).filter(|(_, count)| *count > 0)
+}
+
+fn legend(plan: &[Change]) -> String {
+    let pending = used(plan).filter(|(action, _)| *action != Action::InSync);
+    pending.map(|(action, _)| format!("{} {}", action.sign(), action.word())).collect::<Vec<_>>().join(", ")
+}
+
+/// Such as `13 to create, 1 to update`.
+pub fn counts(plan: &[Change]) -> String {
+    used(plan).map(|(action, count)| action.count(count)).collect::<Vec<_>>().join(", ")
+}
+
+fn compared(plan: &[Change]) -> String {
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for change in plan {
+        *kinds.entry(&change.kind).or_default() += 1;
+    }
+    let kinds = kinds.into_iter().map(|(kind, count)| format!("{count} {kind}{}", if count == 1 { "" } else { "s" }));
+    kinds.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,45 @@
+//! Mode `Observe`: says what would be done, and does nothing.
+
+use jiff::Timestamp;
+
+use super::planning::{First, Planned};
+use super::{Look, Next};
+use crate::cluster::has_finalizer;
+use crate::crd::Change;
+use crate::health::{Health, reason};
+use crate::identity::Ownership;
+use crate::plan::Verdict;
+use crate::plan::render::counts;
+use crate::plan::shown::for_status;
+use crate::resource::Kind;
+use crate::status;
+
+pub(super) async fn observe(look: Look<'_>, now: Timestamp) -> kube::Result<Next> {
+    // First of all, so that the pipeline can go at any time.
+    if has_finalizer(&look.pipeline) {
+        look.context.cluster.remove_finalizer(&look.pipeline).await?;
+    }
+    let planned = match look.plan(now, First::Look).await? {
+        Ok(planned) => planned,
+        Err(no_plan) => {
+            let health = look.health(&no_plan);
+            return look.give_up(&health).await;
+        }
+    };
+    let Planned { pipeline, plan, changes, .. } = planned;
+    let mut status = look.before.clone();
+    let ours = plan.steps.iter().filter_map(|step| Some((&step.id, step.have.as_ref()?)));
+    let ours = ours.filter(|(_, have)| look.owner.ownership(&have.tags) == Ownership::Ours);
+    status.queue = Some(status::depth(ours));
+    if plan.steps.iter().any(|step| step.id.kind == Kind::Schedule && step.verdict == Verdict::InSync) {
+        status::put_schedule(&mut status, &pipeline, now);
+    }
+    let health = Health::ready(reason::OBSERVING, &message(&changes));
+    status.plan = for_status(changes);
+    let news = look.take_commands(&mut status).into_iter().collect();
+    look.conclude(status, &health, news).await
+}
+
+fn message(changes: &[Change]) -> String {
+    format!("mode is Observe, so nothing is changed on AWS: {} (status.plan has what and how)", counts(changes))
+}

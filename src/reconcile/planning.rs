@@ -1,0 +1,130 @@
+//! From a custom resource to its plan: nothing here changes anything, on AWS or in the cluster.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{Context, Look};
+use crate::apply::observe_all;
+use crate::aws::Aws;
+use crate::crd::{Change, ResourceState, ScheduledTaskPipeline};
+use crate::functions::own_architecture;
+use crate::health::Health;
+use crate::pipeline::{self, Pipeline, Refusal};
+use crate::plan::shown::{self, Knowledge, Shown};
+use crate::plan::{Have, Plan, plan};
+use crate::resource::{Id, Kind, Resource, want};
+use crate::status;
+
+/// A pipeline's plan, and what it was made of.
+pub(super) struct Planned {
+    pub(super) pipeline: Pipeline,
+    pub(super) aws: Arc<Aws>,
+    pub(super) plan: Plan,
+    /// The plan for people and machines.
+    pub(super) changes: Vec<Change>,
+    /// Hash of all that is wanted.
+    pub(super) fingerprint: String,
+    pub(super) knowledge: Knowledge,
+}
+
+/// Why there is no plan.
+#[derive(Clone, Debug)]
+pub enum NoPlan {
+    /// The spec cannot be carried out.
+    Refused(Vec<Refusal>),
+    /// AWS cannot be looked at, or is not the pipeline's.
+    Aws(Health),
+}
+
+/// What comes first for a pipeline that has nothing on AWS yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum First {
+    /// To make it: what there is already, AWS will say.
+    Create,
+    /// To look whether it is there.
+    Look,
+}
+
+/// The plan of a pipeline in the cluster: what the operator would do about it now.
+///
+/// # Errors
+/// The API server does not answer, or refuses.
+pub async fn plan_of(pipeline: ScheduledTaskPipeline, context: &Context) -> kube::Result<Result<Shown, NoPlan>> {
+    let look = Look {
+        owner: context.owner(&pipeline),
+        before: pipeline.status.clone().unwrap_or_default(),
+        pipeline,
+        context,
+    };
+    let planned = look.plan(Timestamp::now(), First::Look).await?;
+    Ok(planned.map(|it| Shown::new(&look.owner, &it.aws.location, it.changes, it.knowledge)))
+}
+
+impl Look<'_> {
+    /// What would be done, from the spec, its Secrets and what AWS has now.
+    pub(super) async fn plan(&self, now: Timestamp, first: First) -> kube::Result<Result<Planned, NoPlan>> {
+        let pipeline = match self.resolve(now).await? {
+            Ok(pipeline) => pipeline,
+            Err(refusals) => return Ok(Err(NoPlan::Refused(refusals))),
+        };
+        let aws = match self.aws(&pipeline.target).await {
+            Ok(aws) => aws,
+            Err(health) => return Ok(Err(NoPlan::Aws(health))),
+        };
+        let want = want(&pipeline, &self.context.installation, &aws.location);
+        let have = match self.observe(&aws, &want, first).await {
+            Ok(have) => have,
+            Err(health) => return Ok(Err(NoPlan::Aws(health))),
+        };
+        let fingerprint = shown::fingerprint(&want);
+        let was_in_sync = self.before.in_sync_with.as_ref() == Some(&fingerprint);
+        let plan = plan(&self.owner, want, &status::known(&self.before), have).stopped_by_conflict();
+        let knowledge = Knowledge { was_in_sync, secrets: true };
+        let changes = shown::changes(&plan, &self.owner, knowledge);
+        Ok(Ok(Planned { pipeline, aws, plan, changes, fingerprint, knowledge }))
+    }
+
+    /// The custom resource and its Secrets, checked.
+    async fn resolve(&self, now: Timestamp) -> kube::Result<Result<Pipeline, Vec<Refusal>>> {
+        let spec = &self.pipeline.spec;
+        let keys: Vec<_> = pipeline::secret_refs(spec).into_iter().map(|used| used.reference).collect();
+        let secrets = self.context.cluster.secrets(&self.owner.namespace, &keys).await?;
+        let known = status::known(&self.before);
+        let context = pipeline::Context {
+            owner: &self.owner,
+            now,
+            secrets: &secrets,
+            default_architecture: own_architecture(),
+            available: &self.context.installation.available(),
+            configuration: &self.context.configuration,
+            home: self.home(),
+            has_schedule: known.iter().any(|(id, held)| id.kind == Kind::Schedule && *held),
+        };
+        Ok(pipeline::resolve(spec, &context))
+    }
+
+    /// What AWS has of it.
+    async fn observe(&self, aws: &Aws, want: &[Resource], first: First) -> Result<Have, Health> {
+        let known = status::known(&self.before);
+        if known.is_empty() && first == First::Create {
+            return Ok(Have::new());
+        }
+        let ids: BTreeSet<Id> = want.iter().map(Resource::id).chain(known.into_keys()).collect();
+        observe_all(aws, ids).await.map_err(|error| Health::aws(&error))
+    }
+
+    /// The health of a pipeline that has no plan.
+    pub(super) fn health(&self, no_plan: &NoPlan) -> Health {
+        match no_plan {
+            NoPlan::Refused(refusals) => Health::refused(refusals, self.runs()),
+            NoPlan::Aws(health) => health.clone(),
+        }
+    }
+
+    /// Whether the pipeline was made before: then it goes on as it was.
+    fn runs(&self) -> bool {
+        self.before.resources.iter().any(|row| row.state != ResourceState::Creating)
+    }
+}
