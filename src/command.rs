@@ -1,7 +1,9 @@
 //! The program's commands, one file each.
 
 pub mod iam_policy;
+pub mod plan;
 pub mod run;
+mod setup;
 
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -22,6 +24,7 @@ const WORKERS: usize = 2;
 pub fn execute(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     match arguments.command {
         Command::Run(settings) => run::run(settings)?,
+        Command::Plan(settings) => return plan::plan(settings),
         Command::Crd => print(&crd::crd_yaml()?)?,
         Command::IamPolicy(settings) => iam_policy::run(&settings)?,
         Command::ConfigurationSchema => print(&configuration_schema()?)?,

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use task_pipelines::chain::chain;
 use task_pipelines::command;
-use task_pipelines::settings::{Arguments, LogFormat, LogSettings};
+use task_pipelines::settings::{Arguments, LogFormat};
 use tracing_subscriber::EnvFilter;
 
 /// Gives back what an upload took: the C library's allocator would keep it. `.cargo/config.toml` says how.
@@ -16,7 +16,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match log_to_stderr(&arguments.log).and_then(|()| command::execute(arguments)) {
+    match log_to_stderr(&arguments).and_then(|()| command::execute(arguments)) {
         Ok(code) => code,
         Err(error) => {
             // Nothing is left to do about a closed stderr.
@@ -26,11 +26,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn log_to_stderr(settings: &LogSettings) -> Result<(), Box<dyn Error>> {
-    let filter = EnvFilter::try_new(&settings.log).map_err(|error| format!("--log {}: {error}", settings.log))?;
+fn log_to_stderr(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let filter = arguments.log_filter();
+    let filter = EnvFilter::try_new(filter).map_err(|error| format!("--log {filter}: {error}"))?;
     let log =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
-    match LogFormat::or_by_terminal(settings.log_format) {
+    match LogFormat::or_by_terminal(arguments.log.log_format) {
         LogFormat::Json => log.json().flatten_event(true).with_current_span(true).with_span_list(false).init(),
         LogFormat::Text => log.init(),
     }

@@ -1,8 +1,10 @@
 //! The operator's settings: each has a default, a flag and an environment variable.
 
+use std::convert::Infallible;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -32,6 +34,11 @@ pub enum Command {
     /// It finds the API server as kubectl does (`KUBECONFIG`, or the Pod's service account), and AWS as the AWS CLI does
     /// (`AWS_REGION`, keys, profile, web identity; `AWS_ENDPOINT_URL` for another endpoint).
     Run(RunSettings),
+    /// Show what would be done on AWS, and change nothing.
+    ///
+    /// Of files no cluster is asked: values of Secrets are not compared then. Of a pipeline in the cluster it is what the
+    /// operator would do now. Exit status: 0 nothing to do, 1 changes, 2 an error, a refused spec or a conflict.
+    Plan(PlanSettings),
     /// Print the `CustomResourceDefinition` as YAML.
     Crd,
     /// Print the IAM policy that the operator needs, for its settings.
@@ -119,6 +126,74 @@ pub struct IamPolicySettings {
     pub partition: Option<String>,
 }
 
+/// Settings of a plan.
+#[derive(Clone, Debug, clap::Args)]
+pub struct PlanSettings {
+    /// A pipeline in the cluster: NAMESPACE/NAME, or a name in the usual namespace.
+    #[arg(value_name = "NAMESPACE/NAME", required_unless_present = "filename", conflicts_with = "filename")]
+    pub pipeline: Option<PipelineName>,
+
+    /// A file of pipelines, of several documents perhaps; `-` for stdin.
+    #[arg(short, long, value_name = "FILE")]
+    pub filename: Vec<PathBuf>,
+
+    /// Namespace of pipelines that name none [default: the kubeconfig's, else default].
+    #[arg(short, long)]
+    pub namespace: Option<String>,
+
+    /// How plans are printed.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+
+    /// Whether the text is coloured: auto is on a terminal, unless `NO_COLOR` is set.
+    #[arg(long, value_enum, default_value_t = Colour::Auto)]
+    pub color: Colour,
+
+    /// What decides how pipelines look on AWS: as the operator has it, or the plan is another's.
+    #[command(flatten)]
+    pub installation: InstallationSettings,
+}
+
+/// A pipeline in the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PipelineName {
+    /// Its namespace, if one is named.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+}
+
+impl FromStr for PipelineName {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text.split_once('/') {
+            Some((namespace, name)) => Self { namespace: Some(namespace.to_owned()), name: name.to_owned() },
+            None => Self { namespace: None, name: text.to_owned() },
+        })
+    }
+}
+
+/// How a plan is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For reading.
+    Text,
+    /// For programs: a list of plans.
+    Json,
+}
+
+/// Whether a text is coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// Where somebody reads along.
+    Auto,
+    /// Anywhere.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
 /// The log, which goes to stderr.
 #[derive(Clone, Debug, clap::Args)]
 pub struct LogSettings {
@@ -126,9 +201,9 @@ pub struct LogSettings {
     #[arg(long, global = true, env = "TASK_PIPELINES_LOG_FORMAT", value_enum)]
     pub log_format: Option<LogFormat>,
 
-    /// What to log: a level, or directives such as `info,task_pipelines=debug`.
-    #[arg(long, global = true, env = "TASK_PIPELINES_LOG", default_value = "info")]
-    pub log: String,
+    /// What to log: a level, or directives such as `info,task_pipelines=debug` [default: info for run, else warn].
+    #[arg(long, global = true, env = "TASK_PIPELINES_LOG")]
+    pub log: Option<String>,
 }
 
 /// Form of the log.
@@ -179,6 +254,17 @@ pub enum ConfigurationError {
         /// What is wrong.
         source: InvalidConfiguration,
     },
+}
+
+impl Arguments {
+    /// What to log. A command that prints something is read by a person: only what they may have to act on.
+    pub fn log_filter(&self) -> &str {
+        let usual = match self.command {
+            Command::Run(_) => "info",
+            Command::Plan(_) | Command::Crd | Command::IamPolicy(_) | Command::ConfigurationSchema => "warn",
+        };
+        self.log.log.as_deref().unwrap_or(usual)
+    }
 }
 
 impl RunSettings {

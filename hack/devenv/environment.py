@@ -1,11 +1,13 @@
 """An environment: control plane, AWS and chat, with their state in one folder."""
 
 import contextlib
+import json
 import shlex
 import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from . import cloud, control_plane, paths, tools
@@ -61,9 +63,18 @@ def install_crd(variables):
     if not paths.CRD.exists():
         raise Failure(f"{paths.CRD.relative_to(paths.ROOT)} is missing; generate it with `make crd`")
     kubectl(variables, "apply", "--server-side", "--force-conflicts", "-f", paths.CRD)
-    # Not `--for=condition`: a definition made this moment has no conditions, which kubectl then takes for a mistake.
-    established = '--for=jsonpath={.status.conditions[?(@.type=="Established")].status}=True'
-    kubectl(variables, "wait", established, "--timeout=30s", "-f", paths.CRD)
+    deadline = time.monotonic() + 30
+    while not is_established(variables):
+        if time.monotonic() > deadline:
+            raise Failure("the API server does not serve the CRD within 30 s")
+        time.sleep(0.2)
+
+
+def is_established(variables):
+    """Whether the API server serves the CRD. `kubectl wait` takes one made this moment, without conditions, for a mistake."""
+    crd = json.loads(kubectl(variables, "get", "-f", paths.CRD, "-o", "json"))
+    conditions = crd.get("status", {}).get("conditions") or []
+    return any(condition["type"] == "Established" and condition["status"] == "True" for condition in conditions)
 
 
 def kubectl(variables, *arguments, stdin=None):

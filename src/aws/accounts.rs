@@ -16,7 +16,7 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use tokio::sync::Mutex;
 
-use super::{Aws, AwsError, Operation, Pacer, Pacing, attempt};
+use super::{Access, Aws, AwsError, Operation, Pacer, Pacing, attempt};
 use crate::identity::{AssumedRole, Location, Target};
 
 /// One attempt of a call. The SDK has no default, and a connection that hangs would hold a reconcile for ever.
@@ -35,6 +35,7 @@ const SESSION_NAME: &str = "task-pipelines";
 /// All accounts and regions that the operator works in.
 pub struct Accounts {
     own: SdkConfig,
+    access: Access,
     pacer: Arc<Pacer>,
     /// One provider of credentials for each role that could be assumed.
     roles: Mutex<HashMap<AssumedRole, SdkConfig>>,
@@ -76,7 +77,7 @@ pub enum NoAws {
 
 impl Accounts {
     /// Reads the usual environment variables and files; makes no call.
-    pub async fn from_environment(pacing: Pacing) -> Self {
+    pub async fn from_environment(pacing: Pacing, access: Access) -> Self {
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
         let http = aws_smithy_http_client::Builder::new()
             .pool_idle_timeout(IDLE_TIMEOUT)
@@ -89,7 +90,8 @@ impl Accounts {
             .timeout_config(timeouts)
             .load()
             .await;
-        Self { own, pacer: Arc::new(Pacer::new(pacing)), roles: Mutex::default(), targets: Mutex::default() }
+        let pacer = Arc::new(Pacer::new(pacing));
+        Self { own, access, pacer, roles: Mutex::default(), targets: Mutex::default() }
     }
 
     /// The operator's own region, in which pipelines live that name none.
@@ -152,7 +154,7 @@ impl Accounts {
         if let Some(role) = role {
             self.roles.lock().await.entry(role.clone()).or_insert_with(|| config.clone());
         }
-        Ok(Arc::new(Aws::new(&config, location, Arc::clone(&self.pacer))))
+        Ok(Arc::new(Aws::new(&config, self.access, location, Arc::clone(&self.pacer))))
     }
 
     /// The operator's configuration with a role's credentials, which one provider refreshes for all regions.

@@ -1,5 +1,6 @@
 //! AWS as the operator sees it: clients for each account and region, paced, with errors in classes.
 
+mod access;
 mod accounts;
 mod bucket;
 mod class;
@@ -25,6 +26,7 @@ use tokio::time::sleep;
 
 use crate::identity::Location;
 
+pub use access::Access;
 pub use accounts::{Accounts, NoAws};
 pub use class::Class;
 pub use error::AwsError;
@@ -56,15 +58,20 @@ pub struct Aws {
 }
 
 impl Aws {
-    fn new(config: &SdkConfig, location: Location, pacer: Arc<Pacer>) -> Self {
+    fn new(config: &SdkConfig, access: Access, location: Location, pacer: Arc<Pacer>) -> Self {
+        macro_rules! client {
+            ($sdk:ident) => {
+                $sdk::Client::from_conf($sdk::config::Builder::from(config).interceptor(access).build())
+            };
+        }
         Self {
             location,
-            scheduler: aws_sdk_scheduler::Client::new(config),
-            sqs: aws_sdk_sqs::Client::new(config),
-            lambda: aws_sdk_lambda::Client::new(config),
-            iam: aws_sdk_iam::Client::new(config),
-            ssm: aws_sdk_ssm::Client::new(config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(config),
+            scheduler: client!(aws_sdk_scheduler),
+            sqs: client!(aws_sdk_sqs),
+            lambda: client!(aws_sdk_lambda),
+            iam: client!(aws_sdk_iam),
+            ssm: client!(aws_sdk_ssm),
+            logs: client!(aws_sdk_cloudwatchlogs),
             pacer,
             caller: Caller { name: Arc::from(""), urgency: Urgency::Resync },
         }
@@ -142,4 +149,41 @@ where
         Err(error) => tracing::debug!(aws.operation = %operation, aws.code = error.code, duration_ms, "AWS refused"),
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::retry::RetryConfig;
+    use aws_config::{BehaviorVersion, Region};
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::SharedCredentialsProvider;
+
+    use super::*;
+
+    /// Clients of an AWS that nobody is: port 9 discards, where anybody listens.
+    fn aws(access: Access) -> Aws {
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("eu-west-1"))
+            .endpoint_url("http://127.0.0.1:9")
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")))
+            .retry_config(RetryConfig::disabled())
+            .build();
+        let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
+        let location = Location { partition, account, region, endpoint: None };
+        Aws::new(&config, access, location, Arc::new(Pacer::new(Pacing::Off)))
+    }
+
+    #[tokio::test]
+    async fn a_read_only_client_sends_no_write_whatever_it_is_said_to_be() {
+        let refusal = "CreateQueue is refused: this command changes nothing on AWS";
+        for (access, refused) in [(Access::ReadOnly, true), (Access::ReadWrite, false)] {
+            let aws = aws(access);
+            let request = aws.sqs.create_queue().queue_name("a");
+            let error = aws.call(Operation::ListQueueTags, || request.clone().send()).await.unwrap_err();
+            assert_eq!(error.message.contains(refusal), refused, "{access:?}: {error}");
+            let error = aws.call(Operation::GetRole, || aws.iam.get_role().role_name("a").send()).await.unwrap_err();
+            assert!(!error.message.contains("is refused"), "{access:?}: {error}");
+        }
+    }
 }

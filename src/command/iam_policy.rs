@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 
 use super::{print, runtime};
-use crate::aws::{Accounts, MAX_POLICY, OperatorPolicy};
+use crate::aws::{Access, Accounts, MAX_POLICY, OperatorPolicy};
 use crate::chain::chain;
 use crate::identity::Target;
 use crate::settings::IamPolicySettings;
@@ -32,7 +32,7 @@ async fn policy(settings: &IamPolicySettings) -> Result<OperatorPolicy, Box<dyn 
     let configuration = installation.configuration()?;
     let cluster =
         installation.cluster_name.clone().ok_or("set --cluster-name: roles and parameters have it in their path")?;
-    let accounts = Accounts::from_environment(installation.pacing).await;
+    let accounts = Accounts::from_environment(installation.pacing, Access::ReadOnly).await;
     let regions = match (regions.as_slice(), accounts.own_region()) {
         ([], None) => Vec::new(),
         ([], Some(own)) => {

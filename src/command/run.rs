@@ -5,20 +5,18 @@ use std::error::Error;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Namespace;
-use kube::{Api, Client, ResourceExt as _};
+use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::runtime;
-use crate::aws::Accounts;
+use super::{runtime, setup};
+use crate::aws::{Access, Accounts};
 use crate::chain::chain;
 use crate::cluster::Cluster;
+use crate::controller;
 use crate::identity::{ClusterName, Target};
 use crate::reconcile::Context;
-use crate::resource::Installation;
 use crate::settings::RunSettings;
 use crate::slots::Slots;
-use crate::{controller, functions};
 
 /// Runs until it is told to stop.
 ///
@@ -30,9 +28,9 @@ pub fn run(settings: RunSettings) -> Result<(), Box<dyn Error>> {
 
 async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
-    let artifacts = functions::find(settings.installation.functions_dir.as_deref(), settings.installation.uploads)?;
+    let installation = setup::installation(&settings.installation)?;
     let configuration = settings.installation.configuration()?;
-    let accounts = Accounts::from_environment(settings.installation.pacing).await;
+    let accounts = Accounts::from_environment(settings.installation.pacing, Access::ReadWrite).await;
     let client = Client::try_default().await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -60,10 +58,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             cluster: Cluster::new(client.clone()),
             accounts,
             configuration,
-            installation: Installation {
-                artifacts,
-                permissions_boundary: settings.installation.permissions_boundary.clone(),
-            },
+            installation,
             cluster_name,
             resync: settings.resync(),
             secret_retry: settings.secret_retry(),
@@ -100,18 +95,11 @@ const GRACE: Duration = Duration::from_secs(25);
 const CLUSTER_POLL: Duration = Duration::from_secs(5);
 
 /// The cluster's name where none is set: asked of the API server until it answers.
-pub(super) async fn derived_cluster_name(client: &Client) -> ClusterName {
-    let namespaces: Api<Namespace> = Api::all(client.clone());
+async fn derived_cluster_name(client: &Client) -> ClusterName {
     loop {
-        match namespaces.get("kube-system").await {
-            Ok(namespace) => match ClusterName::from_cluster_uid(&namespace.uid().unwrap_or_default()) {
-                Ok(name) => return name,
-                Err(error) => tracing::warn!(error = chain(&error), "set --cluster-name"),
-            },
-            Err(error) => tracing::warn!(
-                error = chain(&error),
-                "cannot read namespace kube-system, whose UID names the cluster; set --cluster-name, or grant get on it"
-            ),
+        match setup::derived_cluster_name(client).await {
+            Ok(name) => return name,
+            Err(error) => tracing::warn!(error = chain(&error), "the cluster has no name on AWS yet"),
         }
         tokio::time::sleep(CLUSTER_POLL).await;
     }

@@ -5,6 +5,7 @@
 mod channel;
 mod function;
 mod pipeline;
+mod rules;
 mod schema;
 mod status;
 mod task;
@@ -19,6 +20,7 @@ pub use function::{
 pub use pipeline::{
     Aws, ConcurrencyPolicy, DeletionPolicy, Invocation, Mode, Queue, ScheduledTaskPipeline, ScheduledTaskPipelineSpec,
 };
+pub use rules::{Broken, admit};
 pub use schema::{ConfigMapKeyRef, ConfigMapRef, LOG_RETENTION_DAYS, SecretKeyRef, SecretSource, crd, crd_yaml};
 pub use status::{
     Action, Change, FieldChange, PipelineStatus, QueueDepth, ResourceRow, ResourceState, Run, RunCounts,

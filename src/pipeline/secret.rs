@@ -54,6 +54,8 @@ pub enum SecretLookup {
     NotUtf8,
     /// The operator may not read it; what the API server said.
     Denied(String),
+    /// There is no cluster to ask: any value will do, since none is compared or written.
+    NotAsked,
 }
 
 /// A place in the spec that takes its value from a Secret.
@@ -199,6 +201,7 @@ fn value<'a>(it: &SecretUse, namespace: &str, values: &'a SecretValues, refusals
             let text = text.expose().trim();
             return usable(it, text, refusals).then_some(text);
         }
+        Some(SecretLookup::NotAsked) => return Some(""),
         Some(SecretLookup::NoSecret) | None => (
             format!("there is no Secret {} in namespace `{namespace}`", quoted(name)),
             format!("create it: `kubectl --namespace {namespace} create secret generic {name} --from-literal={key}=…`"),

@@ -230,7 +230,7 @@ mod tests {
             message: None,
         };
         let rows: Vec<ResourceRow> = (0..20).map(row).collect();
-        let news = retained(&rows);
+        let news = retained("deletionPolicy is Retain", &rows);
         assert!(news.iter().all(|one| one.note.len() <= 1024), "{news:?}");
         let all: String = news.into_iter().map(|one| one.note).collect();
         assert!(rows.iter().all(|row| all.contains(&row.arn)), "{all}");

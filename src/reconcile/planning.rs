@@ -1,7 +1,6 @@
 //! From a custom resource to its plan: nothing here changes anything, on AWS or in the cluster.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -20,7 +19,7 @@ use crate::status;
 /// A pipeline's plan, and what it was made of.
 pub(super) struct Planned {
     pub(super) pipeline: Pipeline,
-    pub(super) aws: Arc<Aws>,
+    pub(super) aws: Aws,
     pub(super) plan: Plan,
     /// The plan for people and machines.
     pub(super) changes: Vec<Change>,
@@ -58,7 +57,7 @@ pub async fn plan_of(pipeline: ScheduledTaskPipeline, context: &Context) -> kube
         pipeline,
         context,
     };
-    let planned = look.plan(Timestamp::now(), First::Look).await?;
+    let planned = Box::pin(look.plan(Timestamp::now(), First::Look)).await?;
     Ok(planned.map(|it| Shown::new(&look.owner, &it.aws.location, it.changes, it.knowledge)))
 }
 

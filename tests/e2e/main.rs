@@ -16,6 +16,7 @@ mod lost;
 mod made;
 mod observed;
 mod owned;
+mod planned;
 mod refused;
 mod secrets;
 mod shipped;

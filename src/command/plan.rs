@@ -1,0 +1,170 @@
+//! `task-pipelines plan`: what would be done on AWS, with nothing done.
+
+mod documents;
+mod without_cluster;
+
+use std::collections::HashMap;
+use std::env;
+use std::error::Error;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use kube::{Api, Client};
+
+use super::{print, runtime, setup};
+use crate::aws::{Access, Accounts};
+use crate::chain::chain;
+use crate::cluster::Cluster;
+use crate::identity::ClusterName;
+use crate::plan::render::{Style, text};
+use crate::plan::shown::{Shown, Summary};
+use crate::reconcile::{Context, NoPlan, plan_of};
+use crate::settings::{Colour, Output, PipelineName, PlanSettings};
+use crate::slots::Slots;
+use without_cluster::WithoutCluster;
+
+/// What came of all that was asked for.
+#[derive(Debug, Default)]
+struct Answer {
+    plans: Vec<Shown>,
+    /// What stands in the way, each with its place.
+    problems: Vec<String>,
+}
+
+impl Answer {
+    fn no_plan(&mut self, place: &str, no_plan: &NoPlan) {
+        match no_plan {
+            NoPlan::Refused(refusals) => {
+                self.problems.extend(refusals.iter().map(|refusal| format!("{place}: {refusal}")));
+            }
+            NoPlan::Aws(health) => self.problems.push(format!("{place}: {}", health.message)),
+        }
+    }
+
+    /// 0: nothing to do. 1: there are changes. 2: something stands in the way.
+    fn exit_code(&self) -> u8 {
+        let plans = self.plans.iter().map(|plan| match plan.summary() {
+            Summary::NothingToDo => 0,
+            Summary::Changes => 1,
+            Summary::Conflict => 2,
+        });
+        plans.chain((!self.problems.is_empty()).then_some(2)).max().unwrap_or_default()
+    }
+}
+
+/// Plans, and prints the plans.
+///
+/// # Errors
+/// Nothing could be planned at all.
+pub fn plan(settings: PlanSettings) -> Result<ExitCode, Box<dyn Error>> {
+    let style = style(settings.color);
+    let output = settings.output;
+    let answer = runtime()?.block_on(answer(settings))?;
+    match output {
+        Output::Text => print(&answer.plans.iter().map(|plan| text(plan, style)).collect::<Vec<_>>().join("\n"))?,
+        Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&answer.plans)?))?,
+    }
+    for problem in &answer.problems {
+        writeln!(io::stderr(), "{problem}")?;
+    }
+    Ok(ExitCode::from(answer.exit_code()))
+}
+
+async fn answer(settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
+    match settings.pipeline.clone() {
+        Some(pipeline) => in_cluster(pipeline, settings).await,
+        None => of_files(settings).await,
+    }
+}
+
+async fn in_cluster(wanted: PipelineName, settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
+    let PipelineName { namespace, name } = wanted;
+    let namespace = match namespace.or(settings.namespace) {
+        Some(namespace) => namespace,
+        None => usual_namespace().await,
+    };
+    let client = Client::try_default().await?;
+    let cluster_name = match settings.installation.cluster_name.clone() {
+        Some(name) => name,
+        None => setup::derived_cluster_name(&client).await?,
+    };
+    let pipelines: Api<crate::crd::ScheduledTaskPipeline> = Api::namespaced(client.clone(), &namespace);
+    let pipeline = pipelines.get(&name).await?;
+    if pipeline.metadata.deletion_timestamp.is_some() {
+        return Err(format!("pipeline {namespace}/{name} is being deleted").into());
+    }
+    let context = Context {
+        cluster: Cluster::new(client),
+        accounts: Accounts::from_environment(settings.installation.pacing, Access::ReadOnly).await,
+        configuration: settings.installation.configuration()?,
+        installation: setup::installation(&settings.installation)?,
+        cluster_name,
+        // One look, and no other.
+        resync: Duration::MAX,
+        secret_retry: Duration::MAX,
+        slots: Slots::new(1),
+        failures: Mutex::new(HashMap::new()),
+    };
+    let mut answer = Answer::default();
+    match plan_of(pipeline, &context).await? {
+        Ok(plan) => answer.plans.push(plan),
+        Err(no_plan) => answer.no_plan(&format!("{namespace}/{name}"), &no_plan),
+    }
+    Ok(answer)
+}
+
+async fn of_files(settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
+    let namespace = match settings.namespace.clone() {
+        Some(namespace) => documents::Namespace::Only(namespace),
+        None => documents::Namespace::Usual(usual_namespace().await),
+    };
+    let (documents, problems) = documents::read(&settings.filename, &namespace)?;
+    let mut answer = Answer { plans: Vec::new(), problems };
+    let without = WithoutCluster {
+        installation: setup::installation(&settings.installation)?,
+        cluster_name: cluster_name(settings.installation.cluster_name.clone()).await?,
+        configuration: settings.installation.configuration()?,
+        accounts: Accounts::from_environment(settings.installation.pacing, Access::ReadOnly).await,
+    };
+    for document in documents {
+        match Box::pin(without.plan(&document)).await {
+            Ok(plan) => answer.plans.push(plan),
+            Err(no_plan) => answer.no_plan(&document.place, &no_plan),
+        }
+    }
+    Ok(answer)
+}
+
+/// The cluster's name on AWS: given, or asked of a cluster that happens to be there.
+async fn cluster_name(given: Option<ClusterName>) -> Result<ClusterName, Box<dyn Error>> {
+    if let Some(name) = given {
+        return Ok(name);
+    }
+    let client = Client::try_default().await;
+    let derived = match client {
+        Ok(client) => setup::derived_cluster_name(&client).await.map_err(|error| chain(&error)),
+        Err(error) => Err(chain(&error)),
+    };
+    derived.map_err(|why| {
+        format!("names on AWS begin with the cluster's name, which no cluster tells: set --cluster-name ({why})").into()
+    })
+}
+
+/// The namespace that kubectl would take.
+async fn usual_namespace() -> String {
+    kube::Config::infer().await.map_or_else(|_| "default".to_owned(), |config| config.default_namespace)
+}
+
+fn style(colour: Colour) -> Style {
+    let is_terminal = io::stdout().is_terminal();
+    let colour = match colour {
+        Colour::Always => true,
+        Colour::Never => false,
+        // <https://no-color.org>
+        Colour::Auto => is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+    };
+    let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    Style { colour, width: columns.filter(|_| is_terminal) }
+}

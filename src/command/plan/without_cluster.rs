@@ -1,0 +1,111 @@
+//! The plan of a pipeline that no cluster has told about: its UID and Secrets are unknown, and what AWS has of it is known
+//! by its tags.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::documents::Document;
+use crate::apply::observe_all;
+use crate::aws::Accounts;
+use crate::configuration::Configuration;
+use crate::functions::own_architecture;
+use crate::health::Health;
+use crate::identity::{ClusterName, Owner, Ownership, tag};
+use crate::pipeline::{self, Home, Pipeline, Reason, Refusal, SecretLookup, SecretValues, secret_refs};
+use crate::plan::shown::{Knowledge, Shown, changes};
+use crate::plan::{Have, plan};
+use crate::reconcile::NoPlan;
+use crate::resource::{Field, Id, Installation, Kind, Resource, possible_ids, want};
+
+/// The UID of a pipeline that may have none yet.
+const UNKNOWN_UID: &str = "unknown";
+
+/// What plans are made with.
+pub(super) struct WithoutCluster {
+    pub(super) installation: Installation,
+    pub(super) cluster_name: ClusterName,
+    pub(super) configuration: Configuration,
+    pub(super) accounts: Accounts,
+}
+
+impl WithoutCluster {
+    pub(super) async fn plan(&self, document: &Document) -> Result<Shown, NoPlan> {
+        let Document { place: _, namespace, name, spec } = document;
+        let owner = Owner {
+            cluster: self.cluster_name.clone(),
+            namespace: namespace.clone(),
+            name: name.clone(),
+            uid: UNKNOWN_UID.to_owned(),
+        };
+        let now = Timestamp::now();
+        let secrets: SecretValues =
+            secret_refs(spec).into_iter().map(|used| (used.reference, SecretLookup::NotAsked)).collect();
+        let resolved = |has_schedule: bool| {
+            let context = pipeline::Context {
+                owner: &owner,
+                now,
+                secrets: &secrets,
+                default_architecture: own_architecture(),
+                available: &self.installation.available(),
+                configuration: &self.configuration,
+                home: Home { own_region: self.accounts.own_region(), ..Home::default() },
+                has_schedule,
+            };
+            pipeline::resolve(spec, &context).map_err(NoPlan::Refused)
+        };
+        // What is wrong in any case is said without AWS.
+        let Pipeline { target, .. } = resolved(true)?;
+        let aws = self.accounts.get(&target).await.map_err(|error| NoPlan::Aws(Health::no_aws(&error)))?;
+        let seen = observe_all(&aws, possible_ids(&owner)).await;
+        let mut have = whatever_the_uid(seen.map_err(|error| NoPlan::Aws(Health::aws(&error)))?, &owner);
+        let known = ours(&have, &owner);
+        let pipeline = resolved(known.keys().any(|id| id.kind == Kind::Schedule))?;
+        let want = want(&pipeline, &self.installation, &aws.location);
+        same_kind_of_queue(&want, &known)?;
+        overlook_secrets(&want, &mut have);
+        let knowledge = Knowledge { was_in_sync: false, secrets: false };
+        let plan = plan(&owner, want, &known, have).stopped_by_conflict();
+        Ok(Shown::new(&owner, &aws.location, changes(&plan, &owner, knowledge), knowledge))
+    }
+}
+
+/// What carries the pipeline's names counts as the pipeline's.
+fn whatever_the_uid(mut have: Have, owner: &Owner) -> Have {
+    for seen in have.values_mut().flatten() {
+        if let Ownership::Predecessor { uid: _ } = owner.ownership(&seen.tags) {
+            seen.tags.insert(tag::UID.to_owned(), owner.uid.clone());
+        }
+    }
+    have
+}
+
+/// What the status of the pipeline would list.
+fn ours(have: &Have, owner: &Owner) -> BTreeMap<Id, bool> {
+    let seen = have.iter().filter_map(|(id, seen)| Some((id, seen.as_ref()?)));
+    let ours = seen.filter(|(_, seen)| owner.ownership(&seen.tags) == Ownership::Ours);
+    ours.map(|(id, _)| (id.clone(), true)).collect()
+}
+
+/// The API server knows what the kind of queue was, and refuses to change it.
+fn same_kind_of_queue(want: &[Resource], known: &BTreeMap<Id, bool>) -> Result<(), NoPlan> {
+    let wanted: Vec<Id> = want.iter().map(Resource::id).collect();
+    match known.keys().find(|id| id.kind == Kind::Queue && !wanted.contains(id)) {
+        None => Ok(()),
+        Some(other) => Err(NoPlan::Refused(vec![Refusal {
+            reason: Reason::InvalidSpec,
+            field: "spec.concurrencyPolicy".to_owned(),
+            message: format!("it cannot be changed, and AWS has {other} of this pipeline"),
+            hint: Some("delete the pipeline and create it again".to_owned()),
+        }])),
+    }
+}
+
+/// Secrets that are not known are not compared.
+fn overlook_secrets(want: &[Resource], have: &mut Have) {
+    for resource in want {
+        let Some(Some(seen)) = have.get_mut(&resource.id()) else { continue };
+        let secrets = resource.fields().into_iter().filter(|(_, field)| matches!(field, Field::Secret(_)));
+        seen.fields.extend(secrets);
+    }
+}
