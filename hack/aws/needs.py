@@ -118,6 +118,8 @@ def _scheduler(call):
 
 def _sqs(call):
     params = call.params
+    if "SourceArn" in params:
+        return _move(call.operation, params["SourceArn"], params.get("DestinationArn"))
     url = re.search(r"/(\d{12})/([^/]+)$", params.get("QueueUrl", ""))
     arn = f"arn:aws:sqs:{call.region}:{url[1]}:{url[2]}" if url else _arn(call, "sqs", params.get("QueueName"))
     queue = sqs._queue_by_arn(arn) or {}
@@ -127,6 +129,15 @@ def _sqs(call):
     action = f"sqs:{call.operation.removesuffix('Batch')}"
     needs = [Need(action, arn, context), *keys.needs(action, arn)]
     return [*needs, Need("sqs:TagQueue", arn, tags)] if created else needs
+
+
+def _move(operation, source, destination):
+    """Moving takes the messages from the one queue and sends them to the other, as the caller."""
+    needs = [Need(f"sqs:{operation}", source)]
+    if operation == "StartMessageMoveTask":
+        needs += [Need(f"sqs:{each}", source) for each in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")]
+        needs += [Need("sqs:SendMessage", destination)] if destination else []
+    return needs
 
 
 def _ssm(call):

@@ -7,7 +7,7 @@ import os
 from settings import Settings
 from state import STATE
 
-RULES = ("identities", "stale_roles", "propagation", "sessions", "role_lists", "function_checks", "parameters", "queues", "groups",
+RULES = ("identities", "stale_roles", "propagation", "sessions", "role_lists", "function_checks", "parameters", "queues", "moves", "groups",
          "lists", "quotas")
 """The modules whose rules hold once they are imported."""
 

@@ -84,6 +84,23 @@ class QueueTest(StrictTest):
         self.assertEqual((found["VisibilityTimeout"], found["ApproximateNumberOfMessages"]), ("30", "1"))
         self.eventually(lambda: self.attributes(url)["VisibilityTimeout"] == "60", "the new attribute")
 
+    def test_dead_letters_move_back_to_where_they_came_from(self):
+        arn = f"arn:aws:sqs:{REGION}:{self.account}"
+        dlq = self.sqs.create_queue(QueueName="dlq")["QueueUrl"]
+        redrive = json.dumps({"deadLetterTargetArn": f"{arn}:dlq", "maxReceiveCount": 1})
+        url = self.sqs.create_queue(QueueName="q", Attributes={"RedrivePolicy": redrive, "VisibilityTimeout": "0"})["QueueUrl"]
+        self.assertEqual(self.sqs.list_dead_letter_source_queues(QueueUrl=dlq)["queueUrls"], [url])
+        self.sqs.send_message(QueueUrl=url, MessageBody="m")
+        for _ in range(2):
+            self.sqs.receive_message(QueueUrl=url)
+        self.assertEqual(self.attributes(dlq)["ApproximateNumberOfMessages"], "1")
+        self.refused("InvalidParameterValue", self.sqs.start_message_move_task, SourceArn=f"{arn}:q")
+        self.sqs.start_message_move_task(SourceArn=f"{arn}:dlq")
+        [task] = self.sqs.list_message_move_tasks(SourceArn=f"{arn}:dlq")["Results"]
+        self.assertEqual((task["Status"], task["ApproximateNumberOfMessagesMoved"]), ("COMPLETED", 1))
+        [message] = self.sqs.receive_message(QueueUrl=url, MessageSystemAttributeNames=["All"])["Messages"]
+        self.assertEqual((message["Body"], message["Attributes"]["ApproximateReceiveCount"]), ("m", "1"))
+
 
 if __name__ == "__main__":
     unittest.main()
