@@ -182,7 +182,7 @@ async fn an_edit_in_a_file_is_planned_over_what_runs() {
 async fn every_refusal_of_every_document_is_printed_with_its_place() {
     let lab = Lab::without_operator().await;
     let good = specs::message(specs::YEARLY);
-    let bad = specs::merged(good.clone(), json!({"schedule": "61 9 * * *", "timeZone": "Moon/Base"}));
+    let bad = specs::merged(good.clone(), json!({"schedule": "61 9 * * *", "queue": {"visibilityTimeoutSeconds": 5}}));
     let worse = specs::merged(good.clone(), json!({"tasks": [{"name": "twice"}], "shedule": "@daily"}));
     let file =
         lab.file("bad", &[document(&lab, "good", &good), document(&lab, "bad", &bad), document(&lab, "worse", &worse)]);
@@ -192,7 +192,7 @@ async fn every_refusal_of_every_document_is_printed_with_its_place() {
     planned.says(&["Plan: 14 to create."]);
     for line in [
         format!("{file}:2: spec.schedule: `61` in the minute field"),
-        format!("{file}:2: spec.timeZone: `Moon/Base` is no time zone"),
+        format!("{file}:2: spec.queue.visibilityTimeoutSeconds: "),
         format!("{file}:3: spec.shedule: there is no such field"),
         format!("{file}:3: spec.tasks[twice]: a task has exactly one of message, http"),
     ] {
