@@ -129,9 +129,17 @@ async fn of_files(settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
         accounts: Accounts::from_environment(settings.installation.pacing, Access::ReadOnly).await,
     };
     for document in documents {
-        match Box::pin(without.plan(&document)).await {
+        let place = &document.place;
+        answer.problems.extend(document.broken.iter().map(|it| format!("{place}: {}: {}", it.field, it.message)));
+        let Some(spec) = &document.spec else { continue };
+        let planned = if document.broken.is_empty() {
+            Box::pin(without.plan(&document, spec)).await
+        } else {
+            Err(NoPlan::Refused(without.refusals(&document, spec)))
+        };
+        match planned {
             Ok(plan) => answer.plans.push(plan),
-            Err(no_plan) => answer.no_plan(&document.place, &no_plan),
+            Err(no_plan) => answer.no_plan(place, &no_plan),
         }
     }
     Ok(answer)

@@ -20,7 +20,7 @@ pub use function::{
 pub use pipeline::{
     Aws, ConcurrencyPolicy, DeletionPolicy, Invocation, Mode, Queue, ScheduledTaskPipeline, ScheduledTaskPipelineSpec,
 };
-pub use rules::{Broken, admit};
+pub use rules::{Admission, Broken, admit};
 pub use schema::{ConfigMapKeyRef, ConfigMapRef, LOG_RETENTION_DAYS, SecretKeyRef, SecretSource, crd, crd_yaml};
 pub use status::{
     Action, Change, FieldChange, PipelineStatus, QueueDepth, ResourceRow, ResourceState, Run, RunCounts,

@@ -20,26 +20,34 @@ pub struct Broken {
     pub message: String,
 }
 
-/// The spec with its defaults filled in.
-///
-/// # Errors
-/// Every rule that it breaks.
-pub fn admit(spec: &Value) -> Result<ScheduledTaskPipelineSpec, Vec<Broken>> {
+/// What the API server would make of a spec.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// The spec with its defaults filled in, where its types can be read.
+    pub spec: Option<ScheduledTaskPipelineSpec>,
+    /// Every rule that it breaks; the API server takes it only if there is none.
+    pub broken: Vec<Broken>,
+}
+
+/// Checks a spec as the API server would.
+pub fn admit(spec: &Value) -> Admission {
     let mut broken = Vec::new();
     for version in crd().spec.versions {
         let schema = version.schema.and_then(|schema| schema.open_api_v3_schema);
         let spec_schema = schema.and_then(|schema| schema.properties?.remove("spec"));
         check("spec", &spec_schema.unwrap_or_default(), spec, &mut broken);
     }
-    let admitted = match serde_json::from_value::<ScheduledTaskPipelineSpec>(spec.clone()) {
-        Ok(spec) => spec,
-        Err(error) if broken.is_empty() => {
-            return Err(vec![Broken { field: "spec".to_owned(), message: error.to_string() }]);
+    let read = match serde_json::from_value::<ScheduledTaskPipelineSpec>(spec.clone()) {
+        Ok(read) => read,
+        Err(error) => {
+            if broken.is_empty() {
+                broken.push(Broken { field: "spec".to_owned(), message: error.to_string() });
+            }
+            return Admission { spec: None, broken };
         }
-        Err(_) => return Err(broken),
     };
     // With its defaults, as rules see it; a rule may also be about what the types cannot hold.
-    let mut defaulted = json!(admitted);
+    let mut defaulted = json!(read);
     merge(&mut defaulted, spec);
     let rules = validate_cel_schema::<ScheduledTaskPipelineSpec>(&defaulted, None).err();
     broken.extend(
@@ -48,7 +56,7 @@ pub fn admit(spec: &Value) -> Result<ScheduledTaskPipelineSpec, Vec<Broken>> {
             .flatten()
             .map(|error| Broken { field: named(&defaulted, &error.field_path), message: error.message.clone() }),
     );
-    if broken.is_empty() { Ok(admitted) } else { Err(broken) }
+    Admission { spec: Some(read), broken }
 }
 
 /// Adds what stands in the spec and the types left out.
@@ -225,8 +233,7 @@ mod tests {
         for (key, value) in fields.as_object().unwrap() {
             spec[key] = value.clone();
         }
-        let broken = admit(&spec).err().unwrap_or_default();
-        broken.into_iter().map(|it| format!("{}: {}", it.field, it.message)).collect()
+        admit(&spec).broken.into_iter().map(|it| format!("{}: {}", it.field, it.message)).collect()
     }
 
     #[test]
@@ -277,7 +284,9 @@ mod tests {
             "schedule": "@daily",
             "tasks": [{ "name": "a", "http": { "url": "https://example.com", "expectStatus": [200, "3xx"] }, "input": { "any": [1] } }],
         });
-        let admitted = admit(&spec).unwrap();
+        let Admission { spec, broken } = admit(&spec);
+        assert_eq!(broken, []);
+        let admitted = spec.unwrap();
         assert_eq!((admitted.time_zone.as_str(), admitted.queue.max_receive_count), ("UTC", 5));
     }
 }

@@ -99,6 +99,7 @@ async fn a_file_is_planned_without_a_cluster_before_and_after_it_is_applied() {
     let new = lab.plan_alone(&["-f", file]);
     assert_eq!((new.status, new.stderr.as_str()), (1, ""), "{new:#?}");
     new.says(&["+ create", "Plan: 14 to create.", "value: + (known after apply)"]);
+    lab.plan_alone(&["-f", file, "--color", "always"]).says(&["\x1b[32m+ create   \x1b[0m Queue"]);
     let as_json = lab.plan_alone(&["-f", file, "-o", "json"]);
     let plan = &as_json.json()[0];
     assert_eq!((as_json.status, plan["name"].as_str(), pending(plan).len()), (1, Some("first"), 14));
@@ -183,7 +184,10 @@ async fn every_refusal_of_every_document_is_printed_with_its_place() {
     let lab = Lab::without_operator().await;
     let good = specs::message(specs::YEARLY);
     let bad = specs::merged(good.clone(), json!({"schedule": "61 9 * * *", "queue": {"visibilityTimeoutSeconds": 5}}));
-    let worse = specs::merged(good.clone(), json!({"tasks": [{"name": "twice"}], "shedule": "@daily"}));
+    let worse = specs::merged(
+        good.clone(),
+        json!({"tasks": [{"name": "twice"}], "shedule": "@daily", "timeZone": "Moon/Base"}),
+    );
     let file =
         lab.file("bad", &[document(&lab, "good", &good), document(&lab, "bad", &bad), document(&lab, "worse", &worse)]);
     let file = file.to_str().unwrap();
@@ -194,12 +198,13 @@ async fn every_refusal_of_every_document_is_printed_with_its_place() {
         format!("{file}:2: spec.schedule: `61` in the minute field"),
         format!("{file}:2: spec.queue.visibilityTimeoutSeconds: "),
         format!("{file}:3: spec.shedule: there is no such field"),
+        format!("{file}:3: spec.timeZone: `Moon/Base` is no time zone"),
         format!("{file}:3: spec.tasks[twice]: a task has exactly one of message, http"),
     ] {
         assert!(planned.stderr.lines().any(|found| found.starts_with(&line)), "no {line:?} in {planned:#?}");
     }
-    let nothing = lab.plan_alone(&["-f", "README.md"]);
-    assert_eq!(nothing.status, 2, "{nothing:#?}");
+    let nothing = lab.plan_alone(&["-f", "-"]);
+    assert_eq!((nothing.status, nothing.stderr.as_str()), (2, "error: no ScheduledTaskPipeline in -\n"));
     assert!(lab.plan(&["no-such"]).stderr.contains("not found"));
     assert!(lab.strict.writes().await.is_empty());
 }

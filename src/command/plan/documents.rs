@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::crd::{Broken, GROUP, ScheduledTaskPipelineSpec, admit};
+use crate::crd::{Admission, Broken, GROUP, ScheduledTaskPipelineSpec, admit};
 
 /// A pipeline in a file.
 #[derive(Debug)]
@@ -15,7 +15,10 @@ pub(super) struct Document {
     pub(super) place: String,
     pub(super) namespace: String,
     pub(super) name: String,
-    pub(super) spec: ScheduledTaskPipelineSpec,
+    /// Absent where it cannot be read.
+    pub(super) spec: Option<ScheduledTaskPipelineSpec>,
+    /// What the API server would refuse.
+    pub(super) broken: Vec<Broken>,
 }
 
 /// Where pipelines go.
@@ -44,7 +47,7 @@ pub(super) enum ReadError {
     NoPipeline(String),
 }
 
-/// Reads all documents, and says what is wrong with those that are no pipeline that could be.
+/// Reads all pipelines, and says which files are no YAML.
 ///
 /// # Errors
 /// A file cannot be read, or nothing in them is a pipeline.
@@ -55,15 +58,9 @@ pub(super) fn read(paths: &[PathBuf], namespace: &Namespace) -> Result<(Vec<Docu
         let file = if is_stdin(path) { "stdin".to_owned() } else { path.display().to_string() };
         match serde_saphyr::from_multiple::<Value>(&text) {
             Ok(values) => {
-                for (number, value) in (1..).zip(values).filter(|(_, value)| is_pipeline(value)) {
-                    let place = format!("{file}:{number}");
-                    match document(&place, &value, namespace) {
-                        Ok(document) => documents.push(document),
-                        Err(broken) => {
-                            problems.extend(broken.iter().map(|it| format!("{place}: {}: {}", it.field, it.message)));
-                        }
-                    }
-                }
+                let pipelines = (1..).zip(values).filter(|(_, value)| is_pipeline(value));
+                documents
+                    .extend(pipelines.map(|(number, value)| document(format!("{file}:{number}"), &value, namespace)));
             }
             Err(error) => problems.push(format!("{file}: {error}")),
         }
@@ -93,7 +90,8 @@ fn is_pipeline(document: &Value) -> bool {
     document["kind"] == "ScheduledTaskPipeline"
 }
 
-fn document(place: &str, value: &Value, wanted: &Namespace) -> Result<Document, Vec<Broken>> {
+fn document(place: String, value: &Value, wanted: &Namespace) -> Document {
+    let Admission { spec, broken: rules } = admit(&value["spec"]);
     let mut broken = Vec::new();
     let mut refuse = |field: &str, message: String| broken.push(Broken { field: field.to_owned(), message });
     let version = format!("{GROUP}/v1alpha1");
@@ -107,22 +105,15 @@ fn document(place: &str, value: &Value, wanted: &Namespace) -> Result<Document, 
         refuse("metadata.name", format!("`{name}` is not of lower-case letters, digits, `-` and `.`"));
     }
     let own = value["metadata"]["namespace"].as_str();
-    let namespace = match (own, wanted) {
-        (Some(own), Namespace::Only(only)) if own != only => {
-            refuse("metadata.namespace", format!("`{own}` is not the `{only}` of --namespace"));
-            own
-        }
-        (Some(own), _) => own,
-        (None, Namespace::Only(namespace) | Namespace::Usual(namespace)) => namespace,
-    };
-    match admit(&value["spec"]) {
-        Ok(spec) if broken.is_empty() => {
-            let [place, namespace, name] = [place, namespace, name].map(str::to_owned);
-            Ok(Document { place, namespace, name, spec })
-        }
-        Ok(_) => Err(broken),
-        Err(rules) => Err(broken.into_iter().chain(rules).collect()),
+    if let (Some(own), Namespace::Only(only)) = (own, wanted)
+        && own != only
+    {
+        refuse("metadata.namespace", format!("`{own}` is not the `{only}` of --namespace"));
     }
+    let (Namespace::Only(given) | Namespace::Usual(given)) = wanted;
+    let namespace = own.unwrap_or(given).to_owned();
+    broken.extend(rules);
+    Document { place, namespace, name: name.to_owned(), spec, broken }
 }
 
 /// A DNS subdomain, as the API server wants names.

@@ -9,6 +9,7 @@ use super::documents::Document;
 use crate::apply::observe_all;
 use crate::aws::Accounts;
 use crate::configuration::Configuration;
+use crate::crd::ScheduledTaskPipelineSpec;
 use crate::functions::own_architecture;
 use crate::health::Health;
 use crate::identity::{ClusterName, Owner, Ownership, tag};
@@ -30,43 +31,59 @@ pub(super) struct WithoutCluster {
 }
 
 impl WithoutCluster {
-    pub(super) async fn plan(&self, document: &Document) -> Result<Shown, NoPlan> {
-        let Document { place: _, namespace, name, spec } = document;
-        let owner = Owner {
-            cluster: self.cluster_name.clone(),
-            namespace: namespace.clone(),
-            name: name.clone(),
-            uid: UNKNOWN_UID.to_owned(),
-        };
-        let now = Timestamp::now();
-        let secrets: SecretValues =
-            secret_refs(spec).into_iter().map(|used| (used.reference, SecretLookup::NotAsked)).collect();
-        let resolved = |has_schedule: bool| {
-            let context = pipeline::Context {
-                owner: &owner,
-                now,
-                secrets: &secrets,
-                default_architecture: own_architecture(),
-                available: &self.installation.available(),
-                configuration: &self.configuration,
-                home: Home { own_region: self.accounts.own_region(), ..Home::default() },
-                has_schedule,
-            };
-            pipeline::resolve(spec, &context).map_err(NoPlan::Refused)
-        };
+    /// All that is wrong, whatever AWS has, beside what the API server would refuse.
+    pub(super) fn refusals(&self, document: &Document, spec: &ScheduledTaskPipelineSpec) -> Vec<Refusal> {
+        let named = |refusal: &Refusal| document.broken.iter().any(|broken| broken.field == refusal.field);
+        let refusals = self.resolve(&self.owner(document), spec, true).err().unwrap_or_default();
+        refusals.into_iter().filter(|refusal| !named(refusal)).collect()
+    }
+
+    pub(super) async fn plan(&self, document: &Document, spec: &ScheduledTaskPipelineSpec) -> Result<Shown, NoPlan> {
+        let owner = self.owner(document);
         // What is wrong in any case is said without AWS.
-        let Pipeline { target, .. } = resolved(true)?;
+        let Pipeline { target, .. } = self.resolve(&owner, spec, true).map_err(NoPlan::Refused)?;
         let aws = self.accounts.get(&target).await.map_err(|error| NoPlan::Aws(Health::no_aws(&error)))?;
         let seen = observe_all(&aws, possible_ids(&owner)).await;
         let mut have = whatever_the_uid(seen.map_err(|error| NoPlan::Aws(Health::aws(&error)))?, &owner);
         let known = ours(&have, &owner);
-        let pipeline = resolved(known.keys().any(|id| id.kind == Kind::Schedule))?;
+        let has_schedule = known.keys().any(|id| id.kind == Kind::Schedule);
+        let pipeline = self.resolve(&owner, spec, has_schedule).map_err(NoPlan::Refused)?;
         let want = want(&pipeline, &self.installation, &aws.location);
         same_kind_of_queue(&want, &known)?;
         overlook_secrets(&want, &mut have);
         let knowledge = Knowledge { was_in_sync: false, secrets: false };
         let plan = plan(&owner, want, &known, have).stopped_by_conflict();
         Ok(Shown::new(&owner, &aws.location, changes(&plan, &owner, knowledge), knowledge))
+    }
+
+    fn owner(&self, document: &Document) -> Owner {
+        Owner {
+            cluster: self.cluster_name.clone(),
+            namespace: document.namespace.clone(),
+            name: document.name.clone(),
+            uid: UNKNOWN_UID.to_owned(),
+        }
+    }
+
+    fn resolve(
+        &self,
+        owner: &Owner,
+        spec: &ScheduledTaskPipelineSpec,
+        has_schedule: bool,
+    ) -> Result<Pipeline, Vec<Refusal>> {
+        let secrets: SecretValues =
+            secret_refs(spec).into_iter().map(|used| (used.reference, SecretLookup::NotAsked)).collect();
+        let context = pipeline::Context {
+            owner,
+            now: Timestamp::now(),
+            secrets: &secrets,
+            default_architecture: own_architecture(),
+            available: &self.installation.available(),
+            configuration: &self.configuration,
+            home: Home { own_region: self.accounts.own_region(), ..Home::default() },
+            has_schedule,
+        };
+        pipeline::resolve(spec, &context)
     }
 }
 
