@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _, future};
 use kube::api::{Api, ListParams};
+use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config};
+use kube::runtime::watcher::Event;
 use kube::runtime::{Controller, Predicate as _, PredicateConfig, WatchStreamExt as _, predicates, reflector, watcher};
 use kube::{Client, ResourceExt as _};
 use tracing::Instrument as _;
@@ -38,8 +40,11 @@ enum LookError {
     TooLong,
 }
 
+/// A pipeline as the API server hands it out, which may be of a version that this one cannot read.
+type Listed = DeserializeGuard<ScheduledTaskPipeline>;
+
 /// Waits until the API server knows pipelines and shows them, saying what is missing.
-pub async fn wait_for_crd(api: &Api<ScheduledTaskPipeline>) {
+async fn wait_for_crd(api: &Api<Listed>) {
     loop {
         match api.list(&ListParams::default().limit(1)).await {
             Ok(_) => return,
@@ -63,7 +68,7 @@ pub async fn run(
     context: Arc<Context>,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
-    let api: Api<ScheduledTaskPipeline> =
+    let api: Api<Listed> =
         namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace));
     wait_for_crd(&api).await;
     let (reader, writer) = reflector::store();
@@ -72,6 +77,7 @@ pub async fn run(
     let worth_a_look = predicates::generation.combine(predicates::annotations);
     let changes = watcher(api, watcher::Config::default())
         .default_backoff()
+        .try_filter_map(|event| future::ready(Ok(readable(event))))
         .modify(prune)
         .reflect(writer)
         .applied_objects()
@@ -89,6 +95,29 @@ pub async fn run(
         .map_err(|error| tracing::debug!(error = chain(&error), "a look ended"))
         .for_each(|_| future::ready(()))
         .await;
+}
+
+/// An event about a pipeline that this version can read. One that it cannot holds up no other.
+fn readable(event: Event<Listed>) -> Option<Event<ScheduledTaskPipeline>> {
+    let read = |DeserializeGuard(listed): Listed| match listed {
+        Ok(pipeline) => Some(pipeline),
+        Err(unreadable) => {
+            tracing::warn!(
+                namespace = unreadable.metadata.namespace,
+                pipeline = unreadable.metadata.name,
+                error = unreadable.error,
+                "a pipeline cannot be read, and is left as it is; update the operator to the version of its CRD"
+            );
+            None
+        }
+    };
+    Some(match event {
+        Event::Apply(listed) => Event::Apply(read(listed)?),
+        Event::InitApply(listed) => Event::InitApply(read(listed)?),
+        Event::Delete(listed) => Event::Delete(read(listed)?),
+        Event::Init => Event::Init,
+        Event::InitDone => Event::InitDone,
+    })
 }
 
 /// What no look reads is not kept: a look asks for the live object.
