@@ -2,7 +2,7 @@
 DEV := python3 hack/dev.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up down run demo helm-demo test bench lint fmt crd functions
+.PHONY: help up down run demo helm-demo test soak bench lint fmt crd functions
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ helm-demo: ## Install the chart and run the operator as its Deployment would
 
 test: ## Build what is needed and run every test
 	@$(DEV) test
+
+soak: ## Run the whole reliability suite, for hours
+	@$(DEV) soak
 
 bench: ## Measure, with the limits beside the results
 	@python3 bench/bench.py

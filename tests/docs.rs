@@ -142,13 +142,15 @@ fn the_example_of_a_configuration_can_be_used() {
     task_pipelines::configuration::Configuration::parse(between(&page, "```yaml\n", "```")).unwrap();
 }
 
+/// All tests, as source.
+fn tests() -> String {
+    let sources = ["src", "tests", "lambdas", "hack"].iter().flat_map(|folder| files(&root().join(folder), ".rs"));
+    sources.map(|path| fs::read_to_string(path).unwrap()).collect()
+}
+
 #[test]
 fn every_test_that_holds_an_invariant_exists() {
-    let tests: String = ["src", "tests", "lambdas"]
-        .iter()
-        .flat_map(|folder| files(&root().join(folder), ".rs"))
-        .map(|path| fs::read_to_string(path).unwrap())
-        .collect();
+    let tests = tests();
     let page = read("docs/how-it-works.md");
     let invariants = between(&page, "## Invariants\n", "\n## ");
     for invariant in invariants.split("\n- ").skip(1) {
@@ -161,6 +163,29 @@ fn every_test_that_holds_an_invariant_exists() {
                 "docs/how-it-works.md names the test {name}, which is gone"
             );
         }
+    }
+}
+
+#[test]
+fn every_numbered_test_is_listed_with_its_number() {
+    let (tests, page) = (tests(), read("docs/reliability.md"));
+    let numbered = all_between(&tests, "async fn n", "()").into_iter().map(|rest| format!("n{rest}"));
+    let numbered: BTreeSet<String> = numbered.filter(|name| name[1..3].chars().all(|c| c.is_ascii_digit())).collect();
+    assert!(numbered.len() > 20, "{numbered:?}");
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| ")).collect();
+    for name in &numbered {
+        let number = name[1..3].trim_start_matches('0');
+        let listed =
+            rows.iter().any(|row| row.starts_with(&format!("| {number} |")) && row.contains(&format!("`{name}`")));
+        assert!(listed, "docs/reliability.md does not list {name} in the row of {number}");
+    }
+    for row in rows {
+        for name in all_between(row, "`", "`").into_iter().filter(|name| name.contains('_')) {
+            assert!(tests.contains(&format!("fn {name}(")), "docs/reliability.md names the test {name}, which is gone");
+        }
+    }
+    for number in 1..=27 {
+        assert!(page.contains(&format!("\n| {number} |")), "docs/reliability.md says nothing of {number}");
     }
 }
 

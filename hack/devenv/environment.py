@@ -16,6 +16,8 @@ from .process import Registry
 
 FAST = {"STRICT_ROLE_DELAY_SECONDS": "0.3", "STRICT_PENDING_SECONDS": "0.1"}
 """Delays for tests: long enough that everybody has to wait once."""
+REAL = {"STRICT_ROLE_DELAY_SECONDS": "10", "STRICT_PENDING_SECONDS": "3"}
+"""Delays as AWS has them, for a soak."""
 
 
 @contextlib.contextmanager

@@ -77,10 +77,10 @@ def run():
     os.execve(operator, [str(operator), "run"], _with(_written()))
 
 
-def with_env(command):
+def with_env(command, settings=environment.FAST):
     """Runs a command in a private environment with everything that tests need; returns its exit code."""
     try:
-        with environment.private(environment.FAST) as (_, variables):
+        with environment.private(settings) as (_, variables):
             variables |= {"TASK_PIPELINES_HELM": str(tools.helm()), "TASK_PIPELINES_KUBECTL": str(tools.kubectl())}
             subprocess.run(command, env=_with(variables), check=True)
     except subprocess.CalledProcessError as ended:
@@ -100,6 +100,17 @@ def test():
         return failed
     say("Installing the chart, and running the operator as its Deployment would")
     return subprocess.run([venv.python(), "-B", paths.ROOT / "hack" / "helm_demo.py"], check=False).returncode
+
+
+def soak():
+    """Runs the reliability suite with everything it can try, and AWS as slow as it is; returns the exit code."""
+    build.functions()
+    build.operator()
+    say("Exploring the plan, then running the whole reliability suite; this takes hours")
+    os.environ |= {"TASK_PIPELINES_SOAK": "1", "TASK_PIPELINES_DEEP_MODEL": "1"}
+    explored = subprocess.run(["cargo", "test", "--workspace", "--lib", "plan::"], check=False).returncode
+    suite = ["cargo", "test", "--workspace", "--test", "e2e", "reliability::", "--", "--include-ignored", "--nocapture"]
+    return explored or with_env(suite, environment.REAL)
 
 
 def python_tests():
@@ -126,7 +137,7 @@ def check():
 
 
 COMMANDS = {
-    "up": up, "down": down, "run": run, "demo": demo.run, "test": test, "python-tests": python_tests, "check": check,
+    "up": up, "down": down, "run": run, "demo": demo.run, "test": test, "soak": soak, "python-tests": python_tests, "check": check,
     "crd": build.write_crd, "functions": build.functions,
 }
 

@@ -7,7 +7,6 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![expect(clippy::needless_pass_by_value, reason = "so that `json!` can stand in a call as it is")]
 
-mod crashed;
 mod deleted;
 mod delivered;
 mod firing;
@@ -18,6 +17,7 @@ mod observed;
 mod owned;
 mod planned;
 mod refused;
+mod reliability;
 mod secrets;
 mod shipped;
 mod troubled;

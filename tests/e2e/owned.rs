@@ -82,7 +82,7 @@ async fn another_pipelines(lab: &Lab, names: &Names, kind: &str) -> String {
             let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned()));
             let request = aws.lambda.create_function().function_name(&names.sender).runtime(Runtime::Providedal2023);
             let role = lab.role_for_lambda().await;
-            let code = FunctionCode::builder().zip_file(Blob::new(empty_zip())).build();
+            let code = FunctionCode::builder().zip_file(Blob::new(specs::EMPTY_ZIP)).build();
             let request = request.role(role).handler("x").code(code).set_tags(Some(tags.into()));
             request.send().await.unwrap();
             format!("Function {}", names.sender)
@@ -121,11 +121,6 @@ impl Lab {
         let request = self.aws.iam.create_role().role_name("theirs").assume_role_policy_document(trust.to_string());
         request.send().await.unwrap().role.unwrap().arn
     }
-}
-
-/// A zip without files: its end record alone.
-fn empty_zip() -> Vec<u8> {
-    [b"PK\x05\x06".as_slice(), &[0; 18]].concat()
 }
 
 #[tokio::test]

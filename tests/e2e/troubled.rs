@@ -211,3 +211,22 @@ async fn what_was_made_without_an_answer_is_made_once_and_told() {
     let made = mappings.filter(|call| call.status < 300).count();
     assert_eq!(made, 1);
 }
+
+#[tokio::test]
+async fn slow_roles_and_functions_are_waited_for_without_a_failure() {
+    let mut lab = Lab::without_operator().await;
+    lab.strict.settings(json!({"roleDelaySeconds": 3, "pendingSeconds": 2})).await;
+    lab.start(&Settings::default());
+    lab.apply("slow", specs::message(specs::YEARLY)).await;
+    lab.until("slow", "is being made", |pipeline| {
+        condition(pipeline, "Ready").is_some_and(|ready| ready.status == "Unknown")
+            && condition(pipeline, "Reconciling").is_some_and(|reconciling| reconciling.status == "True")
+    })
+    .await;
+    lab.kubectl(&["wait", "--for=condition=Ready", "--timeout=60s", "pipelines/slow"]);
+    let pipeline = lab.ready("slow").await;
+    assert!(condition(&pipeline, "Reconciling").is_none() && condition(&pipeline, "Stalled").is_none());
+    assert!(!lab.log().contains("needs attention"), "waiting is no failure");
+    let events = lab.events("slow").await;
+    assert_eq!(events.len(), 2, "{events:?}");
+}

@@ -3,13 +3,18 @@
 pub(crate) mod aws;
 mod chat;
 mod environment;
+pub(crate) mod gate;
+pub(crate) mod kstatus;
 mod names;
 mod operator;
+pub(crate) mod oracles;
 mod pipelines;
+mod snapshot;
 pub(crate) mod specs;
 mod strict;
 mod wait;
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -23,9 +28,11 @@ use serde_json::{Value, json};
 pub(crate) use aws::Aws;
 pub(crate) use chat::Chat;
 pub(crate) use environment::Environment;
+pub(crate) use gate::Gate;
 pub(crate) use names::Names;
 pub(crate) use operator::{Operator, Settings};
 pub(crate) use pipelines::{condition, rows};
+pub(crate) use snapshot::Snapshot;
 pub(crate) use strict::Strict;
 pub(crate) use wait::eventually;
 
@@ -39,6 +46,12 @@ pub(crate) struct Lab {
     pub(crate) strict: Strict,
     pub(crate) chat: Chat,
     pub(crate) operator: Option<Operator>,
+    /// What the operator talks through, in a world that has one.
+    pub(crate) gate: Option<Gate>,
+    /// Logs of the operators that were.
+    logs: Vec<PathBuf>,
+    /// Whether only one operator at a time ever wrote.
+    alone: bool,
 }
 
 impl Lab {
@@ -58,15 +71,16 @@ impl Lab {
     pub(crate) async fn without_operator() -> Self {
         let environment = Environment::new();
         let account = unused_account();
-        let kubeconfig = Kubeconfig::read_from(&environment.kubeconfig).unwrap();
-        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
         let lab = Self {
             namespace: format!("e2e-{account}"),
-            kube: Client::try_from(config).unwrap(),
+            kube: client(environment.kubeconfig.clone()).await,
             aws: Aws::new(&environment, &account).await,
             strict: Strict::new(&environment.aws, &account),
             chat: Chat::new(&environment.chat, &account),
             operator: None,
+            gate: None,
+            logs: Vec::new(),
+            alone: true,
             account,
             environment,
         };
@@ -78,10 +92,44 @@ impl Lab {
         lab
     }
 
+    /// The same, with a gate between the operator to come and all that it talks to.
+    pub(crate) async fn gated() -> Self {
+        let mut lab = Self::without_operator().await;
+        lab.gate = Some(Gate::new(&lab.environment, &lab.account).await);
+        lab
+    }
+
+    /// The gate of a world that has one.
+    pub(crate) fn gate(&self) -> &Gate {
+        self.gate.as_ref().unwrap()
+    }
+
     /// Starts an operator; one that runs is killed.
     pub(crate) fn start(&mut self, settings: &Settings) {
+        self.kill();
+        self.operator = Some(self.spawn(settings));
+    }
+
+    /// Starts an operator beside the one there is, or will be.
+    pub(crate) fn start_another(&mut self, settings: &Settings) -> Operator {
+        self.alone = false;
+        self.spawn(settings)
+    }
+
+    fn spawn(&mut self, settings: &Settings) -> Operator {
+        let mut environment = self.environment.clone();
+        if let Some(gate) = &self.gate {
+            environment.kubeconfig = gate.kubeconfig.to_string_lossy().into_owned();
+            environment.aws.clone_from(&gate.aws);
+        }
+        let operator = Operator::start(&environment, &self.account, &self.namespace, settings);
+        self.logs.push(operator.log_file().to_owned());
+        operator
+    }
+
+    /// Ends the operator as a power cut would.
+    pub(crate) fn kill(&mut self) {
         self.operator = None;
-        self.operator = Some(Operator::start(&self.environment, &self.account, &self.namespace, settings));
     }
 
     /// What the operator has logged so far.
@@ -122,6 +170,13 @@ impl Lab {
         assert!(output.status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     }
+}
+
+/// A client of the API server behind a kubeconfig.
+async fn client(kubeconfig: String) -> Client {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+    Client::try_from(config).unwrap()
 }
 
 /// Server-side apply, as `kubectl apply --server-side` does it.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::ResourceExt as _;
+use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use task_pipelines::crd::ScheduledTaskPipeline;
@@ -42,6 +42,16 @@ impl Lab {
 
     pub(crate) async fn get(&self, name: &str) -> ScheduledTaskPipeline {
         self.pipelines().get(name).await.unwrap()
+    }
+
+    pub(crate) async fn find(&self, name: &str) -> Option<ScheduledTaskPipeline> {
+        self.pipelines().get_opt(name).await.unwrap()
+    }
+
+    /// Names of all pipelines.
+    pub(crate) async fn all(&self) -> Vec<String> {
+        let pipelines = self.pipelines().list(&ListParams::default()).await.unwrap();
+        pipelines.items.iter().map(ResourceExt::name_any).collect()
     }
 
     /// Asks for the deletion of a pipeline.
@@ -88,9 +98,14 @@ impl Lab {
 
     /// Makes the operator look at a pipeline that it has made, and waits until it has done so.
     pub(crate) async fn resync(&self, name: &str) {
+        self.resyncs(name, 1).await;
+    }
+
+    /// The same, so many times.
+    pub(crate) async fn resyncs(&self, name: &str, count: usize) {
         // Any annotation will do, and one that is no command leaves no trace in the status.
-        // A look begins with the reads, and the next begins after it; so the end of the second proves that of the first.
-        for _ in 0..2 {
+        // A look begins with the reads, and the next begins after it; so the start of one more proves the end of the last.
+        for _ in 0..=count {
             static TOKEN: AtomicU64 = AtomicU64::new(0);
             let before = self.looks().await;
             let token = TOKEN.fetch_add(1, Ordering::Relaxed).to_string();

@@ -25,8 +25,14 @@ pub(crate) fn message(schedule: &str) -> Value {
 /// A schedule that does not fire while a test runs.
 pub(crate) const YEARLY: &str = "0 9 29 2 *";
 
+/// The same, as EventBridge says it.
+pub(crate) const LEAP_DAY: &str = "cron(0 9 29 2 ? *)";
+
 /// A schedule that fires when it is made, and then no more while a test runs.
 pub(crate) const AT_ONCE: &str = "rate(12 hours)";
+
+/// A zip without files: its end record alone.
+pub(crate) const EMPTY_ZIP: [u8; 22] = *b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
 /// JSON merge patch, as `kubectl patch --type merge` does it.
 pub(crate) fn merged(mut target: Value, patch: Value) -> Value {

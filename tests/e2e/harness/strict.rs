@@ -28,12 +28,12 @@ impl Strict {
         Self { base: format!("{base}/_strict"), account: account.to_owned(), http: reqwest::Client::new() }
     }
 
-    /// Changes delays: `roleDelaySeconds`, `pendingSeconds`, `latencyMs`.
+    /// Changes how slow AWS is, and how far behind itself; `docs/strict-aws.md` lists what can be set.
     pub(crate) async fn settings(&self, settings: Value) {
         self.post("settings", settings).await;
     }
 
-    /// Makes the next `count` calls that match fail.
+    /// Lets calls that match fail, take their time, or lose their answer.
     pub(crate) async fn fault(&self, fault: Value) {
         self.post("faults", fault).await;
     }
