@@ -66,12 +66,8 @@ impl Kind {
         match self {
             Self::Parameter => &["type"],
             Self::Role => &["path"],
-            Self::LogGroup
-            | Self::Queue
-            | Self::ScheduleGroup
-            | Self::Function
-            | Self::EventSourceMapping
-            | Self::Schedule => &[],
+            Self::EventSourceMapping => &["queue"],
+            Self::LogGroup | Self::Queue | Self::ScheduleGroup | Self::Function | Self::Schedule => &[],
         }
     }
 

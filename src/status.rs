@@ -10,7 +10,7 @@ use crate::crd::{Action, Change, PipelineStatus, QueueDepth, ResourceRow, Resour
 use crate::health::{Health, State};
 use crate::identity::Location;
 use crate::pipeline::Pipeline;
-use crate::plan::{Plan, Verdict};
+use crate::plan::{Goal, Plan, Verdict};
 use crate::resource::{Id, Kind, Observed};
 
 /// Firings shown ahead.
@@ -27,24 +27,25 @@ pub fn known(status: &PipelineStatus) -> BTreeMap<Id, bool> {
     status.resources.iter().filter_map(|row| Some((id(row)?, held(row)))).collect()
 }
 
-/// Rows for what is about to be made, beside those there are.
+/// Rows for what is about to be made or taken over, beside those there are.
 pub fn rows_before(before: &[ResourceRow], plan: &Plan, location: &Location) -> Vec<ResourceRow> {
     let listed = |id: &Id| before.iter().any(|row| is_row_of(row, id));
-    let new = plan.steps.iter().filter(|step| step.verdict == Verdict::Create && !listed(&step.id)).map(|step| {
-        let arn = match &step.goal {
-            crate::plan::Goal::Present(wanted) => wanted.resource.arn(location).unwrap_or_default(),
-            crate::plan::Goal::Gone => String::new(),
-        };
-        row(&step.id, arn, ResourceState::Creating, None)
+    let new = plan.steps.iter().filter(|step| !listed(&step.id)).filter_map(|step| match (&step.goal, &step.verdict) {
+        (Goal::Gone, _) | (_, Verdict::Conflict { .. }) => None,
+        (Goal::Present(wanted), _) => {
+            let arn = wanted.resource.arn(location).unwrap_or_default();
+            Some(row(&step.id, arn, ResourceState::Creating, None))
+        }
     });
     sorted(before.iter().cloned().chain(new))
 }
 
-/// Rows after a plan was carried out: those of what is gone are gone.
+/// Rows after a plan was carried out: those of what is gone are gone, those of kinds that this version doesn't know stay.
 pub fn rows_after(before: &[ResourceRow], applied: &Applied, gone: &[Id]) -> Vec<ResourceRow> {
     let deleted = |id: &Id| gone.contains(id) && matches!(applied.outcomes.get(id), Some(Outcome::Done(_)));
     let rows = before.iter().filter_map(|old| {
-        let id = Id::new(old.kind.parse().ok()?, &old.name);
+        let Ok(kind) = old.kind.parse() else { return Some(old.clone()) };
+        let id = Id::new(kind, &old.name);
         if deleted(&id) {
             return None;
         }
@@ -283,11 +284,47 @@ mod tests {
     }
 
     #[test]
+    fn a_row_is_written_before_anything_is_made_or_taken_over() {
+        let owner = crate::pipeline::tests::owner();
+        let group = |uid: &str| crate::resource::ScheduleGroup {
+            name: "a".to_owned(),
+            tags: crate::identity::Owner { uid: uid.to_owned(), ..owner.clone() }.tags(),
+        };
+        let location = Location {
+            partition: "aws".to_owned(),
+            account: "111122223333".to_owned(),
+            region: "eu-west-1".to_owned(),
+            endpoint: None,
+        };
+        let seen = |tags| {
+            let observed = Observed { arn: String::new(), tags, fields: BTreeMap::new(), settling: None, depth: None };
+            (id(Kind::ScheduleGroup, "a"), Some(observed))
+        };
+        let rows = |have| {
+            let want = vec![crate::resource::Resource::ScheduleGroup(group("uid-1"))];
+            let plan = crate::plan::plan(&owner, want, &BTreeMap::new(), have);
+            states(&rows_before(&[], &plan, &location))
+        };
+        assert_eq!(rows(BTreeMap::new()), ["a Creating -"]);
+        assert_eq!(rows(BTreeMap::from([seen(group("uid-0").tags)])), ["a Creating -"], "a predecessor's");
+        assert_eq!(rows(BTreeMap::from([seen(group("uid-1").tags)])), ["a Creating -"], "ours, and listed nowhere");
+        assert_eq!(rows(BTreeMap::from([seen(crate::identity::Tags::new())])), Vec::<String>::new(), "somebody else's");
+    }
+
+    #[test]
     fn rows_go_when_the_resource_is_gone_and_not_before() {
         let before = [old(Kind::Queue, "a", ResourceState::Ready), old(Kind::Role, "b", ResourceState::Ready)];
         let gone = [id(Kind::Queue, "a"), id(Kind::Role, "b")];
         let outcomes = applied(vec![(gone[0].clone(), Outcome::Done(None)), (gone[1].clone(), refused())]);
         assert_eq!(states(&rows_after(&before, &outcomes, &gone)), ["b Failed iam:CreateRole: AccessDenied: no"]);
+    }
+
+    #[test]
+    fn rows_of_kinds_that_only_a_later_version_knows_stay_as_they_are() {
+        let later = ResourceRow { kind: "Layer".to_owned(), ..old(Kind::Queue, "c", ResourceState::Ready) };
+        let made = [(id(Kind::Queue, "a"), Outcome::Done(None))];
+        let after = rows_after(&[later], &applied(made.into()), &[]);
+        assert_eq!(states(&after), ["c Ready -", "a Ready -"]);
     }
 
     #[test]

@@ -45,6 +45,7 @@ const FIELDS: [&str; 5] =
 impl EventSourceMapping {
     pub(super) fn fields(&self) -> Fields {
         let mut fields = Fields::from([
+            ("queue", Field::plain(self.queue.as_str())),
             ("enabled", Field::plain(true)),
             ("batchSize", Field::plain(self.batch_size)),
             ("maximumBatchingWindowInSeconds", Field::plain(0)),
@@ -72,6 +73,11 @@ impl EventSourceMapping {
 
     pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
         put_lambda_tags(aws, &self.tags, have).await?;
+        if changed.any(&["queue"]) {
+            // A mapping stays with its queue, so another takes its place. One like this is left where a pipeline was
+            // made anew with another `concurrencyPolicy`.
+            return delete(aws, have).await;
+        }
         if !changed.any(&FIELDS) {
             return Ok(Progress::Done);
         }
@@ -127,13 +133,18 @@ async fn find(aws: &Aws, function: &str) -> Result<Option<EventSourceMappingConf
 /// Queue and function of a pipeline begin with the same name.
 fn is_from_our_queue(mapping: &EventSourceMappingConfiguration, function: &str) -> bool {
     let prefix = function.strip_suffix("-runner").unwrap_or(function);
-    let queue = mapping.event_source_arn().and_then(|arn| arn.rsplit(':').next());
-    let part = queue.and_then(|queue| queue.strip_prefix(prefix));
+    let part = queue(mapping).and_then(|queue| queue.strip_prefix(prefix));
     matches!(part, Some("-tasks" | "-tasks.fifo"))
+}
+
+/// Name of the queue that a mapping reads.
+fn queue(mapping: &EventSourceMappingConfiguration) -> Option<&str> {
+    mapping.event_source_arn().and_then(|arn| arn.rsplit(':').next())
 }
 
 fn read(mapping: &EventSourceMappingConfiguration) -> Fields {
     let mut fields = Fields::from([
+        ("queue", Field::plain(queue(mapping).unwrap_or_default())),
         ("enabled", Field::plain(matches!(mapping.state(), Some("Enabled" | "Enabling")))),
         ("batchSize", Field::plain(mapping.batch_size.unwrap_or(DEFAULT_BATCH_SIZE))),
         ("maximumBatchingWindowInSeconds", Field::plain(mapping.maximum_batching_window_in_seconds.unwrap_or(0))),
@@ -221,7 +232,13 @@ mod tests {
 
     #[test]
     fn every_field_that_differs_is_one_that_an_update_mends() {
-        assert!(wanted(Some(5)).fields().keys().all(|field| FIELDS.contains(field)));
+        assert!(wanted(Some(5)).fields().keys().all(|field| FIELDS.contains(field) || *field == "queue"));
+    }
+
+    #[test]
+    fn a_mapping_from_the_other_kind_of_queue_differs() {
+        let fifo = answer().event_source_arn("arn:aws:sqs:eu-west-1:111122223333:a-tasks.fifo");
+        assert_ne!(read(&fifo.build()), wanted(None).fields());
     }
 
     #[test]

@@ -43,14 +43,7 @@ impl Parameter {
     }
 
     pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
-        if changed.any(&["type"]) {
-            // SSM refuses to change a type: only a new parameter encrypts what the old one shows.
-            delete(aws, &self.name).await?;
-            return Ok(Progress::waiting("the name of the deleted parameter of another type to be free", NAME_RESTS));
-        }
-        if changed.any(&["value"]) {
-            aws.call(Operation::PutParameter, || self.put(aws).overwrite(true).send()).await?;
-        }
+        // First of all: only what carries this pipeline's UID may be deleted.
         let TagChanges { set, remove } = TagChanges::between(&self.tags, &have.tags);
         let kind = ResourceTypeForTagging::Parameter;
         if !set.is_empty() {
@@ -62,6 +55,14 @@ impl Parameter {
             let request = aws.ssm.remove_tags_from_resource().resource_type(kind).resource_id(&self.name);
             let request = request.set_tag_keys(Some(remove));
             aws.call(Operation::RemoveTagsFromResource, || request.clone().send()).await?;
+        }
+        if changed.any(&["type"]) {
+            // SSM refuses to change a type: only a new parameter encrypts what the old one shows.
+            delete(aws, &self.name).await?;
+            return Ok(Progress::waiting("the name of the deleted parameter of another type to be free", NAME_RESTS));
+        }
+        if changed.any(&["value"]) {
+            aws.call(Operation::PutParameter, || self.put(aws).overwrite(true).send()).await?;
         }
         Ok(Progress::Done)
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_sdk_scheduler::types::{ScheduleGroupState, ScheduleSummary, Tag};
 
-use super::{Changed, Fields, Observed, Progress, TagChanges};
+use super::{Changed, Fields, Observed, Progress, TagChanges, schedule};
 use crate::aws::{Aws, AwsError, Class, Operation};
 use crate::identity::Tags;
 
@@ -71,6 +71,11 @@ pub(super) async fn delete(aws: &Aws, name: &str, have: &Observed) -> Result<Pro
     if let Some(why) = &have.settling {
         return Ok(Progress::waiting(why, GONE_POLL));
     }
+    // A schedule that is still there and carries the group's name is not ours for that alone.
+    let left = schedule::observe(aws, name).await?;
+    if left.is_some_and(|left| !is_of_one_owner(&left, have)) {
+        return Err(holds_foreign(name, name));
+    }
     let mut token = None;
     loop {
         let request = aws.scheduler.list_schedules().group_name(name).set_next_token(token);
@@ -85,17 +90,26 @@ pub(super) async fn delete(aws: &Aws, name: &str, have: &Observed) -> Result<Pro
     Ok(Progress::waiting("the schedule group to be gone", GONE_POLL))
 }
 
-/// Ours is the schedule that has the group's name.
+/// Whether a schedule says that it belongs to whom the group belongs to.
+fn is_of_one_owner(schedule: &Observed, group: &Observed) -> bool {
+    !schedule.tags.is_empty() && schedule.tags.iter().all(|(key, value)| group.tags.get(key) == Some(value))
+}
+
+/// None but the schedule that has the group's name can be ours.
 fn refuse_foreign(group: &str, schedules: &[ScheduleSummary]) -> Result<(), AwsError> {
     let Some(foreign) = schedules.iter().filter_map(ScheduleSummary::name).find(|schedule| *schedule != group) else {
         return Ok(());
     };
-    Err(AwsError {
+    Err(holds_foreign(group, foreign))
+}
+
+fn holds_foreign(group: &str, schedule: &str) -> AwsError {
+    AwsError {
         operation: Operation::DeleteScheduleGroup,
         class: Class::Conflict,
         code: String::new(),
-        message: format!("schedule group {group} holds schedule {foreign}, which the pipeline did not make"),
-    })
+        message: format!("schedule group {group} holds schedule {schedule}, which the pipeline did not make"),
+    }
 }
 
 fn sdk_tags(tags: &Tags) -> Vec<Tag> {
@@ -106,6 +120,7 @@ fn sdk_tags(tags: &Tags) -> Vec<Tag> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::tag;
 
     fn schedule(name: &str) -> ScheduleSummary {
         ScheduleSummary::builder().name(name).group_name("team-a-hello").build()
@@ -122,6 +137,21 @@ mod tests {
     fn a_group_with_ours_alone_or_with_none_is_deleted() {
         assert!(refuse_foreign("team-a-hello", &[]).is_ok());
         assert!(refuse_foreign("team-a-hello", &[schedule("team-a-hello")]).is_ok());
+    }
+
+    #[test]
+    fn a_schedule_is_of_the_groups_owner_only_if_it_says_so() {
+        let seen = |tags: &[(&str, &str)]| Observed {
+            arn: String::new(),
+            tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+            fields: Fields::new(),
+            settling: None,
+            depth: None,
+        };
+        let group = seen(&[(tag::NAME, "hello"), (tag::UID, "uid-1"), ("team", "a")]);
+        assert!(is_of_one_owner(&seen(&[(tag::NAME, "hello"), (tag::UID, "uid-1")]), &group));
+        assert!(!is_of_one_owner(&seen(&[(tag::NAME, "hello"), (tag::UID, "uid-2")]), &group));
+        assert!(!is_of_one_owner(&seen(&[]), &group));
     }
 
     #[test]

@@ -155,6 +155,7 @@ fn what_somebody_changed_is_told_apart_from_what_the_spec_asks_for() {
               enabled: + true
               functionResponseTypes: + [\"ReportBatchItemFailures\"]
               maximumBatchingWindowInSeconds: + 0
+              queue: + …-tasks
 {end}
 Signs: + create, ~ update, … wait for.
 Plan: 1 to create, 3 to update, 1 to wait for, 8 in sync.
