@@ -118,7 +118,8 @@ pub async fn apply(aws: &Aws, owner: &Owner, plan: Plan, patience: Duration) -> 
     }
 }
 
-fn blocker(step: &Step, outcomes: &BTreeMap<Id, Outcome>) -> Option<Id> {
+/// What a step cannot go without, and that is not done.
+pub(crate) fn blocker(step: &Step, outcomes: &BTreeMap<Id, Outcome>) -> Option<Id> {
     step.after.iter().find(|id| !matches!(outcomes.get(*id), None | Some(Outcome::Done(_)))).cloned()
 }
 

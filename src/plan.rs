@@ -228,4 +228,6 @@ impl Plan {
 }
 
 #[cfg(test)]
+pub(crate) mod check;
+#[cfg(test)]
 mod tests;

@@ -37,7 +37,7 @@ allow:
 ";
 
 /// A spec of the smallest pipeline, with these fields in place of its own.
-fn spec(yaml: &str) -> ScheduledTaskPipelineSpec {
+pub(crate) fn spec(yaml: &str) -> ScheduledTaskPipelineSpec {
     let mut spec = serde_json::json!({ "schedule": "@daily", "tasks": [{ "name": "a", "message": {} }] });
     let fields: Value = serde_saphyr::from_str(yaml).unwrap_or_else(|error| panic!("{yaml}: {error}"));
     let (Value::Object(spec_fields), Value::Object(fields)) = (&mut spec, fields) else { panic!("{yaml}: no mapping") };
@@ -101,7 +101,12 @@ fn try_resolve(spec: &ScheduledTaskPipelineSpec, which: Pipelines) -> Result<Pip
 
 #[track_caller]
 pub(crate) fn resolved(yaml: &str) -> Pipeline {
-    try_resolve(&spec(yaml), Pipelines::New).unwrap_or_else(|refusals| panic!("{yaml}: {}", refusals[0]))
+    resolved_spec(&spec(yaml))
+}
+
+#[track_caller]
+pub(crate) fn resolved_spec(spec: &ScheduledTaskPipelineSpec) -> Pipeline {
+    try_resolve(spec, Pipelines::New).unwrap_or_else(|refusals| panic!("{spec:?}: {}", refusals[0]))
 }
 
 /// All refusals, one a line.

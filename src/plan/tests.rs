@@ -1,19 +1,24 @@
 //! Plans of whole pipelines against what AWS may have.
 
+mod explore;
+mod model;
+mod properties;
 mod shown;
+mod specs;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use proptest::prelude::*;
 use tokio::sync::Semaphore;
 
-use super::{Have, Plan, Verdict, plan, plan_deletion};
-use crate::crd::Architecture;
+use super::check::check;
+use super::{Have, Plan, Verdict};
+use crate::crd::{Architecture, ScheduledTaskPipelineSpec};
 use crate::identity::{Location, Owner, Tags, tag};
 use crate::pipeline::Builtin;
-use crate::pipeline::tests::{owner, resolved};
+use crate::pipeline::tests::{owner, resolved_spec, spec};
 use crate::resource::{Artifact, Difference, Id, Installation, Kind, Observed, Resource, want};
 
 const CHAT: &str = "channels: [{name: team, slack: {webhookUrl: {secretKeyRef: {name: chat, key: slack}}}}]";
@@ -24,6 +29,10 @@ fn location() -> Location {
 }
 
 fn wanted(yaml: &str) -> Vec<Resource> {
+    wanted_by(&spec(yaml))
+}
+
+fn wanted_by(spec: &ScheduledTaskPipelineSpec) -> Vec<Resource> {
     let uploads = Arc::new(Semaphore::new(1));
     let artifact = |builtin: Builtin| {
         let path = PathBuf::from(format!("{}.zip", builtin.as_str()));
@@ -35,7 +44,22 @@ fn wanted(yaml: &str) -> Vec<Resource> {
         artifacts: BTreeMap::from([artifact(Builtin::Sender), artifact(Builtin::Runner)]),
         permissions_boundary: None,
     };
-    want(&resolved(yaml), &installation, &location())
+    want(&resolved_spec(spec), &installation, &location())
+}
+
+/// A plan without a flaw.
+#[track_caller]
+fn plan(owner: &Owner, want: Vec<Resource>, known: &BTreeMap<Id, bool>, have: Have) -> Plan {
+    let plan = super::plan(owner, want, known, have);
+    check(owner, &plan);
+    plan
+}
+
+#[track_caller]
+fn plan_deletion(owner: &Owner, ids: Vec<Id>, have: Have) -> Plan {
+    let plan = super::plan_deletion(owner, ids, have);
+    check(owner, &plan);
+    plan
 }
 
 /// AWS after all of these were made.
@@ -90,30 +114,9 @@ fn verdicts(plan: &Plan) -> Vec<String> {
     lines
 }
 
-/// What must hold of every plan: each edge leads to a step of the plan, no resource has two steps, and an order exists.
-#[track_caller]
-fn check_order(plan: &Plan) {
-    let mut done: Vec<&Id> = Vec::new();
-    while done.len() < plan.steps.len() {
-        let ready: Vec<&Id> = plan
-            .steps
-            .iter()
-            .filter(|step| !done.contains(&&step.id) && step.after.iter().all(|id| done.contains(&id)))
-            .map(|step| &step.id)
-            .collect();
-        assert!(!ready.is_empty(), "no order: {:?} wait for each other or for what is not planned", plan.steps);
-        done.extend(ready);
-    }
-    let before = done.len();
-    done.sort();
-    done.dedup();
-    assert_eq!(done.len(), before, "one step a resource");
-}
-
 #[test]
 fn a_new_pipeline_is_created_without_a_look_and_its_schedule_last() {
     let plan = plan(&owner(), wanted(CHAT), &BTreeMap::new(), Have::new());
-    check_order(&plan);
     assert_eq!(
         verdicts(&plan),
         [
@@ -152,7 +155,6 @@ fn what_no_longer_has_secrets_loses_its_parameter_after_everything_else() {
     let before = wanted(CHAT);
     let after = wanted("{}");
     let plan = plan(&owner(), after, &held(&before), made(&before));
-    check_order(&plan);
     assert_eq!(
         verdicts(&plan),
         ["delete: Parameter …/channels", "update input: Schedule …", "update policy: Role …-runner"]
@@ -204,9 +206,8 @@ fn rebuilt() -> Owner {
     Owner { uid: "uid-2".to_owned(), ..owner() }
 }
 
-/// What the rebuilt cluster wants: the same, under its own UID.
-fn wanted_by_rebuilt() -> Vec<Resource> {
-    let mut resources = wanted("{}");
+/// The same resources, as a pipeline of this UID wants them.
+fn owned_by(mut resources: Vec<Resource>, uid: &str) -> Vec<Resource> {
     for resource in &mut resources {
         let tags = match resource {
             Resource::LogGroup(it) => &mut it.tags,
@@ -218,9 +219,13 @@ fn wanted_by_rebuilt() -> Vec<Resource> {
             Resource::EventSourceMapping(it) => &mut it.tags,
             Resource::Schedule(it) => &mut it.owner_tags,
         };
-        tags.insert(tag::UID.to_owned(), "uid-2".to_owned());
+        tags.insert(tag::UID.to_owned(), uid.to_owned());
     }
     resources
+}
+
+fn wanted_by_rebuilt() -> Vec<Resource> {
+    owned_by(wanted("{}"), "uid-2")
 }
 
 #[test]
@@ -254,7 +259,6 @@ fn deletion_goes_backwards_and_leaves_what_is_not_ours() {
     let mut have = made(&resources);
     change(&mut have, Kind::Role, "-runner", |role| role.tags = Tags::new());
     let plan = plan_deletion(&owner(), held(&resources).into_keys().collect(), have);
-    check_order(&plan);
     let deleted = verdicts(&plan);
     assert_eq!(deleted.len(), resources.len() - 1);
     assert!(!deleted.contains(&"delete: Role …-runner".to_owned()), "{deleted:?}");
@@ -287,50 +291,11 @@ fn a_queue_hides_messages_for_longer_before_the_function_may_take_longer_and_the
         [(&short, &long, Kind::Queue, Kind::Function), (&long, &short, Kind::Function, Kind::Queue)]
     {
         let plan = plan(&owner(), to.clone(), &held(from), made(from));
-        check_order(&plan);
         let of = |kind: Kind| {
             let changed = |verdict: &Verdict| matches!(verdict, Verdict::Update(_));
             plan.steps.iter().find(|step| step.id.kind == kind && changed(&step.verdict)).expect("changed")
         };
         assert!(of(second).after.contains(&of(first).id), "{first} before {second}");
         assert!(!of(first).after.contains(&of(second).id));
-    }
-}
-
-/// Specs that differ in whatever ends up on AWS.
-fn specs() -> impl Strategy<Value = String> {
-    let schedule = prop::sample::select(vec!["'0 9 * * 1-5'", "rate(5 minutes)", "'@daily'", "cron(0 18 L * ? *)"]);
-    let memory = prop::sample::select(vec![128, 256, 512]);
-    (schedule, memory, any::<bool>(), any::<bool>(), 60_u32..=900, 1_u32..=5, "[a-z]{1,8}").prop_map(
-        |(schedule, memory, suspend, secret, retention, receives, tag)| {
-            let chat = if secret { CHAT } else { "channels: []" };
-            format!(
-                "{{schedule: {schedule}, suspend: {suspend}, runner: {{memoryMiB: {memory}}}, tags: {{team: '{tag}'}}, \
-                 queue: {{retentionSeconds: {retention}, maxReceiveCount: {receives}}}, {chat}}}"
-            )
-        },
-    )
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn what_was_applied_plans_to_nothing(spec in specs()) {
-        let resources = wanted(&spec);
-        let plan = plan(&owner(), resources.clone(), &held(&resources), made(&resources));
-        prop_assert_eq!(verdicts(&plan), Vec::<String>::new());
-    }
-
-    #[test]
-    fn any_spec_over_any_other_has_an_order_and_leaves_nothing_over(old in specs(), new in specs()) {
-        let (old, new) = (wanted(&old), wanted(&new));
-        let plan = plan(&owner(), new.clone(), &held(&old), made(&old));
-        check_order(&plan);
-        let wanted_ids: Vec<Id> = new.iter().map(Resource::id).collect();
-        for id in old.iter().map(Resource::id).filter(|id| !wanted_ids.contains(id)) {
-            let step = plan.steps.iter().find(|step| step.id == id).expect("planned");
-            prop_assert_eq!(&step.verdict, &Verdict::Delete);
-        }
     }
 }

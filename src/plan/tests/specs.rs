@@ -1,0 +1,357 @@
+//! Every spec that is valid: each field that is honoured takes all of its range, its ends above all.
+//!
+//! The structs are written out without `..`: a new field does not compile until it is generated, or left out for a
+//! reason.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use proptest::collection::{btree_map, btree_set, vec};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use serde_json::Value;
+
+use crate::crd::{
+    Architecture, Channel, ConcurrencyPolicy, DeletionPolicy, Discord, Header, Http, HttpMethod, Invocation,
+    LOG_RETENTION_DAYS, MessageTask, Mode, NotifyOn, Queue, Retry, Runner, ScheduledTaskPipelineSpec, SecretKeyRef,
+    SecretSource, Sender, Slack, Task, Webhook,
+};
+
+/// Seconds that the runner keeps for deliveries beside each task.
+const DELIVERY_SECONDS: u32 = 15;
+
+/// Lambda's longest timeout.
+const MAX_TIMEOUT_SECONDS: u32 = 900;
+
+/// A number of a range, often one of its ends.
+fn within(range: RangeInclusive<u32>) -> impl Strategy<Value = u32> {
+    prop_oneof![Just(*range.start()), Just(*range.end()), range]
+}
+
+fn name() -> impl Strategy<Value = String> {
+    prop_oneof![4 => "[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?", 1 => "[a-z0-9][-a-z0-9]{38}[a-z0-9]"]
+}
+
+/// Any valid spec.
+pub(super) fn specs() -> BoxedStrategy<ScheduledTaskPipelineSpec> {
+    policies().prop_flat_map(specs_with).boxed()
+}
+
+/// Any valid specs that one pipeline may have one after the other: the API server takes no change of
+/// `concurrencyPolicy`.
+pub(super) fn edits(count: usize) -> BoxedStrategy<Vec<ScheduledTaskPipelineSpec>> {
+    policies().prop_flat_map(move |policy| vec(specs_with(policy), count)).boxed()
+}
+
+fn policies() -> impl Strategy<Value = ConcurrencyPolicy> {
+    select(vec![ConcurrencyPolicy::Allow, ConcurrencyPolicy::Queue])
+}
+
+/// What other fields depend on.
+#[derive(Clone, Debug)]
+struct Frame {
+    policy: ConcurrencyPolicy,
+    batch_size: u32,
+    channels: Vec<Channel>,
+    tasks: Vec<Task>,
+}
+
+impl Frame {
+    /// The least that the runner may take.
+    fn least_timeout(&self) -> u32 {
+        let timeouts = self.tasks.iter().map(|task| task.timeout_seconds.unwrap_or(10));
+        self.batch_size * (timeouts.max().unwrap_or_default() + DELIVERY_SECONDS)
+    }
+}
+
+fn frames(policy: ConcurrencyPolicy) -> BoxedStrategy<Frame> {
+    let batch_size = match policy {
+        ConcurrencyPolicy::Allow => within(1..=10).boxed(),
+        ConcurrencyPolicy::Queue => Just(1).boxed(),
+    };
+    let frame = (batch_size, channels()).prop_flat_map(move |(batch_size, channels)| {
+        let longest = (MAX_TIMEOUT_SECONDS / batch_size - DELIVERY_SECONDS).min(870);
+        let notified = channels.iter().map(|channel| channel.name.clone()).collect();
+        tasks(notified, longest).prop_map(move |tasks| Frame { policy, batch_size, channels: channels.clone(), tasks })
+    });
+    frame.boxed()
+}
+
+fn specs_with(policy: ConcurrencyPolicy) -> BoxedStrategy<ScheduledTaskPipelineSpec> {
+    let timed = frames(policy).prop_flat_map(|frame| {
+        let timeout = option::of(within(frame.least_timeout()..=MAX_TIMEOUT_SECONDS));
+        (Just(frame), timeout)
+    });
+    let spec = timed.prop_flat_map(|(frame, timeout)| {
+        let hops = (sender(), runner(frame.batch_size, timeout));
+        let queue = queue(timeout.unwrap_or(frame.least_timeout()));
+        (Just(frame), when(), hops, queue, tags(), deletion()).prop_map(|(frame, when, hops, queue, tags, deletion)| {
+            let (schedule, time_zone, suspend, start_time, end_time, flexible_window_minutes, invocation) = when;
+            ScheduledTaskPipelineSpec {
+                schedule,
+                time_zone,
+                suspend,
+                start_time,
+                end_time,
+                flexible_window_minutes,
+                concurrency_policy: frame.policy,
+                tasks: frame.tasks,
+                channels: frame.channels,
+                invocation,
+                queue,
+                sender: hops.0,
+                runner: hops.1,
+                deletion_policy: deletion,
+                tags,
+                // Refused so far.
+                functions: Vec::new(),
+                layers: Vec::new(),
+                missed_after_seconds: None,
+                mode: Mode::Manage,
+                aws: None,
+            }
+        })
+    });
+    spec.boxed()
+}
+
+type When = (String, String, bool, Option<Time>, Option<Time>, Option<u32>, Invocation);
+
+fn when() -> BoxedStrategy<When> {
+    let schedules = [
+        "0 9 * * 1-5",
+        "*/7 * * * *",
+        "@monthly",
+        "rate(1 minute)",
+        "rate(365 days)",
+        "cron(0 18 L * ? *)",
+        "cron(15 10 ? * 6#3 2026-2100)",
+        "at(2030-02-03T04:05:06)",
+    ];
+    let zones = ["UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Apia"];
+    // Of three starts one has passed, and none is after an end.
+    let starts = ["2020-01-01T00:00:00Z", "2026-06-01T12:00:01Z", "2029-12-31T23:59:59.5Z"];
+    let ends = ["2031-01-01T00:00:00Z", "2199-12-31T23:59:59Z"];
+    let invocation = (within(0..=185), within(60..=86_400))
+        .prop_map(|(max_attempts, max_age_seconds)| Invocation { max_attempts, max_age_seconds });
+    (
+        select(schedules.map(str::to_owned).to_vec()),
+        select(zones.map(str::to_owned).to_vec()),
+        any::<bool>(),
+        option::of(select(starts.map(time).to_vec())),
+        option::of(select(ends.map(time).to_vec())),
+        option::of(within(1..=1440)),
+        invocation,
+    )
+        .boxed()
+}
+
+fn time(text: &str) -> Time {
+    Time(text.parse().expect("a time"))
+}
+
+fn deletion() -> impl Strategy<Value = DeletionPolicy> {
+    select(vec![DeletionPolicy::Delete, DeletionPolicy::Retain])
+}
+
+fn tags() -> BoxedStrategy<BTreeMap<String, String>> {
+    let key = prop_oneof![4 => "[b-s][b-z0-9 _.:/=+@-]{0,20}", 1 => "[b-s][b-z0-9]{127}"];
+    let value = prop_oneof![4 => "[\\p{L}\\p{N} _.:/=+@-]{1,20}", 1 => "[a-z]{256}"];
+    prop_oneof![4 => btree_map(key.clone(), value.clone(), 0..4), 1 => btree_map(key, value, 40)].boxed()
+}
+
+fn queue(runner_timeout: u32) -> BoxedStrategy<Queue> {
+    let seconds = || within(60..=1_209_600);
+    (seconds(), option::of(within(runner_timeout..=43_200)), within(1..=900), seconds(), any::<bool>())
+        .prop_map(
+            |(retention_seconds, visibility_timeout_seconds, max_receive_count, dead_letters, delete_with_messages)| {
+                Queue {
+                    retention_seconds,
+                    visibility_timeout_seconds,
+                    max_receive_count,
+                    kms_key_id: None,
+                    dead_letter_retention_seconds: dead_letters,
+                    delete_with_messages,
+                }
+            },
+        )
+        .boxed()
+}
+
+type Hop = (u32, Option<Architecture>, u32, BTreeMap<String, String>);
+
+fn hop() -> BoxedStrategy<Hop> {
+    (
+        within(128..=10_240),
+        option::of(Just(Architecture::X8664)),
+        select(LOG_RETENTION_DAYS.to_vec()),
+        btree_map("V_[A-Za-z0-9_]{0,20}", ".{0,50}", 0..4),
+    )
+        .boxed()
+}
+
+fn sender() -> BoxedStrategy<Sender> {
+    (hop(), within(3..=900))
+        .prop_map(|((memory_mib, architecture, log_retention_days, environment), timeout)| Sender {
+            memory_mib,
+            timeout_seconds: timeout,
+            architecture,
+            log_retention_days,
+            environment,
+            layers: Vec::new(),
+            policy_statements: Vec::new(),
+            code: None,
+            runtime: None,
+            handler: None,
+        })
+        .boxed()
+}
+
+fn runner(batch_size: u32, timeout_seconds: Option<u32>) -> BoxedStrategy<Runner> {
+    (hop(), option::of(within(2..=1000)))
+        .prop_map(move |(hop, max_concurrency)| {
+            let (memory_mib, architecture, log_retention_days, environment) = hop;
+            Runner {
+                memory_mib,
+                timeout_seconds,
+                architecture,
+                log_retention_days,
+                environment,
+                layers: Vec::new(),
+                policy_statements: Vec::new(),
+                code: None,
+                runtime: None,
+                handler: None,
+                batch_size,
+                max_concurrency,
+            }
+        })
+        .boxed()
+}
+
+/// A key of the one Secret that there is.
+fn secret(key: &str) -> SecretKeyRef {
+    SecretKeyRef { name: "chat".to_owned(), key: key.to_owned() }
+}
+
+fn source() -> SecretSource {
+    SecretSource { secret_key_ref: secret("slack") }
+}
+
+fn url() -> impl Strategy<Value = String> {
+    "https?://[a-z]{1,20}\\.example(/[a-z0-9]{1,10}){0,3}(\\?[a-z]=[0-9])?"
+}
+
+fn headers() -> BoxedStrategy<Vec<Header>> {
+    let value = prop_oneof![
+        "[ -~]{0,40}".prop_map(|value| (Some(value), None)),
+        select(vec!["token", "word"]).prop_map(|key| (None, Some(secret(key)))),
+    ];
+    btree_map("x-[a-z]{1,20}", value, 0..4)
+        .prop_map(|headers| {
+            let header = |(name, (value, secret_key_ref))| Header { name, value, secret_key_ref };
+            headers.into_iter().map(header).collect()
+        })
+        .boxed()
+}
+
+fn channels() -> BoxedStrategy<Vec<Channel>> {
+    let webhook = (option::of(url()), headers()).prop_map(|(url, headers)| {
+        let url_from = url.is_none().then(source);
+        let webhook = Some(Webhook { url, url_from, headers });
+        Channel { webhook, ..Channel::default() }
+    });
+    let kind = prop_oneof![
+        Just(Channel { slack: Some(Slack { webhook_url: source() }), ..Channel::default() }),
+        Just(Channel { discord: Some(Discord { webhook_url: source() }), ..Channel::default() }),
+        webhook,
+    ];
+    btree_map(name(), kind, 0..5)
+        .prop_map(|channels| channels.into_iter().map(|(name, channel)| Channel { name, ..channel }).collect())
+        .boxed()
+}
+
+fn tasks(channels: Vec<String>, longest: u32) -> BoxedStrategy<Vec<Task>> {
+    let names = prop_oneof![8 => btree_set(name(), 1..5), 1 => btree_set("[a-z]{12}", 100)];
+    names
+        .prop_flat_map(move |names| {
+            let tasks: Vec<_> = names.into_iter().map(|name| task(name, channels.clone(), longest)).collect();
+            tasks
+        })
+        .boxed()
+}
+
+fn task(name: String, channels: Vec<String>, longest: u32) -> BoxedStrategy<Task> {
+    let http = prop_oneof![Just(None), http().prop_map(Some)];
+    let templates = ["{{ task }}: {{ status }}", "{% if error %}{{ error }}{% endif %}", "Grüße, 你好"];
+    let notify_on = select(vec![NotifyOn::Always, NotifyOn::Failure, NotifyOn::Success]);
+    let retry = (within(1..=10), within(1..=3600));
+    let count = channels.len();
+    // Ten seconds are what a task gets that names none.
+    let timeout =
+        if longest < 10 { within(1..=longest).prop_map(Some).boxed() } else { option::of(within(1..=longest)).boxed() };
+    (
+        http,
+        option::of(input()),
+        option::of(select(templates.map(str::to_owned).to_vec())),
+        subsequence(channels, 0..=count),
+        notify_on,
+        timeout,
+        retry,
+    )
+        .prop_map(move |(http, input, template, notify, notify_on, timeout_seconds, (attempts, backoff_seconds))| {
+            Task {
+                name: name.clone(),
+                message: http.is_none().then_some(MessageTask {}),
+                http,
+                function: None,
+                function_arn: None,
+                input,
+                template,
+                notify,
+                notify_on,
+                timeout_seconds,
+                retry: Retry { attempts, backoff_seconds },
+            }
+        })
+        .boxed()
+}
+
+fn http() -> BoxedStrategy<Http> {
+    let methods = vec![
+        HttpMethod::Get,
+        HttpMethod::Head,
+        HttpMethod::Post,
+        HttpMethod::Put,
+        HttpMethod::Patch,
+        HttpMethod::Delete,
+        HttpMethod::Options,
+    ];
+    let status = prop_oneof![
+        (100..600_i32).prop_map(IntOrString::Int),
+        "[1-5]xx".prop_map(IntOrString::String),
+        "[1-5][0-9][0-9]".prop_map(IntOrString::String),
+    ];
+    (url(), select(methods), headers(), option::of(".{0,60}"), vec(status, 1..4))
+        .prop_map(|(url, method, headers, body, expect_status)| Http { url, method, headers, body, expect_status })
+        .boxed()
+}
+
+fn input() -> BoxedStrategy<Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,20}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            btree_map(".{0,8}", inner, 0..4).prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+    .boxed()
+}
