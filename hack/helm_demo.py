@@ -36,6 +36,7 @@ CHART = ROOT / "charts" / "task-pipelines"
 RELEASE = "task-pipelines"
 CRD = "scheduledtaskpipelines.taskpipelines.dev"
 PIPELINE = "helm-demo"
+CONFIGURED_REGION = "eu-north-1"
 TIMEOUT_SECONDS = 90
 
 AWS_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
@@ -110,6 +111,8 @@ def chart_values(namespace: str, *, only_this_namespace: bool) -> dict[str, Any]
     }
     if only_this_namespace:
         values |= {"watchNamespace": namespace, "clusterName": "helm-demo"}
+    else:
+        values["config"] = {"allow": [{"namespaces": ["helm-demo-*"], "regions": [CONFIGURED_REGION]}]}
     return values
 
 
@@ -123,6 +126,20 @@ def container_environment(container: dict[str, Any], secret_value: Callable[[str
         else:
             environment[variable["name"]] = variable.get("value", "")
     return environment
+
+
+def mounted(cluster: Cluster, namespace: str, pod: dict[str, Any], directory: Path) -> list[str]:
+    """The container's arguments, with the files of its ConfigMaps where the kubelet would mount them in `directory`."""
+    (container,) = pod["containers"]
+    arguments = container["args"]
+    names = {volume["name"]: volume["configMap"]["name"] for volume in pod.get("volumes", [])}
+    for mount in container.get("volumeMounts", []):
+        folder = directory / names[mount["name"]]
+        folder.mkdir(exist_ok=True)
+        for name, text in cluster.get("configmap", names[mount["name"]], f"--namespace={namespace}")["data"].items():
+            (folder / name).write_text(text)
+        arguments = [argument.replace(mount["mountPath"], str(folder)) for argument in arguments]
+    return arguments
 
 
 def with_token(admin_config: dict[str, Any], token: str) -> dict[str, Any]:
@@ -179,14 +196,16 @@ def secret_document(namespace: str, name: str, values: dict[str, str]) -> dict[s
     return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values}
 
 
-def pipeline_document(namespace: str) -> dict[str, Any]:
+def pipeline_document(namespace: str, region: str | None) -> dict[str, Any]:
+    """A pipeline; one in another region than the operator's is refused unless the configuration allows it."""
+    elsewhere = {} if region is None else {"aws": {"region": region}}
     task = {"name": "greet", "message": {}, "template": "Hello from helm", "notify": ["team"]}
     channel = {"name": "team", "slack": {"webhookUrl": {"secretKeyRef": {"name": "chat", "key": "slack"}}}}
     return {
         "apiVersion": "taskpipelines.dev/v1alpha1",
         "kind": "ScheduledTaskPipeline",
         "metadata": {"name": PIPELINE, "namespace": namespace},
-        "spec": {"schedule": "rate(1 hour)", "tasks": [task], "channels": [channel]},
+        "spec": {"schedule": "rate(1 hour)", "tasks": [task], "channels": [channel], **elsewhere},
     }
 
 
@@ -216,11 +235,11 @@ class Operator:
 
 
 @contextlib.contextmanager
-def operator(binary: Path, container: dict[str, Any], environment: dict[str, str], log: Path) -> Iterator[Operator]:
-    """Runs the operator with the container's arguments and `environment`, and stops it as the kubelet would."""
+def operator(binary: Path, arguments: list[str], environment: dict[str, str], log: Path) -> Iterator[Operator]:
+    """Runs the operator with these arguments and `environment`, and stops it as the kubelet would."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [str(binary), *container["args"]], env=environment, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+            [str(binary), *arguments], env=environment, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
         )
     running = Operator(process, log)
     try:
@@ -234,7 +253,7 @@ def operator(binary: Path, container: dict[str, Any], environment: dict[str, str
             process.wait()
 
 
-def pipeline_lives_and_dies(cluster: Cluster, namespace: str, operator: Operator) -> None:
+def pipeline_lives_and_dies(cluster: Cluster, namespace: str, operator: Operator, region: str | None) -> None:
     pipeline = ("stp", PIPELINE, f"--namespace={namespace}")
 
     def is_ready() -> bool:
@@ -248,7 +267,7 @@ def pipeline_lives_and_dies(cluster: Cluster, namespace: str, operator: Operator
         events = cluster.get("events.events.k8s.io", f"--namespace={namespace}")["items"]
         return any(event["regarding"].get("name") == PIPELINE for event in events)
 
-    cluster.run_kubectl("apply", "--filename=-", document=pipeline_document(namespace))
+    cluster.run_kubectl("apply", "--filename=-", document=pipeline_document(namespace, region))
     operator.wait_for("a pipeline that is Ready", is_ready)
     say("The pipeline is Ready:")
     for line in cluster.run_kubectl("get", *pipeline).splitlines():
@@ -306,8 +325,9 @@ def run_as_deployed(
     environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "KUBECONFIG": str(account.kubeconfig)}
     environment |= container_environment(container, secret_value)
     log = directory / ("one-namespace.log" if only_this_namespace else "all-namespaces.log")
-    with operator(binary, container, environment, log) as running:
-        pipeline_lives_and_dies(cluster, namespace, running)
+    region = None if only_this_namespace else CONFIGURED_REGION
+    with operator(binary, mounted(cluster, namespace, pod, directory), environment, log) as running:
+        pipeline_lives_and_dies(cluster, namespace, running, region)
     running.check_log()
 
 

@@ -158,6 +158,16 @@ impl Configuration {
         arns.into_iter().map(str::to_owned).collect()
     }
 
+    /// ARNs of the KMS keys that any namespace may use, with wildcards.
+    pub fn kms_keys(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().flat_map(|entry| &entry.kms_keys).map(Pattern::as_str)
+    }
+
+    /// What any namespace may give to its functions' roles.
+    pub fn policy_statements(&self) -> impl Iterator<Item = Statement> {
+        self.entries.iter().flat_map(|entry| &entry.policy_statements).map(AllowedStatement::widest)
+    }
+
     /// The entries for a namespace, with their numbers.
     fn of(&self, namespace: &str) -> impl Iterator<Item = (usize, &Entry)> {
         let is_for = move |entry: &Entry| entry.namespaces.iter().any(|pattern| pattern.matches(namespace));

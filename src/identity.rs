@@ -47,6 +47,16 @@ impl ClusterName {
         let short: String = uid.chars().take(8).collect();
         format!("c-{short}").parse()
     }
+
+    /// Name of an SSM parameter of the pipeline whose names begin with `front`.
+    pub fn parameter(&self, front: &str, part: &str) -> String {
+        format!("/taskpipelines/{self}/{front}/{part}")
+    }
+
+    /// Name of the queue that brings the cluster's news back.
+    pub fn inbox(&self) -> String {
+        format!("taskpipelines-{self}-inbox")
+    }
 }
 
 impl FromStr for ClusterName {
@@ -153,12 +163,7 @@ impl Owner {
 
     /// Name of an SSM parameter.
     pub fn parameter(&self, part: &str) -> String {
-        format!("/taskpipelines/{}/{}/{part}", self.cluster, self.prefix())
-    }
-
-    /// Name of the queue that brings the cluster's news back.
-    pub fn inbox(&self) -> String {
-        format!("taskpipelines-{}-inbox", self.cluster)
+        self.cluster.parameter(&self.prefix(), part)
     }
 }
 

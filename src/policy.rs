@@ -90,6 +90,11 @@ impl Permissions {
         self
     }
 
+    /// The statements.
+    pub fn statements(&self) -> &[Value] {
+        &self.0
+    }
+
     /// The policy document.
     pub fn document(self) -> Value {
         document(&self.0)

@@ -3,6 +3,7 @@
 //! A kind turns what is wanted and what AWS has into the same flat [`Fields`], defaults normalised on the read side;
 //! so one [`diff`] serves all kinds, and an update knows from the differences which calls to make.
 
+mod boundary;
 mod difference;
 mod event_source_mapping;
 mod function;
@@ -27,6 +28,7 @@ use crate::identity::{Location, Tags};
 use crate::pipeline::SecretText;
 use crate::policy::Document;
 
+pub use boundary::boundary;
 pub(crate) use difference::{Changed, TagChanges};
 pub use difference::{Difference, diff, diff_new};
 pub use event_source_mapping::EventSourceMapping;

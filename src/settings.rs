@@ -113,6 +113,10 @@ pub struct IamPolicySettings {
     #[command(flatten)]
     pub installation: InstallationSettings,
 
+    /// Print the least that the permissions boundary must allow, in place of the operator's own policy.
+    #[arg(long)]
+    pub boundary: bool,
+
     /// Account that pipelines live in, 12 digits [default: that of the AWS credentials, else any].
     #[arg(long)]
     pub account: Option<String>,

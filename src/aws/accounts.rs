@@ -165,7 +165,8 @@ impl Accounts {
         let mut provider = AssumeRoleProvider::builder(&role.arn)
             .session_name(SESSION_NAME)
             .region(Region::new(self.own_region().unwrap_or(region).to_owned()))
-            .configure(&self.own);
+            // A call that needs credentials cannot tell that these were only not to be had this once.
+            .configure(&self.own.to_builder().retry_config(RetryConfig::standard()).build());
         if let Some(external_id) = &role.external_id {
             provider = provider.external_id(external_id);
         }

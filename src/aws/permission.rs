@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::Operation;
-use crate::identity::ClusterName;
+use crate::identity::{ClusterName, Location};
 use crate::policy::{Service, document};
 
 /// What a call acts on, as far as IAM can tell it apart.
@@ -238,17 +238,22 @@ impl OperatorPolicy {
         })
     }
 
+    /// Where it holds: `*` stands for any account or region.
+    pub fn location(&self) -> Location {
+        Location {
+            partition: self.partition.clone(),
+            account: self.account.clone().unwrap_or_else(|| "*".to_owned()),
+            region: if let [region] = self.regions.as_slice() { region.clone() } else { "*".to_owned() },
+            endpoint: None,
+        }
+    }
+
     fn regional(&self, service: &str, resource: &str) -> String {
-        let region = if let [region] = self.regions.as_slice() { region } else { "*" };
-        format!("arn:{}:{service}:{region}:{}:{resource}", self.partition, self.account())
+        self.location().arn(service, resource)
     }
 
     fn role(&self, name: &str) -> String {
-        format!("arn:{}:iam::{}:role/taskpipelines/{}/{name}", self.partition, self.account(), self.cluster)
-    }
-
-    fn account(&self) -> &str {
-        self.account.as_deref().unwrap_or("*")
+        self.location().role_arn(&format!("/taskpipelines/{}/", self.cluster), name)
     }
 }
 

@@ -1,4 +1,4 @@
-//! `task-pipelines iam-policy`: the least that the operator needs IAM to allow.
+//! `task-pipelines iam-policy`: the least that the operator and its roles need IAM to allow.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -6,30 +6,37 @@ use std::error::Error;
 use super::{print, runtime};
 use crate::aws::{Access, Accounts, MAX_POLICY, OperatorPolicy};
 use crate::chain::chain;
+use crate::configuration::Configuration;
 use crate::identity::Target;
+use crate::resource::boundary;
 use crate::settings::IamPolicySettings;
 
-/// Prints the policy for these settings.
+/// Prints the policy for these settings, or the boundary that its roles need.
 ///
 /// # Errors
 /// The cluster has no name, or the configuration has mistakes.
 pub fn run(settings: &IamPolicySettings) -> Result<(), Box<dyn Error>> {
-    let document = runtime()?.block_on(policy(settings))?.document();
+    let configuration = settings.installation.configuration()?;
+    let policy = runtime()?.block_on(policy(settings, &configuration))?;
+    let document = if settings.boundary {
+        boundary(&policy.cluster, &policy.location(), &configuration)
+    } else {
+        policy.document()
+    };
     let size = document.to_string().chars().count();
     if size > MAX_POLICY {
         tracing::warn!(
             size,
             MAX_POLICY,
-            "too long for a managed policy: name fewer roles in the configuration, by patterns"
+            "too long for a managed policy: say more with fewer patterns in the configuration"
         );
     }
     print(&(serde_json::to_string_pretty(&document)? + "\n"))?;
     Ok(())
 }
 
-async fn policy(settings: &IamPolicySettings) -> Result<OperatorPolicy, Box<dyn Error>> {
-    let IamPolicySettings { installation, account, regions, partition } = settings;
-    let configuration = installation.configuration()?;
+async fn policy(settings: &IamPolicySettings, configuration: &Configuration) -> Result<OperatorPolicy, Box<dyn Error>> {
+    let IamPolicySettings { installation, account, regions, partition, boundary: _ } = settings;
     let cluster =
         installation.cluster_name.clone().ok_or("set --cluster-name: roles and parameters have it in their path")?;
     let accounts = Accounts::from_environment(installation.pacing, Access::ReadOnly).await;

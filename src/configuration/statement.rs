@@ -14,6 +14,18 @@ pub(super) struct AllowedStatement {
     pub(super) condition: Condition,
 }
 
+impl AllowedStatement {
+    /// All that it allows, as one statement.
+    pub(super) fn widest(&self) -> Statement {
+        let texts = |patterns: &[Pattern]| patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect();
+        Statement {
+            actions: texts(&self.actions),
+            resources: texts(&self.resources),
+            condition: self.condition.clone(),
+        }
+    }
+}
+
 /// Actions by which somebody can give themselves more: roles and sessions, and functions and schedules that run under
 /// roles. Allowed only as the configuration writes them, never by its wildcards.
 const GRAVE: [&str; 4] = ["iam:*", "sts:*", "lambda:*", "scheduler:*"];

@@ -16,7 +16,7 @@ use crate::crd::{Architecture, ScheduledTaskPipelineSpec, SecretKeyRef};
 use crate::identity::Owner;
 
 /// What the operator lets namespaces do.
-const CONFIGURATION: &str = "
+pub(crate) const CONFIGURATION: &str = "
 reservedTags: [access-*]
 allow:
 - namespaces: [team-b]

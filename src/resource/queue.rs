@@ -48,8 +48,14 @@ pub struct Redrive {
 const DEFAULT_VISIBILITY_TIMEOUT: u32 = 30;
 
 /// Fields that one call sets, all together.
-const SETTINGS: [&str; 5] =
-    ["messageRetentionPeriod", "visibilityTimeout", "maximumMessageSize", "redrivePolicy", "kmsMasterKeyId"];
+const SETTINGS: [&str; 6] = [
+    "messageRetentionPeriod",
+    "visibilityTimeout",
+    "maximumMessageSize",
+    "redrivePolicy",
+    "kmsMasterKeyId",
+    "sqsManagedSseEnabled",
+];
 
 impl Queue {
     #[expect(clippy::case_sensitive_file_extension_comparisons, reason = "it is no file, and AWS wants lower case")]
@@ -74,7 +80,7 @@ impl Queue {
 
     fn attributes(&self) -> HashMap<Name, String> {
         let visibility = self.visibility_timeout_seconds.unwrap_or(DEFAULT_VISIBILITY_TIMEOUT);
-        // An empty text clears a redrive policy, and a key.
+        // An empty text clears a redrive policy, and a key; without one, SQS's own encryption takes its place.
         let redrive = self.redrive.as_ref().map(|redrive| redrive.policy().to_string()).unwrap_or_default();
         HashMap::from([
             (Name::MessageRetentionPeriod, self.retention_seconds.to_string()),
@@ -82,12 +88,14 @@ impl Queue {
             (Name::MaximumMessageSize, MAX_MESSAGE_SIZE.to_string()),
             (Name::RedrivePolicy, redrive),
             (Name::KmsMasterKeyId, self.kms_key_arn.clone().unwrap_or_default()),
+            (Name::SqsManagedSseEnabled, self.kms_key_arn.is_none().to_string()),
         ])
     }
 
     pub(super) async fn create(&self, aws: &Aws) -> Result<Progress, AwsError> {
         let mut attributes = self.attributes();
-        attributes.retain(|_, value| !value.is_empty());
+        // New queues have SQS's own encryption, unless they get a key.
+        attributes.retain(|name, value| !value.is_empty() && *name != Name::SqsManagedSseEnabled);
         if self.is_fifo() {
             attributes.insert(Name::FifoQueue, "true".to_owned());
         }
@@ -144,6 +152,9 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
     }
     if let Some(key) = attributes.get(&Name::KmsMasterKeyId).filter(|text| !text.is_empty()) {
         fields.insert("kmsMasterKeyId", Field::plain(key.as_str()));
+    } else if attributes.get(&Name::SqsManagedSseEnabled).is_some_and(|text| text == "false") {
+        // Somebody took the encryption away.
+        fields.insert("sqsManagedSseEnabled", Field::plain(false));
     }
     if let Some(policy) = attributes.get(&Name::RedrivePolicy).filter(|text| !text.is_empty()) {
         fields.insert("redrivePolicy", Field::Plain(normalise_redrive(policy)));

@@ -8,7 +8,7 @@ use super::{
     Schedule, ScheduleGroup,
 };
 use crate::crd::Architecture;
-use crate::identity::{Location, Owner};
+use crate::identity::{ClusterName, Location, Owner};
 use crate::pipeline::{Builtin, Hop, Pipeline};
 use crate::policy::{self, Permissions, Service, Statement};
 
@@ -35,7 +35,8 @@ const MAX_ASYNC_AGE_SECONDS: u32 = 21_600;
 /// Lambda's own retries of an asynchronous event, the most there are.
 const ASYNC_RETRIES: u32 = 2;
 
-struct Names {
+/// What a pipeline's resources are called.
+pub(super) struct Names {
     sender: String,
     runner: String,
     scheduler: String,
@@ -44,21 +45,28 @@ struct Names {
     tasks_dlq: String,
     undelivered_dlq: String,
     parameter: String,
+    inbox: String,
 }
 
 impl Names {
-    fn new(owner: &Owner, fifo: bool) -> Self {
+    fn of(owner: &Owner, fifo: bool) -> Self {
+        Self::new(&owner.prefix(), &owner.cluster, fifo)
+    }
+
+    /// The names that begin with `front`, or with anything where that is `*`.
+    pub(super) fn new(front: &str, cluster: &ClusterName, fifo: bool) -> Self {
         let suffix = if fifo { ".fifo" } else { "" };
         Self {
-            sender: owner.part("sender"),
-            runner: owner.part("runner"),
-            scheduler: owner.part("scheduler"),
-            schedule: owner.prefix(),
-            tasks: owner.part(&format!("tasks{suffix}")),
-            tasks_dlq: owner.part(&format!("tasks-dlq{suffix}")),
+            sender: format!("{front}-sender"),
+            runner: format!("{front}-runner"),
+            scheduler: format!("{front}-scheduler"),
+            schedule: front.to_owned(),
+            tasks: format!("{front}-tasks{suffix}"),
+            tasks_dlq: format!("{front}-tasks-dlq{suffix}"),
             // Scheduler and Lambda cannot send to a FIFO queue.
-            undelivered_dlq: owner.part("undelivered-dlq"),
-            parameter: owner.parameter("channels"),
+            undelivered_dlq: format!("{front}-undelivered-dlq"),
+            parameter: cluster.parameter(front, "channels"),
+            inbox: cluster.inbox(),
         }
     }
 }
@@ -70,7 +78,7 @@ fn log_group_name(function: &str) -> String {
 /// All resources of a pipeline. A built-in whose zip is missing was refused when the pipeline was resolved; here it
 /// yields no function.
 pub fn want(pipeline: &Pipeline, installation: &Installation, location: &Location) -> Vec<Resource> {
-    let names = Names::new(&pipeline.owner, pipeline.fifo);
+    let names = Names::of(&pipeline.owner, pipeline.fifo);
     let mut resources = log_groups(pipeline, &names);
     resources.extend(queues(pipeline, &names, location));
     resources.extend(pipeline.parameter.as_ref().map(|value| {
@@ -99,10 +107,11 @@ pub fn want(pipeline: &Pipeline, installation: &Installation, location: &Locatio
 
 /// All that a pipeline of this owner can have, whatever its spec says.
 pub fn possible_ids(owner: &Owner) -> BTreeSet<Id> {
-    let kinds = [Names::new(owner, false), Names::new(owner, true)];
+    let kinds = [Names::of(owner, false), Names::of(owner, true)];
     let of = |kind: Kind, names: Vec<String>| names.into_iter().map(move |name| Id::new(kind, name));
     let ids = kinds.into_iter().flat_map(|names| {
-        let Names { sender, runner, scheduler, schedule, tasks, tasks_dlq, undelivered_dlq, parameter } = names;
+        let Names { sender, runner, scheduler, schedule, tasks, tasks_dlq, undelivered_dlq, parameter, inbox: _ } =
+            names;
         let functions = || vec![sender.clone(), runner.clone()];
         of(Kind::LogGroup, functions().iter().map(|name| log_group_name(name)).collect())
             .chain(of(Kind::Function, functions()))
@@ -170,50 +179,61 @@ fn roles(pipeline: &Pipeline, installation: &Installation, names: &Names, locati
             tags: pipeline.tags.clone(),
         })
     };
-    let account = || ("aws:SourceAccount", location.account.clone());
-    let queue = |name: &str| location.queue_arn(name);
-    let inbox = queue(&pipeline.owner.inbox());
-    let logs = |function: &str| format!("{}:*", location.log_group_arn(&log_group_name(function)));
-    let write_logs = ["logs:CreateLogStream", "logs:PutLogEvents"];
-
-    let sender_arn = location.function_arn(&names.sender);
-    let scheduler = Permissions::default()
-        .allow(["lambda:InvokeFunction"], [sender_arn.clone(), format!("{sender_arn}:*")])
-        .allow(["sqs:SendMessage"], [queue(&names.undelivered_dlq)]);
-    let sender = Permissions::default()
-        .allow(["sqs:SendMessage"], [queue(&names.tasks), queue(&names.undelivered_dlq), inbox.clone()])
-        .allow(write_logs, [logs(&names.sender)])
-        .with(&pipeline.sender.statements);
-    let mut runner = Permissions::default()
-        .allow(
-            [
-                "sqs:ReceiveMessage",
-                "sqs:DeleteMessage",
-                "sqs:GetQueueAttributes",
-                "sqs:ChangeMessageVisibility",
-                "sqs:SendMessage",
-            ],
-            [queue(&names.tasks)],
-        )
-        .allow(["sqs:SendMessage"], [inbox])
-        .allow(write_logs, [logs(&names.runner)])
-        .with(&pipeline.runner.statements);
-    if pipeline.parameter.is_some() {
-        runner = runner.allow(["ssm:GetParameter"], [location.parameter_arn(&names.parameter)]);
-    }
+    let permissions = RolePermissions::new(names, pipeline.parameter.is_some(), location);
+    let account = ("aws:SourceAccount", location.account.clone());
     // Scheduler compares the source with the group, never with the schedule.
     // <https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html>
     let group = ("aws:SourceArn", location.schedule_group_arn(&names.schedule));
     [
-        role(&names.scheduler, policy::trust(Service::Scheduler, &[account(), group]), scheduler),
-        role(&names.sender, policy::trust(Service::Lambda, &[]), sender),
-        role(&names.runner, policy::trust(Service::Lambda, &[]), runner),
+        role(&names.scheduler, policy::trust(Service::Scheduler, &[account, group]), permissions.scheduler),
+        role(&names.sender, policy::trust(Service::Lambda, &[]), permissions.sender.with(&pipeline.sender.statements)),
+        role(&names.runner, policy::trust(Service::Lambda, &[]), permissions.runner.with(&pipeline.runner.statements)),
     ]
+}
+
+/// What the three roles may do, as far as every pipeline's may.
+pub(super) struct RolePermissions {
+    pub(super) scheduler: Permissions,
+    pub(super) sender: Permissions,
+    pub(super) runner: Permissions,
+}
+
+impl RolePermissions {
+    pub(super) fn new(names: &Names, has_parameter: bool, location: &Location) -> Self {
+        let queue = |name: &str| location.queue_arn(name);
+        let inbox = queue(&names.inbox);
+        let logs = |function: &str| format!("{}:*", location.log_group_arn(&log_group_name(function)));
+        let write_logs = ["logs:CreateLogStream", "logs:PutLogEvents"];
+        let sender_arn = location.function_arn(&names.sender);
+        let scheduler = Permissions::default()
+            .allow(["lambda:InvokeFunction"], [sender_arn.clone(), format!("{sender_arn}:*")])
+            .allow(["sqs:SendMessage"], [queue(&names.undelivered_dlq)]);
+        let sender = Permissions::default()
+            .allow(["sqs:SendMessage"], [queue(&names.tasks), queue(&names.undelivered_dlq), inbox.clone()])
+            .allow(write_logs, [logs(&names.sender)]);
+        let mut runner = Permissions::default()
+            .allow(
+                [
+                    "sqs:ReceiveMessage",
+                    "sqs:DeleteMessage",
+                    "sqs:GetQueueAttributes",
+                    "sqs:ChangeMessageVisibility",
+                    "sqs:SendMessage",
+                ],
+                [queue(&names.tasks)],
+            )
+            .allow(["sqs:SendMessage"], [inbox])
+            .allow(write_logs, [logs(&names.runner)]);
+        if has_parameter {
+            runner = runner.allow(["ssm:GetParameter"], [location.parameter_arn(&names.parameter)]);
+        }
+        Self { scheduler, sender, runner }
+    }
 }
 
 /// Sending to an encrypted queue, and receiving from it: the key through SQS, and nothing else that it encrypts.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html>
-fn use_of_key(key: &str, location: &Location) -> Statement {
+pub(super) fn use_of_key(key: &str, location: &Location) -> Statement {
     let through_sqs = BTreeMap::from([("kms:ViaService".to_owned(), vec![format!("sqs.{}.*", location.region)])]);
     Statement {
         actions: vec!["kms:GenerateDataKey".to_owned(), "kms:Decrypt".to_owned()],

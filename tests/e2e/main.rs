@@ -20,6 +20,7 @@ mod refused;
 mod reliability;
 mod secrets;
 mod shipped;
+mod tenants;
 mod troubled;
 mod unchanged;
 mod updated;

@@ -2,6 +2,8 @@
 
 use std::env;
 
+use super::identity::AccessKey;
+
 /// What a test needs and cannot make for itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Environment {
@@ -10,6 +12,8 @@ pub(crate) struct Environment {
     pub(crate) region: String,
     pub(crate) chat: String,
     pub(crate) kubectl: String,
+    /// Who a test's operator is on AWS.
+    pub(crate) operator: Option<AccessKey>,
 }
 
 impl Environment {
@@ -21,6 +25,7 @@ impl Environment {
             region: variable("AWS_REGION"),
             chat: variable("TASK_PIPELINES_CHAT_URL"),
             kubectl: variable("TASK_PIPELINES_KUBECTL"),
+            operator: None,
         }
     }
 }

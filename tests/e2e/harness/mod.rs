@@ -4,6 +4,7 @@ pub(crate) mod aws;
 mod chat;
 mod environment;
 pub(crate) mod gate;
+mod identity;
 pub(crate) mod kstatus;
 mod names;
 mod operator;
@@ -63,6 +64,9 @@ impl Lab {
     /// The same, with an operator that differs.
     pub(crate) async fn with(settings: Settings) -> Self {
         let mut lab = Self::without_operator().await;
+        if settings.configuration.is_some() {
+            lab.permit(&settings).await;
+        }
         lab.start(&settings);
         lab
     }
@@ -104,6 +108,20 @@ impl Lab {
         self.gate.as_ref().unwrap()
     }
 
+    /// Lets an operator do on AWS what it prints for these settings, and no more.
+    pub(crate) async fn permit(&mut self, settings: &Settings) {
+        if self.environment.operator.is_none() {
+            self.environment.operator = Some(identity::create(&self.aws).await);
+        }
+        identity::permit(&self.aws, &self.environment, &self.account, settings).await;
+        self.strict.forget_calls().await;
+    }
+
+    /// The boundary that the operator prints for these settings.
+    pub(crate) fn printed_boundary(&self, settings: &Settings) -> String {
+        identity::printed(&self.environment, &self.account, settings, &["--boundary"])
+    }
+
     /// Starts an operator; one that runs is killed.
     pub(crate) fn start(&mut self, settings: &Settings) {
         self.kill();
@@ -135,6 +153,12 @@ impl Lab {
     /// What the operator has logged so far.
     pub(crate) fn log(&self) -> String {
         self.operator.as_ref().map(Operator::log).unwrap_or_default()
+    }
+
+    /// Another account, or another region.
+    pub(crate) async fn elsewhere(&self, account: &str, region: &str) -> Aws {
+        let environment = Environment { region: region.to_owned(), ..self.environment.clone() };
+        Aws::new(&environment, account).await
     }
 
     /// The AWS names of a pipeline.
@@ -185,7 +209,7 @@ fn user() -> PatchParams {
 }
 
 /// An account id that no other test has had, in this run or an earlier one against the same AWS.
-fn unused_account() -> String {
+pub(crate) fn unused_account() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() % 1_000_000_000;
     let account = 100_000_000_000 + seconds * 100 + NEXT.fetch_add(1, Ordering::Relaxed);

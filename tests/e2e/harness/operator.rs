@@ -14,13 +14,29 @@ pub(crate) struct Settings {
     pub(crate) secret_retry_seconds: u32,
     /// Another endpoint than the emulator's.
     pub(crate) aws: Option<String>,
+    /// What pipelines may reach beyond their own resources, as YAML; absent: nothing.
+    pub(crate) configuration: Option<String>,
     /// Further variables.
     pub(crate) variables: Vec<(&'static str, String)>,
 }
 
+impl Settings {
+    /// A file of its own with the configuration, if there is one.
+    pub(super) fn configuration_file(&self) -> Option<PathBuf> {
+        static WRITTEN: AtomicU32 = AtomicU32::new(0);
+        let yaml = self.configuration.as_ref()?;
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("configurations");
+        fs::create_dir_all(&folder).unwrap();
+        let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!("{}-{number}.yaml", std::process::id()));
+        fs::write(&path, yaml).unwrap();
+        Some(path)
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
-        Self { resync_seconds: 300, secret_retry_seconds: 15, aws: None, variables: Vec::new() }
+        Self { resync_seconds: 300, secret_retry_seconds: 15, aws: None, configuration: None, variables: Vec::new() }
     }
 }
 
@@ -45,13 +61,14 @@ impl Operator {
             .args(["--resync-seconds", &settings.resync_seconds.to_string()])
             .args(["--secret-retry-seconds", &settings.secret_retry_seconds.to_string()])
             .args(["--log", "info,task_pipelines=trace", "--log-format", "json"])
+            .args(settings.configuration_file().iter().flat_map(|path| [Path::new("--config"), path]))
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .env_clear()
             .env("KUBECONFIG", &environment.kubeconfig)
             .env("AWS_ENDPOINT_URL", settings.aws.as_ref().unwrap_or(&environment.aws))
             .env("AWS_REGION", &environment.region)
-            .env("AWS_ACCESS_KEY_ID", account)
-            .env("AWS_SECRET_ACCESS_KEY", "local")
+            .env("AWS_ACCESS_KEY_ID", environment.operator.as_ref().map_or(account, |key| &key.id))
+            .env("AWS_SECRET_ACCESS_KEY", environment.operator.as_ref().map_or("local", |key| &key.secret))
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .envs(settings.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
