@@ -29,7 +29,7 @@ fn spec(dice: &mut Dice) -> Value {
         json!({"flexibleWindowMinutes": 1 + dice.below(1440)}),
         json!({"endTime": "2099-01-01T00:00:00Z"}),
         json!({"tags": {"team": "data", "ö": "ü"}}),
-        json!({"sender": {"memoryMiB": 128 + dice.below(512), "environment": {"A": "1"}}}),
+        json!({"sender": {"memoryMiB": 128 + dice.below(512), "environment": {"AA": "1"}}}),
         json!({"runner": {"memoryMiB": 128 + dice.below(512), "maxConcurrency": 2 + dice.below(9)}}),
         json!({"runner": {"batchSize": 1 + dice.below(5), "logRetentionDays": 7}}),
         json!({"queue": {"maxReceiveCount": 1 + dice.below(100), "retentionSeconds": 60 + dice.below(1000)}}),
