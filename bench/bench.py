@@ -22,7 +22,7 @@ from figures import table
 from subject import Bench
 
 OF_OPERATOR = {"one": scenarios.one, "many": scenarios.many, "slow": scenarios.slow, "paced": scenarios.paced,
-               "resync": scenarios.resync}
+               "idle": scenarios.idle, "trouble": scenarios.trouble}
 OF_FUNCTIONS = ("cold", "zips")
 NO_STRICT_DELAYS = {"STRICT_ROLE_DELAY_SECONDS": "0", "STRICT_PENDING_SECONDS": "0"}
 INTERRUPTED = 130

@@ -23,6 +23,11 @@ class Emulator:
         calls = json.loads(self._request("GET", f"/_strict/calls?account={account}"))
         return [call for call in calls if call["by"] == "operator"]
 
+    def hang(self, account, operation):
+        """Makes each such call of an account take longer than any measuring."""
+        rule = {"account": account, "operation": operation, "delayMs": 600_000, "count": -1}
+        self._request("POST", "/_strict/faults", rule)
+
     def forget_calls(self, account):
         """Empties the log of calls."""
         self._request("DELETE", f"/_strict/calls?account={account}")

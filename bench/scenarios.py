@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 
 import memory
+import pacing
+import pipeline
 from devenv import paths, venv
 from devenv.console import Failure
 from emulator import NO_DELAYS
@@ -17,8 +19,10 @@ from figures import Figure, bursts
 MANY = 20
 SLOW = {"roleDelaySeconds": 8, "pendingSeconds": 0, "latencyMs": 30}
 UNPACED = ("--pacing", "off")
-RESYNC_SECONDS = 2
-RESYNCS = 3
+IDLE = 100
+SWEEP_SECONDS = 10
+SWEEPS = 2
+TROUBLED = 20
 ZIPS = {"sender": 3.0, "runner": 4.5}
 ARCHITECTURES = {"aarch64": "arm64", "arm64": "arm64"}
 
@@ -73,40 +77,65 @@ def slow(bench, binary, runs):
     return [Figure("1 pipeline, 30 ms a call, roles after 8 s", ready, "s", 9.5)]
 
 
-def paced(bench, binary, runs):
-    """One pipeline, calls paced as by default."""
-    ready = []
-    for _ in range(runs):
-        with bench.operator(binary, NO_DELAYS) as operator:
-            ready.append(operator.apply(["paced"]))
-    return [Figure("1 pipeline, default pacing", ready, "s")]
+def paced(bench, binary, _runs):
+    """Pipelines with calls paced as by default, against the least time that the same calls take at that pace."""
+    with bench.operator(binary, NO_DELAYS) as operator:
+        one = operator.apply(["paced"])
+    with bench.operator(binary, NO_DELAYS) as operator:
+        all_of_them = operator.apply([f"paced-{at}" for at in range(IDLE)])
+        bare = pacing.least_seconds(operator.calls())
+    return [Figure("1 pipeline, default pacing", [one], "s"),
+            Figure(f"{IDLE} pipelines, default pacing", [all_of_them], "s"),
+            Figure("  the same calls by a bare client at the same pace", [bare], "s"),
+            Figure("  ratio", [all_of_them / bare], "", 1.5)]
 
 
-def resync(bench, binary, _runs):
-    """What looking again at an unchanged pipeline costs."""
-    with bench.operator(binary, NO_DELAYS, "--resync-seconds", str(RESYNC_SECONDS)) as operator:
-        operator.apply(["idle"])
-        operator.await_idle()
-        operator.bench.emulator.forget_calls(operator.account)
+def idle(bench, binary, _runs):
+    """What unchanged pipelines cost, how soon a change on AWS is found, and that trouble stays where it is."""
+    names = [f"idle-{at}" for at in range(IDLE)]
+    settings = ("--sweep-seconds", str(SWEEP_SECONDS), "--resync-seconds", "1", *UNPACED)
+    with bench.operator(binary, NO_DELAYS, *settings) as operator:
+        operator.apply(names)
+        # The first sweep sees what was written and not looked at yet, and has it looked at.
+        sweeps = _sweeps(operator, skip=2)
         before = _versions(operator)
-        looks = _looks(operator)
-        written = int(_versions(operator) != before)
-    writes = [sum(call["write"] for call in look) for look in looks]
-    reads = [len(look) - wrote for look, wrote in zip(looks, writes)]
-    return [Figure("1 resync, nothing changed: AWS writes", writes, "", 0, by_worst=True),
-            Figure(f"{RESYNCS} resyncs, nothing changed: pipelines written", [written], "", 0),
-            Figure("1 resync, nothing changed: AWS reads", reads)]
+        sweeps = _sweeps(operator, skip=0)
+        written = sum(now != then for now, then in zip(_versions(operator), before))
+        found = operator.drift()
+    reads = [sum(not call["write"] for call in sweep) / IDLE for sweep in sweeps]
+    writes = [sum(call["write"] for call in sweep) for sweep in sweeps]
+    return [Figure(f"{IDLE} pipelines, 1 sweep: AWS reads each", reads, "", 5, "55", by_worst=True),
+            Figure(f"{IDLE} pipelines, 1 sweep: AWS writes", writes, "", 0, "2 each", by_worst=True),
+            Figure(f"{IDLE} pipelines, {SWEEPS} sweeps: pipelines written", [written], "", 0),
+            Figure("a change on AWS is put right within so many sweeps", [found / SWEEP_SECONDS], "", 1.2)]
 
 
-def _looks(operator):
-    """The calls of each of some resyncs; the last one seen may not be over, and is left out."""
-    deadline = time.monotonic() + 10 * RESYNC_SECONDS * RESYNCS
+def _sweeps(operator, skip):
+    """The calls of each of some sweeps from now on; the last one seen may not be over, and is left out."""
+    operator.bench.emulator.forget_calls(operator.account)
+    deadline = time.monotonic() + 10 * SWEEP_SECONDS * (SWEEPS + skip)
     while time.monotonic() < deadline:
-        looks = bursts(operator.calls(), gap_seconds=RESYNC_SECONDS / 2)
-        if len(looks) > RESYNCS:
-            return looks[:RESYNCS]
-        time.sleep(RESYNC_SECONDS / 4)
-    raise Failure(f"the operator does not look again every {RESYNC_SECONDS} s; its log is {operator.log}")
+        sweeps = bursts(operator.calls(), gap_seconds=SWEEP_SECONDS / 2)
+        if len(sweeps) > SWEEPS + skip:
+            return sweeps[skip:SWEEPS + skip]
+        time.sleep(SWEEP_SECONDS / 4)
+    raise Failure(f"the operator does not sweep every {SWEEP_SECONDS} s; its log is {operator.log}")
+
+
+def trouble(bench, binary, runs):
+    """How long a pipeline takes beside others whose calls hang, against one that is alone."""
+    alone, beside = [], []
+    for _ in range(runs):
+        with bench.operator(binary, NO_DELAYS, *UNPACED) as operator:
+            alone.append(operator.apply(["alone"]))
+        with bench.operator(binary, NO_DELAYS, *UNPACED) as operator:
+            bench.emulator.hang(operator.account, "PutParameter")
+            operator.start([f"stuck-{at}" for at in range(TROUBLED)])
+            beside.append(operator.apply(["beside"], pipeline.without_secrets))
+    ratio = Figure("beside", beside).value / Figure("alone", alone).value
+    return [Figure("1 pipeline alone", alone, "s"),
+            Figure(f"1 pipeline beside {TROUBLED} whose calls hang", beside, "s"),
+            Figure("  ratio of the medians", [ratio], "", 1.5)]
 
 
 def _versions(operator):

@@ -2,6 +2,8 @@
 
 import contextlib
 import itertools
+import os
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +11,7 @@ from pathlib import Path
 import memory
 import pipeline
 from apiserver import ApiServer
-from devenv import paths
+from devenv import paths, venv
 from devenv.console import Failure, tail
 from devenv.process import Process, Registry, await_ready
 from emulator import Emulator
@@ -77,12 +79,16 @@ class Operator:
         """As the API server has them: the list's own resource version is that of the last change of any."""
         return self.bench.api.get(pipeline.path(self.namespace))
 
-    def apply(self, names):
+    def start(self, names, document=pipeline.document):
+        """Creates pipelines."""
+        for name in names:
+            self.bench.api.create(pipeline.path(self.namespace), document(name))
+
+    def apply(self, names, document=pipeline.document):
         """Creates pipelines; returns the seconds until the last is Ready."""
         since = self.pipelines()["metadata"]["resourceVersion"]
         started = time.monotonic()
-        for name in names:
-            self.bench.api.create(pipeline.path(self.namespace), pipeline.document(name))
+        self.start(names, document)
         return self._await(names, since, started, "Ready", lambda kind, it: kind != "DELETED" and pipeline.is_ready(it))
 
     def delete(self, names):
@@ -92,6 +98,15 @@ class Operator:
         for name in names:
             self.bench.api.delete(f"{pipeline.path(self.namespace)}/{name}")
         return self._await(names, since, started, "gone", lambda kind, _: kind == "DELETED")
+
+    def drift(self):
+        """Changes a queue of some pipeline by hand; returns the seconds until it is as it was."""
+        command = [venv.python(), Path(__file__).with_name("drift.py"), str(CHANGE_SECONDS)]
+        environment = {**os.environ, **self.bench.variables, "AWS_ACCESS_KEY_ID": self.account}
+        answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if answer.returncode != 0:
+            raise Failure(f"{answer.stderr.strip()}\nthe operator's log is {self.log}")
+        return float(answer.stdout)
 
     def await_idle(self, seconds=0.5):
         """Waits until it has used no processor time for so long."""

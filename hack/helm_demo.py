@@ -324,6 +324,8 @@ def run_as_deployed(
     # Nothing else is inherited: neither the caller's AWS settings nor its home directory's.
     environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "KUBECONFIG": str(account.kubeconfig)}
     environment |= container_environment(container, secret_value)
+    # A Pod has all ports to itself; here somebody else may listen on the chart's.
+    environment["TASK_PIPELINES_METRICS_ADDRESS"] = "127.0.0.1:0"
     log = directory / ("one-namespace.log" if only_this_namespace else "all-namespaces.log")
     region = None if only_this_namespace else CONFIGURED_REGION
     with operator(binary, mounted(cluster, namespace, pod, directory), environment, log) as running:

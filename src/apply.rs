@@ -71,6 +71,16 @@ pub struct Applied {
     pub deeds: Vec<(Id, Deed)>,
 }
 
+impl Applied {
+    /// What was seen of each resource that is as it should be and was looked at last, not written.
+    pub fn seen(&self) -> impl Iterator<Item = (&Id, &Observed)> {
+        self.outcomes.iter().filter_map(|(id, outcome)| match outcome {
+            Outcome::Done(seen) => Some((id, seen.as_ref()?)),
+            Outcome::Waiting(_) | Outcome::Failed(_) | Outcome::Conflict { .. } | Outcome::Blocked { .. } => None,
+        })
+    }
+}
+
 /// Looks at several resources at once.
 ///
 /// # Errors

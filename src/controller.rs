@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::channel::mpsc::UnboundedReceiver;
 use futures::{StreamExt as _, TryStreamExt as _, future};
 use kube::api::{Api, ListParams};
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config};
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use kube::runtime::{Controller, Predicate as _, PredicateConfig, WatchStreamExt as _, predicates, reflector, watcher};
 use kube::{Client, ResourceExt as _};
@@ -61,11 +63,12 @@ async fn wait_for_crd(api: &Api<Listed>) {
     }
 }
 
-/// Runs until `stop`, then finishes what is under way.
+/// Runs until `stop`, then finishes what is under way. Also looks at each pipeline that `looks` names.
 pub async fn run(
     client: Client,
     namespace: Option<&str>,
     context: Arc<Context>,
+    looks: UnboundedReceiver<ObjectRef<ScheduledTaskPipeline>>,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let api: Api<Listed> =
@@ -90,6 +93,7 @@ pub async fn run(
     };
     Controller::for_stream(changes, reader)
         .with_config(Config::default().concurrency(UNBOUNDED).debounce(DEBOUNCE))
+        .reconcile_on(looks)
         .graceful_shutdown_on(stop)
         .run(look, on_error, context)
         .map_err(|error| tracing::debug!(error = chain(&error), "a look ended"))

@@ -24,11 +24,16 @@ pub mod status;
 
 pub mod reconcile;
 
+pub mod drift;
+pub mod memory;
+pub mod sweep;
+
 pub mod chain;
 pub mod cluster;
 pub mod command;
 pub mod controller;
 pub mod functions;
 pub mod jitter;
+pub mod metrics;
 pub mod settings;
 pub mod slots;

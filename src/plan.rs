@@ -5,6 +5,8 @@ pub mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::{Timestamp, ToSpan as _};
+
 use crate::identity::{Owner, Ownership};
 use crate::resource::{Difference, Id, Kind, Observed, Resource, diff};
 
@@ -50,6 +52,8 @@ pub struct Wanted {
     pub resource: Resource,
     /// Whether an earlier pipeline's resource of this name may be taken over: only by one that never had its own.
     pub may_take_over: bool,
+    /// The time after which a function must have been changed, so that it has its role as that is now.
+    pub changed_after: Option<Timestamp>,
 }
 
 /// What to do about one resource, given what AWS has.
@@ -103,8 +107,25 @@ impl Wanted {
         if let Some(why) = &have.settling {
             return Verdict::Settle(why.clone());
         }
-        let differences = diff(&self.resource, have);
+        let mut differences = diff(&self.resource, have);
+        differences.extend(self.role_made_anew(have));
         if differences.is_empty() { Verdict::InSync } else { Verdict::Update(differences) }
+    }
+}
+
+impl Wanted {
+    /// A function holds on to the role that it was given, even when that was deleted and made anew: give it once more.
+    fn role_made_anew(&self, have: &Observed) -> Option<Difference> {
+        let (Resource::Function(function), Some(after), Some(since)) = (&self.resource, self.changed_after, have.since)
+        else {
+            return None;
+        };
+        let role = &function.role_arn;
+        (since <= after).then(|| Difference {
+            field: "role".to_owned(),
+            from: format!("{role}, which was deleted since"),
+            to: role.clone(),
+        })
     }
 }
 
@@ -120,12 +141,13 @@ pub fn plan(owner: &Owner, want: Vec<Resource>, known: &BTreeMap<Id, bool>, mut 
         .map(|(resource, after)| {
             let id = resource.id();
             let may_take_over = !known.get(&id).copied().unwrap_or(false);
-            let goal = Goal::Present(Box::new(Wanted { resource, may_take_over }));
+            let goal = Goal::Present(Box::new(Wanted { resource, may_take_over, changed_after: None }));
             let have = have.remove(&id).flatten();
             Step { verdict: goal.judge(have.as_ref(), owner), id, goal, have, after }
         })
         .collect();
     order_visibility(&mut steps);
+    follow_roles(&mut steps, owner);
     let unwanted: Vec<Id> = known.keys().filter(|id| !wanted_ids.contains(*id)).cloned().collect();
     steps.extend(plan_deletion(owner, unwanted, have).steps.into_iter().map(|mut step| {
         step.after.extend(wanted_ids.iter().cloned());
@@ -203,6 +225,31 @@ fn order_visibility(steps: &mut [Step]) {
     let (first, second) = if lowers { (function, queue) } else { (queue, function) };
     if let Some(step) = steps.iter_mut().find(|step| step.id == second) {
         step.after.insert(first);
+    }
+}
+
+/// Has functions changed after their roles: one that exists keeps a role that was deleted, whatever its name says.
+fn follow_roles(steps: &mut [Step], owner: &Owner) {
+    let roles: BTreeMap<String, (bool, Option<Timestamp>)> = steps
+        .iter()
+        .filter(|step| step.id.kind == Kind::Role)
+        .map(|step| {
+            let since = step.have.as_ref().and_then(|have| have.since);
+            (step.id.name.clone(), (step.verdict == Verdict::Create, since))
+        })
+        .collect();
+    for step in steps {
+        let (Goal::Present(wanted), Some(have)) = (&mut step.goal, &step.have) else { continue };
+        let Resource::Function(function) = &wanted.resource else { continue };
+        let role = function.role_arn.rsplit('/').next().and_then(|name| roles.get(name));
+        wanted.changed_after = match role {
+            // It comes after the function's last change.
+            Some((true, _)) => have.since,
+            // AWS tells the time of a role to the second.
+            Some((false, Some(since))) => since.checked_sub(1.millisecond()).ok(),
+            Some((false, None)) | None => None,
+        };
+        step.verdict = step.goal.judge(step.have.as_ref(), owner);
     }
 }
 

@@ -6,9 +6,10 @@ mod observe;
 mod planning;
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::channel::mpsc::UnboundedSender;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
@@ -20,6 +21,8 @@ use crate::crd::{PipelineStatus, ScheduledTaskPipeline, annotation};
 use crate::health::{self, Again, Health};
 use crate::identity::{ClusterName, Owner, Target};
 use crate::jitter;
+use crate::memory::Memory;
+use crate::metrics::Metrics;
 use crate::pipeline::Home;
 use crate::resource::Installation;
 use crate::slots::Slots;
@@ -45,6 +48,12 @@ pub struct Context {
     pub secret_retry: Duration,
     /// Looks at the same time.
     pub slots: Slots,
+    /// What is remembered of pipelines.
+    pub memory: Memory,
+    /// Tells the sweep of accounts and regions that pipelines live in.
+    pub places: UnboundedSender<Aws>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Failures in a row, by the pipeline's UID.
     pub failures: Mutex<HashMap<String, u32>>,
 }
@@ -63,6 +72,7 @@ pub async fn reconcile(cached: &ScheduledTaskPipeline, context: &Context) -> kub
     // A cache may be old, and what follows deletes and creates.
     let Some(pipeline) = context.cluster.live(cached).await? else {
         context.forget(cached);
+        context.memory.forget(&cached.uid().unwrap_or_default());
         return Ok(Next::OnChange);
     };
     if pipeline.status.as_ref().and_then(|status| status.observed_generation) != pipeline.metadata.generation {

@@ -4,6 +4,7 @@
 //! so one [`diff`] serves all kinds, and an update knows from the differences which calls to make.
 
 mod boundary;
+pub mod bulk;
 mod difference;
 mod event_source_mapping;
 mod function;
@@ -20,6 +21,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::aws::{Aws, AwsError};
@@ -164,7 +166,7 @@ impl fmt::Display for Field {
 }
 
 /// What AWS has.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Observed {
     /// Amazon Resource Name.
     pub arn: String,
@@ -176,6 +178,11 @@ pub struct Observed {
     pub settling: Option<String>,
     /// How many messages it holds, if it is a queue.
     pub depth: Option<QueueDepth>,
+    /// AWS's mark of this state, where it gives one: another mark means that something was changed since.
+    pub revision: Option<String>,
+    /// When it was made, if it is a role, or last changed, if it is a function: a function holds on to the role that it
+    /// was given, even when that is deleted and made again under the same name.
+    pub since: Option<Timestamp>,
 }
 
 /// How a verb ended.

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::fs;
 use std::io::{self, IsTerminal as _};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::aws::Pacing;
 use crate::configuration::{Configuration, InvalidConfiguration};
 use crate::identity::ClusterName;
+use crate::memory::Periods;
 
 /// Cron tasks on AWS from one Kubernetes resource.
 #[derive(Debug, Parser)]
@@ -93,7 +95,16 @@ pub struct RunSettings {
     #[arg(long, env = "TASK_PIPELINES_WATCH_NAMESPACE")]
     pub watch_namespace: Option<String>,
 
-    /// Seconds between two looks at an unchanged pipeline, give or take a tenth.
+    /// Seconds between two sweeps for what others changed on AWS, give or take a tenth.
+    #[arg(long, env = "TASK_PIPELINES_SWEEP_SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    pub sweep_seconds: u32,
+
+    /// Seconds between two full reads of a pipeline of which the sweeps show nothing new, give or take a tenth.
+    #[arg(long, env = "TASK_PIPELINES_FULL_READ_SECONDS", default_value_t = 21_600, value_parser = clap::value_parser!(u32).range(1..))]
+    pub full_read_seconds: u32,
+
+    /// Seconds between two looks at an unchanged pipeline and its Secrets in the cluster, give or take a tenth. AWS is
+    /// asked only where no sweep stands for it.
     #[arg(long, env = "TASK_PIPELINES_RESYNC_SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     pub resync_seconds: u32,
 
@@ -104,6 +115,10 @@ pub struct RunSettings {
     /// Pipelines of one AWS account worked on at the same time.
     #[arg(long, env = "TASK_PIPELINES_CONCURRENCY", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
+
+    /// Address and port to serve Prometheus metrics on, at `/metrics`, such as `0.0.0.0:8080` [default: none].
+    #[arg(long, env = "TASK_PIPELINES_METRICS_ADDRESS")]
+    pub metrics_address: Option<SocketAddr>,
 }
 
 /// Whose IAM policy to print.
@@ -275,6 +290,14 @@ impl RunSettings {
     /// Time between two looks at an unchanged pipeline.
     pub fn resync(&self) -> Duration {
         Duration::from_secs(self.resync_seconds.into())
+    }
+
+    /// How long what is known of AWS counts.
+    pub fn periods(&self) -> Periods {
+        Periods {
+            sweep: Duration::from_secs(self.sweep_seconds.into()),
+            full_read: Duration::from_secs(self.full_read_seconds.into()),
+        }
     }
 
     /// Time after which a missing Secret is looked for again.

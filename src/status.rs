@@ -7,11 +7,12 @@ use jiff::{Timestamp, Zoned};
 use crate::apply::{Applied, Deed, Outcome};
 use crate::cluster::{News, truncate};
 use crate::crd::{Action, Change, PipelineStatus, QueueDepth, ResourceRow, ResourceState, ScheduleStatus};
+use crate::drift::Drift;
 use crate::health::{Health, State};
 use crate::identity::Location;
 use crate::pipeline::Pipeline;
 use crate::plan::{Goal, Plan, Verdict};
-use crate::resource::{Id, Kind, Observed};
+use crate::resource::{Difference, Id, Kind, Observed};
 
 /// Firings shown ahead.
 const NEXT_FIRINGS: usize = 3;
@@ -158,25 +159,25 @@ pub fn is_dead_letter_queue(id: &Id) -> bool {
     id.kind == Kind::Queue && id.name.trim_end_matches(".fifo").ends_with("-dlq")
 }
 
-/// Events for what was changed: one for all that was made, one for each thing that was changed.
-pub fn news_of(applied: &Applied) -> Vec<News> {
+/// Events for what was changed: one for all that was made, one for each thing that was changed, and one for each that
+/// others had changed.
+pub fn news_of(applied: &Applied, drift: &[Drift]) -> Vec<News> {
+    let drifted = |id: &Id| drift.iter().find(|drift| drift.id == *id);
     let normal = |reason: &str, action, note| News { warning: false, reason: reason.to_owned(), action, note };
     let listed = |wanted: &Deed| {
-        let ids: Vec<String> =
-            applied.deeds.iter().filter(|(_, deed)| deed == wanted).map(|(id, _)| id.to_string()).collect();
+        let ids: Vec<String> = applied
+            .deeds
+            .iter()
+            .filter(|(id, deed)| deed == wanted && (*wanted != Deed::Created || drifted(id).is_none()))
+            .map(|(id, _)| id.to_string())
+            .collect();
         (!ids.is_empty()).then(|| format!("{} on AWS: {}", ids.len(), ids.join(", ")))
     };
     let made = listed(&Deed::Created).map(|note| normal("Created", "Create", note));
     let gone = listed(&Deed::Deleted).map(|note| normal("Deleted", "Delete", note));
     let changed = applied.deeds.iter().filter_map(|(id, deed)| match deed {
         Deed::Updated(differences) => {
-            let fields: Vec<String> = differences
-                .iter()
-                .map(|difference| {
-                    format!("{}: {} → {}", difference.field, brief(&difference.from), brief(&difference.to))
-                })
-                .collect();
-            Some(normal("Updated", "Update", format!("{id}: {}", fields.join(", "))))
+            drifted(id).is_none().then(|| normal("Updated", "Update", format!("{id}: {}", listing(differences))))
         }
         Deed::TakenOver { from } => Some(normal(
             "TakenOver",
@@ -185,7 +186,22 @@ pub fn news_of(applied: &Applied) -> Vec<News> {
         )),
         Deed::Created | Deed::Deleted => None,
     });
-    made.into_iter().chain(changed).chain(gone).collect()
+    made.into_iter().chain(changed).chain(gone).chain(drift.iter().map(news_of_drift)).collect()
+}
+
+fn news_of_drift(Drift { id, differences }: &Drift) -> News {
+    let note = if differences.is_empty() {
+        format!("{id} was deleted by somebody else, and is made again")
+    } else {
+        format!("{id} was changed by somebody else, and is put right: {}", listing(differences))
+    };
+    News { warning: true, reason: "DriftCorrected".to_owned(), action: "Correct", note }
+}
+
+/// Fields, each with what it was and is.
+fn listing(differences: &[Difference]) -> String {
+    let line = |one: &Difference| format!("{}: {} → {}", one.field, brief(&one.from), brief(&one.to));
+    differences.iter().map(line).collect::<Vec<_>>().join(", ")
 }
 
 /// Characters of a value in an event.
@@ -216,7 +232,7 @@ mod tests {
 
     use super::*;
     use crate::aws::{AwsError, Class, Operation};
-    use crate::resource::{Difference, Wait};
+    use crate::resource::Wait;
 
     fn id(kind: Kind, name: &str) -> Id {
         Id::new(kind, name)
@@ -297,7 +313,7 @@ mod tests {
             endpoint: None,
         };
         let seen = |tags| {
-            let observed = Observed { arn: String::new(), tags, fields: BTreeMap::new(), settling: None, depth: None };
+            let observed = Observed { tags, ..Observed::default() };
             (id(Kind::ScheduleGroup, "a"), Some(observed))
         };
         let rows = |have| {
@@ -348,7 +364,7 @@ mod tests {
             (id(Kind::Function, "c"), Deed::Updated(vec![difference, unset])),
             (id(Kind::Role, "d"), Deed::TakenOver { from: "uid-0".to_owned() }),
         ];
-        let news = news_of(&Applied { deeds, ..Applied::default() });
+        let news = news_of(&Applied { deeds, ..Applied::default() }, &[]);
         let texts: Vec<String> = news.iter().map(|news| format!("{}: {}", news.reason, news.note)).collect();
         assert_eq!(
             texts,
@@ -374,11 +390,8 @@ mod tests {
     #[test]
     fn dead_letters_are_counted_apart() {
         let queue = |visible, in_flight| Observed {
-            arn: String::new(),
-            tags: crate::identity::Tags::new(),
-            fields: crate::resource::Fields::new(),
-            settling: None,
             depth: Some(QueueDepth { visible, in_flight, dead_letters: 0 }),
+            ..Observed::default()
         };
         let seen = [
             (id(Kind::Queue, "p-tasks.fifo"), queue(2, 1)),

@@ -53,6 +53,8 @@ pub struct Aws {
     pub ssm: aws_sdk_ssm::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Resource Groups Tagging API.
+    pub tagging: aws_sdk_resourcegroupstagging::Client,
     pacer: Arc<Pacer>,
     caller: Caller,
 }
@@ -72,6 +74,7 @@ impl Aws {
             iam: client!(aws_sdk_iam),
             ssm: client!(aws_sdk_ssm),
             logs: client!(aws_sdk_cloudwatchlogs),
+            tagging: client!(aws_sdk_resourcegroupstagging),
             pacer,
             caller: Caller { name: Arc::from(""), urgency: Urgency::Resync },
         }

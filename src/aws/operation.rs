@@ -10,6 +10,7 @@ use strum::{EnumIter, IntoEnumIterator as _};
 pub enum Operation {
     GetCallerIdentity,
     AssumeRole,
+    GetResources,
     CreateLogGroup,
     DeleteLogGroup,
     DescribeLogGroups,
@@ -24,6 +25,7 @@ pub enum Operation {
     ListQueueTags,
     TagQueue,
     UntagQueue,
+    DescribeParameters,
     GetParameter,
     PutParameter,
     DeleteParameter,
@@ -34,6 +36,7 @@ pub enum Operation {
     DeleteRole,
     GetRole,
     UpdateAssumeRolePolicy,
+    GetAccountAuthorizationDetails,
     GetRolePolicy,
     ListAttachedRolePolicies,
     ListInstanceProfilesForRole,
@@ -52,6 +55,7 @@ pub enum Operation {
     GetFunctionEventInvokeConfig,
     PutFunctionEventInvokeConfig,
     DeleteFunctionEventInvokeConfig,
+    ListFunctions,
     LambdaListTags,
     LambdaTagResource,
     LambdaUntagResource,
@@ -110,6 +114,7 @@ impl Operation {
     /// The service's prefix in IAM, and the operation's name.
     pub const fn action(self) -> (&'static str, &'static str) {
         match self {
+            Self::GetResources => ("tag", "GetResources"),
             Self::GetCallerIdentity => ("sts", "GetCallerIdentity"),
             Self::AssumeRole => ("sts", "AssumeRole"),
             Self::CreateLogGroup => ("logs", "CreateLogGroup"),
@@ -126,6 +131,7 @@ impl Operation {
             Self::ListQueueTags => ("sqs", "ListQueueTags"),
             Self::TagQueue => ("sqs", "TagQueue"),
             Self::UntagQueue => ("sqs", "UntagQueue"),
+            Self::DescribeParameters => ("ssm", "DescribeParameters"),
             Self::GetParameter => ("ssm", "GetParameter"),
             Self::PutParameter => ("ssm", "PutParameter"),
             Self::DeleteParameter => ("ssm", "DeleteParameter"),
@@ -136,6 +142,7 @@ impl Operation {
             Self::DeleteRole => ("iam", "DeleteRole"),
             Self::GetRole => ("iam", "GetRole"),
             Self::UpdateAssumeRolePolicy => ("iam", "UpdateAssumeRolePolicy"),
+            Self::GetAccountAuthorizationDetails => ("iam", "GetAccountAuthorizationDetails"),
             Self::GetRolePolicy => ("iam", "GetRolePolicy"),
             Self::ListAttachedRolePolicies => ("iam", "ListAttachedRolePolicies"),
             Self::ListInstanceProfilesForRole => ("iam", "ListInstanceProfilesForRole"),
@@ -154,6 +161,7 @@ impl Operation {
             Self::GetFunctionEventInvokeConfig => ("lambda", "GetFunctionEventInvokeConfig"),
             Self::PutFunctionEventInvokeConfig => ("lambda", "PutFunctionEventInvokeConfig"),
             Self::DeleteFunctionEventInvokeConfig => ("lambda", "DeleteFunctionEventInvokeConfig"),
+            Self::ListFunctions => ("lambda", "ListFunctions"),
             Self::LambdaListTags => ("lambda", "ListTags"),
             Self::LambdaTagResource => ("lambda", "TagResource"),
             Self::LambdaUntagResource => ("lambda", "UntagResource"),

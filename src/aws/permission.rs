@@ -55,7 +55,11 @@ impl Operation {
             | Self::GetRolePolicy
             | Self::DescribeLogGroups
             | Self::ListEventSourceMappings
-            | Self::ListSchedules => Scope::Everything,
+            | Self::ListSchedules
+            | Self::ListFunctions
+            | Self::DescribeParameters
+            | Self::GetAccountAuthorizationDetails
+            | Self::GetResources => Scope::Everything,
             Self::DeleteRole
             | Self::UpdateAssumeRolePolicy
             | Self::DeleteRolePolicy

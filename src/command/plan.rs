@@ -8,9 +8,10 @@ use std::env;
 use std::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::channel::mpsc;
 use kube::{Api, Client};
 
 use super::{print, runtime, setup};
@@ -18,6 +19,7 @@ use crate::aws::{Access, Accounts};
 use crate::chain::chain;
 use crate::cluster::Cluster;
 use crate::identity::ClusterName;
+use crate::memory::{Memory, Periods};
 use crate::plan::render::{Style, text};
 use crate::plan::shown::{Shown, Summary};
 use crate::reconcile::{Context, NoPlan, plan_of};
@@ -105,6 +107,9 @@ async fn in_cluster(wanted: PipelineName, settings: PlanSettings) -> Result<Answ
         resync: Duration::MAX,
         secret_retry: Duration::MAX,
         slots: Slots::new(1),
+        memory: Memory::new(Periods { sweep: Duration::MAX, full_read: Duration::MAX }),
+        places: mpsc::unbounded().0,
+        metrics: Arc::default(),
         failures: Mutex::new(HashMap::new()),
     };
     let mut answer = Answer::default();

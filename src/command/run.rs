@@ -5,6 +5,7 @@ use std::error::Error;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::channel::mpsc;
 use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -12,11 +13,13 @@ use super::{runtime, setup};
 use crate::aws::{Access, Accounts};
 use crate::chain::chain;
 use crate::cluster::Cluster;
-use crate::controller;
 use crate::identity::{ClusterName, Target};
+use crate::memory::Memory;
+use crate::metrics::{self, Metrics};
 use crate::reconcile::Context;
 use crate::settings::RunSettings;
 use crate::slots::Slots;
+use crate::{controller, sweep};
 
 /// Runs until it is told to stop.
 ///
@@ -32,6 +35,10 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     let configuration = settings.installation.configuration()?;
     let accounts = Accounts::from_environment(settings.installation.pacing, Access::ReadWrite).await;
     let client = Client::try_default().await?;
+    let metrics = Arc::new(Metrics::default());
+    if let Some(address) = settings.metrics_address {
+        metrics::serve(Arc::clone(&metrics), address)?;
+    }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (stopping, mut stop) = tokio::sync::watch::channel(false);
@@ -54,6 +61,8 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             None => derived_cluster_name(&client).await,
         };
         tracing::info!(%cluster_name, "owns the AWS resources of this cluster");
+        let (places, new_places) = mpsc::unbounded();
+        let (asks, looks) = mpsc::unbounded();
         let context = Context {
             cluster: Cluster::new(client.clone()),
             accounts,
@@ -63,14 +72,25 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             resync: settings.resync(),
             secret_retry: settings.secret_retry(),
             slots: Slots::new(settings.concurrency),
+            memory: Memory::new(settings.periods()),
+            places,
+            metrics,
             failures: Mutex::new(HashMap::new()),
         };
         let namespace = settings.watch_namespace.as_deref();
         let context = Arc::new(context);
-        tokio::join!(
-            warn_without_aws(&context),
-            controller::run(client.clone(), namespace, Arc::clone(&context), stopped)
-        );
+        let sweeps = sweep::run(&context.cluster_name, &context.memory, new_places, asks);
+        let looks = async {
+            let shared = Arc::clone(&context);
+            tokio::join!(
+                warn_without_aws(&context),
+                controller::run(client.clone(), namespace, shared, looks, stopped)
+            );
+        };
+        tokio::select! {
+            () = looks => {}
+            () = sweeps => {}
+        }
     };
     tokio::pin!(work);
     tokio::select! {

@@ -110,14 +110,14 @@ mod tests {
     use super::*;
     use crate::identity::Tags;
     use crate::pipeline::tests::owner;
-    use crate::resource::{Fields, Kind, Observed};
+    use crate::resource::{Kind, Observed};
 
     fn id(name: &str) -> Id {
         Id::new(Kind::Queue, name)
     }
 
     fn seen(tags: Tags) -> Observed {
-        Observed { arn: String::new(), tags, fields: Fields::new(), settling: None, depth: None }
+        Observed { tags, ..Observed::default() }
     }
 
     fn step(name: &str, verdict: Verdict, have: Option<Observed>, after: &[&str]) -> Step {

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::check::check;
@@ -68,8 +69,7 @@ fn made(resources: &[Resource]) -> Have {
         arn: resource.arn(&location()).unwrap_or_default(),
         tags: resource.tags().clone(),
         fields: resource.fields(),
-        settling: None,
-        depth: None,
+        ..Observed::default()
     };
     resources.iter().map(|resource| (resource.id(), Some(observed(resource)))).collect()
 }
@@ -179,6 +179,26 @@ fn what_somebody_changed_or_deleted_is_put_right() {
         verdicts(&plan),
         ["create: Queue …-undelivered-dlq", "update memorySize: Function …-sender", "update tags: Queue …-tasks"]
     );
+}
+
+#[test]
+fn a_function_is_given_its_role_again_when_that_was_made_anew() {
+    let resources = wanted("{}");
+    let at = |second| Some(Timestamp::from_second(second).unwrap());
+    for (role, function, expected) in [
+        (at(10), at(10), Vec::new()),
+        (at(11), at(10), vec!["update role: Function …-runner"]),
+        (None, at(10), vec!["create: Role …-runner", "update role: Function …-runner"]),
+    ] {
+        let mut have = made(&resources);
+        change(&mut have, Kind::Function, "-runner", |seen| seen.since = function);
+        change(&mut have, Kind::Role, "-runner", |seen| seen.since = role);
+        if role.is_none() {
+            have.retain(|id, _| !(id.kind == Kind::Role && id.name.ends_with("-runner")));
+        }
+        let plan = plan(&owner(), resources.clone(), &held(&resources), have);
+        assert_eq!(verdicts(&plan), expected, "role of {role:?}, function of {function:?}");
+    }
 }
 
 #[test]

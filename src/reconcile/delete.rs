@@ -133,7 +133,7 @@ impl Look<'_> {
         status.resources = status::rows_after(&self.before.resources, &applied, &ids);
         status.schedule = None;
         status.next_run = None;
-        let mut all_news = status::news_of(&applied);
+        let mut all_news = status::news_of(&applied, &[]);
         if done && then == Then::LetGo {
             all_news.extend(news);
             return self.let_go(&all_news).await;

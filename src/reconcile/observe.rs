@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::planning::{First, Planned};
+use super::planning::Planned;
 use super::{Look, Next};
 use crate::cluster::has_finalizer;
 use crate::crd::Change;
@@ -19,7 +19,7 @@ pub(super) async fn observe(look: Look<'_>, now: Timestamp) -> kube::Result<Next
     if has_finalizer(&look.pipeline) {
         look.context.cluster.remove_finalizer(&look.pipeline).await?;
     }
-    let planned = match look.plan(now, First::Look).await? {
+    let planned = match look.plan(now).await? {
         Ok(planned) => planned,
         Err(no_plan) => {
             let health = look.health(&no_plan);

@@ -10,11 +10,23 @@ use crate::aws::Aws;
 use crate::crd::{Change, ResourceState, ScheduledTaskPipeline};
 use crate::functions::own_architecture;
 use crate::health::Health;
+use crate::memory;
 use crate::pipeline::{self, Pipeline, Refusal};
 use crate::plan::shown::{self, Knowledge, Shown};
 use crate::plan::{Have, Plan, plan};
 use crate::resource::{Id, Kind, Resource, want};
 use crate::status;
+
+/// What a pipeline should be on AWS, and where.
+pub(super) struct Wish {
+    pub(super) pipeline: Pipeline,
+    pub(super) aws: Aws,
+    want: Vec<Resource>,
+    /// Hash of all that is wanted, but secrets.
+    pub(super) fingerprint: String,
+    /// The same with secrets, for the operator's own memory.
+    pub(super) mark: u64,
+}
 
 /// A pipeline's plan, and what it was made of.
 pub(super) struct Planned {
@@ -57,13 +69,21 @@ pub async fn plan_of(pipeline: ScheduledTaskPipeline, context: &Context) -> kube
         pipeline,
         context,
     };
-    let planned = Box::pin(look.plan(Timestamp::now(), First::Look)).await?;
+    let planned = Box::pin(look.plan(Timestamp::now())).await?;
     Ok(planned.map(|it| Shown::new(&look.owner, &it.aws.location, it.changes, it.knowledge)))
 }
 
 impl Look<'_> {
     /// What would be done, from the spec, its Secrets and what AWS has now.
-    pub(super) async fn plan(&self, now: Timestamp, first: First) -> kube::Result<Result<Planned, NoPlan>> {
+    pub(super) async fn plan(&self, now: Timestamp) -> kube::Result<Result<Planned, NoPlan>> {
+        Ok(match self.wish(now).await? {
+            Ok(wish) => self.compare(wish, First::Look).await,
+            Err(no_plan) => Err(no_plan),
+        })
+    }
+
+    /// What is wanted, from the spec and its Secrets.
+    pub(super) async fn wish(&self, now: Timestamp) -> kube::Result<Result<Wish, NoPlan>> {
         let pipeline = match self.resolve(now).await? {
             Ok(pipeline) => pipeline,
             Err(refusals) => return Ok(Err(NoPlan::Refused(refusals))),
@@ -73,16 +93,20 @@ impl Look<'_> {
             Err(health) => return Ok(Err(NoPlan::Aws(health))),
         };
         let want = want(&pipeline, &self.context.installation, &aws.location);
-        let have = match self.observe(&aws, &want, first).await {
-            Ok(have) => have,
-            Err(health) => return Ok(Err(NoPlan::Aws(health))),
-        };
         let fingerprint = shown::fingerprint(&want);
+        let mark = memory::wish(&want);
+        Ok(Ok(Wish { pipeline, aws, want, fingerprint, mark }))
+    }
+
+    /// What is wanted against what AWS has now.
+    pub(super) async fn compare(&self, wish: Wish, first: First) -> Result<Planned, NoPlan> {
+        let Wish { pipeline, aws, want, fingerprint, mark: _ } = wish;
+        let have = self.observe(&aws, &want, first).await.map_err(NoPlan::Aws)?;
         let was_in_sync = self.before.in_sync_with.as_ref() == Some(&fingerprint);
         let plan = plan(&self.owner, want, &status::known(&self.before), have).stopped_by_conflict();
         let knowledge = Knowledge { was_in_sync, secrets: true };
         let changes = shown::changes(&plan, &self.owner, knowledge);
-        Ok(Ok(Planned { pipeline, aws, plan, changes, fingerprint, knowledge }))
+        Ok(Planned { pipeline, aws, plan, changes, fingerprint, knowledge })
     }
 
     /// The custom resource and its Secrets, checked.

@@ -6,11 +6,14 @@
 
 use std::time::Duration;
 
-use aws_sdk_lambda::types::{EventSourceMappingConfiguration, FunctionResponseType, ScalingConfig};
+use aws_sdk_lambda::types::{
+    EventSourceMappingConfiguration, Filter, FilterCriteria, FunctionResponseType, ProvisionedPollerConfig,
+    ScalingConfig,
+};
 use serde_json::json;
 
 use super::function::put_lambda_tags;
-use super::{Changed, Field, Fields, Observed, Progress};
+use super::{Changed, Field, Fields, Id, Kind, Observed, Progress};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::Tags;
 
@@ -19,6 +22,9 @@ const STATE_POLL: Duration = Duration::from_secs(1);
 
 /// Messages per batch when none were asked for. Documented for SQS.
 const DEFAULT_BATCH_SIZE: i32 = 10;
+
+/// Mappings on a page of a list, the most there are.
+const LIST_PAGE: i32 = 100;
 
 /// A wanted mapping.
 #[derive(Clone, Debug)]
@@ -39,8 +45,15 @@ pub struct EventSourceMapping {
     pub tags: Tags,
 }
 
-const FIELDS: [&str; 5] =
-    ["enabled", "batchSize", "maximumBatchingWindowInSeconds", "maximumConcurrency", "functionResponseTypes"];
+const FIELDS: [&str; 7] = [
+    "enabled",
+    "batchSize",
+    "maximumBatchingWindowInSeconds",
+    "maximumConcurrency",
+    "functionResponseTypes",
+    "filterCriteria",
+    "provisionedPollers",
+];
 
 impl EventSourceMapping {
     pub(super) fn fields(&self) -> Fields {
@@ -83,6 +96,9 @@ impl EventSourceMapping {
         }
         // FIFO queues know no batching window, so one is named only to take it away.
         let window = changed.any(&["maximumBatchingWindowInSeconds"]).then_some(0);
+        // Empty ones take away what somebody put there: a filter drops messages unseen, and pollers cost money.
+        let filter = changed.any(&["filterCriteria"]).then(|| FilterCriteria::builder().build());
+        let pollers = changed.any(&["provisionedPollers"]).then(|| ProvisionedPollerConfig::builder().build());
         let request = aws
             .lambda
             .update_event_source_mapping()
@@ -91,6 +107,8 @@ impl EventSourceMapping {
             .batch_size(self.batch_size.cast_signed())
             .set_maximum_batching_window_in_seconds(window)
             .scaling_config(self.scaling())
+            .set_filter_criteria(filter)
+            .set_provisioned_poller_config(pollers)
             .function_response_types(FunctionResponseType::ReportBatchItemFailures);
         let answer = aws.call(Operation::UpdateEventSourceMapping, || request.clone().send()).await?;
         Ok(progress(answer.state()))
@@ -104,12 +122,43 @@ impl EventSourceMapping {
 
 pub(super) async fn observe(aws: &Aws, function: &str) -> Result<Option<Observed>, AwsError> {
     let Some(mapping) = find(aws, function).await? else { return Ok(None) };
-    let built = || aws.location.arn("lambda", &format!("event-source-mapping:{}", mapping.uuid().unwrap_or_default()));
-    let arn = mapping.event_source_mapping_arn().map_or_else(built, str::to_owned);
-    let request = aws.lambda.list_tags().resource(&arn);
+    let seen = without_tags(aws, &mapping);
+    let request = aws.lambda.list_tags().resource(&seen.arn);
     let Some(answer) = aws.find(Operation::LambdaListTags, || request.clone().send()).await? else { return Ok(None) };
     let tags = answer.tags.unwrap_or_default().into_iter().collect();
-    Ok(Some(Observed { arn, tags, fields: read(&mapping), settling: settling(mapping.state()), depth: None }))
+    Ok(Some(Observed { tags, ..seen }))
+}
+
+/// All mappings from a queue of ours to a function of ours, without their tags.
+pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
+    let mut found = Vec::new();
+    let mut marker = None;
+    loop {
+        let request = aws.lambda.list_event_source_mappings().max_items(LIST_PAGE).set_marker(marker);
+        let answer = aws.call(Operation::ListEventSourceMappings, || request.clone().send()).await?;
+        for mapping in answer.event_source_mappings.unwrap_or_default() {
+            let function = mapping.function_arn().and_then(|arn| arn.rsplit(':').next()).unwrap_or_default();
+            if is_from_our_queue(&mapping, function) {
+                found.push((Id::new(Kind::EventSourceMapping, function), without_tags(aws, &mapping)));
+            }
+        }
+        marker = answer.next_marker.filter(|marker| !marker.is_empty());
+        if marker.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+fn without_tags(aws: &Aws, mapping: &EventSourceMappingConfiguration) -> Observed {
+    let built = || aws.location.arn("lambda", &format!("event-source-mapping:{}", mapping.uuid().unwrap_or_default()));
+    Observed {
+        arn: mapping.event_source_mapping_arn().map_or_else(built, str::to_owned),
+        fields: read(mapping),
+        settling: settling(mapping.state()),
+        // A mapping that was made anew is another one.
+        revision: mapping.uuid().map(str::to_owned),
+        ..Observed::default()
+    }
 }
 
 async fn find(aws: &Aws, function: &str) -> Result<Option<EventSourceMappingConfiguration>, AwsError> {
@@ -154,6 +203,15 @@ fn read(mapping: &EventSourceMappingConfiguration) -> Fields {
     let types = mapping.function_response_types();
     if !types.is_empty() {
         fields.insert("functionResponseTypes", response_types(types));
+    }
+    let filters = mapping.filter_criteria().map(FilterCriteria::filters).unwrap_or_default();
+    if !filters.is_empty() {
+        let patterns: Vec<_> = filters.iter().filter_map(Filter::pattern).collect();
+        fields.insert("filterCriteria", Field::Plain(json!(patterns)));
+    }
+    let pollers = mapping.provisioned_poller_config();
+    if let Some(minimum) = pollers.and_then(|pollers| pollers.minimum_pollers) {
+        fields.insert("provisionedPollers", Field::plain(minimum));
     }
     fields
 }
@@ -245,6 +303,10 @@ mod tests {
     fn a_mapping_that_somebody_disabled_or_made_blind_to_failures_differs() {
         assert_ne!(read(&answer().state("Disabled").build()), wanted(None).fields());
         assert_ne!(read(&answer().set_function_response_types(Some(Vec::new())).build()), wanted(None).fields());
+        let filter = FilterCriteria::builder().filters(Filter::builder().pattern("{}").build()).build();
+        assert_ne!(read(&answer().filter_criteria(filter).build()), wanted(None).fields());
+        let pollers = ProvisionedPollerConfig::builder().minimum_pollers(2).build();
+        assert_ne!(read(&answer().provisioned_poller_config(pollers).build()), wanted(None).fields());
     }
 
     #[test]
@@ -272,13 +334,8 @@ mod tests {
 
     #[test]
     fn the_uuid_is_the_end_of_the_arn() {
-        let have = Observed {
-            arn: "arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:6d9bce8e".to_owned(),
-            tags: Tags::new(),
-            fields: Fields::new(),
-            settling: None,
-            depth: None,
-        };
+        let arn = "arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:6d9bce8e".to_owned();
+        let have = Observed { arn, ..Observed::default() };
         assert_eq!(uuid(&have), "6d9bce8e");
     }
 }

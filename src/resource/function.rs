@@ -17,7 +17,7 @@ use aws_sdk_lambda::types::{
 use aws_smithy_runtime_api::client::result::SdkError;
 use serde_json::json;
 
-use super::{Changed, Field, Fields, Observed, Progress, TagChanges};
+use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, TagChanges};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::Tags;
 use upload::Upload;
@@ -32,6 +32,10 @@ const HANDLER: &str = "bootstrap";
 
 /// A zip function is often Active at once, and within a second or so otherwise.
 const ACTIVE_POLL: Duration = Duration::from_millis(250);
+
+/// Functions on a page of a list; more are not given whatever is asked for.
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html>
+const LIST_PAGE: i32 = 50;
 
 /// A wanted function.
 #[derive(Clone, Debug)]
@@ -186,19 +190,53 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
     let configuration = answer.configuration.unwrap_or_else(|| FunctionConfiguration::builder().build());
     let arn = configuration.function_arn.clone().unwrap_or_else(|| aws.location.function_arn(name));
     let settling = settling(&configuration);
-    let mut fields = configuration_fields(configuration);
-    if settling.is_none() {
-        let request = aws.lambda.get_function_event_invoke_config().function_name(name);
-        if let Some(invoke) = aws.find(Operation::GetFunctionEventInvokeConfig, || request.clone().send()).await? {
-            let on_failure = invoke.destination_config.and_then(|config| config.on_failure?.destination);
-            fields
-                .extend(invoke.maximum_retry_attempts.map(|value| ("asyncMaximumRetryAttempts", Field::plain(value))));
-            fields
-                .extend(invoke.maximum_event_age_in_seconds.map(|value| ("asyncMaximumEventAge", Field::plain(value))));
-            fields.extend(on_failure.map(|value| ("asyncOnFailure", Field::plain(value))));
+    let mut seen = Observed { arn, tags, settling, ..read(configuration) };
+    if seen.settling.is_none() {
+        seen.fields.extend(observe_async(aws, name).await?);
+    }
+    Ok(Some(seen))
+}
+
+/// What becomes of a function's asynchronous invocations that fail.
+pub(super) async fn observe_async(aws: &Aws, name: &str) -> Result<Fields, AwsError> {
+    let request = aws.lambda.get_function_event_invoke_config().function_name(name);
+    let mut fields = Fields::new();
+    if let Some(invoke) = aws.find(Operation::GetFunctionEventInvokeConfig, || request.clone().send()).await? {
+        let on_failure = invoke.destination_config.and_then(|config| config.on_failure?.destination);
+        fields.extend(invoke.maximum_retry_attempts.map(|value| ("asyncMaximumRetryAttempts", Field::plain(value))));
+        fields.extend(invoke.maximum_event_age_in_seconds.map(|value| ("asyncMaximumEventAge", Field::plain(value))));
+        fields.extend(on_failure.map(|value| ("asyncOnFailure", Field::plain(value))));
+    }
+    Ok(fields)
+}
+
+/// All functions there are, without their tags, and without what becomes of their asynchronous invocations.
+pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
+    let mut found = Vec::new();
+    let mut marker = None;
+    loop {
+        let request = aws.lambda.list_functions().max_items(LIST_PAGE).set_marker(marker);
+        let answer = aws.call(Operation::ListFunctions, || request.clone().send()).await?;
+        for configuration in answer.functions.unwrap_or_default() {
+            let Some(name) = configuration.function_name.clone() else { continue };
+            let arn = configuration.function_arn.clone().unwrap_or_else(|| aws.location.function_arn(&name));
+            found.push((Id::new(Kind::Function, name), Observed { arn, ..read(configuration) }));
+        }
+        marker = answer.next_marker.filter(|marker| !marker.is_empty());
+        if marker.is_none() {
+            return Ok(found);
         }
     }
-    Ok(Some(Observed { arn, tags, fields, settling, depth: None }))
+}
+
+/// What a look and a list have in common.
+fn read(configuration: FunctionConfiguration) -> Observed {
+    let revision = configuration.revision_id.clone();
+    let since = configuration.last_modified.as_deref().and_then(|text| {
+        let moment = jiff::fmt::strtime::parse("%Y-%m-%dT%H:%M:%S%.f%z", text).ok()?;
+        moment.to_timestamp().ok()
+    });
+    Observed { fields: configuration_fields(configuration), revision, since, ..Observed::default() }
 }
 
 fn settling(configuration: &FunctionConfiguration) -> Option<String> {

@@ -5,9 +5,15 @@
 
 use aws_sdk_cloudwatchlogs::types::LogGroup as SdkLogGroup;
 
-use super::{Changed, Field, Fields, Observed, Progress, TagChanges};
+use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, TagChanges};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::Tags;
+
+/// Log groups on a page of a list, the most there are.
+const LIST_PAGE: i32 = 50;
+
+/// What the names of functions' log groups begin with.
+const OF_FUNCTIONS: &str = "/aws/lambda/";
 
 /// A wanted log group.
 #[derive(Clone, Debug)]
@@ -66,7 +72,27 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
         return Ok(None);
     };
     let tags = answer.tags.unwrap_or_default().into_iter().collect();
-    Ok(Some(Observed { arn, tags, fields: read(&group), settling: None, depth: None }))
+    Ok(Some(Observed { arn, tags, ..read(&group) }))
+}
+
+/// All log groups of functions, without their tags.
+pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
+    let mut found = Vec::new();
+    let mut token = None;
+    loop {
+        let request = aws.logs.describe_log_groups().log_group_name_prefix(OF_FUNCTIONS).limit(LIST_PAGE);
+        let request = request.set_next_token(token);
+        let answer = aws.call(Operation::DescribeLogGroups, || request.clone().send()).await?;
+        for group in answer.log_groups.unwrap_or_default() {
+            let Some(name) = group.log_group_name() else { continue };
+            let arn = aws.location.log_group_arn(name);
+            found.push((Id::new(Kind::LogGroup, name), Observed { arn, ..read(&group) }));
+        }
+        token = answer.next_token;
+        if token.is_none() {
+            return Ok(found);
+        }
+    }
 }
 
 /// The only search there is goes by prefix.
@@ -87,8 +113,11 @@ async fn find(aws: &Aws, name: &str) -> Result<Option<SdkLogGroup>, AwsError> {
 }
 
 /// A group that keeps its events for ever reports no retention.
-fn read(group: &SdkLogGroup) -> Fields {
-    group.retention_in_days.map(|days| ("retentionInDays", Field::plain(days))).into_iter().collect()
+fn read(group: &SdkLogGroup) -> Observed {
+    let retention = group.retention_in_days.map(|days| ("retentionInDays", Field::plain(days)));
+    // A group that was made anew is another one.
+    let revision = group.creation_time.map(|time| time.to_string());
+    Observed { fields: retention.into_iter().collect(), revision, ..Observed::default() }
 }
 
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
@@ -108,12 +137,12 @@ mod tests {
     #[test]
     fn what_was_created_reads_back_as_wanted() {
         let answer = SdkLogGroup::builder().log_group_name("/aws/lambda/a-sender").retention_in_days(30).build();
-        assert_eq!(read(&answer), wanted().fields());
+        assert_eq!(read(&answer).fields, wanted().fields());
     }
 
     #[test]
     fn a_group_without_retention_is_a_difference() {
         let answer = SdkLogGroup::builder().log_group_name("/aws/lambda/a-sender").build();
-        assert_ne!(read(&answer), wanted().fields());
+        assert_ne!(read(&answer).fields, wanted().fields());
     }
 }

@@ -6,9 +6,11 @@
 
 use std::time::Duration;
 
-use aws_sdk_ssm::types::{Parameter as SdkParameter, ParameterTier, ParameterType, ResourceTypeForTagging, Tag};
+use aws_sdk_ssm::types::{
+    Parameter as SdkParameter, ParameterStringFilter, ParameterTier, ParameterType, ResourceTypeForTagging, Tag,
+};
 
-use super::{Changed, Field, Fields, Observed, Progress, TagChanges};
+use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, TagChanges};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::Tags;
 use crate::pipeline::SecretText;
@@ -16,6 +18,9 @@ use crate::pipeline::SecretText;
 /// How long the name of a deleted parameter should rest before it is used again.
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DeleteParameter.html>
 const NAME_RESTS: Duration = Duration::from_secs(30);
+
+/// Parameters on a page of a list, the most there are.
+const LIST_PAGE: i32 = 50;
 
 /// A wanted parameter.
 #[derive(Clone, Debug)]
@@ -87,7 +92,36 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
     };
     let tags = answer.tag_list.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
     let arn = aws.location.parameter_arn(name);
-    Ok(Some(Observed { arn, tags, fields: read(parameter), settling: None, depth: None }))
+    let revision = Some(parameter.version.to_string());
+    Ok(Some(Observed { arn, tags, fields: read(parameter), revision, ..Observed::default() }))
+}
+
+/// What a list shows of a parameter; its value is behind its version.
+pub(super) const LISTED: [&str; 1] = ["type"];
+
+/// All parameters below a path, without their tags and values.
+pub(super) async fn list(aws: &Aws, path: &str) -> Result<Vec<(Id, Observed)>, AwsError> {
+    let below = ParameterStringFilter::builder().key("Path").option("Recursive").values(path).build();
+    // The builder refuses only a missing key.
+    let filters: Vec<ParameterStringFilter> = below.into_iter().collect();
+    let mut found = Vec::new();
+    let mut token = None;
+    loop {
+        let request = aws.ssm.describe_parameters().set_parameter_filters(Some(filters.clone()));
+        let request = request.max_results(LIST_PAGE).set_next_token(token);
+        let answer = aws.call(Operation::DescribeParameters, || request.clone().send()).await?;
+        for parameter in answer.parameters.unwrap_or_default() {
+            let Some(name) = parameter.name() else { continue };
+            let (id, arn) = (Id::new(Kind::Parameter, name), aws.location.parameter_arn(name));
+            let kind = parameter.r#type().map(|kind| ("type", Field::plain(kind.as_str())));
+            let revision = Some(parameter.version.to_string());
+            found.push((id, Observed { arn, fields: kind.into_iter().collect(), revision, ..Observed::default() }));
+        }
+        token = answer.next_token;
+        if token.is_none() {
+            return Ok(found);
+        }
+    }
 }
 
 fn read(parameter: SdkParameter) -> Fields {

@@ -133,11 +133,16 @@ impl Redrive {
 }
 
 pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
+    let Some(seen) = observe_without_tags(aws, name).await? else { return Ok(None) };
+    Ok(tags_of(aws, name).await?.map(|tags| Observed { tags, ..seen }))
+}
+
+/// A queue's attributes: no list shows them.
+pub(super) async fn observe_without_tags(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
     let request = aws.sqs.get_queue_attributes().queue_url(aws.location.queue_url(name)).attribute_names(Name::All);
     let Some(answer) = aws.find(Operation::GetQueueAttributes, || request.clone().send()).await? else {
         return Ok(None);
     };
-    let Some(tags) = tags_of(aws, name).await? else { return Ok(None) };
     let attributes = answer.attributes.unwrap_or_default();
     let number = |name: &Name| attributes.get(name).and_then(|text| text.parse::<u64>().ok());
     let mut fields = Fields::new();
@@ -165,7 +170,10 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
         in_flight: count(&Name::ApproximateNumberOfMessagesNotVisible),
         dead_letters: 0,
     };
-    Ok(Some(Observed { arn: aws.location.queue_arn(name), tags, fields, settling: None, depth: Some(depth) }))
+    // A queue that was made anew is another one.
+    let revision = attributes.get(&Name::CreatedTimestamp).cloned();
+    let arn = aws.location.queue_arn(name);
+    Ok(Some(Observed { arn, fields, depth: Some(depth), revision, ..Observed::default() }))
 }
 
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {

@@ -7,16 +7,21 @@ mod foreign;
 
 use std::time::Duration;
 
-use aws_sdk_iam::types::Tag;
+use aws_sdk_iam::primitives::DateTime;
+use aws_sdk_iam::types::{EntityType, RoleDetail, Tag};
+use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Changed, Field, Fields, Observed, Progress, TagChanges};
+use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, TagChanges};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::Tags;
 use crate::policy::Document;
 
 /// Name of the inline policy; a role of ours has this one alone.
 const POLICY_NAME: &str = "task-pipelines";
+
+/// Roles on a page of a list, the most there are.
+const LIST_PAGE: i32 = 1000;
 
 /// A wanted role.
 #[derive(Clone, Debug)]
@@ -131,8 +136,54 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
     if let Some(answer) = aws.find(Operation::GetRolePolicy, || request.clone().send()).await? {
         fields.insert("policy", Field::Policy(Document::decode(&answer.policy_document)));
     }
-    let tags = role.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
-    Ok(Some(Observed { arn: role.arn, tags, fields, settling: None, depth: None }))
+    let tags = read_tags(role.tags);
+    let since = moment(&role.create_date);
+    Ok(Some(Observed { arn: role.arn, tags, fields, revision: Some(role.role_id), since, ..Observed::default() }))
+}
+
+/// All roles there are, each as a look would show it.
+pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
+    let mut found = Vec::new();
+    let mut marker = None;
+    loop {
+        let request = aws.iam.get_account_authorization_details().filter(EntityType::Role);
+        let request = request.max_items(LIST_PAGE).set_marker(marker);
+        let answer = aws.call(Operation::GetAccountAuthorizationDetails, || request.clone().send()).await?;
+        let roles = answer.role_detail_list.unwrap_or_default();
+        found.extend(roles.into_iter().filter_map(|role| Some((Id::new(Kind::Role, role.role_name()?), read(role)))));
+        marker = answer.marker.filter(|_| answer.is_truncated);
+        if marker.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+fn read(role: RoleDetail) -> Observed {
+    let mut fields = Fields::new();
+    fields.extend(role.path.map(|path| ("path", Field::plain(path))));
+    fields.extend(role.assume_role_policy_document.map(|trust| ("trust", Field::Policy(Document::decode(&trust)))));
+    let boundary = role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn);
+    fields.extend(boundary.map(|boundary| ("permissionsBoundary", Field::plain(boundary))));
+    let policies = role.role_policy_list.unwrap_or_default();
+    let ours = policies.into_iter().find(|policy| policy.policy_name() == Some(POLICY_NAME));
+    let document = ours.and_then(|policy| policy.policy_document);
+    fields.extend(document.map(|document| ("policy", Field::Policy(Document::decode(&document)))));
+    Observed {
+        arn: role.arn.unwrap_or_default(),
+        tags: read_tags(role.tags),
+        fields,
+        revision: role.role_id,
+        since: role.create_date.as_ref().and_then(moment),
+        ..Observed::default()
+    }
+}
+
+fn read_tags(tags: Option<Vec<Tag>>) -> Tags {
+    tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect()
+}
+
+fn moment(moment: &DateTime) -> Option<Timestamp> {
+    Timestamp::from_second(moment.secs()).ok()
 }
 
 /// Takes our inline policy and the role. What others put on it stays, and makes AWS refuse.

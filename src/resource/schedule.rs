@@ -12,7 +12,7 @@ use aws_sdk_scheduler::types::{
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::{Changed, Field, Fields, Observed, Progress};
+use super::{Changed, Field, Fields, Id, Kind, Observed, Progress};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::{Tags, tag};
 
@@ -20,6 +20,9 @@ use crate::identity::{Tags, tag};
 /// <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html>
 const DEFAULT_MAX_ATTEMPTS: i32 = 185;
 const DEFAULT_MAX_AGE_SECONDS: i32 = 86_400;
+
+/// Schedules on a page of a list, the most there are.
+const LIST_PAGE: i32 = 100;
 
 /// A wanted schedule.
 #[derive(Clone, Debug)]
@@ -142,7 +145,36 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
     let Some(answer) = aws.find(Operation::GetSchedule, || request.clone().send()).await? else { return Ok(None) };
     let tags = answer.description().and_then(owner_tags).unwrap_or_default();
     let fields = read(&answer, Timestamp::now());
-    Ok(Some(Observed { arn: aws.location.schedule_arn(name, name), tags, fields, settling: None, depth: None }))
+    let revision = answer.last_modification_date().map(ToString::to_string);
+    Ok(Some(Observed { arn: aws.location.schedule_arn(name, name), tags, fields, revision, ..Observed::default() }))
+}
+
+/// What a list shows of a schedule; all else is behind its date of modification.
+pub(super) const LISTED: [&str; 2] = ["state", "target"];
+
+/// All schedules in groups of their own name, with little more than when each was changed last.
+pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
+    let mut found = Vec::new();
+    let mut token = None;
+    loop {
+        let request = aws.scheduler.list_schedules().max_results(LIST_PAGE).set_next_token(token);
+        let answer = aws.call(Operation::ListSchedules, || request.clone().send()).await?;
+        for summary in answer.schedules {
+            let Some(name) = summary.name.as_deref().filter(|name| summary.group_name() == Some(name)) else {
+                continue;
+            };
+            let state = summary.state().unwrap_or(&ScheduleState::Enabled);
+            let mut fields = Fields::from([("state", Field::plain(state.as_str()))]);
+            fields.extend(summary.target().map(|target| ("target", Field::plain(target.arn()))));
+            let revision = summary.last_modification_date().map(ToString::to_string);
+            let arn = aws.location.schedule_arn(name, name);
+            found.push((Id::new(Kind::Schedule, name), Observed { arn, fields, revision, ..Observed::default() }));
+        }
+        token = answer.next_token;
+        if token.is_none() {
+            return Ok(found);
+        }
+    }
 }
 
 fn read(answer: &GetScheduleOutput, now: Timestamp) -> Fields {
@@ -162,6 +194,7 @@ fn read(answer: &GetScheduleOutput, now: Timestamp) -> Fields {
     let window = answer.flexible_time_window().filter(|window| window.mode == FlexibleTimeWindowMode::Flexible);
     let minutes = window.and_then(|window| window.maximum_window_in_minutes);
     fields.extend(minutes.map(|minutes| ("flexibleWindowMinutes", Field::plain(minutes))));
+    fields.extend(answer.kms_key_arn().map(|key| ("kmsKey", Field::plain(key))));
     if let Some(target) = answer.target() {
         fields.extend(read_target(target));
     }

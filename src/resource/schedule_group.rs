@@ -60,7 +60,7 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
     };
     let tags = answer.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
     let settling = settling(group.state.as_ref());
-    Ok(Some(Observed { arn, tags, fields: Fields::new(), settling, depth: None }))
+    Ok(Some(Observed { arn, tags, settling, ..Observed::default() }))
 }
 
 fn settling(state: Option<&ScheduleGroupState>) -> Option<String> {
@@ -142,11 +142,8 @@ mod tests {
     #[test]
     fn a_schedule_is_of_the_groups_owner_only_if_it_says_so() {
         let seen = |tags: &[(&str, &str)]| Observed {
-            arn: String::new(),
             tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
-            fields: Fields::new(),
-            settling: None,
-            depth: None,
+            ..Observed::default()
         };
         let group = seen(&[(tag::NAME, "hello"), (tag::UID, "uid-1"), ("team", "a")]);
         assert!(is_of_one_owner(&seen(&[(tag::NAME, "hello"), (tag::UID, "uid-1")]), &group));

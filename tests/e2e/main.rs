@@ -9,6 +9,7 @@
 
 mod deleted;
 mod delivered;
+mod drifted;
 mod firing;
 mod harness;
 mod lost;

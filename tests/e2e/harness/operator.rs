@@ -12,6 +12,7 @@ use super::environment::Environment;
 pub(crate) struct Settings {
     pub(crate) resync_seconds: u32,
     pub(crate) secret_retry_seconds: u32,
+    pub(crate) sweep_seconds: u32,
     /// Another endpoint than the emulator's.
     pub(crate) aws: Option<String>,
     /// What pipelines may reach beyond their own resources, as YAML; absent: nothing.
@@ -36,7 +37,14 @@ impl Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { resync_seconds: 300, secret_retry_seconds: 15, aws: None, configuration: None, variables: Vec::new() }
+        Self {
+            resync_seconds: 300,
+            secret_retry_seconds: 15,
+            sweep_seconds: 300,
+            aws: None,
+            configuration: None,
+            variables: Vec::new(),
+        }
     }
 }
 
@@ -59,6 +67,7 @@ impl Operator {
         let child = Command::new(env!("CARGO_BIN_EXE_task-pipelines"))
             .args(["run", "--pacing", "off", "--cluster-name", CLUSTER, "--watch-namespace", namespace])
             .args(["--resync-seconds", &settings.resync_seconds.to_string()])
+            .args(["--sweep-seconds", &settings.sweep_seconds.to_string()])
             .args(["--secret-retry-seconds", &settings.secret_retry_seconds.to_string()])
             .args(["--log", "info,task_pipelines=trace", "--log-format", "json"])
             .args(settings.configuration_file().iter().flat_map(|path| [Path::new("--config"), path]))

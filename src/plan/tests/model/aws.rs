@@ -108,7 +108,7 @@ impl Aws {
             State::Going => Some("it is being deleted".to_owned()),
         };
         let (tags, fields) = (thing.tags.clone(), thing.fields.clone());
-        Some(Observed { arn: setting.slots[slot].arn.clone(), tags, fields, settling, depth: None })
+        Some(Observed { arn: setting.slots[slot].arn.clone(), tags, fields, settling, ..Observed::default() })
     }
 
     /// Carries a call out, or refuses it.

@@ -1,0 +1,273 @@
+//! What the operator remembers of pipelines from one look to the next.
+//!
+//! A reason not to ask AWS, never a reason to change anything. It goes with the
+//! process, and the next look at a pipeline makes it again.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use kube::runtime::reflector::ObjectRef;
+
+use crate::crd::{QueueDepth, ScheduledTaskPipeline};
+use crate::identity::{Location, Tags};
+use crate::resource::bulk::{Sights, Singly};
+use crate::resource::{Field, Id, Kind, Observed, Resource};
+use crate::status;
+
+/// How a resource was when all was as wanted: hashes, so that a thousand pipelines fit into little memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sight {
+    fields: BTreeMap<&'static str, u64>,
+    tags: u64,
+    revision: Option<String>,
+}
+
+impl Sight {
+    /// How AWS has it.
+    pub fn of(seen: &Observed) -> Self {
+        let fields = seen.fields.iter().map(|(name, field)| (*name, mark_of(field))).collect();
+        Self { fields, tags: mark(&seen.tags), revision: seen.revision.clone() }
+    }
+
+    /// Whether what a list shows differs from it.
+    fn differs(&self, kind: Kind, listed: &Observed) -> bool {
+        let now = Self::of(listed);
+        let shown = |fields: &BTreeMap<&'static str, u64>| -> BTreeMap<&'static str, u64> {
+            fields.iter().filter(|(name, _)| kind.lists_show(name)).map(|(name, hash)| (*name, *hash)).collect()
+        };
+        let other_revision = matches!((&self.revision, &now.revision), (Some(then), Some(now)) if then != now);
+        other_revision || shown(&self.fields) != shown(&now.fields) || (kind.lists_show_tags() && self.tags != now.tags)
+    }
+}
+
+fn mark_of(field: &Field) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    match field {
+        Field::Plain(value) => value.to_string().hash(&mut hasher),
+        Field::Policy(document) => document.to_string().hash(&mut hasher),
+        Field::Secret(secret) => secret.expose().hash(&mut hasher),
+    }
+    hasher.finish()
+}
+
+/// One number for all that is wanted, secrets included.
+pub fn wish(want: &[Resource]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for resource in want {
+        let fields: BTreeMap<&'static str, u64> =
+            resource.fields().iter().map(|(name, field)| (*name, mark_of(field))).collect();
+        (resource.id(), fields, resource.tags()).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// One number for texts by key.
+pub fn mark(tags: &Tags) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    tags.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What a look found in sync.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The pipeline.
+    pub pipeline: ObjectRef<ScheduledTaskPipeline>,
+    /// Where on AWS it lives.
+    pub location: Location,
+    /// Its resources. One that was just written was not looked at, and is missing here.
+    pub sights: BTreeMap<Id, Sight>,
+    /// Whether none is missing.
+    pub complete: bool,
+    /// What was wanted, as [`wish`] gives it.
+    pub wish: u64,
+    /// Messages in its queues.
+    pub depth: QueueDepth,
+    /// What else asks for a look when it changes: a mark of the pipeline's annotations.
+    pub annotations: u64,
+}
+
+struct Remembered {
+    found: Found,
+    /// When it was looked at.
+    read: Instant,
+    /// When it is to be looked at even if nothing seems to have changed.
+    read_again: Instant,
+    /// Until when the sweep stands for it.
+    vouched_until: Instant,
+    /// Whether `found` still holds.
+    trusted: bool,
+    /// What a list showed that led to a look, by resource.
+    suspected: BTreeMap<Id, u64>,
+    /// The same of looks that came to nothing: not looked into twice.
+    dismissed: BTreeMap<Id, u64>,
+}
+
+/// How long what is remembered counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Periods {
+    /// Between two sweeps.
+    pub sweep: Duration,
+    /// Between two looks at a pipeline of which the sweeps show nothing new.
+    pub full_read: Duration,
+}
+
+/// What is remembered of all pipelines, by UID.
+pub struct Memory {
+    periods: Periods,
+    pipelines: Mutex<HashMap<String, Remembered>>,
+}
+
+impl Memory {
+    /// Remembers nothing yet.
+    pub fn new(periods: Periods) -> Self {
+        Self { periods, pipelines: Mutex::default() }
+    }
+
+    /// Time between two sweeps.
+    pub const fn sweep_period(&self) -> Duration {
+        self.periods.sweep
+    }
+
+    /// Keeps what a look found. `changed` says whether the look had something to mend. Answers whether the pipeline is
+    /// the first known in its account and region.
+    #[must_use]
+    pub fn remember(&self, uid: &str, found: Found, changed: bool) -> bool {
+        let now = Instant::now();
+        let mut pipelines = self.lock();
+        let first = !pipelines.values().any(|other| other.found.location == found.location);
+        let dismissed = match pipelines.get(uid) {
+            Some(before) if !changed => before.dismissed.iter().chain(&before.suspected).map(cloned).collect(),
+            Some(_) | None => BTreeMap::new(),
+        };
+        let remembered = Remembered {
+            found,
+            read: now,
+            read_again: now + crate::jitter::around(self.periods.full_read),
+            vouched_until: now + self.periods.sweep * 3,
+            trusted: true,
+            suspected: BTreeMap::new(),
+            dismissed,
+        };
+        pipelines.insert(uid.to_owned(), remembered);
+        first
+    }
+
+    /// Looks at AWS next time, whatever is remembered.
+    pub fn distrust(&self, uid: &str) {
+        if let Some(remembered) = self.lock().get_mut(uid) {
+            remembered.trusted = false;
+        }
+    }
+
+    /// Drops all that is known of a pipeline.
+    pub fn forget(&self, uid: &str) {
+        self.lock().remove(uid);
+    }
+
+    /// Whether just this was wanted when all was last as wanted.
+    pub fn wanted(&self, uid: &str, wish: u64) -> bool {
+        self.lock().get(uid).is_some_and(|remembered| remembered.found.wish == wish)
+    }
+
+    /// Whether AWS need not be asked: what is wanted is what was found, and the sweeps have shown nothing else since.
+    /// Answers how many messages the queues held.
+    pub fn vouches(&self, uid: &str, wish: u64, location: &Location, annotations: u64) -> Option<QueueDepth> {
+        let now = Instant::now();
+        let pipelines = self.lock();
+        let Remembered { found, read: _, read_again, vouched_until, trusted, suspected, dismissed: _ } =
+            pipelines.get(uid)?;
+        let same =
+            found.complete && found.location == *location && found.annotations == annotations && found.wish == wish;
+        let fresh = now < *read_again && now < *vouched_until;
+        (*trusted && suspected.is_empty() && fresh && same).then_some(found.depth)
+    }
+
+    /// What to ask for by itself in an account and region; nothing when no pipeline is known there.
+    pub fn singly(&self, location: &Location) -> Option<Singly> {
+        let pipelines = self.lock();
+        let mut here = pipelines.values().filter(|remembered| remembered.found.location == *location).peekable();
+        here.peek()?;
+        let mut singly = Singly::default();
+        for (id, sight) in here.flat_map(|remembered| &remembered.found.sights) {
+            if id.kind == Kind::Queue {
+                singly.queues.insert(id.name.clone());
+            } else if sight.fields.keys().any(|field| field.starts_with("async")) {
+                singly.async_functions.insert(id.name.clone());
+            }
+        }
+        Some(singly)
+    }
+
+    /// Compares what a sweep begun at `since` shows with what is remembered; returns the pipelines worth a look.
+    pub fn compare(
+        &self,
+        location: &Location,
+        sights: &Sights,
+        since: Instant,
+    ) -> Vec<ObjectRef<ScheduledTaskPipeline>> {
+        let mut worth_a_look = Vec::new();
+        for remembered in self.lock().values_mut() {
+            // What was looked at while the lists were made is newer than they are.
+            if remembered.found.location == *location && remembered.read < since {
+                let other_depth = remembered.count(sights);
+                let suspicious = remembered.suspect(sights);
+                remembered.vouched_until = Instant::now() + self.periods.sweep * 3;
+                if other_depth || suspicious || !remembered.found.complete {
+                    worth_a_look.push(remembered.found.pipeline.clone());
+                }
+            }
+        }
+        worth_a_look
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
+        // Every change is a single assignment, so a panic elsewhere leaves nothing half done.
+        self.pipelines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn cloned((id, hash): (&Id, &u64)) -> (Id, u64) {
+    (id.clone(), *hash)
+}
+
+impl Remembered {
+    /// Takes over how many messages the queues hold; whether it changed.
+    fn count(&mut self, sights: &Sights) -> bool {
+        let held: BTreeSet<&Id> = self.found.sights.keys().collect();
+        let depth = status::depth(sights.iter().filter(|(id, _)| held.contains(id)));
+        let other = depth != self.found.depth;
+        self.found.depth = depth;
+        other
+    }
+
+    /// Notes what looks otherwise than before and was not looked into yet; whether there is any.
+    fn suspect(&mut self, sights: &Sights) -> bool {
+        let differing: BTreeMap<Id, u64> = self
+            .found
+            .sights
+            .iter()
+            .filter_map(|(id, sight)| match sights.get(id) {
+                None => Some((id.clone(), 0)),
+                Some(listed) => sight.differs(id.kind, listed).then(|| (id.clone(), print(listed))),
+            })
+            .collect();
+        self.dismissed.retain(|id, print| differing.get(id) == Some(print));
+        let dismissed = &self.dismissed;
+        self.suspected = differing.into_iter().filter(|(id, print)| dismissed.get(id) != Some(print)).collect();
+        !self.suspected.is_empty()
+    }
+}
+
+/// One number for all that a list shows of a resource.
+fn print(listed: &Observed) -> u64 {
+    let Sight { fields, tags, revision } = Sight::of(listed);
+    let mut hasher = DefaultHasher::new();
+    (fields, tags, revision).hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests;

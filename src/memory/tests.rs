@@ -1,0 +1,135 @@
+use super::*;
+use crate::identity::Tags;
+use crate::resource::{Fields, LogGroup, bulk};
+
+const HOUR: Periods = Periods { sweep: Duration::from_hours(1), full_read: Duration::from_hours(1) };
+
+fn location() -> Location {
+    let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
+    Location { partition, account, region, endpoint: None }
+}
+
+fn wanted(days: u32) -> Resource {
+    Resource::LogGroup(LogGroup { name: "logs".to_owned(), retention_days: days, tags: owner("1") })
+}
+
+fn owner(uid: &str) -> Tags {
+    Tags::from([("taskpipelines.dev/uid".to_owned(), uid.to_owned())])
+}
+
+fn seen(resource: &Resource) -> Observed {
+    let (tags, fields) = (resource.tags().clone(), resource.fields());
+    Observed { tags, fields, revision: Some("made at noon".to_owned()), ..Observed::default() }
+}
+
+fn found(resources: &[Resource]) -> Found {
+    Found {
+        pipeline: ObjectRef::new("hello").within("team-a"),
+        location: location(),
+        sights: resources.iter().map(|resource| (resource.id(), Sight::of(&seen(resource)))).collect(),
+        complete: true,
+        wish: wish(resources),
+        depth: QueueDepth::default(),
+        annotations: 0,
+    }
+}
+
+/// A memory of one pipeline, found as it should be.
+fn memory(resources: &[Resource]) -> Memory {
+    let memory = Memory::new(HOUR);
+    assert!(memory.remember("uid", found(resources), false), "the first there");
+    memory
+}
+
+fn vouches(memory: &Memory, want: &[Resource]) -> bool {
+    memory.vouches("uid", wish(want), &location(), 0).is_some()
+}
+
+/// What a sweep makes of a change in what the lists show.
+fn sweep(memory: &Memory, resources: &[Resource], change: impl Fn(&mut Observed)) -> bool {
+    let sights = resources.iter().map(|resource| {
+        let mut listed = seen(resource);
+        change(&mut listed);
+        (resource.id(), listed)
+    });
+    !memory.compare(&location(), &sights.collect(), Instant::now()).is_empty()
+}
+
+#[test]
+fn aws_is_asked_again_when_something_else_is_wanted() {
+    let memory = memory(&[wanted(30)]);
+    assert!(vouches(&memory, &[wanted(30)]));
+    assert!(!vouches(&memory, &[wanted(60)]), "another retention");
+    assert!(!vouches(&memory, &[]), "a part less");
+    assert!(memory.vouches("uid", wish(&[wanted(30)]), &location(), 1).is_none(), "another annotation");
+    assert!(memory.vouches("other", wish(&[wanted(30)]), &location(), 0).is_none(), "another pipeline");
+    memory.distrust("uid");
+    assert!(!vouches(&memory, &[wanted(30)]));
+}
+
+#[test]
+fn aws_is_asked_again_after_the_time_of_a_full_read_and_where_no_sweep_comes() {
+    for periods in [Periods { full_read: Duration::ZERO, ..HOUR }, Periods { sweep: Duration::ZERO, ..HOUR }] {
+        let memory = Memory::new(periods);
+        assert!(memory.remember("uid", found(&[wanted(30)]), false));
+        assert!(!vouches(&memory, &[wanted(30)]), "{periods:?}");
+    }
+}
+
+#[test]
+fn what_lists_show_as_before_is_not_worth_a_look() {
+    let memory = memory(&[wanted(30)]);
+    assert!(!sweep(&memory, &[wanted(30)], |_| {}));
+    assert!(vouches(&memory, &[wanted(30)]));
+}
+
+#[test]
+fn each_change_that_lists_show_is_worth_a_look() {
+    let as_it_was = seen(&wanted(30));
+    for now in [
+        Observed { fields: Fields::new(), ..as_it_was.clone() },
+        Observed { tags: owner("2"), ..as_it_was.clone() },
+        Observed { revision: Some("made at one".to_owned()), ..as_it_was },
+    ] {
+        let memory = memory(&[wanted(30)]);
+        assert!(sweep(&memory, &[wanted(30)], |seen| *seen = now.clone()), "{now:?}");
+        assert!(!vouches(&memory, &[wanted(30)]), "{now:?}");
+    }
+    let memory = memory(&[wanted(30)]);
+    assert!(sweep(&memory, &[], |_| {}), "deleted");
+}
+
+#[test]
+fn what_a_look_found_to_be_nothing_is_not_looked_into_twice() {
+    let memory = memory(&[wanted(30)]);
+    let lag = |seen: &mut Observed| seen.tags = Tags::new();
+    assert!(sweep(&memory, &[wanted(30)], lag));
+    assert!(!memory.remember("uid", found(&[wanted(30)]), false));
+    assert!(!sweep(&memory, &[wanted(30)], lag), "the index of tags is still behind");
+    assert!(vouches(&memory, &[wanted(30)]));
+    assert!(sweep(&memory, &[wanted(30)], |seen| seen.tags = owner("2")), "and now it shows something else");
+}
+
+#[test]
+fn what_was_mended_is_looked_into_when_it_comes_back() {
+    let memory = memory(&[wanted(30)]);
+    let change = |seen: &mut Observed| seen.fields = Fields::new();
+    assert!(sweep(&memory, &[wanted(30)], change));
+    assert!(!memory.remember("uid", found(&[wanted(30)]), true));
+    assert!(sweep(&memory, &[wanted(30)], change));
+}
+
+#[test]
+fn what_was_looked_at_during_a_sweep_is_newer_than_it() {
+    let memory = memory(&[wanted(30)]);
+    let before = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
+    assert!(memory.compare(&location(), &bulk::Sights::new(), before).is_empty());
+}
+
+#[test]
+fn a_resource_that_was_only_written_is_looked_at_with_the_next_sweep() {
+    let memory = Memory::new(HOUR);
+    let written = Found { complete: false, ..found(&[]) };
+    assert!(memory.remember("uid", written, true));
+    assert!(sweep(&memory, &[wanted(30)], |_| {}));
+}

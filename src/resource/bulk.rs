@@ -1,0 +1,149 @@
+//! What AWS has of many pipelines at once, by lists per account and region.
+//!
+//! Lists show less than a look: what they leave out is behind a mark of revision, or asked for by itself. They also lag
+//! behind, above all the index of tags. So what they show is a reason to look, never more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_resourcegroupstagging::types::TagFilter;
+use futures::future::try_join_all;
+use futures::try_join;
+
+use super::{Fields, Id, Kind, Observed, event_source_mapping, function, log_group, parameter, queue, role, schedule};
+use crate::aws::{Aws, AwsError, Operation};
+use crate::identity::{ClusterName, Tags, tag};
+
+/// What lists show, by resource. A resource that is missing is not there.
+pub type Sights = BTreeMap<Id, Observed>;
+
+/// What to ask for by itself, since no list shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Singly {
+    /// Names of queues.
+    pub queues: BTreeSet<String>,
+    /// Names of functions that have settings for asynchronous invocations.
+    pub async_functions: BTreeSet<String>,
+}
+
+/// Resources on a page of the index of tags, the most there are.
+/// <https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html>
+const TAGS_PAGE: i32 = 100;
+
+/// The types of ours that the index of tags knows. Roles show their tags in their own list, a schedule has none.
+const TAGGED: [&str; 6] = [
+    "lambda:function",
+    "lambda:event-source-mapping",
+    "sqs",
+    "logs:log-group",
+    "scheduler:schedule-group",
+    "ssm:parameter",
+];
+
+/// Lists all that this cluster's pipelines may have in an account and region, and more.
+///
+/// # Errors
+/// The first list that AWS refuses.
+pub async fn list(aws: &Aws, cluster: &ClusterName, singly: &Singly) -> Result<Sights, AwsError> {
+    let parameters = format!("/taskpipelines/{cluster}");
+    let (functions, mappings, schedules, roles, log_groups, parameters, queues, asyncs, tags) = try_join!(
+        Box::pin(function::list(aws)),
+        Box::pin(event_source_mapping::list(aws)),
+        Box::pin(schedule::list(aws)),
+        Box::pin(role::list(aws)),
+        Box::pin(log_group::list(aws)),
+        Box::pin(parameter::list(aws, &parameters)),
+        Box::pin(queues(aws, &singly.queues)),
+        Box::pin(asyncs(aws, &singly.async_functions)),
+        Box::pin(tags(aws, cluster)),
+    )?;
+    let mut sights: Sights =
+        [functions, mappings, schedules, roles, log_groups, parameters, queues].into_iter().flatten().collect();
+    for (name, fields) in asyncs {
+        if let Some(function) = sights.get_mut(&Id::new(Kind::Function, name)) {
+            function.fields.extend(fields);
+        }
+    }
+    put_tags(&mut sights, tags, aws);
+    Ok(sights)
+}
+
+async fn queues(aws: &Aws, names: &BTreeSet<String>) -> Result<Vec<(Id, Observed)>, AwsError> {
+    let looks = names.iter().map(|name| async move {
+        let seen = queue::observe_without_tags(aws, name).await?;
+        Ok::<_, AwsError>(seen.map(|seen| (Id::new(Kind::Queue, name), seen)))
+    });
+    Ok(try_join_all(looks).await?.into_iter().flatten().collect())
+}
+
+async fn asyncs(aws: &Aws, functions: &BTreeSet<String>) -> Result<Vec<(String, Fields)>, AwsError> {
+    let looks =
+        functions.iter().map(|name| async move { Ok((name.clone(), function::observe_async(aws, name).await?)) });
+    try_join_all(looks).await
+}
+
+/// The tags of all that carries this cluster's, by ARN.
+async fn tags(aws: &Aws, cluster: &ClusterName) -> Result<BTreeMap<String, Tags>, AwsError> {
+    let ours = TagFilter::builder().key(tag::CLUSTER).values(cluster.to_string()).build();
+    let mut found = BTreeMap::new();
+    let mut token = None;
+    loop {
+        let request = aws.tagging.get_resources().tag_filters(ours.clone()).resources_per_page(TAGS_PAGE);
+        let request = request.set_resource_type_filters(Some(TAGGED.map(str::to_owned).into()));
+        let request = request.set_pagination_token(token);
+        let answer = aws.call(Operation::GetResources, || request.clone().send()).await?;
+        for resource in answer.resource_tag_mapping_list.unwrap_or_default() {
+            let tags = resource.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
+            found.extend(resource.resource_arn.map(|arn| (arn, tags)));
+        }
+        token = answer.pagination_token.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+/// Gives what was listed its tags. A schedule group is nothing but its tags.
+fn put_tags(sights: &mut Sights, mut tags: BTreeMap<String, Tags>, aws: &Aws) {
+    for seen in sights.values_mut() {
+        if let Some(tags) = tags.remove(&seen.arn) {
+            seen.tags = tags;
+        }
+    }
+    let group_arn = aws.location.schedule_group_arn("");
+    for (arn, tags) in tags {
+        if let Some(name) = arn.strip_prefix(&group_arn) {
+            let id = Id::new(Kind::ScheduleGroup, name);
+            sights.insert(id, Observed { arn, tags, ..Observed::default() });
+        }
+    }
+}
+
+impl Kind {
+    /// Whether lists show a field of this kind. What they don't show is behind a mark of revision.
+    pub fn lists_show(self, field: &str) -> bool {
+        match self {
+            Self::Schedule => schedule::LISTED.contains(&field),
+            Self::Parameter => parameter::LISTED.contains(&field),
+            Self::LogGroup
+            | Self::Queue
+            | Self::Role
+            | Self::ScheduleGroup
+            | Self::Function
+            | Self::EventSourceMapping => true,
+        }
+    }
+
+    /// Whether lists show tags of this kind. A schedule has none; it says its owner in its description.
+    pub const fn lists_show_tags(self) -> bool {
+        match self {
+            Self::Schedule => false,
+            Self::LogGroup
+            | Self::Queue
+            | Self::Parameter
+            | Self::Role
+            | Self::ScheduleGroup
+            | Self::Function
+            | Self::EventSourceMapping => true,
+        }
+    }
+}

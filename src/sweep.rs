@@ -1,0 +1,88 @@
+//! Finds what others changed on AWS: lists everything of an account and region from time to time, and asks for a look
+//! at each pipeline of which the lists show something new.
+//!
+//! A sweep costs a few calls for all pipelines and one for each queue, whatever it finds, so it can come often. It
+//! changes nothing: the look does, after it has seen for itself.
+
+use std::time::{Duration, Instant};
+
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender};
+use std::collections::HashSet;
+
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use kube::runtime::reflector::ObjectRef;
+
+use crate::aws::{Aws, AwsError, Caller, Urgency};
+use crate::chain::chain;
+use crate::crd::ScheduledTaskPipeline;
+use crate::identity::ClusterName;
+use crate::jitter;
+use crate::memory::Memory;
+use crate::resource::bulk;
+
+/// One sweep of one account and region, however slow it answers.
+const MAX_SWEEP: Duration = Duration::from_mins(5);
+
+/// A pipeline to look at.
+pub type Look = ObjectRef<ScheduledTaskPipeline>;
+
+/// Sweeps each account and region that comes up, each by itself, until it is dropped.
+pub async fn run(
+    cluster: &ClusterName,
+    memory: &Memory,
+    mut places: UnboundedReceiver<Aws>,
+    looks: UnboundedSender<Look>,
+) {
+    let mut swept = HashSet::new();
+    let mut sweeping = FuturesUnordered::new();
+    let caller = Caller { name: "".into(), urgency: Urgency::Sweep };
+    let sweep = |aws: Aws| keep_sweeping(cluster, memory, aws.on_behalf_of(caller.clone()), looks.clone());
+    loop {
+        tokio::select! {
+            place = places.next() => match place {
+                Some(aws) if swept.insert(aws.location.clone()) => sweeping.push(sweep(aws)),
+                Some(_) => {}
+                None => return,
+            },
+            Some(aws) = sweeping.next() => {
+                // A pipeline may have come since its sweep found none.
+                if memory.singly(&aws.location).is_some() {
+                    sweeping.push(sweep(aws));
+                } else {
+                    swept.remove(&aws.location);
+                }
+            }
+        }
+    }
+}
+
+/// Sweeps one account and region for as long as pipelines live there.
+async fn keep_sweeping(cluster: &ClusterName, memory: &Memory, aws: Aws, looks: UnboundedSender<Look>) -> Aws {
+    loop {
+        tokio::time::sleep(jitter::around(memory.sweep_period())).await;
+        let (account, region) = (&aws.location.account, &aws.location.region);
+        match tokio::time::timeout(MAX_SWEEP, sweep(cluster, memory, &aws)).await {
+            Ok(Ok(None)) => return aws,
+            Ok(Ok(Some(found))) => {
+                if !found.is_empty() {
+                    tracing::debug!(account, region, pipelines = found.len(), "a sweep found something to look at");
+                }
+                for pipeline in found {
+                    // Nobody looks any more when the operator stops.
+                    let _ = looks.unbounded_send(pipeline);
+                }
+            }
+            // Pipelines that no sweep stands for are looked at one by one, at their resync.
+            Ok(Err(error)) => tracing::warn!(account, region, error = chain(&error), "a sweep failed"),
+            Err(_) => tracing::warn!(account, region, seconds = MAX_SWEEP.as_secs(), "a sweep took too long"),
+        }
+    }
+}
+
+/// Lists, compares, and says which pipelines are worth a look; nothing when none lives here any more.
+async fn sweep(cluster: &ClusterName, memory: &Memory, aws: &Aws) -> Result<Option<Vec<Look>>, AwsError> {
+    let started = Instant::now();
+    let Some(singly) = memory.singly(&aws.location) else { return Ok(None) };
+    let sights = bulk::list(aws, cluster, &singly).await?;
+    Ok(Some(memory.compare(&aws.location, &sights, started)))
+}
