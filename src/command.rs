@@ -1,6 +1,7 @@
 //! The program's commands, one file each.
 
 pub mod iam_policy;
+pub mod orphans;
 pub mod plan;
 pub mod run;
 mod setup;
@@ -27,6 +28,7 @@ pub fn execute(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
         Command::Plan(settings) => return plan::plan(settings),
         Command::Crd => print(&crd::crd_yaml()?)?,
         Command::IamPolicy(settings) => iam_policy::run(&settings)?,
+        Command::Orphans(settings) => return orphans::orphans(settings),
         Command::ConfigurationSchema => print(&configuration_schema()?)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -29,7 +29,7 @@ pub mod tag {
 const MAX_FRONT: usize = 64 - 10 - 2 - 26;
 
 /// The name that tells this operator's resources from another's in the same account: `[a-z0-9-]{1,32}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClusterName(String);
 
 /// A text that is no [`ClusterName`].
@@ -79,7 +79,7 @@ impl fmt::Display for ClusterName {
 }
 
 /// The pipeline that a resource belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Owner {
     /// Cluster name of the operator.
     pub cluster: ClusterName,
@@ -117,6 +117,17 @@ impl Owner {
             (tag::NAME.to_owned(), self.name.clone()),
             (tag::UID.to_owned(), self.uid.clone()),
         ])
+    }
+
+    /// The owner that tags name, if they name one in full.
+    pub fn of(tags: &Tags) -> Option<Self> {
+        let get = |key: &str| tags.get(key).cloned();
+        Some(Self {
+            cluster: get(tag::CLUSTER)?.parse().ok()?,
+            namespace: get(tag::NAMESPACE)?,
+            name: get(tag::NAME)?,
+            uid: get(tag::UID)?,
+        })
     }
 
     /// Whose a resource with these tags is.
@@ -286,6 +297,8 @@ mod tests {
     fn ownership_is_read_from_tags() {
         let ours = owner("team-a", "hello");
         assert_eq!(ours.ownership(&ours.tags()), Ownership::Ours);
+        assert_eq!(Owner::of(&ours.tags()), Some(ours.clone()));
+        assert_eq!(Owner::of(&Tags::new()), None);
         let before = Owner { uid: "uid-0".to_owned(), ..ours.clone() };
         assert_eq!(ours.ownership(&before.tags()), Ownership::Predecessor { uid: "uid-0".to_owned() });
         assert_eq!(

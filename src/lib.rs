@@ -24,6 +24,8 @@ pub mod status;
 
 pub mod reconcile;
 
+pub mod orphans;
+
 pub mod drift;
 pub mod memory;
 pub mod sweep;

@@ -48,6 +48,11 @@ pub enum Command {
     /// Account and region are those of the AWS credentials, if there are any, where the flags name none. For the role of
     /// another account that a configuration names, print it with that account, and without the configuration.
     IamPolicy(IamPolicySettings),
+    /// List what pipelines that are gone left on AWS, and delete it if that is asked for.
+    ///
+    /// It looks for what carries this cluster's tags and has no pipeline of that namespace and name in the cluster that
+    /// kubectl talks to. Exit code 0: nothing is left; 1: something is; 2: that could not be found out, or not all went.
+    Orphans(OrphansSettings),
     /// Print the JSON schema of the configuration, for editors.
     ConfigurationSchema,
 }
@@ -119,6 +124,38 @@ pub struct RunSettings {
     /// Address and port to serve Prometheus metrics on, at `/metrics`, such as `0.0.0.0:8080` [default: none].
     #[arg(long, env = "TASK_PIPELINES_METRICS_ADDRESS")]
     pub metrics_address: Option<SocketAddr>,
+}
+
+/// Which orphans, and what to do about them.
+#[derive(Clone, Debug, clap::Args)]
+pub struct OrphansSettings {
+    /// Those of the operator.
+    #[command(flatten)]
+    pub installation: InstallationSettings,
+
+    /// Region to search; may be repeated [default: that of the AWS credentials].
+    #[arg(long = "region", value_name = "REGION")]
+    pub regions: Vec<String>,
+
+    /// Role to assume, of another account.
+    #[arg(long, value_name = "ARN")]
+    pub role_arn: Option<String>,
+
+    /// External id that the role's trust policy asks for.
+    #[arg(long, requires = "role_arn")]
+    pub external_id: Option<String>,
+
+    /// Form of the list.
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    pub output: Output,
+
+    /// Delete what is listed, after asking.
+    #[arg(long)]
+    pub delete: bool,
+
+    /// Do not ask.
+    #[arg(long, requires = "delete")]
+    pub yes: bool,
 }
 
 /// Whose IAM policy to print.
@@ -193,12 +230,12 @@ impl FromStr for PipelineName {
     }
 }
 
-/// How a plan is printed.
+/// How what a command found is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     /// For reading.
     Text,
-    /// For programs: a list of plans.
+    /// For programs: a list.
     Json,
 }
 
@@ -280,7 +317,11 @@ impl Arguments {
     pub fn log_filter(&self) -> &str {
         let usual = match self.command {
             Command::Run(_) => "info",
-            Command::Plan(_) | Command::Crd | Command::IamPolicy(_) | Command::ConfigurationSchema => "warn",
+            Command::Plan(_)
+            | Command::Orphans(_)
+            | Command::Crd
+            | Command::IamPolicy(_)
+            | Command::ConfigurationSchema => "warn",
         };
         self.log.log.as_deref().unwrap_or(usual)
     }

@@ -55,7 +55,7 @@ impl Quota {
         match self {
             Self::Roles => {
                 "a pipeline has three roles: ask AWS for a higher quota, \"Roles per account\" (iam L-FE177D64), or \
-                 remove roles that are no longer needed"
+                 remove roles that are no longer needed, such as those that `task-pipelines orphans` lists"
             }
             Self::RolePolicy => {
                 "IAM's 10,240 characters for a role's policies cannot be raised: let the pipeline reach less"

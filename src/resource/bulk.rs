@@ -11,7 +11,7 @@ use futures::try_join;
 
 use super::{Fields, Id, Kind, Observed, event_source_mapping, function, log_group, parameter, queue, role, schedule};
 use crate::aws::{Aws, AwsError, Operation};
-use crate::identity::{ClusterName, Tags, tag};
+use crate::identity::{ClusterName, Owner, Tags, tag};
 
 /// What lists show, by resource. A resource that is missing is not there.
 pub type Sights = BTreeMap<Id, Observed>;
@@ -79,6 +79,16 @@ async fn asyncs(aws: &Aws, functions: &BTreeSet<String>) -> Result<Vec<(String, 
     let looks =
         functions.iter().map(|name| async move { Ok((name.clone(), function::observe_async(aws, name).await?)) });
     try_join_all(looks).await
+}
+
+/// The pipelines of a cluster that anything in an account and region says it belongs to.
+///
+/// # Errors
+/// AWS does not show its tags or its roles.
+pub async fn owners(aws: &Aws, cluster: &ClusterName) -> Result<BTreeSet<Owner>, AwsError> {
+    let (tagged, roles) = try_join!(Box::pin(tags(aws, cluster)), Box::pin(role::list(aws)))?;
+    let tags = tagged.into_values().chain(roles.into_iter().map(|(_, role)| role.tags));
+    Ok(tags.filter_map(|tags| Owner::of(&tags)).filter(|owner| owner.cluster == *cluster).collect())
 }
 
 /// The tags of all that carries this cluster's, by ARN.

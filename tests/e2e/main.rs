@@ -15,6 +15,7 @@ mod harness;
 mod lost;
 mod made;
 mod observed;
+mod orphaned;
 mod owned;
 mod planned;
 mod refused;

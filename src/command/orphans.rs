@@ -1,0 +1,123 @@
+//! `task-pipelines orphans`: what pipelines that are gone left on AWS.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use kube::api::{Api, ListParams};
+use kube::{Client, ResourceExt as _};
+
+use super::{print, runtime, setup};
+use crate::aws::{Access, Accounts, Aws};
+use crate::crd::ScheduledTaskPipeline;
+use crate::identity::{AssumedRole, ClusterName, Owner, Target};
+use crate::orphans::{self, Living, Orphan};
+use crate::settings::{OrphansSettings, Output};
+
+/// Nothing is left.
+const NONE: u8 = 0;
+
+/// There are orphans.
+const SOME: u8 = 1;
+
+/// Not all went that was to be deleted.
+const HELD: u8 = 2;
+
+/// Lists orphans, and deletes them if that is asked for.
+///
+/// # Errors
+/// The cluster does not say which pipelines live, or AWS does not show what there is.
+pub fn orphans(settings: OrphansSettings) -> Result<ExitCode, Box<dyn Error>> {
+    Ok(ExitCode::from(runtime()?.block_on(search(settings))?))
+}
+
+/// What lies in one place.
+struct Found {
+    aws: Aws,
+    owners: Vec<(Owner, Vec<Orphan>)>,
+}
+
+async fn search(settings: OrphansSettings) -> Result<u8, Box<dyn Error>> {
+    let client = Client::try_default().await?;
+    let cluster = match settings.installation.cluster_name.clone() {
+        Some(name) => name,
+        None => setup::derived_cluster_name(&client).await?,
+    };
+    let living = living(&client).await?;
+    let mut places = Vec::new();
+    let access = if settings.delete { Access::ReadWrite } else { Access::ReadOnly };
+    let accounts = Accounts::from_environment(settings.installation.pacing, access).await;
+    for target in targets(&settings) {
+        let aws = Aws::clone(&*accounts.get(&target).await?);
+        let owners = orphans::find(&aws, &cluster, &living).await?.into_iter().collect();
+        places.push(Found { aws, owners });
+    }
+    let all: Vec<Orphan> = places.iter().flat_map(|place| &place.owners).flat_map(|(_, found)| found.clone()).collect();
+    match settings.output {
+        Output::Text => print(&orphans::text(&all))?,
+        Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&all)?))?,
+    }
+    if all.is_empty() {
+        writeln!(io::stderr(), "no orphans of cluster {cluster}")?;
+        return Ok(NONE);
+    }
+    if !settings.delete {
+        return Ok(SOME);
+    }
+    if !settings.yes && !confirmed(all.len(), &cluster)? {
+        return Ok(SOME);
+    }
+    delete(&client, places).await
+}
+
+/// Deletes what was shown, as far as its pipeline is still gone.
+async fn delete(client: &Client, places: Vec<Found>) -> Result<u8, Box<dyn Error>> {
+    let mut left = Vec::new();
+    for Found { aws, owners } in places {
+        for (owner, orphans) in owners {
+            let pipelines: Api<ScheduledTaskPipeline> = Api::namespaced(client.clone(), &owner.namespace);
+            if pipelines.get_opt(&owner.name).await?.is_some() {
+                left.push(format!("pipeline {}/{} is there again: left alone", owner.namespace, owner.name));
+                continue;
+            }
+            left.extend(orphans::left(&orphans::delete(&aws, &owner, &orphans).await));
+        }
+    }
+    for line in &left {
+        writeln!(io::stderr(), "{line}")?;
+    }
+    Ok(if left.is_empty() { NONE } else { HELD })
+}
+
+/// The regions that are named, or the operator's own.
+fn targets(settings: &OrphansSettings) -> Vec<Target> {
+    let external_id = settings.external_id.clone();
+    let role = settings.role_arn.clone().map(|arn| AssumedRole { arn, external_id });
+    let target = |region: Option<String>| Target { region, role: role.clone() };
+    if settings.regions.is_empty() {
+        return vec![target(None)];
+    }
+    settings.regions.iter().map(|region| target(Some(region.clone()))).collect()
+}
+
+/// All pipelines of the cluster. Without the answer everything would look like an orphan.
+async fn living(client: &Client) -> kube::Result<BTreeSet<Living>> {
+    let pipelines = Api::<ScheduledTaskPipeline>::all(client.clone()).list_metadata(&ListParams::default()).await?;
+    let living = pipelines
+        .items
+        .iter()
+        .map(|pipeline| Living { namespace: pipeline.namespace().unwrap_or_default(), name: pipeline.name_any() });
+    Ok(living.collect())
+}
+
+fn confirmed(count: usize, cluster: &ClusterName) -> Result<bool, Box<dyn Error>> {
+    if !io::stdin().is_terminal() {
+        return Err("nobody can be asked whether to delete them: pass --yes".into());
+    }
+    let question = format!("Delete these {count} resources, which no pipeline of cluster {cluster} owns? [y/N] ");
+    io::stderr().write_all(question.as_bytes())?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "yes"))
+}

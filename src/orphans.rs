@@ -1,0 +1,200 @@
+//! What pipelines that are gone left on AWS: found by tags, looked at one by one, and deleted as a pipeline's deletion
+//! would have done it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use serde::Serialize;
+
+use crate::apply::{Applied, Outcome, apply};
+use crate::aws::{Aws, AwsError};
+use crate::identity::{ClusterName, Owner, Ownership};
+use crate::plan::{Have, plan_deletion};
+use crate::resource::{self, Field, Id, Kind, Observed, bulk, possible_ids};
+
+/// How long to wait for what AWS takes its time to delete.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// A resource whose pipeline is gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Orphan {
+    /// Its kind.
+    pub kind: String,
+    /// Its name; that of its function, if it is a mapping.
+    pub name: String,
+    /// Amazon Resource Name.
+    pub arn: String,
+    /// Namespace of the pipeline that is gone.
+    pub namespace: String,
+    /// Name of that pipeline.
+    pub pipeline: String,
+    /// UID of that pipeline.
+    pub uid: String,
+    /// Account that it lies in.
+    pub account: String,
+    /// Region that it lies in; that of the search, if it is a role.
+    pub region: String,
+    /// Messages in it, if it is a queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<u64>,
+    /// Whether it fires, if it is a schedule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    #[serde(skip)]
+    id: Id,
+}
+
+/// A pipeline in the cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Living {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl Living {
+    /// Whether it may have, or take over, what an owner has: also one of the same name that was made anew.
+    fn may_need(&self, owner: &Owner) -> bool {
+        self.namespace == owner.namespace && self.name == owner.name
+    }
+}
+
+/// Finds what lies in an account and region with this cluster's tags, and belongs to none of the pipelines that live.
+///
+/// # Errors
+/// AWS does not show something.
+pub async fn find(
+    aws: &Aws,
+    cluster: &ClusterName,
+    living: &BTreeSet<Living>,
+) -> Result<BTreeMap<Owner, Vec<Orphan>>, AwsError> {
+    let owners = bulk::owners(aws, cluster).await?;
+    let gone = owners.into_iter().filter(|owner| !living.iter().any(|pipeline| pipeline.may_need(owner)));
+    let found = gone.map(|owner| async move {
+        let orphans = left_by(aws, &owner).await?;
+        Ok::<_, AwsError>((owner, orphans))
+    });
+    // The index of tags still shows some time what is gone.
+    Ok(try_join_all(found).await?.into_iter().filter(|(_, orphans)| !orphans.is_empty()).collect())
+}
+
+/// All that is an owner's, seen with own eyes: lists lag behind, and do not show everything.
+async fn left_by(aws: &Aws, owner: &Owner) -> Result<Vec<Orphan>, AwsError> {
+    let looks = possible_ids(owner).into_iter().map(|id| async move {
+        let seen = resource::observe(aws, &id).await?;
+        Ok::<_, AwsError>(seen.map(|seen| (id, seen)))
+    });
+    let seen = try_join_all(looks).await?.into_iter().flatten();
+    let ours = seen.filter(|(_, seen)| owner.ownership(&seen.tags) == Ownership::Ours);
+    Ok(ours.map(|(id, seen)| orphan(aws, owner, id, seen)).collect())
+}
+
+fn orphan(aws: &Aws, owner: &Owner, id: Id, seen: Observed) -> Orphan {
+    let state = seen.fields.get("state");
+    Orphan {
+        kind: id.kind.to_string(),
+        name: id.name.clone(),
+        arn: seen.arn,
+        namespace: owner.namespace.clone(),
+        pipeline: owner.name.clone(),
+        uid: owner.uid.clone(),
+        account: aws.location.account.clone(),
+        region: aws.location.region.clone(),
+        messages: seen.depth.map(|depth| depth.visible + depth.in_flight),
+        enabled: (id.kind == Kind::Schedule).then(|| state == Some(&Field::plain("ENABLED"))),
+        id,
+    }
+}
+
+/// Deletes what was shown of an owner, in the order of a pipeline's deletion, each after one more look at its tags.
+pub async fn delete(aws: &Aws, owner: &Owner, orphans: &[Orphan]) -> Applied {
+    let ids = orphans.iter().map(|orphan| orphan.id.clone()).collect();
+    apply(aws, owner, plan_deletion(owner, ids, Have::new()), PATIENCE).await
+}
+
+/// Why each resource is still there that was to be deleted.
+pub fn left(applied: &Applied) -> Vec<String> {
+    let why = |(id, outcome): (&Id, &Outcome)| match outcome {
+        Outcome::Done(_) => None,
+        Outcome::Waiting(wait) => Some(format!("{id}: AWS is still at it: {}", wait.why)),
+        Outcome::Failed(error) => Some(format!("{id}: {error}; {}", error.remedy())),
+        Outcome::Conflict { whose } => Some(format!("{id}: {whose}")),
+        Outcome::Blocked { by } => Some(format!("{id} waits for {by}")),
+    };
+    applied.outcomes.iter().filter_map(why).collect()
+}
+
+/// A list for a person, a paragraph a pipeline.
+pub fn text(orphans: &[Orphan]) -> String {
+    let of_one = |a: &Orphan, b: &Orphan| (&a.uid, &a.region) == (&b.uid, &b.region);
+    orphans.chunk_by(of_one).map(paragraph).collect::<Vec<_>>().join("\n")
+}
+
+fn paragraph(orphans: &[Orphan]) -> String {
+    let head = orphans.first().map(|Orphan { namespace, pipeline, uid, account, region, .. }| {
+        format!("{namespace}/{pipeline}, UID {uid}, in account {account}, {region}:\n")
+    });
+    let lines = orphans.iter().map(|orphan| {
+        let note = match (orphan.messages, orphan.enabled) {
+            (Some(messages @ 1..), _) => format!("  ({messages} messages)"),
+            (_, Some(true)) => "  (fires)".to_owned(),
+            _ => String::new(),
+        };
+        format!("  {:<18} {}{note}\n", orphan.kind, orphan.arn)
+    });
+    head.into_iter().chain(lines).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn orphan(kind: Kind, pipeline: &str, messages: Option<u64>, enabled: Option<bool>) -> Orphan {
+        let [account, region] = ["111122223333", "eu-west-1"].map(str::to_owned);
+        Orphan {
+            kind: kind.to_string(),
+            name: format!("{pipeline}-x"),
+            arn: format!("arn:aws:x:{pipeline}-x"),
+            namespace: "team-a".to_owned(),
+            pipeline: pipeline.to_owned(),
+            uid: "uid-1".to_owned(),
+            account,
+            region,
+            messages,
+            enabled,
+            id: Id::new(kind, format!("{pipeline}-x")),
+        }
+    }
+
+    #[test]
+    fn what_holds_messages_or_fires_is_marked() {
+        let orphans = [
+            orphan(Kind::Queue, "hello", Some(3), None),
+            orphan(Kind::Queue, "hello", Some(0), None),
+            orphan(Kind::Schedule, "later", None, Some(true)),
+        ];
+        let expected = "team-a/hello, UID uid-1, in account 111122223333, eu-west-1:\n  \
+                        Queue              arn:aws:x:hello-x  (3 messages)\n  \
+                        Queue              arn:aws:x:hello-x\n\n\
+                        team-a/later, UID uid-1, in account 111122223333, eu-west-1:\n  \
+                        Schedule           arn:aws:x:later-x  (fires)\n";
+        assert_eq!(text(&orphans), expected);
+    }
+
+    #[test]
+    fn what_a_pipeline_of_the_same_name_can_take_over_is_no_orphan() {
+        let owner = Owner {
+            cluster: "lab".parse().unwrap(),
+            namespace: "team-a".to_owned(),
+            name: "hello".to_owned(),
+            uid: "uid-0".to_owned(),
+        };
+        let living = |namespace: &str, name: &str| Living { namespace: namespace.to_owned(), name: name.to_owned() };
+        assert!(living("team-a", "hello").may_need(&owner));
+        assert!(!living("team-b", "hello").may_need(&owner));
+        assert!(!living("team-a", "other").may_need(&owner));
+    }
+}
