@@ -71,8 +71,7 @@ const MAX_BACK_OFF: Duration = Duration::from_mins(5);
 pub async fn reconcile(cached: &ScheduledTaskPipeline, context: &Context) -> kube::Result<Next> {
     // A cache may be old, and what follows deletes and creates.
     let Some(pipeline) = context.cluster.live(cached).await? else {
-        context.forget(cached);
-        context.memory.forget(&cached.uid().unwrap_or_default());
+        context.forget_all(cached);
         return Ok(Next::OnChange);
     };
     if pipeline.status.as_ref().and_then(|status| status.observed_generation) != pipeline.metadata.generation {
@@ -131,6 +130,12 @@ impl Context {
         if let Ok(mut failures) = self.failures.lock() {
             failures.remove(&pipeline.uid().unwrap_or_default());
         }
+    }
+
+    /// Drops all that is known of a pipeline which is gone.
+    fn forget_all(&self, pipeline: &ScheduledTaskPipeline) {
+        self.forget(pipeline);
+        self.memory.forget(&pipeline.uid().unwrap_or_default());
     }
 
     /// The pause after one more failure of a pipeline: doubled each time, with jitter.

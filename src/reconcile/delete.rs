@@ -35,7 +35,7 @@ enum Then {
 
 pub(super) async fn delete(look: Look<'_>) -> kube::Result<Next> {
     if !has_finalizer(&look.pipeline) {
-        look.context.forget(&look.pipeline);
+        look.context.forget_all(&look.pipeline);
         return Ok(Next::OnChange);
     }
     let held: Vec<Id> = status::known(&look.before).into_keys().collect();
@@ -146,7 +146,7 @@ impl Look<'_> {
     async fn let_go(self, news: &[News]) -> kube::Result<Next> {
         self.tell(news).await?;
         self.context.cluster.remove_finalizer(&self.pipeline).await?;
-        self.context.forget(&self.pipeline);
+        self.context.forget_all(&self.pipeline);
         Ok(Next::OnChange)
     }
 
