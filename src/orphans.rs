@@ -160,7 +160,7 @@ mod tests {
             arn: format!("arn:aws:x:{pipeline}-x"),
             namespace: "team-a".to_owned(),
             pipeline: pipeline.to_owned(),
-            uid: "uid-1".to_owned(),
+            uid: format!("uid-of-{pipeline}"),
             account,
             region,
             messages,
@@ -176,10 +176,10 @@ mod tests {
             orphan(Kind::Queue, "hello", Some(0), None),
             orphan(Kind::Schedule, "later", None, Some(true)),
         ];
-        let expected = "team-a/hello, UID uid-1, in account 111122223333, eu-west-1:\n  \
+        let expected = "team-a/hello, UID uid-of-hello, in account 111122223333, eu-west-1:\n  \
                         Queue              arn:aws:x:hello-x  (3 messages)\n  \
                         Queue              arn:aws:x:hello-x\n\n\
-                        team-a/later, UID uid-1, in account 111122223333, eu-west-1:\n  \
+                        team-a/later, UID uid-of-later, in account 111122223333, eu-west-1:\n  \
                         Schedule           arn:aws:x:later-x  (fires)\n";
         assert_eq!(text(&orphans), expected);
     }
