@@ -66,10 +66,11 @@ async fn a_pipeline_in_another_account_is_made_there_by_a_role_and_its_external_
     let mut lab = Lab::without_operator().await;
     let account = unused_account();
     let there = lab.elsewhere(&account, &lab.environment.region).await;
-    role_for(&lab, &there, "sesame-1").await;
     let role = format!("arn:aws:iam::{account}:role/pipelines");
     let allowed = allowing(&format!("roles: [{{arn: '{role}', externalId: sesame-1}}]"));
     lab.permit(&allowed).await;
+    // Only a user that exists can be trusted.
+    role_for(&lab, &there, "sesame-1").await;
     lab.start(&allowed);
     let spec = specs::merged(specs::message(specs::AT_ONCE), json!({"aws": {"roleArn": role}}));
     lab.apply("guest", spec.clone()).await;
@@ -97,10 +98,11 @@ async fn a_role_that_is_not_allowed_any_more_holds_its_pipelines_deletion_and_sa
     let mut lab = Lab::without_operator().await;
     let account = unused_account();
     let there = lab.elsewhere(&account, &lab.environment.region).await;
-    role_for(&lab, &there, "sesame-1").await;
     let role = format!("arn:aws:iam::{account}:role/pipelines");
     let allowed = allowing(&format!("roles: [{{arn: '{role}', externalId: sesame-1}}]"));
     lab.permit(&allowed).await;
+    // Only a user that exists can be trusted.
+    role_for(&lab, &there, "sesame-1").await;
     lab.start(&allowed);
     lab.apply("orphan", with(json!({"aws": {"roleArn": role}}))).await;
     lab.ready("orphan").await;
@@ -120,10 +122,11 @@ async fn a_role_with_another_external_id_is_not_lent() {
     let mut lab = Lab::without_operator().await;
     let account = unused_account();
     let there = lab.elsewhere(&account, &lab.environment.region).await;
-    role_for(&lab, &there, "sesame-1").await;
     let role = format!("arn:aws:iam::{account}:role/pipelines");
     let allowed = allowing(&format!("roles: [{{arn: '{role}', externalId: sesame-2}}]"));
     lab.permit(&allowed).await;
+    // Only a user that exists can be trusted.
+    role_for(&lab, &there, "sesame-1").await;
     lab.start(&allowed);
     lab.apply("guest", with(json!({"aws": {"roleArn": role}}))).await;
     let message = lab.not_ready("guest", "Denied").await;
