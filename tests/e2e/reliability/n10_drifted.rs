@@ -43,6 +43,7 @@ async fn healed(lab: &Lab, told: &mut BTreeSet<String>, news: &[&str]) {
 }
 
 #[tokio::test]
+#[ignore = "takes minutes; part of `make soak`"]
 async fn n10_each_resource_that_somebody_deletes_comes_back() {
     let (lab, names, mut told) = made().await;
     let (aws, queue) = (&lab.aws, |name: &str| lab.aws.queue_url(name));
