@@ -52,7 +52,7 @@ async fn n10_each_resource_that_somebody_deletes_comes_back() {
     aws.lambda.delete_event_source_mapping().uuid(mapping().await[0].uuid().unwrap()).send().await.unwrap();
     healed(&lab, &mut told, &["EventSourceMapping"]).await;
     aws.scheduler.delete_schedule().group_name(&names.schedule).name(&names.schedule).send().await.unwrap();
-    healed(&lab, &mut told, &["Created: 1 on AWS: Schedule "]).await;
+    healed(&lab, &mut told, &[&format!("Schedule {} was deleted by somebody else", names.schedule)]).await;
     aws.scheduler.delete_schedule_group().name(&names.schedule).send().await.unwrap();
     healed(&lab, &mut told, &["ScheduleGroup"]).await;
     aws.lambda.delete_function_event_invoke_config().function_name(&names.sender).send().await.unwrap();

@@ -194,7 +194,6 @@ async fn make(lab: &Lab, names: &Names, kind: Kind) {
 }
 
 #[tokio::test]
-#[ignore = "does not pass yet, and nobody has looked why; part of `make soak`"]
 async fn n12_what_somebody_makes_between_the_look_and_the_creation_stays_theirs() {
     for (kind, creation) in [
         (Kind::Queue, "sqs:CreateQueue"),
@@ -220,7 +219,10 @@ async fn n12_what_somebody_makes_between_the_look_and_the_creation_stays_theirs(
         assert!(message.contains(name(&names, kind)), "{message}");
         lab.delete(NAME).await;
         lab.gone(NAME).await;
-        assert_eq!(before.differing(&lab.snapshot(NAME).await.below(&line)), BTreeSet::new(), "{theirs}");
+        let mut differing = before.differing(&lab.snapshot(NAME).await.below(&line));
+        // Lambda itself brings a new function from Pending to Active.
+        differing.retain(|path| !path.contains("//state") && !path.contains("//last_update_status"));
+        assert_eq!(differing, BTreeSet::new(), "{theirs}");
         lab.finish_leaving(&[theirs]).await;
     }
 }
