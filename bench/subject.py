@@ -17,7 +17,7 @@ from devenv.process import Process, Registry, await_ready
 from emulator import Emulator
 
 START_SECONDS = 30
-CHANGE_SECONDS = 120
+CHANGE_SECONDS = 300
 WATCHING = "watching pipelines"
 POLL_SECONDS = 0.1
 NUMBERS = itertools.count(1)

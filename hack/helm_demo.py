@@ -47,6 +47,9 @@ ALLOWED = [
     ["get", "secrets"],
     ["create", "events.events.k8s.io"],
 ]
+LEASES = [["create", "leases.coordination.k8s.io"], ["get", f"leases.coordination.k8s.io/{RELEASE}"],
+          ["update", f"leases.coordination.k8s.io/{RELEASE}"]]
+"""In the release's own namespace, whatever is served."""
 REFUSED = [
     ["list", "secrets"],
     ["create", "secrets"],
@@ -54,6 +57,7 @@ REFUSED = [
     ["delete", "scheduledtaskpipelines"],
     ["create", "pods"],
     ["get", "configmaps"],
+    ["update", "leases.coordination.k8s.io/other"],
 ]
 
 
@@ -142,10 +146,10 @@ def mounted(cluster: Cluster, namespace: str, pod: dict[str, Any], directory: Pa
     return arguments
 
 
-def with_token(admin_config: dict[str, Any], token: str) -> dict[str, Any]:
-    """A kubeconfig for the same API server as `admin_config`'s, with nothing but `token` to log in."""
+def with_token(admin_config: dict[str, Any], token: str, namespace: str) -> dict[str, Any]:
+    """A kubeconfig for the same API server as `admin_config`'s, at home in `namespace`, with nothing but `token` to log in."""
     clusters = admin_config["clusters"]
-    context = {"name": "operator", "context": {"cluster": clusters[0]["name"], "user": "operator"}}
+    context = {"name": "operator", "context": {"cluster": clusters[0]["name"], "user": "operator", "namespace": namespace}}
     return {
         "apiVersion": "v1",
         "kind": "Config",
@@ -162,7 +166,7 @@ def as_service_account(cluster: Cluster, namespace: str, name: str, directory: P
     admin = json.loads(cluster.run_kubectl("config", "view", "--minify", "--raw", "--output=json"))
     kubeconfig = directory / f"{name}.kubeconfig"
     kubeconfig.touch(mode=0o600)
-    kubeconfig.write_text(json.dumps(with_token(admin, token)))
+    kubeconfig.write_text(json.dumps(with_token(admin, token, namespace)))
     return replace(cluster, kubeconfig=kubeconfig)
 
 
@@ -173,6 +177,11 @@ def check_rights(cluster: Cluster, namespace: str, *, only_this_namespace: bool)
             raise Failure(f"the chart does not let the operator {' '.join(action)} in {namespace}")
         if cluster.may(*action, f"--namespace={elsewhere}") == only_this_namespace:
             raise Failure(f"the chart's watchNamespace makes no difference: {' '.join(action)} in {elsewhere}")
+    for action in LEASES:
+        if not cluster.may(*action, f"--namespace={namespace}"):
+            raise Failure(f"the chart does not let the operator {' '.join(action)} in {namespace}")
+        if cluster.may(*action, f"--namespace={elsewhere}"):
+            raise Failure(f"the chart lets the operator {' '.join(action)} in {elsewhere}, which it does not need")
     for action in REFUSED:
         if cluster.may(*action, f"--namespace={namespace}"):
             raise Failure(f"the chart lets the operator {' '.join(action)}, which it does not need")

@@ -78,9 +78,11 @@ pub async fn run(
     // A change of status alone is our own, and so is one of finalizers: a look adds ours and goes on. A mark of deletion
     // counts as a generation. Annotations can be commands.
     let worth_a_look = predicates::generation.combine(predicates::annotations);
+    let remembering = Arc::clone(&context);
     let changes = watcher(api, watcher::Config::default())
         .default_backoff()
         .try_filter_map(|event| future::ready(Ok(readable(event))))
+        .inspect_ok(move |event| forget_deleted(event, &remembering))
         .modify(prune)
         .reflect(writer)
         .applied_objects()
@@ -122,6 +124,13 @@ fn readable(event: Event<Listed>) -> Option<Event<ScheduledTaskPipeline>> {
         Event::Init => Event::Init,
         Event::InitDone => Event::InitDone,
     })
+}
+
+/// A pipeline whose finalizer somebody took away goes without a last look.
+fn forget_deleted(event: &Event<ScheduledTaskPipeline>, context: &Context) {
+    if let Event::Delete(pipeline) = event {
+        context.forget_all(pipeline);
+    }
 }
 
 /// What no look reads is not kept: a look asks for the live object.

@@ -133,7 +133,7 @@ impl Context {
     }
 
     /// Drops all that is known of a pipeline which is gone.
-    fn forget_all(&self, pipeline: &ScheduledTaskPipeline) {
+    pub fn forget_all(&self, pipeline: &ScheduledTaskPipeline) {
         self.forget(pipeline);
         self.memory.forget(&pipeline.uid().unwrap_or_default());
     }
@@ -229,7 +229,7 @@ impl Look<'_> {
         }
         news.extend(status::news_of_change(&self.before, health));
         self.tell(&news).await?;
-        if health.again != Again::BackOff {
+        if health.again != Again::BackOff || status::got_further(&self.before, &status) {
             self.context.forget(&self.pipeline);
         }
         Ok(Next::In(match health.again {

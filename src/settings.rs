@@ -121,6 +121,11 @@ pub struct RunSettings {
     #[arg(long, env = "TASK_PIPELINES_CONCURRENCY", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
 
+    /// Name of the Lease that decides which of several operators works, in the namespace that the operator runs in
+    /// [default: none, this one always works].
+    #[arg(long, env = "TASK_PIPELINES_LEASE")]
+    pub lease: Option<String>,
+
     /// Address and port to serve Prometheus metrics on, at `/metrics`, such as `0.0.0.0:8080` [default: none].
     #[arg(long, env = "TASK_PIPELINES_METRICS_ADDRESS")]
     pub metrics_address: Option<SocketAddr>,

@@ -65,6 +65,13 @@ pub fn rows_after(before: &[ResourceRow], applied: &Applied, gone: &[Id]) -> Vec
     sorted(rows.chain(found))
 }
 
+/// Whether fewer resources are missing, wrong or still to go than before.
+pub fn got_further(before: &PipelineStatus, after: &PipelineStatus) -> bool {
+    let pending =
+        |status: &PipelineStatus| status.resources.iter().filter(|row| row.state != ResourceState::Ready).count();
+    pending(after) < pending(before)
+}
+
 fn row_of(id: &Id, outcome: &Outcome, old: &ResourceRow, goes: bool) -> ResourceRow {
     let busy = match (goes, old.state) {
         (true, _) => ResourceState::Deleting,

@@ -79,6 +79,7 @@ class Calls:
 
     def __init__(self):
         self._calls = defaultdict(lambda: deque(maxlen=MAX_CALLS))
+        self._used = defaultdict(set)
         self._lock = threading.Lock()
 
     def record(self, call, status, error="", effect="", resource=""):
@@ -92,6 +93,13 @@ class Calls:
         }
         with self._lock:
             self._calls[call.account].append(entry)
+            if 200 <= status < 300 and ":user/" in entry["principal"]:
+                self._used[entry["principal"].rpartition("/")[2]].update(need.action for need in call.needs)
+
+    def used(self):
+        """The actions put to use by users of each name, in any account, whatever was cleared since."""
+        with self._lock:
+            return {name: sorted(actions) for name, actions in self._used.items()}
 
     def of(self, account):
         """The calls of an account, oldest first, or with an empty one those of all, by time."""

@@ -33,4 +33,5 @@ CONTROLS = {
     ("DELETE", "hold"): lambda account, _: STATE.holds.end(account),
     ("GET", "calls"): lambda account, _: STATE.calls.of(account),
     ("DELETE", "calls"): lambda account, _: STATE.calls.clear(account),
+    ("GET", "used"): lambda *_: STATE.calls.used(),
 }

@@ -1,4 +1,5 @@
 import unittest
+from types import SimpleNamespace
 
 from calls import Call, Calls, is_write
 from server import REGION, StrictTest
@@ -46,6 +47,16 @@ class LogTest(StrictTest):
         self.assertEqual([len(calls.of(account)) for account in ("111111111111", "222222222222", "")], [2, 1, 3])
         calls.clear("111111111111")
         self.assertEqual(len(calls.of("")), 1)
+
+    def test_what_users_put_to_use_is_remembered_over_all_accounts(self):
+        calls = Calls()
+        for user, action, status in (("operator", "sqs:B", 200), ("operator", "sqs:A", 200), ("operator", "sqs:C", 403), ("x", "sqs:D", 200)):
+            call = Call("111111111111", REGION, "sqs", "Any", {}, "k", "", "operator")
+            call.principal = SimpleNamespace(arn=f"arn:aws:iam::111111111111:user/{user}")
+            call.needs = [SimpleNamespace(action=action, resource="*")]
+            calls.record(call, status)
+        calls.clear("")
+        self.assertEqual(calls.used(), {"operator": ["sqs:A", "sqs:B"], "x": ["sqs:D"]})
 
     def test_each_protocol_is_understood(self):
         self.client("iam").list_roles(PathPrefix="/a/")

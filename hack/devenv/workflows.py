@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 
-from . import build, cloud, control_plane, demo, environment, paths, tools, venv
+from . import build, cloud, control_plane, demo, environment, paths, permissions, tools, venv
 from .console import Failure, note, say
 from .process import Registry
 
@@ -77,12 +77,14 @@ def run():
     os.execve(operator, [str(operator), "run"], _with(_written()))
 
 
-def with_env(command, settings=environment.FAST):
-    """Runs a command in a private environment with everything that tests need; returns its exit code."""
+def with_env(command, settings=environment.FAST, afterwards=lambda variables: None):
+    """Runs a command in a private environment with everything that tests need, and then `afterwards` with its variables;
+    returns the command's exit code."""
     try:
         with environment.private(settings) as (_, variables):
             variables |= {"TASK_PIPELINES_HELM": str(tools.helm()), "TASK_PIPELINES_KUBECTL": str(tools.kubectl())}
             subprocess.run(command, env=_with(variables), check=True)
+            afterwards(variables)
     except subprocess.CalledProcessError as ended:
         return ended.returncode
     return 0
@@ -93,9 +95,10 @@ def test():
     python_tests()
     say("Building the functions and the operator")
     build.functions()
-    build.operator()
+    operator = build.operator()
     say("Running cargo test --workspace in a private environment")
-    failed = with_env(["cargo", "test", "--workspace"])
+    all_used = lambda variables: permissions.check_all_used(operator, variables["AWS_ENDPOINT_URL"])
+    failed = with_env(["cargo", "test", "--workspace"], afterwards=all_used)
     if failed:
         return failed
     say("Installing the chart, and running the operator as its Deployment would")
@@ -109,7 +112,7 @@ def soak():
     say("Exploring the plan, then running the whole reliability suite; this takes hours")
     os.environ |= {"TASK_PIPELINES_SOAK": "1", "TASK_PIPELINES_DEEP_MODEL": "1"}
     explored = subprocess.run(["cargo", "test", "--workspace", "--lib", "plan::"], check=False).returncode
-    suite = ["cargo", "test", "--workspace", "--test", "e2e", "reliability::", "--", "--include-ignored", "--nocapture"]
+    suite = ["cargo", "test", "--workspace", "--test", "e2e", "reliability::", "--", "--nocapture"]
     return explored or with_env(suite, environment.REAL)
 
 

@@ -18,6 +18,7 @@ use tokio::sync::Mutex;
 
 use super::{Access, Aws, AwsError, Operation, Pacer, Pacing, attempt};
 use crate::identity::{AssumedRole, Location, Target};
+use crate::leader::Leadership;
 
 /// One attempt of a call. The SDK has no default, and a connection that hangs would hold a reconcile for ever.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,6 +38,7 @@ pub struct Accounts {
     own: SdkConfig,
     access: Access,
     pacer: Arc<Pacer>,
+    leadership: Leadership,
     /// One provider of credentials for each role that could be assumed.
     roles: Mutex<HashMap<AssumedRole, SdkConfig>>,
     /// Each asked for by one at a time, and not again once it is known.
@@ -77,7 +79,7 @@ pub enum NoAws {
 
 impl Accounts {
     /// Reads the usual environment variables and files; makes no call.
-    pub async fn from_environment(pacing: Pacing, access: Access) -> Self {
+    pub async fn from_environment(pacing: Pacing, access: Access, leadership: Leadership) -> Self {
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
         let http = aws_smithy_http_client::Builder::new()
             .pool_idle_timeout(IDLE_TIMEOUT)
@@ -91,7 +93,7 @@ impl Accounts {
             .load()
             .await;
         let pacer = Arc::new(Pacer::new(pacing));
-        Self { own, access, pacer, roles: Mutex::default(), targets: Mutex::default() }
+        Self { own, access, pacer, leadership, roles: Mutex::default(), targets: Mutex::default() }
     }
 
     /// The operator's own region, in which pipelines live that name none.
@@ -154,7 +156,7 @@ impl Accounts {
         if let Some(role) = role {
             self.roles.lock().await.entry(role.clone()).or_insert_with(|| config.clone());
         }
-        Ok(Arc::new(Aws::new(&config, self.access, location, Arc::clone(&self.pacer))))
+        Ok(Arc::new(Aws::new(&config, self.access, location, Arc::clone(&self.pacer), self.leadership.clone())))
     }
 
     /// The operator's configuration with a role's credentials, which one provider refreshes for all regions.

@@ -25,6 +25,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::time::sleep;
 
 use crate::identity::Location;
+use crate::leader::Leadership;
 
 pub use access::Access;
 pub use accounts::{Accounts, NoAws};
@@ -56,11 +57,12 @@ pub struct Aws {
     /// Resource Groups Tagging API.
     pub tagging: aws_sdk_resourcegroupstagging::Client,
     pacer: Arc<Pacer>,
+    leadership: Leadership,
     caller: Caller,
 }
 
 impl Aws {
-    fn new(config: &SdkConfig, access: Access, location: Location, pacer: Arc<Pacer>) -> Self {
+    fn new(config: &SdkConfig, access: Access, location: Location, pacer: Arc<Pacer>, leadership: Leadership) -> Self {
         macro_rules! client {
             ($sdk:ident) => {
                 $sdk::Client::from_conf($sdk::config::Builder::from(config).interceptor(access).build())
@@ -76,6 +78,7 @@ impl Aws {
             logs: client!(aws_sdk_cloudwatchlogs),
             tagging: client!(aws_sdk_resourcegroupstagging),
             pacer,
+            leadership,
             caller: Caller { name: Arc::from(""), urgency: Urgency::Resync },
         }
     }
@@ -86,7 +89,7 @@ impl Aws {
         Self { caller, ..self.clone() }
     }
 
-    /// Makes a call when the rate limits allow, and makes it again where that can help.
+    /// Makes a call when the rate limits allow and this operator leads, and makes it again where that can help.
     ///
     /// # Errors
     /// What AWS answered, or that it did not answer.
@@ -98,6 +101,7 @@ impl Aws {
         let mut failed = 0;
         loop {
             let permit = self.pacer.permit(&self.location, operation, &self.caller).await;
+            self.leadership.held().await;
             // On the heap: the SDK's futures are tens of kilobytes.
             let error = match attempt(operation, Box::pin(send())).await {
                 Ok(answer) => return Ok(answer),
@@ -174,7 +178,7 @@ mod tests {
             .build();
         let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
         let location = Location { partition, account, region, endpoint: None };
-        Aws::new(&config, access, location, Arc::new(Pacer::new(Pacing::Off)))
+        Aws::new(&config, access, location, Arc::new(Pacer::new(Pacing::Off)), Leadership::sole())
     }
 
     #[tokio::test]

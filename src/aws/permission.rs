@@ -21,8 +21,10 @@ pub enum Scope {
     Roles,
     /// The cluster's roles, as long as they carry the boundary, where one is set.
     BoundedRoles,
-    /// The boundary of the cluster's roles, where none is set.
-    Boundary,
+    /// The boundary of the cluster's roles, where one is set: to give it.
+    BoundaryGiven,
+    /// The boundary of the cluster's roles, where none is set: to take it away.
+    BoundaryTaken,
     /// Roles that the configuration lets the operator assume.
     AssumedRoles,
     /// The two functions of each pipeline.
@@ -68,8 +70,9 @@ impl Operation {
             | Self::ListRolePolicies
             | Self::TagRole
             | Self::UntagRole => Scope::Roles,
-            Self::CreateRole | Self::PutRolePolicy | Self::PutRolePermissionsBoundary => Scope::BoundedRoles,
-            Self::DeleteRolePermissionsBoundary => Scope::Boundary,
+            Self::CreateRole | Self::PutRolePolicy => Scope::BoundedRoles,
+            Self::PutRolePermissionsBoundary => Scope::BoundaryGiven,
+            Self::DeleteRolePermissionsBoundary => Scope::BoundaryTaken,
             Self::CreateFunction
             | Self::DeleteFunction
             | Self::GetFunction
@@ -80,7 +83,9 @@ impl Operation {
             | Self::DeleteFunctionEventInvokeConfig => Scope::Functions,
             Self::LambdaListTags | Self::LambdaTagResource | Self::LambdaUntagResource => Scope::FunctionsAndMappings,
             Self::CreateEventSourceMapping => Scope::NewMapping,
-            Self::DeleteEventSourceMapping | Self::UpdateEventSourceMapping => Scope::Mappings,
+            Self::DeleteEventSourceMapping | Self::GetEventSourceMapping | Self::UpdateEventSourceMapping => {
+                Scope::Mappings
+            }
             Self::CreateQueue
             | Self::DeleteQueue
             | Self::GetQueueAttributes
@@ -170,9 +175,11 @@ impl OperatorPolicy {
     fn resources(&self, scope: Scope) -> Vec<String> {
         let functions = || ["sender", "runner"].map(|part| self.regional("lambda", &format!("function:*-{part}")));
         match (scope, &self.boundary) {
-            (Scope::Free, _) | (Scope::Boundary, Some(_)) => Vec::new(),
+            (Scope::Free, _) | (Scope::BoundaryTaken, Some(_)) | (Scope::BoundaryGiven, None) => Vec::new(),
             (Scope::Everything | Scope::NewMapping, _) => vec!["*".to_owned()],
-            (Scope::Roles | Scope::BoundedRoles, _) | (Scope::Boundary, None) => vec![self.role("*")],
+            (Scope::Roles | Scope::BoundedRoles, _)
+            | (Scope::BoundaryTaken, None)
+            | (Scope::BoundaryGiven, Some(_)) => vec![self.role("*")],
             (Scope::AssumedRoles, _) => self.assumed_roles.clone(),
             (Scope::Functions, _) => functions().into(),
             (Scope::Mappings, _) => vec![self.regional("lambda", "event-source-mapping:*")],
@@ -198,7 +205,7 @@ impl OperatorPolicy {
 
     fn condition(&self, scope: Scope) -> Option<Value> {
         match (scope, &self.boundary) {
-            (Scope::BoundedRoles, Some(boundary)) => {
+            (Scope::BoundedRoles | Scope::BoundaryGiven, Some(boundary)) => {
                 Some(json!({ "StringEquals": { "iam:PermissionsBoundary": boundary } }))
             }
             (Scope::NewMapping | Scope::Mappings, _) => {
@@ -300,6 +307,7 @@ mod tests {
         assert!(names(&policy, "Deny", "iam:DeleteRolePermissionsBoundary"));
         let without = OperatorPolicy { boundary: None, ..policy };
         assert!(names(&without, "Allow", "iam:DeleteRolePermissionsBoundary"));
+        assert!(!names(&without, "Allow", "iam:PutRolePermissionsBoundary"));
         assert!(!without.document().to_string().contains("iam:PermissionsBoundary"));
     }
 

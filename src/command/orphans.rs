@@ -12,6 +12,7 @@ use super::{print, runtime, setup};
 use crate::aws::{Access, Accounts, Aws};
 use crate::crd::ScheduledTaskPipeline;
 use crate::identity::{AssumedRole, ClusterName, Owner, Target};
+use crate::leader::Leadership;
 use crate::orphans::{self, Living, Orphan};
 use crate::settings::{OrphansSettings, Output};
 
@@ -47,7 +48,7 @@ async fn search(settings: OrphansSettings) -> Result<u8, Box<dyn Error>> {
     let living = living(&client).await?;
     let mut places = Vec::new();
     let access = if settings.delete { Access::ReadWrite } else { Access::ReadOnly };
-    let accounts = Accounts::from_environment(settings.installation.pacing, access).await;
+    let accounts = Accounts::from_environment(settings.installation.pacing, access, Leadership::sole()).await;
     for target in targets(&settings) {
         let aws = Aws::clone(&*accounts.get(&target).await?);
         let owners = orphans::find(&aws, &cluster, &living).await?.into_iter().collect();

@@ -19,6 +19,7 @@ use crate::aws::{Access, Accounts};
 use crate::chain::chain;
 use crate::cluster::Cluster;
 use crate::identity::ClusterName;
+use crate::leader::Leadership;
 use crate::memory::{Memory, Periods};
 use crate::plan::render::{Style, text};
 use crate::plan::shown::{Shown, Summary};
@@ -99,7 +100,7 @@ async fn in_cluster(wanted: PipelineName, settings: PlanSettings) -> Result<Answ
     }
     let context = Context {
         cluster: Cluster::new(client),
-        accounts: Accounts::from_environment(settings.installation.pacing, Access::ReadOnly).await,
+        accounts: Accounts::from_environment(settings.installation.pacing, Access::ReadOnly, Leadership::sole()).await,
         configuration: settings.installation.configuration()?,
         installation: setup::installation(&settings.installation)?,
         cluster_name,
@@ -131,7 +132,7 @@ async fn of_files(settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
         installation: setup::installation(&settings.installation)?,
         cluster_name: cluster_name(settings.installation.cluster_name.clone()).await?,
         configuration: settings.installation.configuration()?,
-        accounts: Accounts::from_environment(settings.installation.pacing, Access::ReadOnly).await,
+        accounts: Accounts::from_environment(settings.installation.pacing, Access::ReadOnly, Leadership::sole()).await,
     };
     for document in documents {
         let place = &document.place;

@@ -2,18 +2,21 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::channel::mpsc;
 use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use super::{runtime, setup};
 use crate::aws::{Access, Accounts};
 use crate::chain::chain;
 use crate::cluster::Cluster;
 use crate::identity::{ClusterName, Target};
+use crate::leader::{Candidate, Leadership};
 use crate::memory::Memory;
 use crate::metrics::{self, Metrics};
 use crate::reconcile::Context;
@@ -33,15 +36,17 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     let installation = setup::installation(&settings.installation)?;
     let configuration = settings.installation.configuration()?;
-    let accounts = Accounts::from_environment(settings.installation.pacing, Access::ReadWrite).await;
     let client = Client::try_default().await?;
+    let candidate = settings.lease.as_deref().map(|lease| Candidate::new(client.clone(), lease));
+    let leadership = candidate.as_ref().map_or_else(Leadership::sole, Candidate::leadership);
+    let accounts = Accounts::from_environment(settings.installation.pacing, Access::ReadWrite, leadership).await;
     let metrics = Arc::new(Metrics::default());
     if let Some(address) = settings.metrics_address {
         metrics::serve(Arc::clone(&metrics), address)?;
     }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let (stopping, mut stop) = tokio::sync::watch::channel(false);
+    let (stopping, stop) = watch::channel(false);
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -92,14 +97,40 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             () = sweeps => {}
         }
     };
-    tokio::pin!(work);
+    let work = Box::pin(work);
+    let Some(candidate) = candidate else {
+        finish(work, stop).await;
+        return Ok(());
+    };
+    lead(candidate, work, stop).await
+}
+
+/// Works once it leads, until it is told to stop or another leads.
+async fn lead(
+    mut candidate: Candidate,
+    work: Pin<Box<impl Future<Output = ()>>>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), Box<dyn Error>> {
     tokio::select! {
-        () = &mut work => return Ok(()),
+        () = candidate.win() => {}
+        _ = stop.wait_for(|stopping| *stopping) => return Ok(()),
+    }
+    tokio::select! {
+        () = finish(work, stop) => {}
+        () = candidate.keep() => return Err("another operator leads now; this one has to start anew, as its standby".into()),
+    }
+    candidate.resign().await;
+    Ok(())
+}
+
+/// Works until it is told to stop, and then for as long as what was begun takes.
+async fn finish(mut work: Pin<Box<impl Future<Output = ()>>>, mut stop: watch::Receiver<bool>) {
+    tokio::select! {
+        () = &mut work => return,
         _ = stop.wait_for(|stopping| *stopping) => {}
     }
     // Started looks come to their end; a start-up that still waits for something has nothing to finish.
     let _ = tokio::time::timeout(GRACE, work).await;
-    Ok(())
 }
 
 async fn warn_without_aws(context: &Context) {

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_lambda::operation::get_event_source_mapping::GetEventSourceMappingOutput;
 use aws_sdk_lambda::types::{
     EventSourceMappingConfiguration, Filter, FilterCriteria, FunctionResponseType, ProvisionedPollerConfig,
     ScalingConfig,
@@ -121,12 +122,34 @@ impl EventSourceMapping {
 }
 
 pub(super) async fn observe(aws: &Aws, function: &str) -> Result<Option<Observed>, AwsError> {
-    let Some(mapping) = find(aws, function).await? else { return Ok(None) };
-    let seen = without_tags(aws, &mapping);
+    let Some(listed) = find(aws, function).await? else { return Ok(None) };
+    // Only a list finds a mapping by its function, and lists are behind: what it now is, it says itself.
+    let request = aws.lambda.get_event_source_mapping().set_uuid(listed.uuid);
+    let Some(mapping) = aws.find(Operation::GetEventSourceMapping, || request.clone().send()).await? else {
+        return Ok(None);
+    };
+    let seen = without_tags(aws, &of_answer(mapping));
     let request = aws.lambda.list_tags().resource(&seen.arn);
     let Some(answer) = aws.find(Operation::LambdaListTags, || request.clone().send()).await? else { return Ok(None) };
     let tags = answer.tags.unwrap_or_default().into_iter().collect();
     Ok(Some(Observed { tags, ..seen }))
+}
+
+/// The SDK has the same mapping twice: as an entry of a list, and as an answer.
+fn of_answer(answer: GetEventSourceMappingOutput) -> EventSourceMappingConfiguration {
+    EventSourceMappingConfiguration::builder()
+        .set_uuid(answer.uuid)
+        .set_event_source_mapping_arn(answer.event_source_mapping_arn)
+        .set_event_source_arn(answer.event_source_arn)
+        .set_function_arn(answer.function_arn)
+        .set_state(answer.state)
+        .set_batch_size(answer.batch_size)
+        .set_maximum_batching_window_in_seconds(answer.maximum_batching_window_in_seconds)
+        .set_scaling_config(answer.scaling_config)
+        .set_function_response_types(answer.function_response_types)
+        .set_filter_criteria(answer.filter_criteria)
+        .set_provisioned_poller_config(answer.provisioned_poller_config)
+        .build()
 }
 
 /// All mappings from a queue of ours to a function of ours, without their tags.

@@ -75,7 +75,7 @@ impl Lab {
     pub(crate) async fn without_operator() -> Self {
         let environment = Environment::new();
         let account = unused_account();
-        let lab = Self {
+        let mut lab = Self {
             namespace: format!("e2e-{account}"),
             kube: client(environment.kubeconfig.clone()).await,
             aws: Aws::new(&environment, &account).await,
@@ -93,6 +93,7 @@ impl Lab {
         api.patch(&lab.namespace, &user(), &Patch::Apply(namespace)).await.unwrap();
         let (slack, discord) = (lab.chat.url("slack", "team"), lab.chat.url("discord", "ops"));
         lab.secret("chat", json!({"slack": slack, "discord": discord})).await;
+        lab.permit(&Settings::default()).await;
         lab
     }
 

@@ -43,7 +43,6 @@ async fn healed(lab: &Lab, told: &mut BTreeSet<String>, news: &[&str]) {
 }
 
 #[tokio::test]
-#[ignore = "takes minutes; part of `make soak`"]
 async fn n10_each_resource_that_somebody_deletes_comes_back() {
     let (lab, names, mut told) = made().await;
     let (aws, queue) = (&lab.aws, |name: &str| lab.aws.queue_url(name));
@@ -73,10 +72,11 @@ async fn n10_each_resource_that_somebody_deletes_comes_back() {
     healed(&lab, &mut told, &["Parameter"]).await;
     for role in [&names.scheduler, &names.sender, &names.runner] {
         aws.iam.delete_role_policy().role_name(role).policy_name("task-pipelines").send().await.unwrap();
-        healed(&lab, &mut told, &[&format!("Role {role}: policy")]).await;
+        healed(&lab, &mut told, &[&format!("Role {role} was changed by somebody else, and is put right: policy")])
+            .await;
         aws.iam.delete_role_policy().role_name(role).policy_name("task-pipelines").send().await.unwrap();
         aws.iam.delete_role().role_name(role).send().await.unwrap();
-        healed(&lab, &mut told, &[&format!("Role {role}")]).await;
+        healed(&lab, &mut told, &[&format!("Role {role} was deleted")]).await;
     }
     lab.finish().await;
 }
@@ -110,6 +110,10 @@ async fn n10_each_field_that_somebody_changes_is_put_right_and_told() {
     let request = aws.lambda.put_function_event_invoke_config().function_name(&names.sender).maximum_retry_attempts(0);
     request.maximum_event_age_in_seconds(61).send().await.unwrap();
     healed(&lab, &mut told, &["asyncMaximumRetryAttempts: ", "asyncMaximumEventAge: ", "asyncOnFailure: "]).await;
+
+    let request = aws.lambda.put_function_event_invoke_config().function_name(&names.runner).maximum_retry_attempts(1);
+    request.send().await.unwrap();
+    healed(&lab, &mut told, &["asyncMaximumRetryAttempts: "]).await;
 
     let mappings = aws.lambda.list_event_source_mappings().send().await.unwrap().event_source_mappings.unwrap();
     let request = aws.lambda.update_event_source_mapping().uuid(mappings[0].uuid().unwrap()).enabled(false);

@@ -1,7 +1,14 @@
 //! 13: two operators at work on one pipeline.
 
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use kube::api::Api;
+use serde_json::json;
+
 use super::lifecycle::{self, Act, NAME, Reference};
-use crate::harness::Settings;
+use crate::harness::{Lab, Operator, Settings, condition, eventually, specs};
 
 #[tokio::test]
 async fn n13_two_operators_at_once_make_change_and_delete_each_thing_once() {
@@ -33,5 +40,120 @@ async fn n13_an_operator_that_wakes_in_the_middle_of_its_work_finds_it_done_and_
     sleeping.signal("-CONT");
     lifecycle::rests(&lab, Act::Create).await;
     drop(sleeping);
+    lab.finish().await;
+}
+
+/// An operator that works only while it holds the lease of this world.
+fn elected(lab: &Lab) -> Settings {
+    Settings { variables: vec![("TASK_PIPELINES_LEASE", lab.namespace.clone())], ..Settings::default() }
+}
+
+/// Waits until the lease has changed hands so often, and gives it.
+async fn lease(lab: &Lab, transitions: i32) -> LeaseSpec {
+    let leases: Api<Lease> = Api::default_namespaced(lab.kube.clone());
+    eventually(&format!("the lease has changed hands {transitions} times"), async || {
+        let lease = leases.get_opt(&lab.namespace).await.unwrap().and_then(|lease| lease.spec);
+        let lease = lease.filter(|lease| lease.holder_identity.is_some());
+        let reached = |lease: &LeaseSpec| lease.lease_transitions == Some(transitions);
+        lease.clone().filter(reached).ok_or_else(|| format!("{lease:?}"))
+    })
+    .await
+}
+
+/// Operators that stand for one lease: the one that leads, and its standby.
+async fn leader_and_standby(lab: &mut Lab) -> (Operator, Operator) {
+    let settings = elected(lab);
+    let leader = lab.start_another(&settings);
+    lease(lab, 0).await;
+    (leader, lab.start_another(&settings))
+}
+
+const MANY: usize = 20;
+
+async fn apply_many(lab: &Lab) -> Vec<String> {
+    let names: Vec<String> = (0..MANY).map(|number| format!("p{number}")).collect();
+    for name in &names {
+        lab.apply(name, specs::message(specs::YEARLY)).await;
+    }
+    names
+}
+
+/// All are ready, and nothing was made twice.
+async fn all_made_once(lab: &Lab, names: &[String]) {
+    let mut everything = BTreeSet::new();
+    for name in names {
+        lab.ready(name).await;
+        everything.extend(lab.names(name).all());
+    }
+    assert_eq!(lab.aws.everything().await, everything);
+    let mut made = BTreeSet::new();
+    for call in lab.strict.calls().await {
+        // CreateQueue answers success for a queue that is there.
+        let makes = call.operation.starts_with("Create") && call.operation != "CreateQueue" && call.status < 300;
+        let has_name = !call.operation.ends_with("EventSourceMapping");
+        assert!(!makes || !has_name || made.insert((call.operation.clone(), call.resource.clone())), "twice: {call:?}");
+    }
+    let mappings = lab.aws.lambda.list_event_source_mappings().send().await.unwrap().event_source_mappings.unwrap();
+    assert_eq!(mappings.len(), names.len());
+}
+
+#[tokio::test]
+async fn n13_a_standby_finishes_what_a_killed_leader_began() {
+    let mut lab = Lab::gated().await;
+    let (leader, _standby) = leader_and_standby(&mut lab).await;
+    lab.gate().hold_after(100);
+    let names = apply_many(&lab).await;
+    lab.gate().held().await;
+    drop(leader);
+    lab.gate().release();
+    lease(&lab, 1).await;
+    all_made_once(&lab, &names).await;
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn n13_a_leader_that_stops_hands_over_at_once() {
+    let mut lab = Lab::without_operator().await;
+    let (mut leader, _standby) = leader_and_standby(&mut lab).await;
+    lab.apply(NAME, specs::message(specs::YEARLY)).await;
+    lab.ready(NAME).await;
+    leader.signal("-TERM");
+    eventually("the leader ends", async || leader.ended().map(drop).ok_or_else(String::new)).await;
+    let stopped = Timestamp::now();
+    let lease = lease(&lab, 1).await;
+    let term = SignedDuration::from_secs(lease.lease_duration_seconds.unwrap().into());
+    let waited = lease.acquire_time.unwrap().0.duration_since(stopped);
+    assert!(waited < term / 2, "the standby did not wait for the lease to run out: {waited}");
+    lab.patch(NAME, json!({"spec": {"suspend": true}})).await;
+    lab.until(NAME, "is suspended", |pipeline| {
+        condition(pipeline, "Ready").is_some_and(|ready| ready.reason == "Suspended")
+    })
+    .await;
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn n13_a_leader_that_slept_through_its_lease_calls_nobody_any_more() {
+    let mut lab = Lab::without_operator().await;
+    let (mut leader, _standby) = leader_and_standby(&mut lab).await;
+    let names = apply_many(&lab).await;
+    eventually("the leader is at work", async || {
+        let writes = lab.strict.writes().await.len();
+        if writes > 50 { Ok(()) } else { Err(writes.to_string()) }
+    })
+    .await;
+    leader.signal("-STOP");
+    lease(&lab, 1).await;
+    all_made_once(&lab, &names).await;
+    for name in &names {
+        lab.resync(name).await;
+    }
+    lab.strict.forget_calls().await;
+    leader.signal("-CONT");
+    let ended = eventually("the old leader ends", async || leader.ended().ok_or_else(|| leader.log())).await;
+    assert!(!ended.success(), "so that it is started anew");
+    assert!(leader.log().contains("another operator leads now"), "{}", leader.log());
+    let calls = lab.strict.calls().await;
+    assert!(calls.is_empty(), "after its lease had run out it called {calls:?}");
     lab.finish().await;
 }

@@ -1,0 +1,205 @@
+//! Which of several operators works: the one that holds a Lease of the API server's.
+//! <https://kubernetes.io/docs/concepts/architecture/leases/#leader-election>
+//!
+//! Times are each operator's own, by a clock that nobody sets: a lease has run out when it was not seen to change for its
+//! term. AWS knows no lease, so a leader starts no call once its own time is over, which is before anybody else's begins.
+
+mod ballot;
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::api::{Api, ObjectMeta, PostParams};
+use kube::{Client, ResourceExt as _};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::chain::chain;
+use ballot::{Ballot, Turn};
+
+/// How long others wait for a leader's next renewal, seconds: well below the 15 that a standby may take.
+const TERM_SECONDS: i32 = 10;
+
+/// How long a leader works on without having renewed: less than the term, so that its last call ends before another's first.
+const LEADS_FOR: Duration = Duration::from_secs(7);
+
+/// How often a leader renews, and how often a standby looks.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// An attempt at either.
+const ATTEMPT: Duration = Duration::from_secs(3);
+
+/// Whether this operator leads at this moment.
+#[derive(Clone, Debug)]
+pub struct Leadership {
+    /// Until when; nothing where there is only one operator.
+    until: Option<watch::Receiver<Option<Instant>>>,
+}
+
+impl Leadership {
+    /// That of the only one there is.
+    pub fn sole() -> Self {
+        Self { until: None }
+    }
+
+    /// Waits for as long as this operator does not lead.
+    pub async fn held(&self) {
+        let Some(mut until) = self.until.clone() else { return };
+        let leads = |until: &Option<Instant>| until.is_some_and(|until| Instant::now() < until);
+        if until.wait_for(leads).await.is_err() {
+            // Nobody stands for election any more: the program ends.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// One operator's standing for election.
+pub struct Candidate {
+    leases: Api<Lease>,
+    name: String,
+    identity: String,
+    ballot: Ballot,
+    until: watch::Sender<Option<Instant>>,
+}
+
+impl Candidate {
+    /// Stands for the lease of this name, in the namespace that the client is at home in.
+    pub fn new(client: Client, name: &str) -> Self {
+        // Two processes are never one, even on one host.
+        let number = RandomState::new().hash_one(std::process::id());
+        let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "task-pipelines".to_owned());
+        let identity = format!("{host}_{number:016x}");
+        let leases = Api::default_namespaced(client);
+        Self {
+            leases,
+            name: name.to_owned(),
+            ballot: Ballot::new(&identity),
+            identity,
+            until: watch::Sender::new(None),
+        }
+    }
+
+    /// Tells whether this operator leads, to whoever must not work otherwise.
+    pub fn leadership(&self) -> Leadership {
+        Leadership { until: Some(self.until.subscribe()) }
+    }
+
+    /// Waits until it leads.
+    pub async fn win(&mut self) {
+        tracing::info!(lease = self.name, identity = self.identity, "standing for leadership");
+        while !self.round().await {
+            sleep(PERIOD).await;
+        }
+        tracing::info!(lease = self.name, "leads");
+    }
+
+    /// Renews until another leads.
+    pub async fn keep(&mut self) {
+        while !self.ballot.is_lost() {
+            sleep(PERIOD).await;
+            self.round().await;
+        }
+    }
+
+    /// Lets the next one lead at once.
+    pub async fn resign(mut self) {
+        self.until.send_replace(None);
+        let given_up = async {
+            let Some(lease) = self.leases.get_opt(&self.name).await? else { return Ok(()) };
+            if self.ballot.turn(lease.spec.as_ref(), &version(&lease), Instant::now()) == Turn::Renew {
+                let free = LeaseSpec { holder_identity: None, ..lease.spec.clone().unwrap_or_default() };
+                self.leases.replace(&self.name, &PostParams::default(), &Lease { spec: Some(free), ..lease }).await?;
+            }
+            Ok::<_, kube::Error>(())
+        };
+        match timeout(ATTEMPT, given_up).await {
+            Ok(Ok(())) => tracing::info!(lease = self.name, "leads no more"),
+            Ok(Err(error)) => tracing::warn!(error = chain(&error), "the lease is not given up; it runs out by itself"),
+            Err(_) => tracing::warn!("the lease is not given up in time; it runs out by itself"),
+        }
+    }
+
+    /// Takes or renews the lease, if that is this operator's to do; whether it then leads.
+    async fn round(&mut self) -> bool {
+        let began = Instant::now();
+        let held = match timeout(ATTEMPT, self.take_or_renew()).await {
+            Ok(Ok(held)) => held,
+            Ok(Err(kube::Error::Api(status))) if status.is_conflict() || status.is_already_exists() => false,
+            Ok(Err(error)) => {
+                tracing::warn!(lease = self.name, error = chain(&error), "the lease cannot be read or written");
+                false
+            }
+            Err(_) => {
+                tracing::warn!(lease = self.name, "the API server does not answer about the lease");
+                false
+            }
+        };
+        if held {
+            self.until.send_replace(Some(began + LEADS_FOR));
+        }
+        held
+    }
+
+    async fn take_or_renew(&mut self) -> kube::Result<bool> {
+        let parameters = PostParams::default();
+        let now = Some(MicroTime(Timestamp::now()));
+        let Some(lease) = self.leases.get_opt(&self.name).await? else {
+            let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
+            let lease = Lease { metadata, spec: Some(self.spec(now.clone(), now, 0)) };
+            self.leases.create(&parameters, &lease).await?;
+            return Ok(true);
+        };
+        let old = lease.spec.clone().unwrap_or_default();
+        let transitions = old.lease_transitions.unwrap_or_default();
+        let spec = match self.ballot.turn(lease.spec.as_ref(), &version(&lease), Instant::now()) {
+            Turn::Wait => return Ok(false),
+            Turn::Renew => self.spec(old.acquire_time, now, transitions),
+            Turn::Take => self.spec(now.clone(), now, transitions + 1),
+        };
+        // Refused if anybody wrote in between: the lease says which version it was.
+        self.leases.replace(&self.name, &parameters, &Lease { spec: Some(spec), ..lease }).await?;
+        Ok(true)
+    }
+
+    fn spec(&self, acquired: Option<MicroTime>, renewed: Option<MicroTime>, transitions: i32) -> LeaseSpec {
+        LeaseSpec {
+            holder_identity: Some(self.identity.clone()),
+            lease_duration_seconds: Some(TERM_SECONDS),
+            acquire_time: acquired,
+            renew_time: renewed,
+            lease_transitions: Some(transitions),
+            ..LeaseSpec::default()
+        }
+    }
+}
+
+fn version(lease: &Lease) -> String {
+    lease.resource_version().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_works_waits_while_the_lease_has_run_out() {
+        let (sender, receiver) = watch::channel(None);
+        let leadership = Leadership { until: Some(receiver) };
+        let held = async |leadership: &Leadership| timeout(Duration::from_mins(1), leadership.held()).await.is_ok();
+        assert!(!held(&leadership).await, "before it is won");
+        sender.send_replace(Some(Instant::now() + LEADS_FOR));
+        assert!(held(&leadership).await);
+        tokio::time::advance(LEADS_FOR).await;
+        assert!(!held(&leadership).await, "when it was not renewed");
+        sender.send_replace(Some(Instant::now() + LEADS_FOR));
+        assert!(held(&leadership).await, "when it is renewed after all");
+        drop(sender);
+        tokio::time::advance(LEADS_FOR).await;
+        assert!(!held(&leadership).await, "when nobody stands for election any more");
+        assert!(held(&Leadership::sole()).await);
+    }
+}
