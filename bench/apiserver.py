@@ -53,14 +53,22 @@ class ApiServer:
     def _request(self, method, path, document=None):
         body = None if document is None else json.dumps(document).encode()
         try:
-            self._connection.request(method, path, body, self._headers)
-            response = self._connection.getresponse()
-            answer = response.read()
-        except OSError as error:
-            raise Failure(f"the API server does not answer {method} {path}: {error}") from error
-        if response.status >= 300:
+            status, answer = self._ask(method, path, body)
+        except OSError:
+            # The server closes a connection that nothing used for a while.
+            self._connection.close()
+            try:
+                status, answer = self._ask(method, path, body)
+            except OSError as error:
+                raise Failure(f"the API server does not answer {method} {path}: {error}") from error
+        if status >= 300:
             raise Failure(f"the API server refuses {method} {path}: {json.loads(answer).get('message')}")
         return json.loads(answer)
+
+    def _ask(self, method, path, body):
+        self._connection.request(method, path, body, self._headers)
+        response = self._connection.getresponse()
+        return response.status, response.read()
 
     def _connect(self, timeout):
         return http.client.HTTPSConnection(self._address, timeout=timeout, context=self._tls)

@@ -28,8 +28,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from devenv import build, workflows
+from devenv import build, cloud, workflows
 from devenv.console import Failure, fail, note, say, tail
+from devenv.process import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "charts" / "task-pipelines"
@@ -334,10 +335,14 @@ def run_as_deployed(
     environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "KUBECONFIG": str(account.kubeconfig)}
     environment |= container_environment(container, secret_value)
     # A Pod has all ports to itself; here somebody else may listen on the chart's.
-    environment["TASK_PIPELINES_METRICS_ADDRESS"] = "127.0.0.1:0"
+    port = free_port()
+    environment["TASK_PIPELINES_METRICS_ADDRESS"] = f"127.0.0.1:{port}"
     log = directory / ("one-namespace.log" if only_this_namespace else "all-namespaces.log")
     region = None if only_this_namespace else CONFIGURED_REGION
     with operator(binary, mounted(cluster, namespace, pod, directory), environment, log) as running:
+        for probe in ("livenessProbe", "readinessProbe"):
+            url = f"http://127.0.0.1:{port}{container[probe]['httpGet']['path']}"
+            running.wait_for(f"a good answer at {url}", lambda url=url: cloud.answers(url))
         pipeline_lives_and_dies(cluster, namespace, running, region)
     running.check_log()
 

@@ -16,6 +16,7 @@ use tracing::Instrument as _;
 
 use crate::chain::chain;
 use crate::crd::ScheduledTaskPipeline;
+use crate::probes::Probes;
 use crate::reconcile::{Context, Next, reconcile};
 
 /// One look at one pipeline, the whole of it: far above what a look takes while AWS asks for fewer calls, and below for
@@ -69,6 +70,7 @@ pub async fn run(
     namespace: Option<&str>,
     context: Arc<Context>,
     looks: UnboundedReceiver<ObjectRef<ScheduledTaskPipeline>>,
+    probes: &Probes,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let api: Api<Listed> =
@@ -87,6 +89,7 @@ pub async fn run(
         .reflect(writer)
         .applied_objects()
         .predicate_filter(worth_a_look, PredicateConfig::default());
+    probes.is_ready();
     tracing::info!(namespace = namespace.unwrap_or("all"), "watching pipelines");
     let waiting = Arc::clone(&context);
     let stop = async move {

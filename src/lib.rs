@@ -38,5 +38,7 @@ pub mod functions;
 pub mod jitter;
 pub mod leader;
 pub mod metrics;
+pub mod probes;
+pub mod server;
 pub mod settings;
 pub mod slots;

@@ -1,21 +1,12 @@
 //! What the operator counts, for Prometheus.
 
-use std::error::Error;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::thread;
-
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
-use tiny_http::{Header, Response, Server};
 
 use crate::drift::Drift;
-
-/// <https://prometheus.io/docs/specs/om/open_metrics_spec/#text-format>
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// The counters.
 pub struct Metrics {
@@ -59,44 +50,12 @@ impl Metrics {
     }
 
     /// All of it, as Prometheus reads it.
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a text does not fail.
         let _ = encode(&mut text, &self.registry);
         text
     }
-}
-
-/// The metrics cannot be served.
-#[derive(Debug, thiserror::Error)]
-#[error("--metrics-address {address} cannot be listened on: {reason}")]
-pub struct ServeError {
-    address: SocketAddr,
-    reason: Box<dyn Error + Send + Sync>,
-}
-
-/// Serves `/metrics` for as long as the process lives, from a thread of its own: a busy operator answers all the same.
-///
-/// # Errors
-/// The address cannot be listened on.
-pub fn serve(metrics: Arc<Metrics>, address: SocketAddr) -> Result<(), ServeError> {
-    let server = Server::http(address).map_err(|reason| ServeError { address, reason })?;
-    tracing::info!(address = %server.server_addr(), "serving metrics");
-    thread::spawn(move || {
-        for request in server.incoming_requests() {
-            let answer = if request.url() == "/metrics" {
-                let kind = Header::from_bytes("content-type", OPEN_METRICS).ok();
-                let page = Response::from_string(metrics.text());
-                request.respond(kind.into_iter().fold(page, Response::with_header))
-            } else {
-                request.respond(Response::from_string("metrics are at /metrics\n").with_status_code(404))
-            };
-            if let Err(error) = answer {
-                tracing::debug!(error = &error as &dyn Error, "whoever asked for metrics did not wait");
-            }
-        }
-    });
-    Ok(())
 }
 
 #[cfg(test)]

@@ -126,7 +126,8 @@ pub struct RunSettings {
     #[arg(long, env = "TASK_PIPELINES_LEASE")]
     pub lease: Option<String>,
 
-    /// Address and port to serve Prometheus metrics on, at `/metrics`, such as `0.0.0.0:8080` [default: none].
+    /// Address and port to serve on, such as `0.0.0.0:8080`: Prometheus metrics at `/metrics`, the kubelet's probes at
+    /// `/livez` and `/readyz` [default: none].
     #[arg(long, env = "TASK_PIPELINES_METRICS_ADDRESS")]
     pub metrics_address: Option<SocketAddr>,
 }

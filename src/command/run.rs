@@ -18,11 +18,12 @@ use crate::cluster::Cluster;
 use crate::identity::{ClusterName, Target};
 use crate::leader::{Candidate, Leadership};
 use crate::memory::Memory;
-use crate::metrics::{self, Metrics};
+use crate::metrics::Metrics;
+use crate::probes::Probes;
 use crate::reconcile::Context;
 use crate::settings::RunSettings;
 use crate::slots::Slots;
-use crate::{controller, sweep};
+use crate::{controller, server, sweep};
 
 /// Runs until it is told to stop.
 ///
@@ -41,8 +42,9 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     let leadership = candidate.as_ref().map_or_else(Leadership::sole, Candidate::leadership);
     let accounts = Accounts::from_environment(settings.installation.pacing, Access::ReadWrite, leadership).await;
     let metrics = Arc::new(Metrics::default());
+    let probes = Arc::new(Probes::new("the API server"));
     if let Some(address) = settings.metrics_address {
-        metrics::serve(Arc::clone(&metrics), address)?;
+        server::serve(Arc::clone(&metrics), Arc::clone(&probes), address)?;
     }
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -61,10 +63,12 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
         let _ = also_stop.wait_for(|stopping| *stopping).await;
     };
     let work = async {
+        probes.wait_for("the cluster's name, which comes from namespace kube-system where none is set");
         let cluster_name = match settings.installation.cluster_name.clone() {
             Some(name) => name,
             None => derived_cluster_name(&client).await,
         };
+        probes.wait_for("the definition of ScheduledTaskPipeline, and leave to list pipelines");
         tracing::info!(%cluster_name, "owns the AWS resources of this cluster");
         let (places, new_places) = mpsc::unbounded();
         let (asks, looks) = mpsc::unbounded();
@@ -89,7 +93,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             let shared = Arc::clone(&context);
             tokio::join!(
                 warn_without_aws(&context),
-                controller::run(client.clone(), namespace, shared, looks, stopped)
+                controller::run(client.clone(), namespace, shared, looks, &probes, stopped)
             );
         };
         tokio::select! {
@@ -98,11 +102,19 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
         }
     };
     let work = Box::pin(work);
-    let Some(candidate) = candidate else {
-        finish(work, stop).await;
-        return Ok(());
+    let lead_or_work = async {
+        let Some(candidate) = candidate else {
+            finish(work, stop).await;
+            return Ok(());
+        };
+        // Whoever stands by is ready to work.
+        probes.is_ready();
+        lead(candidate, work, stop).await
     };
-    lead(candidate, work, stop).await
+    tokio::select! {
+        ended = lead_or_work => ended,
+        () = probes.beat() => Ok(()),
+    }
 }
 
 /// Works once it leads, until it is told to stop or another leads.

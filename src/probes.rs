@@ -1,0 +1,79 @@
+//! What the kubelet asks: whether the operator lives, and whether it is ready for work.
+//! <https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-probes>
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+/// How often the operator gives a sign of life.
+const BEAT: Duration = Duration::from_secs(5);
+
+/// How long it may give none: its threads never work for seconds without a pause.
+const SILENCE: Duration = Duration::from_mins(1);
+
+/// What the operator says of itself.
+#[derive(Debug)]
+pub struct Probes {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    beat: Instant,
+    waits_for: Option<&'static str>,
+}
+
+impl Probes {
+    /// Those of an operator that has begun, and waits for this.
+    pub fn new(what: &'static str) -> Self {
+        Self { state: Mutex::new(State { beat: Instant::now(), waits_for: Some(what) }) }
+    }
+
+    /// Gives signs of life for as long as the operator gets on.
+    pub async fn beat(&self) {
+        loop {
+            self.state().beat = Instant::now();
+            sleep(BEAT).await;
+        }
+    }
+
+    /// From now on it waits for this.
+    pub fn wait_for(&self, what: &'static str) {
+        self.state().waits_for = Some(what);
+    }
+
+    /// From now on it works, or stands by.
+    pub fn is_ready(&self) {
+        self.state().waits_for = None;
+    }
+
+    /// Whether it gets on.
+    pub fn lives(&self) -> bool {
+        self.state().beat.elapsed() < SILENCE
+    }
+
+    /// What it waits for, before it works or stands by.
+    pub fn waits_for(&self) -> Option<&'static str> {
+        self.state().waits_for
+    }
+
+    /// What a panic left is still a state.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_lives_as_long_as_it_gives_signs_of_life() {
+        let probes = Probes::new("the API server");
+        let _ = tokio::time::timeout(SILENCE * 3, probes.beat()).await;
+        assert!(probes.lives());
+        tokio::time::advance(SILENCE * 2).await;
+        assert!(!probes.lives());
+    }
+}
