@@ -19,7 +19,7 @@ use crate::aws::{Aws, AwsError, Class};
 use crate::identity::Owner;
 use crate::jitter;
 use crate::plan::{Goal, Have, Plan, Step, Verdict};
-use crate::resource::{self, Id, Observed, Progress, Wait};
+use crate::resource::{self, Id, Kind, Observed, Progress, Wait};
 
 pub use deed::Deed;
 
@@ -72,6 +72,12 @@ pub struct Applied {
 }
 
 impl Applied {
+    /// The ARNs of the layer versions that are as they should be.
+    fn published(&self) -> BTreeMap<Id, String> {
+        let layers = self.seen().filter(|(id, _)| id.kind == Kind::LayerVersion);
+        layers.map(|(id, seen)| (id.clone(), seen.arn.clone())).collect()
+    }
+
     /// What was seen of each resource that is as it should be and was looked at last, not written.
     pub fn seen(&self) -> impl Iterator<Item = (&Id, &Observed)> {
         self.outcomes.iter().filter_map(|(id, outcome)| match outcome {
@@ -108,7 +114,8 @@ pub async fn apply(aws: &Aws, owner: &Owner, plan: Plan, patience: Duration) -> 
             .into_iter()
             .partition(|step| step.after.iter().all(|id| applied.outcomes.contains_key(id) || !planned.contains(id)));
         waiting = rest;
-        for step in ready {
+        for mut step in ready {
+            step.learn(&applied.published(), owner);
             match blocker(&step, &applied.outcomes) {
                 Some(by) => {
                     applied.outcomes.insert(step.id, Outcome::Blocked { by });
@@ -195,6 +202,10 @@ async fn converge(
             Ok(Progress::Done) => {
                 record(deeds, deed);
                 return Outcome::Done(None);
+            }
+            Ok(Progress::Made(seen)) => {
+                record(deeds, deed);
+                return Outcome::Done(Some(seen));
             }
             Ok(Progress::Waiting(wait)) => {
                 record(deeds, deed);

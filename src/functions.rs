@@ -42,11 +42,10 @@ pub enum FunctionsError {
 ///
 /// # Errors
 /// There are none, or one cannot be read.
-pub fn find(directory: Option<&Path>, uploads: u16) -> Result<Artifacts, FunctionsError> {
+pub fn find(directory: Option<&Path>, uploads: &Arc<Semaphore>) -> Result<Artifacts, FunctionsError> {
     let places = directory.map_or_else(usual_places, |directory| vec![directory.to_owned()]);
-    let uploads = Arc::new(Semaphore::new(uploads.into()));
     for place in &places {
-        let found = read_all(place, &uploads)?;
+        let found = read_all(place, uploads)?;
         if !found.is_empty() {
             return Ok(found);
         }
@@ -104,7 +103,8 @@ mod tests {
 
     #[test]
     fn a_missing_directory_is_named_with_the_remedy() {
-        let error = find(Some(Path::new("no/such/place")), 1).expect_err("nothing there").to_string();
+        let uploads = Arc::new(Semaphore::new(1));
+        let error = find(Some(Path::new("no/such/place")), &uploads).expect_err("nothing there").to_string();
         assert!(error.starts_with("no zips of the built-in functions in no/such/place; build them with"), "{error}");
     }
 
@@ -113,7 +113,7 @@ mod tests {
         let place = env::temp_dir().join(format!("functions-{}", std::process::id()));
         fs::create_dir_all(&place).unwrap();
         fs::write(place.join("sender-arm64.zip"), b"abc").unwrap();
-        let found = find(Some(&place), 1).unwrap();
+        let found = find(Some(&place), &Arc::new(Semaphore::new(1))).unwrap();
         fs::remove_dir_all(&place).unwrap();
         let hash = &found[&(Builtin::Sender, Architecture::Arm64)].sha256;
         assert_eq!(hash, "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");

@@ -36,6 +36,7 @@ pub mod command;
 pub mod controller;
 pub mod functions;
 pub mod jitter;
+pub mod layers;
 pub mod leader;
 pub mod metrics;
 pub mod probes;

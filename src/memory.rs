@@ -194,6 +194,8 @@ impl Memory {
         for (id, sight) in here.flat_map(|remembered| &remembered.found.sights) {
             if id.kind == Kind::Queue {
                 singly.queues.insert(id.name.clone());
+            } else if id.kind == Kind::LayerVersion {
+                singly.layers = true;
             } else if sight.fields.keys().any(|field| field.starts_with("async")) {
                 singly.async_functions.insert(id.name.clone());
             }

@@ -11,7 +11,7 @@ use crate::apply::{Applied, Outcome, apply};
 use crate::aws::{Aws, AwsError};
 use crate::identity::{ClusterName, Owner, Ownership};
 use crate::plan::{Have, plan_deletion};
-use crate::resource::{self, Field, Id, Kind, Observed, bulk, possible_ids};
+use crate::resource::{self, Field, Id, Kind, Observed, bulk};
 
 /// How long to wait for what AWS takes its time to delete.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -83,7 +83,7 @@ pub async fn find(
 
 /// All that is an owner's, seen with own eyes: lists lag behind, and do not show everything.
 async fn left_by(aws: &Aws, owner: &Owner) -> Result<Vec<Orphan>, AwsError> {
-    let looks = possible_ids(owner).into_iter().map(|id| async move {
+    let looks = bulk::ids_of(aws, owner).await?.into_iter().map(|id| async move {
         let seen = resource::observe(aws, &id).await?;
         Ok::<_, AwsError>(seen.map(|seen| (id, seen)))
     });

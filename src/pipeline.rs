@@ -8,6 +8,7 @@ mod channel;
 mod environment;
 mod hop;
 mod input;
+pub(crate) mod layer;
 mod name;
 mod place;
 mod placeholder;
@@ -34,6 +35,7 @@ use crate::identity::{Owner, Tags, Target};
 use crate::policy::Statement;
 use refusal::Refusals;
 
+pub use layer::{Layer, LayerContent, Packages};
 pub use place::place_of_deletion;
 pub use refusal::{Reason, Refusal, summary};
 pub use secret::{SecretLookup, SecretText, SecretUse, SecretValues, secret_refs};
@@ -148,6 +150,8 @@ pub struct Hop {
     pub log_retention_days: u32,
     /// The user's environment variables.
     pub environment: Tags,
+    /// Layers, in the order in which they are unpacked.
+    pub layers: Vec<Layer>,
     /// What its role may do beside what its work takes.
     pub statements: Vec<Statement>,
 }
@@ -200,11 +204,7 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
         tags,
     } = spec;
     let mut refusals = Refusals::default();
-    let later = [
-        ("functions", !functions.is_empty()),
-        ("layers", !layers.is_empty()),
-        ("missedAfterSeconds", missed_after_seconds.is_some()),
-    ];
+    let later = [("functions", !functions.is_empty()), ("missedAfterSeconds", missed_after_seconds.is_some())];
     refusals.unsupported("spec", &later);
 
     let target = place::resolve(aws.as_ref(), context, &mut refusals);
@@ -219,8 +219,9 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
         ConcurrencyPolicy::Allow => false,
         ConcurrencyPolicy::Queue => true,
     };
-    let sender = hop::sender(sender, context, &mut refusals);
-    let (runner, batching) = hop::runner(runner, &travelling_tasks, fifo, context, &mut refusals);
+    let layers = layer::resolve(layers, context, &mut refusals);
+    let sender = hop::sender(sender, &layers, context, &mut refusals);
+    let (runner, batching) = hop::runner(runner, &travelling_tasks, fifo, &layers, context, &mut refusals);
     let queue = queue::resolve(queue, runner.timeout_seconds, &travelling_tasks, &target, context, &mut refusals);
     let tags = tags::resolve(tags, context, &mut refusals);
 

@@ -113,6 +113,26 @@ impl Wanted {
     }
 }
 
+impl Step {
+    /// The ARN that a layer version has, and keeps.
+    fn published(&self) -> Option<(Id, String)> {
+        let published = self.id.kind == Kind::LayerVersion && self.verdict == Verdict::InSync;
+        self.have.as_ref().filter(|_| published).map(|have| (self.id.clone(), have.arn.clone()))
+    }
+
+    /// Learns ARNs of layer versions, which AWS makes up when they are published.
+    pub fn learn(&mut self, arns: &BTreeMap<Id, String>, owner: &Owner) {
+        let Goal::Present(wanted) = &mut self.goal else { return };
+        let Resource::Function(function) = &mut wanted.resource else { return };
+        for layer in &mut function.layers {
+            if let Some(arn) = arns.get(&Id::new(Kind::LayerVersion, layer.as_str())) {
+                layer.clone_from(arn);
+            }
+        }
+        self.verdict = self.goal.judge(self.have.as_ref(), owner);
+    }
+}
+
 impl Wanted {
     /// A function holds on to the role that it was given, even when that was deleted and made anew: give it once more.
     fn role_made_anew(&self, have: &Observed) -> Option<Difference> {
@@ -146,6 +166,10 @@ pub fn plan(owner: &Owner, want: Vec<Resource>, known: &BTreeMap<Id, bool>, mut 
             Step { verdict: goal.judge(have.as_ref(), owner), id, goal, have, after }
         })
         .collect();
+    let published: BTreeMap<Id, String> = steps.iter().filter_map(Step::published).collect();
+    for step in &mut steps {
+        step.learn(&published, owner);
+    }
     order_visibility(&mut steps);
     follow_roles(&mut steps, owner);
     let unwanted: Vec<Id> = known.keys().filter(|id| !wanted_ids.contains(*id)).cloned().collect();
@@ -175,8 +199,9 @@ fn gone_before(id: &Id, other: &Id) -> bool {
     match (id.kind, other.kind) {
         // Nothing fires into half a pipeline.
         (kind, Kind::Schedule) => kind != Kind::Schedule,
-        // A mapping outlives its function and then serves nobody, and one without its queue complains.
-        (Kind::Queue | Kind::Parameter, Kind::EventSourceMapping) => true,
+        // A mapping outlives its function and then serves nobody, and one without its queue complains; a function whose
+        // layer is gone cannot be given it again.
+        (Kind::Queue | Kind::Parameter, Kind::EventSourceMapping) | (Kind::LayerVersion, Kind::Function) => true,
         // A function acts and writes as long as it is there.
         (Kind::Function, Kind::EventSourceMapping) | (Kind::Role, Kind::Function) => id.name == other.name,
         (Kind::LogGroup, Kind::Function) => id.name.rsplit('/').next() == Some(&other.name),
@@ -187,7 +212,11 @@ fn gone_before(id: &Id, other: &Id) -> bool {
 /// What must be there before a resource can be made or changed.
 fn needs(resource: &Resource, wanted: &BTreeSet<Id>) -> BTreeSet<Id> {
     let needed: Vec<Id> = match resource {
-        Resource::LogGroup(_) | Resource::Parameter(_) | Resource::Role(_) | Resource::ScheduleGroup(_) => Vec::new(),
+        Resource::LogGroup(_)
+        | Resource::Parameter(_)
+        | Resource::Role(_)
+        | Resource::ScheduleGroup(_)
+        | Resource::LayerVersion(_) => Vec::new(),
         Resource::Queue(queue) => {
             queue.redrive.iter().map(|redrive| Id::new(Kind::Queue, &redrive.dead_letter_queue)).collect()
         }
@@ -196,7 +225,8 @@ fn needs(resource: &Resource, wanted: &BTreeSet<Id>) -> BTreeSet<Id> {
             let queues = destination.filter_map(|arn| arn.rsplit(':').next()).map(|name| Id::new(Kind::Queue, name));
             let role = function.role_arn.rsplit('/').next().map(|name| Id::new(Kind::Role, name));
             let log_group = Id::new(Kind::LogGroup, format!("/aws/lambda/{}", function.name));
-            queues.chain(role).chain([log_group]).collect()
+            let layers = function.layers.iter().map(|name| Id::new(Kind::LayerVersion, name));
+            queues.chain(role).chain(layers).chain([log_group]).collect()
         }
         Resource::EventSourceMapping(mapping) => {
             vec![Id::new(Kind::Function, &mapping.function), Id::new(Kind::Queue, &mapping.queue)]

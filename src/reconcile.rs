@@ -21,6 +21,7 @@ use crate::crd::{PipelineStatus, ScheduledTaskPipeline, annotation};
 use crate::health::{self, Again, Health};
 use crate::identity::{ClusterName, Owner, Target};
 use crate::jitter;
+use crate::layers::Layers;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::pipeline::Home;
@@ -40,6 +41,8 @@ pub struct Context {
     pub configuration: Configuration,
     /// What all pipelines share.
     pub installation: Installation,
+    /// Builds layers.
+    pub layers: Arc<Layers>,
     /// The cluster's name on AWS.
     pub cluster_name: ClusterName,
     /// Time between two looks at an unchanged pipeline.

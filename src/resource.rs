@@ -8,6 +8,7 @@ pub mod bulk;
 mod difference;
 mod event_source_mapping;
 mod function;
+mod layer_version;
 mod log_group;
 mod parameter;
 mod queue;
@@ -35,6 +36,7 @@ pub(crate) use difference::{Changed, TagChanges};
 pub use difference::{Difference, diff, diff_new};
 pub use event_source_mapping::EventSourceMapping;
 pub use function::{Artifact, AsyncInvoke, Function};
+pub use layer_version::LayerVersion;
 pub use log_group::LogGroup;
 pub use parameter::Parameter;
 pub use queue::{Queue, Redrive};
@@ -56,6 +58,8 @@ pub enum Kind {
     Role,
     /// EventBridge schedule group.
     ScheduleGroup,
+    /// Version of a Lambda layer.
+    LayerVersion,
     /// Lambda function with its asynchronous settings.
     Function,
     /// Lambda event source mapping.
@@ -71,17 +75,19 @@ impl Kind {
             Self::Parameter => &["type"],
             Self::Role => &["path"],
             Self::EventSourceMapping => &["queue"],
+            Self::LayerVersion => &["compatibleRuntime", "compatibleArchitecture"],
             Self::LogGroup | Self::Queue | Self::ScheduleGroup | Self::Function | Self::Schedule => &[],
         }
     }
 
     /// All kinds, in order of creation.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::LogGroup,
         Self::Queue,
         Self::Parameter,
         Self::Role,
         Self::ScheduleGroup,
+        Self::LayerVersion,
         Self::Function,
         Self::EventSourceMapping,
         Self::Schedule,
@@ -170,7 +176,7 @@ impl fmt::Display for Field {
 pub struct Observed {
     /// Amazon Resource Name.
     pub arn: String,
-    /// Tags; a schedule, which cannot be tagged, says them in its description.
+    /// Tags; a schedule and a layer version, which cannot be tagged, say them in their description.
     pub tags: Tags,
     /// The managed fields, normalised.
     pub fields: Fields,
@@ -186,10 +192,12 @@ pub struct Observed {
 }
 
 /// How a verb ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Progress {
     /// AWS has carried it out.
     Done,
+    /// AWS has made it, as this.
+    Made(Observed),
     /// AWS has taken it on, or asks to wait: look again.
     Waiting(Wait),
     /// Something of that name is there already: look whose it is.
@@ -225,6 +233,8 @@ pub enum Resource {
     Role(Role),
     /// EventBridge schedule group.
     ScheduleGroup(ScheduleGroup),
+    /// Version of a Lambda layer.
+    LayerVersion(LayerVersion),
     /// Lambda function.
     Function(Function),
     /// Lambda event source mapping.
@@ -242,6 +252,7 @@ impl Resource {
             Self::Parameter(it) => Id::new(Kind::Parameter, &it.name),
             Self::Role(it) => Id::new(Kind::Role, &it.name),
             Self::ScheduleGroup(it) => Id::new(Kind::ScheduleGroup, &it.name),
+            Self::LayerVersion(it) => it.id(),
             Self::Function(it) => Id::new(Kind::Function, &it.name),
             Self::EventSourceMapping(it) => Id::new(Kind::EventSourceMapping, &it.function),
             Self::Schedule(it) => Id::new(Kind::Schedule, &it.name),
@@ -256,6 +267,7 @@ impl Resource {
             Self::Parameter(it) => &it.tags,
             Self::Role(it) => &it.tags,
             Self::ScheduleGroup(it) => &it.tags,
+            Self::LayerVersion(it) => &it.owner_tags,
             Self::Function(it) => &it.tags,
             Self::EventSourceMapping(it) => &it.tags,
             Self::Schedule(it) => &it.owner_tags,
@@ -270,6 +282,7 @@ impl Resource {
             Self::Parameter(it) => it.fields(),
             Self::Role(it) => it.fields(),
             Self::ScheduleGroup(it) => it.fields(),
+            Self::LayerVersion(it) => it.fields(),
             Self::Function(it) => it.fields(),
             Self::EventSourceMapping(it) => it.fields(),
             Self::Schedule(it) => it.fields(),
@@ -285,8 +298,8 @@ impl Resource {
             Self::Role(it) => Some(location.role_arn(&it.path, &it.name)),
             Self::ScheduleGroup(it) => Some(location.schedule_group_arn(&it.name)),
             Self::Function(it) => Some(location.function_arn(&it.name)),
-            // Ends in a UUID of AWS's making.
-            Self::EventSourceMapping(_) => None,
+            // They end in a number and a UUID of AWS's making.
+            Self::LayerVersion(_) | Self::EventSourceMapping(_) => None,
             Self::Schedule(it) => Some(location.schedule_arn(&it.group, &it.name)),
         }
     }
@@ -302,6 +315,7 @@ impl Resource {
             Self::Parameter(it) => it.create(aws).await,
             Self::Role(it) => it.create(aws).await,
             Self::ScheduleGroup(it) => it.create(aws).await,
+            Self::LayerVersion(it) => it.create(aws).await,
             Self::Function(it) => it.create(aws).await,
             Self::EventSourceMapping(it) => it.create(aws).await,
             Self::Schedule(it) => it.create(aws).await,
@@ -324,6 +338,7 @@ impl Resource {
             Self::Parameter(it) => it.update(aws, have, changed).await,
             Self::Role(it) => it.update(aws, have, changed).await,
             Self::ScheduleGroup(it) => it.update(aws, have, changed).await,
+            Self::LayerVersion(it) => it.update(aws, have, changed).await,
             Self::Function(it) => it.update(aws, have, changed).await,
             Self::EventSourceMapping(it) => it.update(aws, have, changed).await,
             Self::Schedule(it) => it.update(aws, have, changed).await,
@@ -342,6 +357,7 @@ pub async fn observe(aws: &Aws, id: &Id) -> Result<Option<Observed>, AwsError> {
         Kind::Parameter => parameter::observe(aws, &id.name).await,
         Kind::Role => role::observe(aws, &id.name).await,
         Kind::ScheduleGroup => schedule_group::observe(aws, &id.name).await,
+        Kind::LayerVersion => layer_version::observe(aws, &id.name).await,
         Kind::Function => function::observe(aws, &id.name).await,
         Kind::EventSourceMapping => event_source_mapping::observe(aws, &id.name).await,
         Kind::Schedule => schedule::observe(aws, &id.name).await,
@@ -359,6 +375,7 @@ pub async fn delete(aws: &Aws, id: &Id, have: &Observed) -> Result<Progress, Aws
         Kind::Parameter => parameter::delete(aws, &id.name).await,
         Kind::Role => role::delete(aws, &id.name).await,
         Kind::ScheduleGroup => schedule_group::delete(aws, &id.name, have).await,
+        Kind::LayerVersion => layer_version::delete(aws, &id.name, have).await,
         Kind::Function => function::delete(aws, &id.name).await,
         Kind::EventSourceMapping => event_source_mapping::delete(aws, have).await,
         Kind::Schedule => schedule::delete(aws, &id.name).await,

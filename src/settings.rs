@@ -13,6 +13,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::aws::Pacing;
 use crate::configuration::{Configuration, InvalidConfiguration};
 use crate::identity::ClusterName;
+use crate::layers::PackageIndex;
 use crate::memory::Periods;
 
 /// Cron tasks on AWS from one Kubernetes resource.
@@ -84,9 +85,35 @@ pub struct InstallationSettings {
     #[arg(long, env = "TASK_PIPELINES_UPLOADS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub uploads: u16,
 
+    /// How layers are built.
+    #[command(flatten)]
+    pub layers: LayerSettings,
+
     /// Whether calls to AWS are kept within its rate limits.
     #[arg(long, env = "TASK_PIPELINES_PACING", value_enum, default_value_t = Pacing::Default)]
     pub pacing: Pacing,
+}
+
+/// How layers are built.
+#[derive(Clone, Debug, clap::Args)]
+pub struct LayerSettings {
+    /// URL of the index that Python packages come from. It may hold a user and a password, which are never shown.
+    #[arg(
+        long,
+        env = "TASK_PIPELINES_PACKAGE_INDEX",
+        hide_env_values = true,
+        default_value = "https://pypi.org/simple"
+    )]
+    pub package_index: PackageIndex,
+
+    /// The program uv, which resolves and unpacks Python packages; it needs a Python of any version.
+    #[arg(long, env = "TASK_PIPELINES_UV", default_value = "uv")]
+    pub uv: PathBuf,
+
+    /// Directory that keeps the zips of layers, at most a gigabyte or so [default: `task-pipelines` in the directory for
+    /// temporary files].
+    #[arg(long, env = "TASK_PIPELINES_CACHE_DIR")]
+    pub cache_dir: Option<PathBuf>,
 }
 
 /// Settings of a running operator.

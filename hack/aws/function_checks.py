@@ -73,14 +73,33 @@ def _check_environment(call):
             f"provided exceeded the 4KB limit. String measured: {json.dumps(variables)[:256]}")
 
 
+@before("lambda", "PublishLayerVersion")
+def _check_layer(call):
+    params = call.params
+    name = params.get("LayerName", "")
+    if not re.fullmatch(r"[a-zA-Z0-9_-]{1,140}", name.rsplit(":", 1)[-1]):
+        raise violated("layerName", name, "satisfy regular expression pattern [a-zA-Z0-9-_]+ and length up to 140")
+    if len(params.get("Description") or "") > 256:
+        raise violated("description", params["Description"], "have length less than or equal to 256")
+    for runtime in params.get("CompatibleRuntimes") or []:
+        if runtime not in RUNTIMES:
+            raise violated("compatibleRuntimes", params["CompatibleRuntimes"], f"satisfy enum value set: [{', '.join(RUNTIMES)}]")
+    if zip_bytes(call) > MAX_ZIP:
+        raise _too_large(call)
+
+
 @before("lambda", "CreateFunction", "UpdateFunctionCode")
 def _check_code(call):
     architectures = call.params.get("Architectures")
     if architectures is not None and architectures not in (["arm64"], ["x86_64"]):
         raise violated("architectures", architectures, "be one of [x86_64], [arm64]")
     if zip_bytes(call) > MAX_ZIP:
-        raise Refused(413, "RequestEntityTooLargeException",
-                      f"Request must be smaller than 70167211 bytes for the {call.operation} operation")
+        raise _too_large(call)
+
+
+def _too_large(call):
+    return Refused(413, "RequestEntityTooLargeException",
+                   f"Request must be smaller than 70167211 bytes for the {call.operation} operation")
 
 
 @before("lambda", "UpdateFunctionCode")
@@ -102,6 +121,7 @@ def _check_retries(call):
 
 def zip_bytes(call):
     """How large the zip is that a call uploads; 0 for one that names it elsewhere."""
-    code = call.params.get("Code") if call.operation == "CreateFunction" else call.params
+    member = {"CreateFunction": "Code", "PublishLayerVersion": "Content"}.get(call.operation)
+    code = call.params.get(member) if member else call.params
     return len((code or {}).get("ZipFile") or "") * 3 // 4
 

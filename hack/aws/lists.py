@@ -37,6 +37,35 @@ def _of_mapping(call, mapping):
     return call.params.get("EventSourceArn") in (None, mapping["EventSourceArn"])
 
 
+def _shown(version):
+    return {key: value for key, value in version.items() if not key.startswith("_") and key not in ("Content", "LayerArn")}
+
+
+def _kept(layer):
+    return [version for version in layer["versions"] if not version.get("_deleted")]
+
+
+def _layers():
+    for name, layer in lambda_svc._layers.items():
+        if versions := _kept(layer):
+            yield name, {"LayerName": name, "LayerArn": lambda_svc._layer_arn(name),
+                         "LatestMatchingVersion": _shown(versions[-1])}
+
+
+def _layer_versions():
+    for name, layer in lambda_svc._layers.items():
+        # The newest first.
+        yield from ((f"{name} {10 ** 9 - version['Version']}", (name, _shown(version))) for version in _kept(layer))
+
+
+def _of_layer(call, named_version):
+    return call.params["LayerName"].rsplit(":", 1)[-1] == named_version[0]
+
+
+def _versions(_call, page, token):
+    return answers.of_json(200, {"LayerVersions": [version for _, version in page], **({"NextMarker": token} if token else {})})
+
+
 def _schedules():
     for schedule in _of(scheduler._list_schedules({"MaxResults": EVERYTHING}), "Schedules"):
         yield f"{schedule['GroupName']}/{schedule['Name']}", schedule
@@ -145,6 +174,8 @@ for listing in (
     Listing("lambda", "ListFunctions", _functions, _anything, 50, "MaxItems", "Marker", as_json("Functions", "NextMarker")),
     Listing("lambda", "ListEventSourceMappings", _mappings, _of_mapping, 100, "MaxItems", "Marker",
             as_json("EventSourceMappings", "NextMarker")),
+    Listing("lambda", "ListLayers", _layers, _anything, 50, "MaxItems", "Marker", as_json("Layers", "NextMarker")),
+    Listing("lambda", "ListLayerVersions", _layer_versions, _of_layer, 50, "MaxItems", "Marker", _versions),
     Listing("scheduler", "ListSchedules", _schedules, _of_schedule, 100, "MaxResults", "NextToken",
             as_json("Schedules", "NextToken"), too_large="ValidationException"),
     Listing("scheduler", "ListScheduleGroups", _groups,

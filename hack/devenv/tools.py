@@ -9,13 +9,14 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from . import golang, paths
+from . import golang, paths, venv
 from .console import Failure, note
 from .download import Unreachable, fetch, unpack
 from .locks import held
 
 ENVTEST_VERSION = "v1.34.1"
 HELM_VERSION = "v3.21.4"
+UV_VERSION = "0.13.8"
 
 
 def kube_apiserver():
@@ -42,6 +43,11 @@ def kubectl():
 def helm():
     """helm 3: of `TASK_PIPELINES_HELM`, the search path, a published binary, or built."""
     return _named("TASK_PIPELINES_HELM") or _helm_on_path() or _cached("helm", HELM_VERSION, _make_helm) / "helm"
+
+
+def uv():
+    """uv, which the operator builds Python layers with: of `TASK_PIPELINES_UV`, or from PyPI."""
+    return _named("TASK_PIPELINES_UV") or venv.environment("uv", [f"uv=={UV_VERSION}"]) / "bin" / "uv"
 
 
 def _named(variable):

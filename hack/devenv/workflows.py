@@ -74,7 +74,7 @@ def run():
     build.functions()
     operator = build.operator()
     os.chdir(paths.ROOT)
-    os.execve(operator, [str(operator), "run"], _with(_written()))
+    os.execve(operator, [str(operator), "run"], _with({"TASK_PIPELINES_UV": str(tools.uv()), **_written()}))
 
 
 def with_env(command, settings=environment.FAST, afterwards=lambda variables: None):
@@ -82,7 +82,8 @@ def with_env(command, settings=environment.FAST, afterwards=lambda variables: No
     returns the command's exit code."""
     try:
         with environment.private(settings) as (_, variables):
-            variables |= {"TASK_PIPELINES_HELM": str(tools.helm()), "TASK_PIPELINES_KUBECTL": str(tools.kubectl())}
+            variables |= {"TASK_PIPELINES_HELM": str(tools.helm()), "TASK_PIPELINES_KUBECTL": str(tools.kubectl()),
+                          "TASK_PIPELINES_UV": str(tools.uv())}
             subprocess.run(command, env=_with(variables), check=True)
             afterwards(variables)
     except subprocess.CalledProcessError as ended:

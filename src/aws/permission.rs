@@ -31,6 +31,8 @@ pub enum Scope {
     Functions,
     /// The functions, and mappings to any: both are tagged by the same calls.
     FunctionsAndMappings,
+    /// Layers of pipelines, and their versions.
+    Layers,
     /// Mappings to a runner.
     Mappings,
     /// A mapping to a runner, which has no name before it is made.
@@ -59,6 +61,8 @@ impl Operation {
             | Self::ListEventSourceMappings
             | Self::ListSchedules
             | Self::ListFunctions
+            | Self::ListLayers
+            | Self::ListLayerVersions
             | Self::DescribeParameters
             | Self::GetAccountAuthorizationDetails
             | Self::GetResources => Scope::Everything,
@@ -81,6 +85,7 @@ impl Operation {
             | Self::GetFunctionEventInvokeConfig
             | Self::PutFunctionEventInvokeConfig
             | Self::DeleteFunctionEventInvokeConfig => Scope::Functions,
+            Self::PublishLayerVersion | Self::DeleteLayerVersion => Scope::Layers,
             Self::LambdaListTags | Self::LambdaTagResource | Self::LambdaUntagResource => Scope::FunctionsAndMappings,
             Self::CreateEventSourceMapping => Scope::NewMapping,
             Self::DeleteEventSourceMapping | Self::GetEventSourceMapping | Self::UpdateEventSourceMapping => {
@@ -153,6 +158,8 @@ impl OperatorPolicy {
         for operation in Operation::all() {
             actions.entry(operation.scope()).or_default().insert(operation.to_string());
         }
+        // Whoever gives a function a layer must be allowed to read it.
+        actions.entry(Scope::Layers).or_default().insert("lambda:GetLayerVersion".to_owned());
         let granted = actions.into_iter().filter_map(|(scope, actions)| self.statement(scope, &actions));
         let passed: BTreeSet<Service> = Operation::all().filter_map(Operation::passes_role_to).collect();
         let passed = passed.into_iter().map(|service| self.pass_role(service));
@@ -182,6 +189,7 @@ impl OperatorPolicy {
             | (Scope::BoundaryGiven, Some(_)) => vec![self.role("*")],
             (Scope::AssumedRoles, _) => self.assumed_roles.clone(),
             (Scope::Functions, _) => functions().into(),
+            (Scope::Layers, _) => vec![self.regional("lambda", "layer:*-layer-*")],
             (Scope::Mappings, _) => vec![self.regional("lambda", "event-source-mapping:*")],
             (Scope::FunctionsAndMappings, _) => {
                 functions().into_iter().chain([self.regional("lambda", "event-source-mapping:*")]).collect()

@@ -98,11 +98,13 @@ async fn in_cluster(wanted: PipelineName, settings: PlanSettings) -> Result<Answ
     if pipeline.metadata.deletion_timestamp.is_some() {
         return Err(format!("pipeline {namespace}/{name} is being deleted").into());
     }
+    let (installation, layers) = setup::installation(&settings.installation)?;
     let context = Context {
         cluster: Cluster::new(client),
         accounts: Accounts::from_environment(settings.installation.pacing, Access::ReadOnly, Leadership::sole()).await,
         configuration: settings.installation.configuration()?,
-        installation: setup::installation(&settings.installation)?,
+        installation,
+        layers,
         cluster_name,
         // One look, and no other.
         resync: Duration::MAX,
@@ -129,7 +131,7 @@ async fn of_files(settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
     let (documents, problems) = documents::read(&settings.filename, &namespace)?;
     let mut answer = Answer { plans: Vec::new(), problems };
     let without = WithoutCluster {
-        installation: setup::installation(&settings.installation)?,
+        installation: setup::installation(&settings.installation)?.0,
         cluster_name: cluster_name(settings.installation.cluster_name.clone()).await?,
         configuration: settings.installation.configuration()?,
         accounts: Accounts::from_environment(settings.installation.pacing, Access::ReadOnly, Leadership::sole()).await,

@@ -35,7 +35,7 @@ pub fn run(settings: RunSettings) -> Result<(), Box<dyn Error>> {
 
 async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
-    let installation = setup::installation(&settings.installation)?;
+    let (installation, layers) = setup::installation(&settings.installation)?;
     let configuration = settings.installation.configuration()?;
     let client = Client::try_default().await?;
     let candidate = settings.lease.as_deref().map(|lease| Candidate::new(client.clone(), lease));
@@ -77,6 +77,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             accounts,
             configuration,
             installation,
+            layers,
             cluster_name,
             resync: settings.resync(),
             secret_retry: settings.secret_retry(),

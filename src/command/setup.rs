@@ -1,12 +1,17 @@
 //! What each command needs to see pipelines as the operator does.
 
+use std::env;
+use std::sync::Arc;
+
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt as _};
+use tokio::sync::Semaphore;
 
 use crate::functions::{self, FunctionsError};
 use crate::identity::{ClusterName, ClusterNameError};
+use crate::layers::{Layers, Tools};
 use crate::resource::Installation;
-use crate::settings::InstallationSettings;
+use crate::settings::{InstallationSettings, LayerSettings};
 
 /// Why a cluster has no name on AWS.
 #[derive(Debug, thiserror::Error)]
@@ -19,15 +24,20 @@ pub(super) enum NoClusterName {
     Unusable(#[from] ClusterNameError),
 }
 
-/// What all pipelines share.
+/// What all pipelines share, and what builds their layers.
 ///
 /// # Errors
 /// There are no zips of the built-in functions.
-pub(super) fn installation(settings: &InstallationSettings) -> Result<Installation, FunctionsError> {
-    Ok(Installation {
-        artifacts: functions::find(settings.functions_dir.as_deref(), settings.uploads)?,
+pub(super) fn installation(settings: &InstallationSettings) -> Result<(Installation, Arc<Layers>), FunctionsError> {
+    let uploads = Arc::new(Semaphore::new(settings.uploads.into()));
+    let installation = Installation {
+        artifacts: functions::find(settings.functions_dir.as_deref(), &uploads)?,
         permissions_boundary: settings.permissions_boundary.clone(),
-    })
+    };
+    let LayerSettings { package_index, uv, cache_dir } = settings.layers.clone();
+    let tools = Tools { uv, index: package_index };
+    let cache = cache_dir.unwrap_or_else(|| env::temp_dir().join("task-pipelines"));
+    Ok((installation, Arc::new(Layers::new(tools, cache.join("layers"), uploads))))
 }
 
 /// The cluster's name where none is set.

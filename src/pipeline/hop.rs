@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::layer::Layers;
 use super::refusal::Refusals;
 use super::{Builtin, Context, Hop, environment, statement};
 use crate::crd::{Architecture, LOG_RETENTION_DAYS, Runner, Sender};
@@ -19,7 +20,7 @@ const DELIVERY_SECONDS: u32 = 15;
 const MAX_BATCH_SIZE: u32 = 10;
 
 /// Checks the sender's settings.
-pub(super) fn sender(spec: &Sender, context: &Context<'_>, refusals: &mut Refusals) -> Hop {
+pub(super) fn sender(spec: &Sender, defined: &Layers<'_>, context: &Context<'_>, refusals: &mut Refusals) -> Hop {
     let Sender {
         memory_mib,
         timeout_seconds,
@@ -32,15 +33,10 @@ pub(super) fn sender(spec: &Sender, context: &Context<'_>, refusals: &mut Refusa
         runtime,
         handler,
     } = spec;
-    let later = [
-        ("layers", !layers.is_empty()),
-        ("code", code.is_some()),
-        ("runtime", runtime.is_some()),
-        ("handler", handler.is_some()),
-    ];
+    let later = [("code", code.is_some()), ("runtime", runtime.is_some()), ("handler", handler.is_some())];
     refusals.unsupported("spec.sender", &later);
-    let settings = Settings { memory_mib, architecture, log_retention_days, environment, policy_statements };
-    settings.resolve(Builtin::Sender, *timeout_seconds, context, refusals)
+    let settings = Settings { memory_mib, architecture, log_retention_days, environment, layers, policy_statements };
+    settings.resolve(Builtin::Sender, *timeout_seconds, defined, context, refusals)
 }
 
 /// What the runner adds to the settings that both functions have.
@@ -55,6 +51,7 @@ pub(super) fn runner(
     spec: &Runner,
     tasks: &[protocol::Task],
     fifo: bool,
+    defined: &Layers<'_>,
     context: &Context<'_>,
     refusals: &mut Refusals,
 ) -> (Hop, Batching) {
@@ -72,12 +69,7 @@ pub(super) fn runner(
         batch_size,
         max_concurrency,
     } = spec;
-    let later = [
-        ("layers", !layers.is_empty()),
-        ("code", code.is_some()),
-        ("runtime", runtime.is_some()),
-        ("handler", handler.is_some()),
-    ];
+    let later = [("code", code.is_some()), ("runtime", runtime.is_some()), ("handler", handler.is_some())];
     refusals.unsupported("spec.runner", &later);
     refusals.in_range("spec.runner.batchSize", *batch_size, 1..=MAX_BATCH_SIZE);
     if fifo && *batch_size != 1 {
@@ -85,8 +77,8 @@ pub(super) fn runner(
         refusals.invalid_hint("spec.runner.batchSize", message, "remove it");
     }
     let timeout_seconds = runner_timeout(*timeout_seconds, *batch_size, tasks, refusals);
-    let settings = Settings { memory_mib, architecture, log_retention_days, environment, policy_statements };
-    let hop = settings.resolve(Builtin::Runner, timeout_seconds, context, refusals);
+    let settings = Settings { memory_mib, architecture, log_retention_days, environment, layers, policy_statements };
+    let hop = settings.resolve(Builtin::Runner, timeout_seconds, defined, context, refusals);
     (hop, Batching { batch_size: *batch_size, max_concurrency: *max_concurrency })
 }
 
@@ -124,12 +116,20 @@ struct Settings<'a> {
     architecture: &'a Option<Architecture>,
     log_retention_days: &'a u32,
     environment: &'a BTreeMap<String, String>,
+    layers: &'a [String],
     policy_statements: &'a [Value],
 }
 
 impl Settings<'_> {
-    fn resolve(self, builtin: Builtin, timeout_seconds: u32, context: &Context<'_>, refusals: &mut Refusals) -> Hop {
-        let Self { memory_mib, architecture, log_retention_days, environment, policy_statements } = self;
+    fn resolve(
+        self,
+        builtin: Builtin,
+        timeout_seconds: u32,
+        defined: &Layers<'_>,
+        context: &Context<'_>,
+        refusals: &mut Refusals,
+    ) -> Hop {
+        let Self { memory_mib, architecture, log_retention_days, environment, layers, policy_statements } = self;
         let field = format!("spec.{}", builtin.as_str());
         let architecture = architecture.unwrap_or(context.default_architecture);
         check_available(&field, builtin, architecture, context, refusals);
@@ -141,6 +141,7 @@ impl Settings<'_> {
             architecture,
             log_retention_days: *log_retention_days,
             environment: environment.clone(),
+            layers: defined.of_function(&field, layers, architecture, refusals),
             statements: statement::resolve(&format!("{field}.policyStatements"), policy_statements, context, refusals),
         }
     }

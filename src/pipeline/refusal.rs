@@ -16,6 +16,8 @@ pub enum Reason {
     InvalidSpec,
     /// A Secret or one of its keys is not there, or cannot be read.
     SecretMissing,
+    /// A layer cannot be built.
+    LayerFailed,
 }
 
 impl Reason {
@@ -26,6 +28,7 @@ impl Reason {
             Self::NotAllowed => "NotAllowed",
             Self::InvalidSpec => "InvalidSpec",
             Self::SecretMissing => "SecretMissing",
+            Self::LayerFailed => "LayerFailed",
         }
     }
 }

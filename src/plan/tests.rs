@@ -65,8 +65,9 @@ fn plan_deletion(owner: &Owner, ids: Vec<Id>, have: Have) -> Plan {
 
 /// AWS after all of these were made.
 fn made(resources: &[Resource]) -> Have {
+    // As if the name of what AWS numbers were its ARN.
     let observed = |resource: &Resource| Observed {
-        arn: resource.arn(&location()).unwrap_or_default(),
+        arn: resource.arn(&location()).unwrap_or_else(|| resource.id().name),
         tags: resource.tags().clone(),
         fields: resource.fields(),
         ..Observed::default()
@@ -235,6 +236,7 @@ fn owned_by(mut resources: Vec<Resource>, uid: &str) -> Vec<Resource> {
             Resource::Parameter(it) => &mut it.tags,
             Resource::Role(it) => &mut it.tags,
             Resource::ScheduleGroup(it) => &mut it.tags,
+            Resource::LayerVersion(it) => &mut it.owner_tags,
             Resource::Function(it) => &mut it.tags,
             Resource::EventSourceMapping(it) => &mut it.tags,
             Resource::Schedule(it) => &mut it.owner_tags,

@@ -1,6 +1,7 @@
 //! Makes a pipeline and keeps it as its spec says.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
@@ -14,13 +15,17 @@ use crate::aws::Aws;
 use crate::cluster::{News, has_finalizer};
 use crate::crd::{Change, Mode, PipelineStatus, QueueDepth, annotation};
 use crate::drift::{Before, drift};
-use crate::health::{self, Health, reason};
+use crate::health::{self, Again, Health, reason};
+use crate::layers::{self, Build};
 use crate::memory::{self, Found, Sight};
 use crate::pipeline::{self, Pipeline};
 use crate::plan::shown::for_status;
 use crate::plan::{Goal, Plan};
 use crate::resource::{Id, Kind};
 use crate::status;
+
+/// How often a layer that is being built is looked at.
+const LAYER_POLL: Duration = Duration::from_secs(1);
 
 pub(super) async fn manage(mut look: Look<'_>) -> kube::Result<Next> {
     let now = Timestamp::now();
@@ -49,7 +54,11 @@ pub(super) async fn manage(mut look: Look<'_>) -> kube::Result<Next> {
             return look.give_up(&health).await;
         }
     };
-    let Planned { pipeline, aws, plan, changes, fingerprint, knowledge } = planned;
+    let Planned { pipeline, aws, mut plan, changes, fingerprint, knowledge } = planned;
+    // Before anything is written: what cannot be built changes nothing.
+    if let Some(health) = look.build_layers(&mut plan) {
+        return look.give_up(&health).await;
+    }
     // The finalizer first, or a pipeline deleted this moment would be gone before what is about to be made.
     look.context.cluster.add_finalizer(&look.pipeline).await?;
     look.announce(&plan, &aws).await?;
@@ -99,6 +108,17 @@ impl Look<'_> {
         status.region = Some(aws.location.region.clone());
         status.resources = status::rows_before(&self.before.resources, plan, &aws.location);
         if status == self.before { Ok(()) } else { self.write(status).await }
+    }
+
+    /// Has the zips built of the layers that are to be published; why there is nothing to be done yet, unless all are there.
+    fn build_layers(&self, plan: &mut Plan) -> Option<Health> {
+        match self.context.layers.fill(plan) {
+            Build::Done => None,
+            Build::Building(message) => Some(Health::progressing(reason::RECONCILING, message, Again::In(LAYER_POLL))),
+            Build::Failed(refusals) => {
+                Some(Health { again: Again::In(layers::RETRY), ..Health::refused(&refusals, self.runs()) })
+            }
+        }
     }
 
     /// Nothing was changed on AWS.

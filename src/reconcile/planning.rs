@@ -147,7 +147,7 @@ impl Look<'_> {
     }
 
     /// Whether the pipeline was made before: then it goes on as it was.
-    fn runs(&self) -> bool {
+    pub(super) fn runs(&self) -> bool {
         self.before.resources.iter().any(|row| row.state != ResourceState::Creating)
     }
 }

@@ -9,7 +9,10 @@ use aws_sdk_resourcegroupstagging::types::TagFilter;
 use futures::future::try_join_all;
 use futures::try_join;
 
-use super::{Fields, Id, Kind, Observed, event_source_mapping, function, log_group, parameter, queue, role, schedule};
+use super::{
+    Fields, Id, Kind, Observed, event_source_mapping, function, layer_version, log_group, parameter, possible_ids,
+    queue, role, schedule,
+};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::{ClusterName, Owner, Tags, tag};
 
@@ -23,6 +26,8 @@ pub struct Singly {
     pub queues: BTreeSet<String>,
     /// Names of functions that have settings for asynchronous invocations.
     pub async_functions: BTreeSet<String>,
+    /// Whether any pipeline has layers.
+    pub layers: bool,
 }
 
 /// Resources on a page of the index of tags, the most there are.
@@ -45,7 +50,8 @@ const TAGGED: [&str; 6] = [
 /// The first list that AWS refuses.
 pub async fn list(aws: &Aws, cluster: &ClusterName, singly: &Singly) -> Result<Sights, AwsError> {
     let parameters = format!("/taskpipelines/{cluster}");
-    let (functions, mappings, schedules, roles, log_groups, parameters, queues, asyncs, tags) = try_join!(
+    let (layers, functions, mappings, schedules, roles, log_groups, parameters, queues, asyncs, tags) = try_join!(
+        Box::pin(layers(aws, singly.layers)),
         Box::pin(function::list(aws)),
         Box::pin(event_source_mapping::list(aws)),
         Box::pin(schedule::list(aws)),
@@ -57,7 +63,7 @@ pub async fn list(aws: &Aws, cluster: &ClusterName, singly: &Singly) -> Result<S
         Box::pin(tags(aws, cluster)),
     )?;
     let mut sights: Sights =
-        [functions, mappings, schedules, roles, log_groups, parameters, queues].into_iter().flatten().collect();
+        [layers, functions, mappings, schedules, roles, log_groups, parameters, queues].into_iter().flatten().collect();
     for (name, fields) in asyncs {
         if let Some(function) = sights.get_mut(&Id::new(Kind::Function, name)) {
             function.fields.extend(fields);
@@ -65,6 +71,10 @@ pub async fn list(aws: &Aws, cluster: &ClusterName, singly: &Singly) -> Result<S
     }
     put_tags(&mut sights, tags, aws);
     Ok(sights)
+}
+
+async fn layers(aws: &Aws, wanted: bool) -> Result<Vec<(Id, Observed)>, AwsError> {
+    if wanted { layer_version::list(aws).await } else { Ok(Vec::new()) }
 }
 
 async fn queues(aws: &Aws, names: &BTreeSet<String>) -> Result<Vec<(Id, Observed)>, AwsError> {
@@ -86,9 +96,19 @@ async fn asyncs(aws: &Aws, functions: &BTreeSet<String>) -> Result<Vec<(String, 
 /// # Errors
 /// AWS does not show its tags or its roles.
 pub async fn owners(aws: &Aws, cluster: &ClusterName) -> Result<BTreeSet<Owner>, AwsError> {
-    let (tagged, roles) = try_join!(Box::pin(tags(aws, cluster)), Box::pin(role::list(aws)))?;
-    let tags = tagged.into_values().chain(roles.into_iter().map(|(_, role)| role.tags));
+    let (tagged, roles, layers) =
+        try_join!(Box::pin(tags(aws, cluster)), Box::pin(role::list(aws)), Box::pin(layer_version::list(aws)))?;
+    let tags = tagged.into_values().chain(roles.into_iter().chain(layers).map(|(_, seen)| seen.tags));
     Ok(tags.filter_map(|tags| Owner::of(&tags)).filter(|owner| owner.cluster == *cluster).collect())
+}
+
+/// All that a pipeline of this owner may have, whatever its spec says.
+///
+/// # Errors
+/// AWS does not show its layers.
+pub async fn ids_of(aws: &Aws, owner: &Owner) -> Result<BTreeSet<Id>, AwsError> {
+    let layers = layer_version::ids_of(aws, owner).await?;
+    Ok(possible_ids(owner).into_iter().chain(layers).collect())
 }
 
 /// The tags of all that carries this cluster's, by ARN.
@@ -138,6 +158,7 @@ impl Kind {
             | Self::Queue
             | Self::Role
             | Self::ScheduleGroup
+            | Self::LayerVersion
             | Self::Function
             | Self::EventSourceMapping => true,
         }
@@ -152,6 +173,7 @@ impl Kind {
             | Self::Parameter
             | Self::Role
             | Self::ScheduleGroup
+            | Self::LayerVersion
             | Self::Function
             | Self::EventSourceMapping => true,
         }

@@ -20,9 +20,8 @@ use serde_json::json;
 use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, TagChanges};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::Tags;
-use upload::Upload;
-
 pub use upload::Artifact;
+pub(super) use upload::Upload;
 
 /// The runtime of the built-in functions: Amazon Linux 2023 and nothing else.
 const RUNTIME: Runtime = Runtime::Providedal2023;
@@ -52,6 +51,9 @@ pub struct Function {
     pub memory_mib: u32,
     /// Seconds after which an invocation is ended.
     pub timeout_seconds: u32,
+    /// ARNs of layer versions, in the order in which they are unpacked. AWS makes up those of the pipeline's own, which
+    /// go by their names until then.
+    pub layers: Vec<String>,
     /// Environment variables.
     pub environment: BTreeMap<String, String>,
     /// What becomes of asynchronous invocations that fail; absent: Lambda's defaults.
@@ -71,8 +73,8 @@ pub struct AsyncInvoke {
     pub on_failure_arn: String,
 }
 
-const CONFIGURATION: [&str; 7] =
-    ["runtime", "handler", "role", "timeout", "memorySize", "environment", "lastUpdateStatus"];
+const CONFIGURATION: [&str; 8] =
+    ["runtime", "handler", "layers", "role", "timeout", "memorySize", "environment", "lastUpdateStatus"];
 const CODE: [&str; 2] = ["codeSha256", "architecture"];
 const ASYNC: [&str; 3] = ["asyncMaximumRetryAttempts", "asyncMaximumEventAge", "asyncOnFailure"];
 
@@ -87,6 +89,9 @@ impl Function {
             ("architecture", Field::plain(self.architecture.as_str())),
             ("codeSha256", Field::plain(self.artifact.sha256.as_str())),
         ]);
+        if !self.layers.is_empty() {
+            fields.insert("layers", Field::Plain(json!(self.layers)));
+        }
         if !self.environment.is_empty() {
             fields.insert("environment", Field::Plain(json!(self.environment)));
         }
@@ -109,6 +114,7 @@ impl Function {
             .architectures(Architecture::from(self.architecture.as_str()))
             .memory_size(number(self.memory_mib))
             .timeout(number(self.timeout_seconds))
+            .set_layers((!self.layers.is_empty()).then(|| self.layers.clone()))
             .environment(self.sdk_environment())
             .code(FunctionCode::builder().zip_file(Upload::placeholder()).build())
             .set_tags(Some(self.tags.clone().into_iter().collect()));
@@ -136,6 +142,7 @@ impl Function {
                 .role(&self.role_arn)
                 .memory_size(number(self.memory_mib))
                 .timeout(number(self.timeout_seconds))
+                .set_layers(changed.any(&["layers"]).then(|| self.layers.clone()))
                 .environment(self.sdk_environment());
             aws.call(Operation::UpdateFunctionConfiguration, || request.clone().send()).await?;
             return Ok(Progress::waiting("the function's new configuration", ACTIVE_POLL));
@@ -253,6 +260,10 @@ fn configuration_fields(configuration: FunctionConfiguration) -> Fields {
     let environment: BTreeMap<String, String> =
         configuration.environment.and_then(|answer| answer.variables).unwrap_or_default().into_iter().collect();
     let mut fields = Fields::from([("architecture", Field::plain(architecture.as_str()))]);
+    let layers: Vec<String> = configuration.layers.unwrap_or_default().into_iter().filter_map(|it| it.arn).collect();
+    if !layers.is_empty() {
+        fields.insert("layers", Field::Plain(json!(layers)));
+    }
     fields.extend(configuration.runtime.map(|value| ("runtime", Field::plain(value.as_str()))));
     fields.extend(configuration.handler.map(|value| ("handler", Field::plain(value))));
     fields.extend(configuration.role.map(|value| ("role", Field::plain(value))));
@@ -315,6 +326,7 @@ mod tests {
             architecture: crate::crd::Architecture::Arm64,
             memory_mib: 128,
             timeout_seconds: 30,
+            layers: Vec::new(),
             environment: BTreeMap::from([("QUEUE_URL".to_owned(), "https://sqs/a-tasks".to_owned())]),
             async_invoke: None,
             tags: Tags::new(),

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{
-    Artifact, AsyncInvoke, EventSourceMapping, Function, Id, Kind, LogGroup, Parameter, Queue, Redrive, Resource, Role,
-    Schedule, ScheduleGroup,
+    Artifact, AsyncInvoke, EventSourceMapping, Function, Id, Kind, LayerVersion, LogGroup, Parameter, Queue, Redrive,
+    Resource, Role, Schedule, ScheduleGroup,
 };
 use crate::crd::Architecture;
 use crate::identity::{ClusterName, Location, Owner};
-use crate::pipeline::{Builtin, Hop, Pipeline};
+use crate::pipeline::{Builtin, Hop, Layer, Pipeline};
 use crate::policy::{self, Permissions, Service, Statement};
 
 /// What all pipelines of this operator share.
@@ -89,6 +89,7 @@ pub fn want(pipeline: &Pipeline, installation: &Installation, location: &Locatio
         })
     }));
     resources.extend(roles(pipeline, installation, &names, location));
+    resources.extend(layer_versions(pipeline));
     resources.extend(functions(pipeline, installation, &names, location));
     resources.push(Resource::EventSourceMapping(EventSourceMapping {
         function: names.runner.clone(),
@@ -105,7 +106,7 @@ pub fn want(pipeline: &Pipeline, installation: &Installation, location: &Locatio
     resources
 }
 
-/// All that a pipeline of this owner can have, whatever its spec says.
+/// All that a pipeline of this owner can have, whatever its spec says, but for what its spec names.
 pub fn possible_ids(owner: &Owner) -> BTreeSet<Id> {
     let kinds = [Names::of(owner, false), Names::of(owner, true)];
     let of = |kind: Kind, names: Vec<String>| names.into_iter().map(move |name| Id::new(kind, name));
@@ -242,6 +243,18 @@ pub(super) fn use_of_key(key: &str, location: &Location) -> Statement {
     }
 }
 
+/// The layers that the pipeline's functions have, each once.
+fn layer_versions(pipeline: &Pipeline) -> impl Iterator<Item = Resource> {
+    let layers: BTreeSet<&Layer> =
+        [&pipeline.sender, &pipeline.runner].into_iter().flat_map(|hop| &hop.layers).collect();
+    layers.into_iter().map(|layer| Resource::LayerVersion(layer_version(layer, &pipeline.owner)))
+}
+
+fn layer_version(layer: &Layer, owner: &Owner) -> LayerVersion {
+    let name = owner.part(&format!("layer-{}", layer.name));
+    LayerVersion { layer: name, content: layer.clone(), zip: None, owner_tags: owner.tags() }
+}
+
 fn functions(pipeline: &Pipeline, installation: &Installation, names: &Names, location: &Location) -> Vec<Resource> {
     let undelivered = AsyncInvoke {
         max_retries: ASYNC_RETRIES,
@@ -259,6 +272,7 @@ fn functions(pipeline: &Pipeline, installation: &Installation, names: &Names, lo
             architecture: hop.architecture,
             memory_mib: hop.memory_mib,
             timeout_seconds: hop.timeout_seconds,
+            layers: hop.layers.iter().map(|layer| layer_version(layer, &pipeline.owner).id().name).collect(),
             environment,
             async_invoke,
             tags: pipeline.tags.clone(),

@@ -12,6 +12,7 @@ mod delivered;
 mod drifted;
 mod firing;
 mod harness;
+mod layers;
 mod lost;
 mod made;
 mod observed;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::documents::Document;
 use crate::apply::observe_all;
-use crate::aws::Accounts;
+use crate::aws::{Accounts, AwsError};
 use crate::configuration::Configuration;
 use crate::crd::ScheduledTaskPipelineSpec;
 use crate::functions::own_architecture;
@@ -17,7 +17,7 @@ use crate::pipeline::{self, Home, Pipeline, Reason, Refusal, SecretLookup, Secre
 use crate::plan::shown::{Knowledge, Shown, changes};
 use crate::plan::{Have, plan};
 use crate::reconcile::NoPlan;
-use crate::resource::{Field, Id, Installation, Kind, Resource, possible_ids, want};
+use crate::resource::{Field, Id, Installation, Kind, Resource, bulk, want};
 
 /// The UID of a pipeline that may have none yet.
 const UNKNOWN_UID: &str = "unknown";
@@ -43,8 +43,9 @@ impl WithoutCluster {
         // What is wrong in any case is said without AWS.
         let Pipeline { target, .. } = self.resolve(&owner, spec, true).map_err(NoPlan::Refused)?;
         let aws = self.accounts.get(&target).await.map_err(|error| NoPlan::Aws(Health::no_aws(&error)))?;
-        let seen = observe_all(&aws, possible_ids(&owner)).await;
-        let mut have = whatever_the_uid(seen.map_err(|error| NoPlan::Aws(Health::aws(&error)))?, &owner);
+        let no_plan = |error: AwsError| NoPlan::Aws(Health::aws(&error));
+        let ids = bulk::ids_of(&aws, &owner).await.map_err(no_plan)?;
+        let mut have = whatever_the_uid(observe_all(&aws, ids).await.map_err(no_plan)?, &owner);
         let known = ours(&have, &owner);
         let has_schedule = known.keys().any(|id| id.kind == Kind::Schedule);
         let pipeline = self.resolve(&owner, spec, has_schedule).map_err(NoPlan::Refused)?;

@@ -24,17 +24,22 @@ fn check_unsupported(cases: &[(&str, &[&str])]) {
 fn what_a_later_version_will_honour_is_refused_by_name() {
     check_unsupported(&[
         ("functions: [{name: f, code: {inline: x}}]", &["spec.functions"]),
-        ("layers: [{name: l, configMapRef: {name: x}}]", &["spec.layers"]),
+        ("layers: [{name: l, configMapRef: {name: x}}]", &["spec.layers[l].configMapRef"]),
+        ("layers: [{name: l, s3: {bucket: abc, key: x}}]", &["spec.layers[l].s3"]),
+        (
+            "layers: [{name: l, python: {version: '3.13', requirementsFrom: {configMapRef: {name: x, key: k}}}}]",
+            &["spec.layers[l].python.requirementsFrom"],
+        ),
         ("missedAfterSeconds: 60", &["spec.missedAfterSeconds"]),
         ("tasks: [{name: a, function: f}]", &["spec.tasks[a].function"]),
         ("tasks: [{name: a, functionArn: 'arn:aws:lambda:x'}]", &["spec.tasks[a].functionArn"]),
         (
-            "sender: {layers: [x], code: {inline: x}, runtime: python3.13, handler: x}",
-            &["spec.sender.layers", "spec.sender.code", "spec.sender.runtime", "spec.sender.handler"],
+            "sender: {code: {inline: x}, runtime: python3.13, handler: x}",
+            &["spec.sender.code", "spec.sender.runtime", "spec.sender.handler"],
         ),
         (
-            "runner: {layers: [x], code: {inline: x}, runtime: python3.13, handler: x}",
-            &["spec.runner.layers", "spec.runner.code", "spec.runner.runtime", "spec.runner.handler"],
+            "runner: {code: {inline: x}, runtime: python3.13, handler: x}",
+            &["spec.runner.code", "spec.runner.runtime", "spec.runner.handler"],
         ),
         (
             "channels: [{name: c, telegram: {botToken: {secretKeyRef: {name: gone, key: k}}, chatId: '1'}}]",
@@ -43,6 +48,47 @@ fn what_a_later_version_will_honour_is_refused_by_name() {
         (
             "channels: [{name: c, teams: {webhookUrl: {secretKeyRef: {name: gone, key: k}}}}]",
             &["spec.channels[c].teams"],
+        ),
+    ]);
+}
+
+#[test]
+fn layers() {
+    let names = "write lines such as `humanize==4.13.0`, without options and addresses";
+    check_refusals(&[
+        (
+            "layers: [{name: l, python: {version: '3.99', requirements: [a]}}]",
+            &["InvalidSpec: spec.layers[l].python.version: Lambda has no Python `3.99`; write 3.9 to 3.14"],
+        ),
+        (
+            "layers: [{name: l, python: {version: '3.13', requirements: [a==1, '-r /etc/passwd', 'b @ file:///b']}}]",
+            &[
+                &format!(
+                    "InvalidSpec: spec.layers[l].python.requirements: `-r /etc/passwd` does not name a package of the \
+                     package index; {names}"
+                ),
+                &format!(
+                    "InvalidSpec: spec.layers[l].python.requirements: `b @ file:///b` does not name a package of the \
+                     package index; {names}"
+                ),
+            ],
+        ),
+        (
+            "layers: [{name: l, python: {version: '3.13', requirements: ['# none']}}]",
+            &["InvalidSpec: spec.layers[l].python.requirements: it names no package; add a line such as \
+               `humanize==4.13.0`"],
+        ),
+        (
+            "layers: [{name: l}]",
+            &["InvalidSpec: spec.layers[l]: the layer has none of `python`, `configMapRef`, `s3`; add one"],
+        ),
+        (
+            "runner: {layers: [gone]}",
+            &["InvalidSpec: spec.runner.layers: there is no `gone` in `spec.layers`; add it there, or remove it here"],
+        ),
+        (
+            "{layers: [{name: l, python: {version: '3.13', requirements: [a]}}], sender: {layers: [l, l]}}",
+            &["InvalidSpec: spec.sender.layers: `l` is there twice; keep one"],
         ),
     ]);
 }

@@ -69,6 +69,7 @@ fn the_smallest_pipeline_has_all_defaults() {
         timeout_seconds,
         architecture: Architecture::X8664,
         log_retention_days: 30,
+        layers: Vec::new(),
         environment: BTreeMap::new(),
         statements: Vec::new(),
     };

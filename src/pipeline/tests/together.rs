@@ -33,10 +33,10 @@ fn sizes() {
 #[test]
 fn all_refusals_are_found_at_once() {
     let all = refused(
-        "{schedule: daily, timeZone: Mars, layers: [{name: l}], tasks: [{name: a}], sender: {logRetentionDays: 2}}",
+        "{schedule: daily, timeZone: Mars, functions: [{name: f, code: {inline: x}}], tasks: [{name: a}], sender: {logRetentionDays: 2}}",
     );
     let fields: Vec<_> = all.lines().filter_map(|line| line.split(": ").nth(1)).collect();
-    assert_eq!(fields, ["spec.layers", "spec.timeZone", "spec.tasks[a]", "spec.sender.logRetentionDays"]);
+    assert_eq!(fields, ["spec.functions", "spec.timeZone", "spec.tasks[a]", "spec.sender.logRetentionDays"]);
 }
 
 #[test]

@@ -121,19 +121,30 @@ const RETAINED: &str = "{deletionPolicy: Retain}";
 /// With queues of other names, and a mapping from one of them to the same function.
 const FIFO: &str = "{concurrencyPolicy: Queue}";
 
+/// With a layer, and with one of another content.
+const LAYER: &str =
+    "{layers: [{name: deps, python: {version: '3.13', requirements: [humanize==4.13.0]}}], runner: {layers: [deps]}}";
+const OTHER_LAYER: &str =
+    "{layers: [{name: deps, python: {version: '3.13', requirements: [humanize==4.12.0]}}], runner: {layers: [deps]}}";
+
 /// The runner's half of a pipeline: every kind but log groups, and every order that there is among kinds.
 fn half(id: &Id) -> bool {
     id.kind != Kind::LogGroup && !id.name.ends_with("-sender") && !id.name.ends_with("-undelivered-dlq")
+}
+
+/// What a function with layers takes.
+fn layered(id: &Id) -> bool {
+    matches!(id.kind, Kind::LayerVersion | Kind::Function | Kind::Role) && !id.name.ends_with("-sender")
 }
 
 /// Explores what these disturbances can do to pipelines of these specs: no write that must not be, and from every
 /// state, once they end, a rest that is as wanted.
 #[track_caller]
 #[expect(clippy::print_stdout, reason = "how much was explored is part of what a test run says")]
-fn check(specs: &[&str], budget: Budget, expected: &[Rest]) {
+fn check(specs: &[&str], keep: fn(&Id) -> bool, budget: Budget, expected: &[Rest]) {
     let deep = is_deep();
     let specs: Vec<_> = specs.iter().map(|yaml| spec(yaml)).collect();
-    let setting = Setting::new(&specs, half, deep);
+    let setting = Setting::new(&specs, keep, deep);
     let explored = explore(&setting, Budget { all: budget.all + u8::from(deep), ..budget });
     let rests: Vec<Rest> = explored.rests.iter().map(|(rest, _)| *rest).collect();
     assert_eq!(rests, expected);
@@ -143,29 +154,35 @@ fn check(specs: &[&str], budget: Budget, expected: &[Rest]) {
 #[test]
 fn whatever_is_lost_at_whatever_write_a_pipeline_comes_to_be_as_wanted() {
     let budget = Budget { all: 3, crashes: 1, faults: 1, edits: 1, ..CALM };
-    check(&[CHAT, LONGER], budget, &[Rest::Matched]);
+    check(&[CHAT, LONGER], half, budget, &[Rest::Matched]);
 }
 
 #[test]
 fn a_pipeline_deleted_or_made_anew_at_any_moment_leaves_nothing_of_its_own() {
     let budget = Budget { all: 2, lives: 2, edits: 1, crashes: 1, ..CALM };
-    check(&[CHAT, LONGER], budget, &[Rest::Matched, Rest::Gone]);
+    check(&[CHAT, LONGER], half, budget, &[Rest::Matched, Rest::Gone]);
 }
 
 #[test]
 fn a_pipeline_that_was_retained_is_taken_over_by_one_with_another_kind_of_queue() {
     let budget = Budget { all: 2, lives: 2, ..CALM };
-    check(&[RETAINED, FIFO], budget, &[Rest::Matched, Rest::Gone]);
+    check(&[RETAINED, FIFO], half, budget, &[Rest::Matched, Rest::Gone]);
 }
 
 #[test]
 fn whatever_somebody_changes_or_deletes_is_put_right_or_named() {
     let budget = Budget { all: 2, drifts: 1, crashes: 1, lives: 1, ..CALM };
-    check(&[CHAT, LONGER], budget, &[Rest::Matched, Rest::Conflict, Rest::Gone]);
+    check(&[CHAT, LONGER], half, budget, &[Rest::Matched, Rest::Conflict, Rest::Gone]);
 }
 
 #[test]
 fn whatever_name_somebody_takes_is_left_to_them_and_named() {
     let budget = Budget { all: 2, foreigners: 2, crashes: 1, lives: 1, ..CALM };
-    check(&[CHAT, LONGER], budget, &[Rest::Matched, Rest::Conflict, Rest::Gone]);
+    check(&[CHAT, LONGER], half, budget, &[Rest::Matched, Rest::Conflict, Rest::Gone]);
+}
+
+#[test]
+fn a_function_is_given_another_layer_before_the_one_that_it_had_goes() {
+    let budget = Budget { all: 2, edits: 2, crashes: 1, faults: 1, lives: 1, drifts: 1, ..CALM };
+    check(&[LAYER, OTHER_LAYER], layered, budget, &[Rest::Matched, Rest::Conflict, Rest::Gone]);
 }

@@ -148,9 +148,14 @@ fn slot(resource: &Resource, index: usize) -> Slot {
         Resource::EventSourceMapping(mapping) => Some(mapping.queue.clone()),
         _ => None,
     };
-    let made_by_aws = || location().arn("lambda", &format!("event-source-mapping:uuid-{index}"));
     let id = resource.id();
-    Slot { kind: id.kind.to_string(), id, queue, arn: resource.arn(&location()).unwrap_or_else(made_by_aws) }
+    let arn = match resource {
+        Resource::EventSourceMapping(_) => location().arn("lambda", &format!("event-source-mapping:uuid-{index}")),
+        // As if its name were its ARN, so that functions learn nothing new.
+        Resource::LayerVersion(_) => id.name.clone(),
+        _ => resource.arn(&location()).expect("known before it exists"),
+    };
+    Slot { kind: id.kind.to_string(), id, queue, arn }
 }
 
 /// The UID that a thing's tags say, if they say one.

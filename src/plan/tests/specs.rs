@@ -16,8 +16,8 @@ use serde_json::Value;
 
 use crate::crd::{
     Architecture, Channel, ConcurrencyPolicy, DeletionPolicy, Discord, Header, Http, HttpMethod, Invocation,
-    LOG_RETENTION_DAYS, MessageTask, Mode, NotifyOn, Queue, Retry, Runner, ScheduledTaskPipelineSpec, SecretKeyRef,
-    SecretSource, Sender, Slack, Task, Webhook,
+    LOG_RETENTION_DAYS, Layer, MessageTask, Mode, NotifyOn, PythonLayer, Queue, Retry, Runner,
+    ScheduledTaskPipelineSpec, SecretKeyRef, SecretSource, Sender, Slack, Task, Webhook,
 };
 
 /// Seconds that the runner keeps for deliveries beside each task.
@@ -56,6 +56,7 @@ struct Frame {
     policy: ConcurrencyPolicy,
     batch_size: u32,
     channels: Vec<Channel>,
+    layers: Vec<Layer>,
     tasks: Vec<Task>,
 }
 
@@ -72,10 +73,13 @@ fn frames(policy: ConcurrencyPolicy) -> BoxedStrategy<Frame> {
         ConcurrencyPolicy::Allow => within(1..=10).boxed(),
         ConcurrencyPolicy::Queue => Just(1).boxed(),
     };
-    let frame = (batch_size, channels()).prop_flat_map(move |(batch_size, channels)| {
+    let frame = (batch_size, channels(), layers()).prop_flat_map(move |(batch_size, channels, layers)| {
         let longest = (MAX_TIMEOUT_SECONDS / batch_size - DELIVERY_SECONDS).min(870);
         let notified = channels.iter().map(|channel| channel.name.clone()).collect();
-        tasks(notified, longest).prop_map(move |tasks| Frame { policy, batch_size, channels: channels.clone(), tasks })
+        tasks(notified, longest).prop_map(move |tasks| {
+            let (channels, layers) = (channels.clone(), layers.clone());
+            Frame { policy, batch_size, channels, layers, tasks }
+        })
     });
     frame.boxed()
 }
@@ -86,7 +90,8 @@ fn specs_with(policy: ConcurrencyPolicy) -> BoxedStrategy<ScheduledTaskPipelineS
         (Just(frame), timeout)
     });
     let spec = timed.prop_flat_map(|(frame, timeout)| {
-        let hops = (sender(), runner(frame.batch_size, timeout));
+        let layers: Vec<String> = frame.layers.iter().map(|layer| layer.name.clone()).collect();
+        let hops = (sender(layers.clone()), runner(layers, frame.batch_size, timeout));
         let queue = queue(timeout.unwrap_or(frame.least_timeout()));
         (Just(frame), when(), hops, queue, tags(), deletion()).prop_map(|(frame, when, hops, queue, tags, deletion)| {
             let (schedule, time_zone, suspend, start_time, end_time, flexible_window_minutes, invocation) = when;
@@ -106,9 +111,9 @@ fn specs_with(policy: ConcurrencyPolicy) -> BoxedStrategy<ScheduledTaskPipelineS
                 runner: hops.1,
                 deletion_policy: deletion,
                 tags,
+                layers: frame.layers,
                 // Refused so far.
                 functions: Vec::new(),
-                layers: Vec::new(),
                 missed_after_seconds: None,
                 mode: Mode::Manage,
                 aws: None,
@@ -181,27 +186,40 @@ fn queue(runner_timeout: u32) -> BoxedStrategy<Queue> {
         .boxed()
 }
 
-type Hop = (u32, Option<Architecture>, u32, BTreeMap<String, String>);
+fn layers() -> BoxedStrategy<Vec<Layer>> {
+    let packages = (select(vec!["3.9", "3.13"]), btree_set("[a-z]{1,8}==[0-9]", 1..4)).prop_map(|(version, lines)| {
+        let requirements = Some(lines.into_iter().collect());
+        Some(PythonLayer { version: version.to_owned(), requirements, requirements_from: None })
+    });
+    let layer = |(name, python)| Layer { name, python, config_map_ref: None, s3: None };
+    btree_map("[a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?", packages, 0..4)
+        .prop_map(move |layers| layers.into_iter().map(layer).collect())
+        .boxed()
+}
 
-fn hop() -> BoxedStrategy<Hop> {
+type Hop = (u32, Option<Architecture>, u32, BTreeMap<String, String>, Vec<String>);
+
+fn hop(layers: Vec<String>) -> BoxedStrategy<Hop> {
+    let count = layers.len();
     (
         within(128..=10_240),
         option::of(Just(Architecture::X8664)),
         select(LOG_RETENTION_DAYS.to_vec()),
         btree_map("V_[A-Za-z0-9_]{0,20}", ".{0,50}", 0..4),
+        subsequence(layers, 0..=count),
     )
         .boxed()
 }
 
-fn sender() -> BoxedStrategy<Sender> {
-    (hop(), within(3..=900))
-        .prop_map(|((memory_mib, architecture, log_retention_days, environment), timeout)| Sender {
+fn sender(layers: Vec<String>) -> BoxedStrategy<Sender> {
+    (hop(layers), within(3..=900))
+        .prop_map(|((memory_mib, architecture, log_retention_days, environment, layers), timeout)| Sender {
             memory_mib,
             timeout_seconds: timeout,
             architecture,
             log_retention_days,
             environment,
-            layers: Vec::new(),
+            layers,
             policy_statements: Vec::new(),
             code: None,
             runtime: None,
@@ -210,17 +228,17 @@ fn sender() -> BoxedStrategy<Sender> {
         .boxed()
 }
 
-fn runner(batch_size: u32, timeout_seconds: Option<u32>) -> BoxedStrategy<Runner> {
-    (hop(), option::of(within(2..=1000)))
+fn runner(layers: Vec<String>, batch_size: u32, timeout_seconds: Option<u32>) -> BoxedStrategy<Runner> {
+    (hop(layers), option::of(within(2..=1000)))
         .prop_map(move |(hop, max_concurrency)| {
-            let (memory_mib, architecture, log_retention_days, environment) = hop;
+            let (memory_mib, architecture, log_retention_days, environment, layers) = hop;
             Runner {
                 memory_mib,
                 timeout_seconds,
                 architecture,
                 log_retention_days,
                 environment,
-                layers: Vec::new(),
+                layers,
                 policy_statements: Vec::new(),
                 code: None,
                 runtime: None,

@@ -26,14 +26,14 @@ pub struct Artifact {
 }
 
 /// A zip in memory, and the permit to hold it.
-pub(super) struct Upload {
+pub(in crate::resource) struct Upload {
     zip: Arc<[u8]>,
     _permit: OwnedSemaphorePermit,
 }
 
 /// Why there is nothing to upload.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NoZip {
+pub(in crate::resource) enum NoZip {
     /// Nobody hands out permits any more.
     #[error("the operator is stopping")]
     Stopping(#[from] AcquireError),
@@ -50,7 +50,7 @@ pub(super) enum NoZip {
 }
 
 impl Artifact {
-    pub(super) async fn read(&self) -> Result<Upload, NoZip> {
+    pub(in crate::resource) async fn read(&self) -> Result<Upload, NoZip> {
         let path = || self.path.clone();
         let permit = Arc::clone(&self.uploads).acquire_owned().await?;
         let zip = tokio::fs::read(&self.path).await.map_err(|source| NoZip::Unreadable { path: path(), source })?;
@@ -63,12 +63,12 @@ impl Artifact {
 
 impl Upload {
     /// What to give to the SDK in place of the zip.
-    pub(super) fn placeholder() -> Blob {
+    pub(in crate::resource) fn placeholder() -> Blob {
         Blob::new(PLACEHOLDER)
     }
 
     /// Puts the zip into a request that the SDK has written, before it is signed.
-    pub(super) fn fill(&self) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
+    pub(in crate::resource) fn fill(&self) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
         let zip = Arc::clone(&self.zip);
         move |request| {
             // Lambda refuses the placeholder as no zip, so that nothing else is ever deployed.

@@ -51,6 +51,7 @@ impl Aws {
         let groups = self.scheduler.list_schedule_groups().send().await.unwrap().schedule_groups;
         let schedules = self.scheduler.list_schedules().send().await.unwrap().schedules;
         let functions = self.lambda.list_functions().send().await.unwrap().functions.unwrap_or_default();
+        let layers = self.lambda.list_layers().send().await.unwrap().layers.unwrap_or_default();
         let mappings = self.lambda.list_event_source_mappings().send().await.unwrap();
         let queues = self.sqs.list_queues().send().await.unwrap().queue_urls.unwrap_or_default();
         let roles = self.iam.list_roles().send().await.unwrap().roles;
@@ -66,6 +67,9 @@ impl Aws {
         }
         for function in &functions {
             add("Function", function.function_name());
+        }
+        for layer in &layers {
+            add("Layer", layer.layer_name());
         }
         for mapping in mappings.event_source_mappings() {
             add("EventSourceMapping", mapping.function_arn().and_then(|arn| arn.rsplit(':').next()));

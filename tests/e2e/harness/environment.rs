@@ -12,6 +12,7 @@ pub(crate) struct Environment {
     pub(crate) region: String,
     pub(crate) chat: String,
     pub(crate) kubectl: String,
+    pub(crate) uv: String,
     /// Who a test's operator is on AWS.
     pub(crate) operator: Option<AccessKey>,
 }
@@ -25,6 +26,7 @@ impl Environment {
             region: variable("AWS_REGION"),
             chat: variable("TASK_PIPELINES_CHAT_URL"),
             kubectl: variable("TASK_PIPELINES_KUBECTL"),
+            uv: variable("TASK_PIPELINES_UV"),
             operator: None,
         }
     }

@@ -1,5 +1,6 @@
 //! An operator of a test's own.
 
+use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -79,6 +80,10 @@ impl Operator {
             .env("AWS_ACCESS_KEY_ID", environment.operator.as_ref().map_or(account, |key| &key.id))
             .env("AWS_SECRET_ACCESS_KEY", environment.operator.as_ref().map_or("local", |key| &key.secret))
             .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("TASK_PIPELINES_UV", &environment.uv)
+            .env("TASK_PIPELINES_CACHE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"))
+            // What uv needs to find a Python, and its way to the package index.
+            .envs(env::vars().filter(|(name, _)| name == "PATH" || name == "SSL_CERT_FILE" || name.ends_with("_PROXY")))
             .envs(settings.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -49,12 +49,14 @@ fn edits() -> Vec<(&'static str, Value, Value)> {
 fn elsewhere() -> BTreeMap<&'static str, &'static str> {
     let later = "refused until it is supported: `what_a_later_version_will_honour_is_refused_by_name`";
     let configured = "works within the operator's configuration, and is tested with it";
+    let layers =
+        "is nothing without the other: `a_layer_is_published_once_per_content_and_goes_with_its_last_function`";
     let architecture = "the other architecture's functions need not be built on the machine that tests";
     BTreeMap::from([
         ("concurrencyPolicy", "cannot be changed"),
         ("missedAfterSeconds", later),
         ("functions", later),
-        ("layers", later),
+        ("layers", layers),
         ("mode", "Observe writes nothing, whatever else changes"),
         ("aws", configured),
         ("queue.kmsKeyId", configured),
@@ -62,8 +64,8 @@ fn elsewhere() -> BTreeMap<&'static str, &'static str> {
         ("runner.policyStatements", configured),
         ("sender.architecture", architecture),
         ("runner.architecture", architecture),
-        ("sender.layers", later),
-        ("runner.layers", later),
+        ("sender.layers", layers),
+        ("runner.layers", layers),
         ("sender.code", later),
         ("runner.code", later),
         ("sender.runtime", later),

@@ -184,7 +184,7 @@ impl Aws {
         let is_there = |kind: Kind, name: &str| self.find(setting, kind, name).is_some();
         let role = text(fields, "role").is_none_or(|arn| is_there(Kind::Role, last(arn)));
         match id.kind {
-            Kind::LogGroup | Kind::Parameter | Kind::Role | Kind::ScheduleGroup => Answer::Done,
+            Kind::LogGroup | Kind::Parameter | Kind::Role | Kind::ScheduleGroup | Kind::LayerVersion => Answer::Done,
             Kind::Queue => {
                 let target = match fields.get("redrivePolicy") {
                     Some(Field::Plain(policy)) => policy["deadLetterTargetArn"].as_str(),
@@ -197,6 +197,9 @@ impl Aws {
                 }
             }
             Kind::Function if !role => NOT_YET,
+            Kind::Function if layers(fields).any(|layer| !is_there(Kind::LayerVersion, layer)) => {
+                Answer::Refused(Class::Invalid)
+            }
             Kind::Function => {
                 let mapping =
                     setting.slots.iter().position(|it| it.id.kind == Kind::EventSourceMapping && it.id.name == id.name);
@@ -279,6 +282,15 @@ pub(super) fn text<'fields>(fields: &'fields Fields, key: &str) -> Option<&'fiel
         Field::Plain(value) => value.as_str(),
         Field::Secret(_) | Field::Policy(_) => None,
     }
+}
+
+/// The layer versions that a function has.
+pub(super) fn layers(fields: &Fields) -> impl Iterator<Item = &str> {
+    let layers = match fields.get("layers") {
+        Some(Field::Plain(layers)) => layers.as_array(),
+        Some(Field::Secret(_) | Field::Policy(_)) | None => None,
+    };
+    layers.into_iter().flatten().filter_map(Value::as_str)
 }
 
 fn number(fields: &Fields, key: &str) -> Option<u64> {

@@ -127,7 +127,7 @@ impl World {
             if let Some(fields) = other_fields(id.kind, thing) {
                 next.push((Event::SomebodyChanges(id.clone()), changed(Thing { fields, ..thing.clone() })));
             }
-            if !matches!(id.kind, Kind::Schedule) {
+            if !matches!(id.kind, Kind::Schedule | Kind::LayerVersion) {
                 let mut tags = thing.tags.clone();
                 if tags.insert("team".to_owned(), "other".to_owned()).is_none() {
                     next.push((Event::SomebodyTags(id.clone()), changed(Thing { tags, ..thing.clone() })));
@@ -178,7 +178,7 @@ fn other_fields(kind: Kind, thing: &Thing) -> Option<Fields> {
         Kind::Function => ("timeout", 1.into()),
         Kind::EventSourceMapping => ("enabled", false.into()),
         Kind::Schedule => ("state", "DISABLED".into()),
-        Kind::ScheduleGroup => return None,
+        Kind::ScheduleGroup | Kind::LayerVersion => return None,
     };
     let mut fields = thing.fields.clone();
     let value = Field::Plain(value);

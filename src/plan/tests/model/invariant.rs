@@ -1,6 +1,6 @@
 //! What must never have happened, and where a pipeline may come to rest.
 
-use super::aws::{Aws, Call, Slot, State, Thing, last, text};
+use super::aws::{Aws, Call, Slot, State, Thing, last, layers, text};
 use super::operator::Look;
 use super::world::World;
 use super::{Setting, owner_of, short, uid_of};
@@ -38,6 +38,9 @@ impl World {
         }
         let ownership = |thing: &Thing| owner.ownership(&thing.tags);
         match (call, before.things[slot].as_deref().map(ownership)) {
+            // A layer version cannot be told that it is another's now: one that is takes its place, and functions keep what
+            // they have until they are given that.
+            (Call::Delete, Some(Ownership::Predecessor { .. })) if id.kind == Kind::LayerVersion => return Ok(()),
             (Call::Delete, Some(Ownership::Predecessor { .. } | Ownership::NotOurs { .. }))
             | (_, Some(Ownership::NotOurs { .. })) => {
                 return Err(format!("{} was written to, and is not ours", short(id)));
@@ -146,6 +149,7 @@ fn uses(thing: &Thing, user: &Slot, id: &Id) -> bool {
     let names = |key: &str| text(&thing.fields, key).is_some_and(|arn| last(arn) == id.name);
     match (user.id.kind, id.kind) {
         (Kind::Function | Kind::Schedule, Kind::Role) => names("role"),
+        (Kind::Function, Kind::LayerVersion) => layers(&thing.fields).any(|layer| layer == id.name),
         (Kind::Function, Kind::LogGroup) => id.name.ends_with(&user.id.name),
         (Kind::EventSourceMapping, Kind::Queue) => user.queue.as_ref() == Some(&id.name),
         (Kind::EventSourceMapping, Kind::Function) | (Kind::Schedule, Kind::ScheduleGroup) => user.id.name == id.name,

@@ -55,7 +55,7 @@ fn create(resource: &Resource) -> Script {
         // A new function is Pending, and its asynchronous settings wait for that to end.
         Resource::Function(_) | Resource::EventSourceMapping(_) => Script { calls: vec![make], ends: Ends::LookAgain },
         Resource::Queue(_) => Script { calls: vec![make], ends: Ends::DoneIfTagged(tags) },
-        Resource::Parameter(_) | Resource::ScheduleGroup(_) | Resource::Schedule(_) => {
+        Resource::Parameter(_) | Resource::ScheduleGroup(_) | Resource::LayerVersion(_) | Resource::Schedule(_) => {
             Script { calls: vec![make], ends: Ends::Done }
         }
     }
@@ -88,6 +88,7 @@ fn update(resource: &Resource, have: &Observed, differences: &[Difference]) -> S
             let set = one_by_one.into_iter().filter(|key| changed.any(&[key])).map(|key| set(&[key]));
             done(set.chain(tags).collect())
         }
+        Resource::LayerVersion(_) => Script { calls: vec![Call::Delete], ends: Ends::LookAgain },
         Resource::Function(_) => {
             let configuration: Vec<&'static str> =
                 fields.into_iter().filter(|key| !CODE.contains(key) && !ASYNC.contains(key)).collect();
@@ -126,7 +127,9 @@ fn delete(id: &Id) -> Script {
             let policy = Call::Set { keys: vec!["policy"], fields: crate::resource::Fields::new() };
             Script { calls: vec![policy, Call::Delete], ends: Ends::Done }
         }
-        Kind::EventSourceMapping | Kind::ScheduleGroup => Script { calls: vec![Call::Delete], ends: Ends::LookAgain },
+        Kind::EventSourceMapping | Kind::ScheduleGroup | Kind::LayerVersion => {
+            Script { calls: vec![Call::Delete], ends: Ends::LookAgain }
+        }
         Kind::LogGroup | Kind::Queue | Kind::Parameter | Kind::Function | Kind::Schedule => {
             Script { calls: vec![Call::Delete], ends: Ends::Done }
         }

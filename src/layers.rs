@@ -1,0 +1,244 @@
+//! Builds the zips of layers, beside the looks at pipelines: a build takes seconds or minutes, and nobody waits for
+//! another's.
+//!
+//! A zip is kept on disk by what it is made of, so it is built once. Only a version that is to be published is built.
+
+mod python;
+mod tree;
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use data_encoding::BASE32_NOPAD;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
+
+use crate::pipeline::{Layer, LayerContent, Reason, Refusal};
+use crate::plan::{Goal, Plan, Verdict};
+use crate::resource::{Artifact, Resource};
+
+pub use python::{PackageIndex, Tools};
+
+/// Builds at the same time: each takes some hundred megabytes of memory or disk.
+const BUILDS: usize = 2;
+
+/// How long a failure is the answer, before it is tried again.
+pub const RETRY: Duration = Duration::from_mins(1);
+
+/// Bytes of zips that are kept; above them the oldest go.
+const MAX_KEPT: u64 = 1 << 30;
+
+/// The zips of layers: those on disk, and those being built.
+#[derive(Debug)]
+pub struct Layers {
+    tools: Tools,
+    directory: PathBuf,
+    uploads: Arc<Semaphore>,
+    turns: Semaphore,
+    known: Mutex<HashMap<PathBuf, Known>>,
+}
+
+/// What is known of a zip.
+#[derive(Clone, Debug)]
+enum Known {
+    Built(Arc<Artifact>),
+    /// Being built; what went wrong the last time, if anything did.
+    Building(Option<Arc<BuildError>>),
+    Failed(Arc<BuildError>, Instant),
+}
+
+/// How far the zips of a plan are.
+#[derive(Debug)]
+pub enum Build {
+    /// All there.
+    Done,
+    /// One is being built, as this says.
+    Building(String),
+    /// Some cannot be built.
+    Failed(Vec<Refusal>),
+}
+
+/// Why a layer cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// There is no uv.
+    #[error("the operator cannot run `{}`: {source}", program.display())]
+    NoTool {
+        /// Where it was looked for.
+        program: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The requirements cannot be installed.
+    #[error("uv says: {0}")]
+    Refused(String),
+    /// It took too long.
+    #[error("uv did not end within {} s", .0.as_secs())]
+    TimedOut(Duration),
+    /// Lambda would not take it.
+    #[error("it has {size} bytes {what}, and Lambda takes {max}")]
+    TooLarge {
+        /// In which form.
+        what: &'static str,
+        /// How many.
+        size: u64,
+        /// The most.
+        max: u64,
+    },
+    /// The disk.
+    #[error("the operator cannot write below `{}`: {source}", path.display())]
+    Disk {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The zip.
+    #[error("it cannot be zipped: {0}")]
+    Zip(#[from] zip::result::ZipError),
+    /// The operator's own fault.
+    #[error("the build broke off")]
+    BrokenOff,
+}
+
+impl BuildError {
+    const fn hint(&self) -> &'static str {
+        match self {
+            Self::NoTool { .. } => "install uv beside the operator, or name it with --uv",
+            Self::Refused(_) => "correct the requirements, or the operator's --package-index",
+            Self::TimedOut(_) => "check the operator's --package-index, and its way there",
+            Self::TooLarge { .. } => "leave packages out, or spread them over several functions",
+            Self::Disk { .. } => "give the operator room there, or name another place with --cache-dir",
+            Self::Zip(_) | Self::BrokenOff => "it is tried again",
+        }
+    }
+
+    fn disk(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        |source| Self::Disk { path, source }
+    }
+}
+
+impl Layers {
+    /// Keeps zips in a directory, which need not be there yet.
+    pub fn new(tools: Tools, directory: PathBuf, uploads: Arc<Semaphore>) -> Self {
+        Self { tools, directory, uploads, turns: Semaphore::new(BUILDS), known: Mutex::default() }
+    }
+
+    /// Gives the layer versions that a plan publishes their zips, and has those built that are missing.
+    pub fn fill(self: &Arc<Self>, plan: &mut Plan) -> Build {
+        let mut refusals = Vec::new();
+        let mut building = None;
+        for step in &mut plan.steps {
+            let (Goal::Present(wanted), Verdict::Create | Verdict::Update(_)) = (&mut step.goal, &step.verdict) else {
+                continue;
+            };
+            let Resource::LayerVersion(version) = &mut wanted.resource else { continue };
+            match self.look(&version.content) {
+                Known::Built(zip) => version.zip = Some(zip),
+                Known::Building(None) => building = Some(format!("layer `{}` is being built", version.content.name)),
+                Known::Building(Some(error)) | Known::Failed(error, _) => refusals.push(Refusal {
+                    reason: Reason::LayerFailed,
+                    field: version.content.field(),
+                    message: error.to_string(),
+                    hint: Some(error.hint().to_owned()),
+                }),
+            }
+        }
+        match building {
+            _ if !refusals.is_empty() => Build::Failed(refusals),
+            Some(message) => Build::Building(message),
+            None => Build::Done,
+        }
+    }
+
+    /// What is known of a layer's zip; its build begins when nothing is.
+    fn look(self: &Arc<Self>, layer: &Layer) -> Known {
+        let path = self.path(layer);
+        let mut known = self.known();
+        let failed = match known.get(&path) {
+            Some(Known::Failed(error, since)) if since.elapsed() >= RETRY => Some(Arc::clone(error)),
+            Some(Known::Built(zip)) if !zip.path.exists() => None,
+            Some(known) => return known.clone(),
+            None => None,
+        };
+        let building = Known::Building(failed);
+        known.insert(path.clone(), building.clone());
+        tokio::spawn(Arc::clone(self).build(layer.clone(), path));
+        building
+    }
+
+    async fn build(self: Arc<Self>, layer: Layer, path: PathBuf) {
+        // The semaphore is never closed.
+        let _turn = self.turns.acquire().await;
+        let started = Instant::now();
+        let (shared, place) = (Arc::clone(&self), path.clone());
+        let built = tokio::task::spawn_blocking(move || shared.build_now(&layer, &place)).await;
+        let seconds = started.elapsed().as_secs();
+        let known = match built.unwrap_or(Err(BuildError::BrokenOff)) {
+            Ok(zip) => {
+                tracing::info!(zip = %path.display(), seconds, "a layer's zip is there");
+                Known::Built(Arc::new(zip))
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, seconds, "a layer cannot be built");
+                Known::Failed(Arc::new(error), Instant::now())
+            }
+        };
+        self.known().insert(path, known);
+    }
+
+    fn build_now(&self, layer: &Layer, path: &Path) -> Result<Artifact, BuildError> {
+        if !path.exists() {
+            fs::create_dir_all(&self.directory).map_err(BuildError::disk(&self.directory))?;
+            let LayerContent::Python(packages) = &layer.content;
+            // Of this process alone, and moved to its place when it is whole.
+            let workshop = path.with_extension(std::process::id().to_string());
+            let zip = workshop.join("zip");
+            let built = python::build(packages, &self.tools, &workshop, &zip)
+                .and_then(|()| fs::rename(&zip, path).map_err(BuildError::disk(path)));
+            // What is left of it is in nobody's way.
+            let _ = fs::remove_dir_all(&workshop);
+            built?;
+            self.prune();
+        }
+        let sha256 = tree::sha256(path).map_err(BuildError::disk(path))?;
+        Ok(Artifact { path: path.to_owned(), sha256, uploads: Arc::clone(&self.uploads) })
+    }
+
+    /// Another index may have other packages of the same name.
+    fn path(&self, layer: &Layer) -> PathBuf {
+        let index = Sha256::digest(self.tools.index.expose());
+        let index = BASE32_NOPAD.encode(&index[..5]).to_ascii_lowercase();
+        self.directory.join(format!("{}-{index}.zip", layer.digest()))
+    }
+
+    /// Drops the oldest zips above what is kept. One that is missed is built again.
+    fn prune(&self) {
+        let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        let mut zips: Vec<(std::time::SystemTime, u64, PathBuf)> = entries
+            .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "zip"))
+            .filter_map(|entry| {
+                let metadata = entry.metadata().ok()?;
+                Some((metadata.modified().ok()?, metadata.len(), entry.path()))
+            })
+            .collect();
+        zips.sort_by(|a, b| b.cmp(a));
+        let mut kept = 0;
+        for (_, size, path) in zips {
+            kept += size;
+            if kept > MAX_KEPT {
+                // It may be gone already.
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<PathBuf, Known>> {
+        // Every change is a single assignment, so a panic elsewhere leaves nothing half done.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

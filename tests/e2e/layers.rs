@@ -1,0 +1,244 @@
+//! Layers: built from a package index of a test's own, published once, replaced, and gone with their last function.
+
+use std::fmt::Write as _;
+use std::fs::{self, File, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{LayerVersionContentInput, LayerVersionsListItem};
+use serde_json::{Value, json};
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use crate::harness::{Lab, Settings, specs};
+
+/// A folder of a test's own.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// An index with the package `greeting` in these versions: each says its own.
+fn index(name: &str, versions: &[&str]) -> String {
+    let package = folder(name).join("greeting");
+    fs::create_dir_all(&package).unwrap();
+    let mut links = String::new();
+    for version in versions {
+        let wheel = format!("greeting-{version}-py3-none-any.whl");
+        let info = format!("greeting-{version}.dist-info");
+        let mut zip = ZipWriter::new(File::create(package.join(&wheel)).unwrap());
+        for (path, text) in [
+            ("greeting.py".to_owned(), format!("TEXT = 'hello {version}'\n")),
+            (format!("{info}/METADATA"), format!("Metadata-Version: 2.1\nName: greeting\nVersion: {version}\n")),
+            (format!("{info}/WHEEL"), "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n".to_owned()),
+            (format!("{info}/RECORD"), format!("greeting.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")),
+        ] {
+            zip.start_file(path, SimpleFileOptions::default()).unwrap();
+            zip.write_all(text.as_bytes()).unwrap();
+        }
+        zip.finish().unwrap();
+        writeln!(links, "<a href=\"{wheel}\">{wheel}</a>").unwrap();
+    }
+    fs::write(package.join("index.html"), links).unwrap();
+    format!("file://{}", folder(name).display())
+}
+
+/// A program in place of uv.
+fn program(name: &str, script: &str) -> String {
+    let path = folder(name).join("uv");
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn with_index(index: &str) -> Settings {
+    let cache = folder("layers").join(index.rsplit('/').next().unwrap());
+    let variables = vec![
+        ("TASK_PIPELINES_PACKAGE_INDEX", index.to_owned()),
+        ("TASK_PIPELINES_CACHE_DIR", cache.to_str().unwrap().to_owned()),
+    ];
+    Settings { variables, ..Settings::default() }
+}
+
+/// A pipeline whose runner has a layer of this requirement.
+fn layered(requirement: &str) -> Value {
+    let layer = json!({"name": "deps", "python": {"version": "3.13", "requirements": [requirement]}});
+    specs::merged(specs::message(specs::YEARLY), json!({"layers": [layer], "runner": {"layers": ["deps"]}}))
+}
+
+impl Lab {
+    /// Name of the layer `deps` of a pipeline.
+    fn layer(&self, pipeline: &str) -> String {
+        format!("{}-layer-deps", self.names(pipeline).schedule)
+    }
+
+    /// All versions of that layer.
+    async fn versions(&self, pipeline: &str) -> Vec<LayerVersionsListItem> {
+        let request = self.aws.lambda.list_layer_versions().layer_name(self.layer(pipeline));
+        request.send().await.unwrap().layer_versions.unwrap_or_default()
+    }
+
+    /// ARNs of the layers that the runner has.
+    async fn runner_layers(&self, pipeline: &str) -> Vec<String> {
+        let function = self.aws.function(&self.names(pipeline).runner).await;
+        function.layers.unwrap_or_default().into_iter().filter_map(|layer| layer.arn).collect()
+    }
+
+    /// Asserts that there is one version, that the runner has it, and gives its number.
+    async fn only_version(&self, pipeline: &str) -> i64 {
+        let versions = self.versions(pipeline).await;
+        let arns: Vec<&str> = versions.iter().filter_map(LayerVersionsListItem::layer_version_arn).collect();
+        assert_eq!(arns, self.runner_layers(pipeline).await, "what there is, and what the runner has");
+        assert_eq!(arns.len(), 1, "{versions:?}");
+        versions[0].version
+    }
+}
+
+#[tokio::test]
+async fn a_layer_is_published_once_per_content_and_goes_with_its_last_function() {
+    let settings = with_index(&index("published", &["1.0", "2.0"]));
+    let mut lab = Lab::with(settings.clone()).await;
+    lab.apply("a", layered("greeting==1.0")).await;
+    lab.ready("a").await;
+    assert_eq!(lab.only_version("a").await, 1);
+    let [version] = lab.versions("a").await.try_into().unwrap();
+    let said = version.description().unwrap();
+    assert!(said.starts_with(&format!("Task Pipelines: e2e/{}/a, uid ", lab.namespace)), "{said}");
+    assert_eq!(version.compatible_runtimes()[0].as_str(), "python3.13");
+    let rows = lab.get("a").await.status.unwrap().resources;
+    let row = rows.iter().find(|row| row.kind == "LayerVersion").unwrap();
+    assert_eq!(row.arn, version.layer_version_arn().unwrap());
+
+    // Another operator, without what this one has built, and a comment in the requirements.
+    let elsewhere = Settings { variables: vec![("TASK_PIPELINES_UV", "/no/such/uv".to_owned())], ..settings.clone() };
+    lab.start(&elsewhere);
+    lab.apply("a", layered("greeting==1.0  # hello")).await;
+    lab.ready("a").await;
+    lab.resync("a").await;
+    assert_eq!(lab.only_version("a").await, 1);
+
+    lab.start(&settings);
+    lab.apply("a", layered("greeting>=2")).await;
+    lab.ready("a").await;
+    assert_eq!(lab.only_version("a").await, 2);
+
+    let more = json!({"sender": {"layers": ["deps"]}});
+    lab.apply("a", specs::merged(layered("greeting>=2"), more)).await;
+    lab.ready("a").await;
+    assert_eq!(lab.only_version("a").await, 2, "two functions have the same version");
+
+    lab.apply("a", specs::merged(layered("greeting>=2"), json!({"runner": null}))).await;
+    lab.ready("a").await;
+    assert_eq!(lab.versions("a").await.len(), 0);
+    assert_eq!(lab.runner_layers("a").await, Vec::<String>::new());
+
+    lab.apply("a", layered("greeting==1.0")).await;
+    lab.ready("a").await;
+    assert_eq!(lab.only_version("a").await, 3, "AWS uses no number twice");
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_version_that_somebody_deletes_or_publishes_twice_is_put_right() {
+    let lab = Lab::with(with_index(&index("drifted", &["1.0"]))).await;
+    lab.apply("a", layered("greeting==1.0")).await;
+    lab.ready("a").await;
+    let [version] = lab.versions("a").await.try_into().unwrap();
+    let content = LayerVersionContentInput::builder().zip_file(Blob::new(specs::EMPTY_ZIP)).build();
+    let copy = lab.aws.lambda.publish_layer_version().layer_name(lab.layer("a")).content(content);
+    copy.description(version.description().unwrap()).send().await.unwrap();
+    lab.resyncs("a", 2).await;
+    assert_eq!(lab.only_version("a").await, 1, "the one that functions have stays");
+
+    lab.aws.lambda.delete_layer_version().layer_name(lab.layer("a")).version_number(1).send().await.unwrap();
+    lab.resyncs("a", 2).await;
+    lab.ready("a").await;
+    assert_eq!(lab.only_version("a").await, 3);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_layer_of_somebody_elses_is_left_alone_and_named() {
+    let lab = Lab::with(with_index(&index("foreign", &["1.0"]))).await;
+    let content = LayerVersionContentInput::builder().zip_file(Blob::new(specs::EMPTY_ZIP)).build();
+    let theirs = lab.aws.lambda.publish_layer_version().layer_name(lab.layer("a")).content(content);
+    theirs.description("numpy").send().await.unwrap();
+    lab.apply("a", specs::message(specs::YEARLY)).await;
+    lab.ready("a").await;
+    lab.apply("a", layered("greeting==1.0")).await;
+    let message = lab.not_ready("a", "Conflict").await;
+    assert!(message.contains(&lab.layer("a")), "{message}");
+    assert_eq!(lab.versions("a").await.len(), 1);
+    lab.delete("a").await;
+    lab.gone("a").await;
+    let left = format!("Layer {}", lab.layer("a"));
+    lab.finish_leaving(&[left]).await;
+}
+
+#[tokio::test]
+async fn requirements_that_cannot_be_met_are_told_as_uv_tells_them_and_change_nothing() {
+    let lab = Lab::with(with_index(&index("refused", &["1.0"]))).await;
+    lab.apply("a", layered("greeting==9")).await;
+    let message = lab.not_ready("a", "LayerFailed").await;
+    let expected = "spec.layers[deps].python: uv says: No solution found when resolving dependencies; cause: Because there \
+                    is no version of greeting==9 and you require greeting==9, we can conclude that your requirements are \
+                    unsatisfiable.; correct the requirements, or the operator's --package-index";
+    assert_eq!(message, expected);
+    assert!(lab.aws.everything().await.is_empty());
+    lab.apply("a", layered("greeting")).await;
+    lab.ready("a").await;
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn an_operator_without_uv_says_so() {
+    let mut settings = with_index("file:///no/such/index");
+    settings.variables.push(("TASK_PIPELINES_UV", "/no/such/uv".to_owned()));
+    let lab = Lab::with(settings).await;
+    lab.apply("a", layered("greeting")).await;
+    let message = lab.not_ready("a", "LayerFailed").await;
+    let expected = "spec.layers[deps].python: the operator cannot run `/no/such/uv`: No such file or directory (os error 2); \
+                    install uv beside the operator, or name it with --uv";
+    assert_eq!(message, expected);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn the_password_of_an_index_is_in_no_message_and_no_log() {
+    let mut settings = with_index("http://reader:sesame@127.0.0.1:9/simple");
+    let echo = "echo \"error: cannot fetch $UV_DEFAULT_INDEX\" >&2; exit 2";
+    settings.variables.push(("TASK_PIPELINES_UV", program("telling", echo)));
+    let lab = Lab::with(settings).await;
+    lab.apply("a", layered("greeting")).await;
+    let message = lab.not_ready("a", "LayerFailed").await;
+    assert!(message.contains("uv says: cannot fetch http://****:****@127.0.0.1:9/simple"), "{message}");
+    assert!(!lab.log().contains("sesame"));
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_layer_that_takes_its_time_holds_up_no_other_pipeline() {
+    let mut settings = with_index("file:///no/such/slow");
+    let release = folder("slow").join("release");
+    let wait = format!("until [ -e {} ]; do sleep 0.1; done; echo 'error: enough' >&2; exit 1", release.display());
+    settings.variables.push(("TASK_PIPELINES_UV", program("slow", &wait)));
+    let lab = Lab::with(settings).await;
+    for name in ["slow-1", "slow-2", "slow-3"] {
+        lab.apply(name, layered(&format!("greeting>={}", &name[5..]))).await;
+        lab.until(name, "builds", |pipeline| {
+            let status = pipeline.status.as_ref();
+            status.is_some_and(|status| {
+                status.conditions.iter().any(|condition| condition.message == "layer `deps` is being built")
+            })
+        })
+        .await;
+    }
+    lab.apply("fast", specs::message(specs::YEARLY)).await;
+    lab.ready("fast").await;
+    fs::write(release, "").unwrap();
+    lab.not_ready("slow-3", "LayerFailed").await;
+    lab.finish().await;
+}
