@@ -2,9 +2,9 @@
 
 use protocol::{Target, UrlSource};
 
-use super::refusal::Refusals;
-use super::{name, request, secret};
-use crate::crd::{Channel, Discord, Slack, Webhook};
+use super::refusal::{Refusals, quoted};
+use super::{name, placeholder, request, secret};
+use crate::crd::{Channel, Discord, Slack, Teams, Telegram, Webhook};
 
 /// Checks the channels, and gives them as they travel.
 pub(super) fn resolve(channels: &[Channel], refusals: &mut Refusals) -> Vec<protocol::Channel> {
@@ -15,7 +15,6 @@ pub(super) fn resolve(channels: &[Channel], refusals: &mut Refusals) -> Vec<prot
 fn one(channel: &Channel, refusals: &mut Refusals) -> Option<protocol::Channel> {
     let Channel { name, slack, discord, telegram, teams, webhook } = channel;
     let field = format!("spec.channels[{name}]");
-    refusals.unsupported(&field, &[("telegram", telegram.is_some()), ("teams", teams.is_some())]);
     let kinds = [
         ("slack", slack.is_some()),
         ("discord", discord.is_some()),
@@ -24,14 +23,43 @@ fn one(channel: &Channel, refusals: &mut Refusals) -> Option<protocol::Channel> 
         ("webhook", webhook.is_some()),
     ];
     refusals.one_of(&field, "the channel", &kinds);
-    // The URL's secret is found by the channel's name alone.
-    let target = match (slack, discord, webhook) {
-        (Some(Slack { webhook_url: _ }), None, None) => Target::Slack { url: secret::channel_url(name) },
-        (None, Some(Discord { webhook_url: _ }), None) => Target::Discord { url: secret::channel_url(name) },
-        (None, None, Some(webhook)) => webhook_target(&format!("{field}.webhook"), name, webhook, refusals)?,
+    // The secret is found by the channel's name alone.
+    let url = || secret::channel_url(name);
+    let target = match (slack, discord, telegram, teams, webhook) {
+        (Some(Slack { webhook_url: _ }), None, None, None, None) => Target::Slack { url: url() },
+        (None, Some(Discord { webhook_url: _ }), None, None, None) => Target::Discord { url: url() },
+        (None, None, Some(telegram), None, None) => telegram_target(&field, name, telegram, refusals),
+        (None, None, None, Some(Teams { webhook_url: _ }), None) => Target::Teams { url: url() },
+        (None, None, None, None, Some(webhook)) => {
+            webhook_target(&format!("{field}.webhook"), name, webhook, refusals)?
+        }
         _ => return None,
     };
     Some(protocol::Channel { name: name.clone(), target })
+}
+
+fn telegram_target(field: &str, name: &str, telegram: &Telegram, refusals: &mut Refusals) -> Target {
+    let Telegram { bot_token: _, chat_id, thread_id } = telegram;
+    let field = format!("{field}.telegram.chatId");
+    placeholder::check(&field, chat_id, refusals);
+    if !is_chat(chat_id) {
+        let message = format!("{} is no chat of Telegram", quoted(chat_id));
+        refusals.invalid_hint(
+            field,
+            message,
+            "write its number, like `\"-1001234567890\"`, or its name, like `@alerts`",
+        );
+    }
+    Target::Telegram { token: secret::channel_token(name), chat: chat_id.clone(), thread: *thread_id }
+}
+
+/// A number, or the name of a public channel or group.
+fn is_chat(text: &str) -> bool {
+    let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    match text.strip_prefix('@') {
+        Some(name) => !name.is_empty() && is_name(name),
+        None => text.parse::<i64>().is_ok(),
+    }
 }
 
 fn webhook_target(field: &str, name: &str, webhook: &Webhook, refusals: &mut Refusals) -> Option<Target> {

@@ -75,11 +75,17 @@ pub struct SecretUse {
 enum Kind {
     Url,
     HeaderValue,
+    BotToken,
 }
 
 /// Key of a channel's URL in the pipeline's parameter.
 pub(super) fn channel_url(channel: &str) -> SecretKey {
     format!("channels/{channel}/url")
+}
+
+/// Key of a channel's bot token in the pipeline's parameter.
+pub(super) fn channel_token(channel: &str) -> SecretKey {
+    format!("channels/{channel}/token")
 }
 
 /// What the keys of a channel's header values begin with.
@@ -122,20 +128,26 @@ pub(super) fn uses(spec: &ScheduledTaskPipelineSpec) -> Vec<SecretUse> {
 }
 
 fn of_channel(channel: &Channel) -> Vec<SecretUse> {
-    // A Telegram bot and Teams are refused, so their secrets are not asked for.
-    let Channel { name, slack, discord, telegram: _, teams: _, webhook } = channel;
-    let url = |source: &SecretSource, field: &str| SecretUse {
-        key: channel_url(name),
+    let Channel { name, slack, discord, telegram, teams, webhook } = channel;
+    let used = |kind, key, source: &SecretSource, field: &str| SecretUse {
+        key,
         reference: source.secret_key_ref.clone(),
         field: format!("spec.channels[{name}].{field}.secretKeyRef"),
-        kind: Kind::Url,
+        kind,
     };
-    let slack = slack.iter().map(|slack| url(&slack.webhook_url, "slack.webhookUrl"));
-    let discord = discord.iter().map(|discord| url(&discord.webhook_url, "discord.webhookUrl"));
-    let webhook_url = webhook.iter().filter_map(|it| it.url_from.as_ref()).map(|from| url(from, "webhook.urlFrom"));
+    let urls = [
+        (slack.as_ref().map(|slack| &slack.webhook_url), "slack.webhookUrl"),
+        (discord.as_ref().map(|discord| &discord.webhook_url), "discord.webhookUrl"),
+        (teams.as_ref().map(|teams| &teams.webhook_url), "teams.webhookUrl"),
+        (webhook.as_ref().and_then(|webhook| webhook.url_from.as_ref()), "webhook.urlFrom"),
+    ];
+    let urls = urls.into_iter().filter_map(|(source, field)| Some(used(Kind::Url, channel_url(name), source?, field)));
+    let tokens = telegram
+        .iter()
+        .map(|telegram| used(Kind::BotToken, channel_token(name), &telegram.bot_token, "telegram.botToken"));
     let headers = webhook.iter().flat_map(|webhook| &webhook.headers);
     let headers = of_headers(headers, channel_headers(name), format!("spec.channels[{name}].webhook"));
-    slack.chain(discord).chain(webhook_url).chain(headers).collect()
+    urls.chain(tokens).chain(headers).collect()
 }
 
 fn of_headers<'a>(
@@ -228,6 +240,8 @@ fn usable(it: &SecretUse, text: &str, refusals: &mut Refusals) -> bool {
         Kind::Url => request::check_url(text).err().map(|problem| problem.to_string()),
         Kind::HeaderValue if text.is_empty() => Some("it is empty".to_owned()),
         Kind::HeaderValue => request::check_value(text).err(),
+        Kind::BotToken if is_bot_token(text) => None,
+        Kind::BotToken => Some("it is no bot token, which looks like `123456789:AAE…`".to_owned()),
     };
     let SecretKeyRef { name, key } = &it.reference;
     if let Some(problem) = &wrong {
@@ -235,4 +249,10 @@ fn usable(it: &SecretUse, text: &str, refusals: &mut Refusals) -> bool {
         refusals.invalid_hint(it.field.clone(), message, "correct the Secret");
     }
     wrong.is_none()
+}
+
+/// The bot's number and its key, which becomes part of a URL. <https://core.telegram.org/bots/api#authorizing-your-bot>
+fn is_bot_token(text: &str) -> bool {
+    let is_key = |key: &str| key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    text.split_once(':').is_some_and(|(bot, key)| bot.parse::<u64>().is_ok() && !key.is_empty() && is_key(key))
 }

@@ -60,6 +60,7 @@ fn look_up(reference: &SecretKeyRef) -> SecretLookup {
         ("chat", "slack") => "https://hooks.slack.com/services/T/B/sesame\n",
         ("chat", "token") => "Bearer sesame",
         ("chat", "lines") => "sesame\r\nX: y",
+        ("chat", "bot") => "123456789:AAE-sesame_",
         ("chat", "word") => "sesame",
         ("chat", "empty") => "\n",
         ("chat", "long") => return SecretLookup::Found(SecretText::new("sesame".repeat(700))),

@@ -139,14 +139,68 @@ async fn an_answer_beyond_a_chats_limits_is_cut_not_refused() {
     let lab = Lab::new().await;
     lab.chat.answer("hook", "long", json!({"status": 200, "body": "é".repeat(45_000)})).await;
     let spec = json!({
-        "schedule": specs::AT_ONCE, "channels": [specs::slack(), specs::discord()],
-        "tasks": [{"name": "long", "http": {"url": lab.chat.url("hook", "long")}, "notify": ["team", "ops"]}],
+        "schedule": specs::AT_ONCE, "channels": [specs::slack(), specs::discord(), specs::telegram(), specs::teams()],
+        "tasks": [{
+            "name": "long", "http": {"url": lab.chat.url("hook", "long")}, "notify": ["team", "ops", "phone", "office"],
+        }],
+        "runner": {"environment": {"TELEGRAM_API_URL": lab.chat.telegram("phone")}},
     });
     lab.apply("wordy", spec).await;
-    for (service, place) in [("slack", "team"), ("discord", "ops")] {
+    for (service, place) in [("slack", "team"), ("discord", "ops"), ("telegram", "phone"), ("teams", "office")] {
         let post = &lab.chat.await_received(service, place, 1).await[0];
         assert!(post.status < 300, "{service} answered {}", post.status);
-        assert!(post.text().starts_with("✅ long (wordy): ééé") && post.text().ends_with('…'), "{service}");
+        assert!(post.readable.starts_with("✅ long (wordy): ééé") && post.readable.ends_with('…'), "{service}");
+    }
+}
+
+#[tokio::test]
+async fn one_template_reads_well_in_every_chat() {
+    let lab = Lab::new().await;
+    let notify = json!(["team", "ops", "phone", "office"]);
+    let spec = json!({
+        "schedule": specs::AT_ONCE, "channels": [specs::slack(), specs::discord(), specs::telegram(), specs::teams()],
+        "tasks": [{
+            "name": "report", "message": {}, "input": {"who": "<@U1> & **all**"}, "notify": notify,
+            "template": "**Visits** of {{ input.who }}: see [the log](https://example.com/?a&b)",
+        }],
+        "runner": {"environment": {"TELEGRAM_API_URL": lab.chat.telegram("phone")}},
+    });
+    lab.apply("reader", spec).await;
+    for (service, place, sent) in [
+        ("slack", "team", "*Visits* of &lt;@U1&gt; &amp; **all**: see <https://example.com/?a&b|the log>"),
+        ("discord", "ops", r"**Visits** of \<@U1> & \*\*all\*\*: see [the log](https://example.com/?a&b)"),
+        (
+            "telegram",
+            "phone",
+            "<b>Visits</b> of &lt;@U1&gt; &amp; **all**: see <a href=\"https://example.com/?a&amp;b\">the log</a>",
+        ),
+    ] {
+        let post = &lab.chat.await_received(service, place, 1).await[0];
+        assert_eq!((post.text(), post.status), (sent, 200), "{service}");
+    }
+    let post = &lab.chat.await_received("teams", "office", 1).await[0];
+    assert_eq!((&*post.readable, post.status), ("Visits of <@U1> & **all**: see the log", 202));
+}
+
+#[tokio::test]
+async fn a_failure_says_in_every_chat_what_failed_why_which_run_and_how_to_see_more() {
+    let lab = Lab::new().await;
+    lab.chat.answer("hook", "api", json!({"status": 503, "body": "closed <today>", "count": -1})).await;
+    let spec = json!({
+        "schedule": specs::AT_ONCE, "channels": [specs::slack(), specs::discord(), specs::telegram(), specs::teams()],
+        "tasks": [{
+            "name": "call", "http": {"url": lab.chat.url("hook", "api")}, "notify": ["team", "ops", "phone", "office"],
+        }],
+        "runner": {"environment": {"TELEGRAM_API_URL": lab.chat.telegram("phone")}},
+    });
+    lab.apply("broken", spec).await;
+    let more = format!("kubectl --namespace {} describe stp broken", lab.namespace);
+    for (service, place) in [("slack", "team"), ("discord", "ops"), ("telegram", "phone"), ("teams", "office")] {
+        let post = &lab.chat.await_received(service, place, 1).await[0];
+        assert!(post.status < 300, "{service}: {post:?}");
+        for words in ["call", "(broken) failed", "503", "closed", "today", "Attempt", "Due", "Run", &*more] {
+            assert!(post.readable.contains(words), "{service} does not show {words}: {}", post.readable);
+        }
     }
 }
 

@@ -167,11 +167,11 @@ fn bad_addresses_and_settings() -> Vec<(&'static str, Value, By)> {
             Operator("NotAllowed", &["spec.aws.region", "`eu-west-1`", "configuration"]),
         ),
         (
-            "teams",
-            with(
-                json!({"channels": [{"name": "team", "teams": {"webhookUrl": {"secretKeyRef": {"name": "chat", "key": "slack"}}}}]}),
-            ),
-            Operator("NotSupportedYet", &["spec.channels[team].teams"]),
+            "telegram",
+            with(json!({"channels": [{"name": "team", "telegram": {
+                "botToken": {"secretKeyRef": {"name": "chat", "key": "slack"}}, "chatId": "ops",
+            }}]})),
+            Operator("InvalidSpec", &["spec.channels[team].telegram.chatId: `ops`", "@alerts", "no bot token"]),
         ),
     ]
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Lab, Settings, eventually, specs};
+use crate::harness::{BOT_TOKEN, Lab, Settings, eventually, specs};
 
 fn impatient() -> Settings {
     Settings { resync_seconds: 2, secret_retry_seconds: 1, ..Settings::default() }
@@ -73,15 +73,23 @@ async fn secrets_show_up_nowhere_but_in_the_parameter_and_where_they_are_sent() 
     lab.chat.answer("hook", "api", json!({"status": 500, "count": -1})).await;
     let spec = json!({
         "schedule": specs::AT_ONCE,
-        "tasks": [{"name": "call", "notify": ["team"], "http": {
+        "tasks": [{"name": "call", "notify": ["team", "phone"], "http": {
             "url": lab.chat.url("hook", "api"),
             "headers": [{"name": "Authorization", "secretKeyRef": {"name": "canary", "key": "token"}}],
         }}],
-        "channels": [{"name": "team", "slack": {"webhookUrl": {"secretKeyRef": {"name": "canary", "key": "slack"}}}}],
+        "channels": [
+            {"name": "team", "slack": {"webhookUrl": {"secretKeyRef": {"name": "canary", "key": "slack"}}}},
+            specs::telegram(),
+        ],
+        "runner": {"environment": {"TELEGRAM_API_URL": lab.chat.telegram("phone")}},
     });
+    // An answer that tells the token in its words, and another that would take it elsewhere.
+    let echo = json!({"status": 302, "headers": {"Location": "/hook/elsewhere"}, "body": format!("bot {BOT_TOKEN}")});
+    lab.chat.answer("telegram", "phone", echo).await;
     lab.apply("discreet", spec).await;
     lab.ready("discreet").await;
     lab.chat.await_received("slack", old, 1).await;
+    lab.chat.await_received("telegram", "phone", 1).await;
     lab.secret("canary", secrets(new)).await;
     eventually("the change is reported", async || {
         let events = lab.events("discreet").await;
@@ -100,6 +108,7 @@ async fn secrets_show_up_nowhere_but_in_the_parameter_and_where_they_are_sent() 
         logged.extend(events.events().iter().filter_map(|event| event.message()));
     }
     assert!(logged.contains("task failed"), "the functions' logs are there: {logged}");
+    assert!(logged.contains("HTTP 302 Found: bot [redacted]"), "so is what Telegram answered: {logged}");
     for (place, text) in [
         ("the pipeline", serde_json::to_string(&lab.get("discreet").await).unwrap()),
         ("its events", lab.events("discreet").await.concat()),

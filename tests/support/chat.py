@@ -1,4 +1,5 @@
-"""A receiver that stands in for Slack (/slack/…), Discord (/discord/…) and any web service (/hook/…).
+"""A receiver that stands in for Slack (/slack/…), Discord (/discord/…), Telegram (/telegram/…/bot<token>/sendMessage),
+Teams (/teams/…) and any web service (/hook/…).
 
 It checks each service's limits, remembers what it got, and answers as it is told:
 GET or DELETE /_messages, POST /_behaviour, DELETE /_behaviour. It listens on the loopback address only.
@@ -19,7 +20,8 @@ from urllib.parse import parse_qs, urlsplit
 sys.path.insert(0, str(Path(__file__).parent))
 import limits
 
-CHECKS = {"slack": limits.slack, "discord": limits.discord}
+CHECKS = {"slack": limits.slack, "discord": limits.discord, "telegram": limits.telegram, "teams": limits.teams}
+JSON = {"Content-Type": "application/json"}
 
 
 @dataclass
@@ -94,7 +96,7 @@ class Handler(BaseHTTPRequestHandler):
         if rule and rule.status:
             status, headers, answer = rule.status, rule.headers, rule.body
         else:
-            status, headers, answer = _usual(service, self.command, body, parse_qs(address.query))
+            status, headers, answer = _usual(service, self.command, address, body, raw)
         message = {
             "path": address.path, "service": service, "method": self.command, "headers": dict(self.headers.items()),
             "body": body, "text": limits.readable(service, body), "status": status, "time": time.time(),
@@ -135,20 +137,28 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
 
-def _usual(service, method, body, query):
+def _usual(service, method, address, body, raw):
     """Status, headers and body of the service's own answer."""
     if service not in CHECKS:
         return (200, {}, "ok") if service == "hook" else (404, {}, "not found")
+    if service == "telegram" and not limits.TELEGRAM_PATH.search(address.path):
+        return 404, JSON, json.dumps({"ok": False, "error_code": 404, "description": "Not Found"})
     if method != "POST":
         return 405, {}, "method_not_allowed"
     try:
         CHECKS[service](body)
+        if service == "teams":
+            limits.teams_size(raw)
     except limits.Refused as refusal:
-        return 400, {}, str(refusal)
+        return refusal.status, {}, str(refusal)
     if service == "slack":
         return 200, {}, "ok"
-    waits = query.get("wait") == ["true"]
-    return (200, {"Content-Type": "application/json"}, json.dumps({"id": "1", **body})) if waits else (204, {}, "")
+    if service == "teams":
+        return 202, {}, ""
+    if service == "telegram":
+        return 200, JSON, json.dumps({"ok": True, "result": {"message_id": 1, "text": limits.readable(service, body)}})
+    waits = parse_qs(address.query).get("wait") == ["true"]
+    return (200, JSON, json.dumps({"id": "1", **body})) if waits else (204, {}, "")
 
 
 def _json_or_text(raw):

@@ -1,10 +1,14 @@
-"""What Slack and Discord accept, and how they refuse the rest.
+"""What Slack, Discord, Telegram and Teams accept, and how they refuse the rest.
 
 Slack: https://api.slack.com/reference/block-kit/blocks and https://api.slack.com/messaging/webhooks
 Discord: https://discord.com/developers/docs/resources/webhook#execute-webhook and …/resources/message#embed-object-embed-limits
+Telegram: https://core.telegram.org/bots/api#sendmessage and …#html-style
+Teams: https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using
 """
 
 import json
+import re
+from html.parser import HTMLParser
 
 SLACK_TEXT = 40_000
 SLACK_BLOCKS = 50
@@ -18,10 +22,20 @@ DISCORD_EMBED = {"title": 256, "description": 4_096}
 DISCORD_FIELDS = 25
 DISCORD_FIELD = {"name": 256, "value": 1_024}
 DISCORD_ALL_EMBEDS = 6_000
+TELEGRAM_PATH = re.compile(r"/bot\d+:[A-Za-z0-9_-]+/sendMessage$")
+TELEGRAM_TEXT = 4_096
+TELEGRAM_TAGS = {"b", "i", "u", "s", "a", "code", "pre"}
+TEAMS_BYTES = 28 * 1024
+TEAMS_CARD = "application/vnd.microsoft.card.adaptive"
+TEAMS_ELEMENTS = {"TextBlock", "RichTextBlock", "FactSet", "Container", "ColumnSet"}
 
 
 class Refused(Exception):
-    """The service answers with this body and status 400."""
+    """The service answers with this body and status."""
+
+    def __init__(self, answer, status=400):
+        super().__init__(answer)
+        self.status = status
 
 
 def slack(body):
@@ -91,6 +105,85 @@ def _discord_texts(embed):
         yield field.get("value", "")
 
 
+def telegram(body):
+    """Raises `Refused` with Telegram's own answer, as JSON."""
+    if not isinstance(body, dict) or not body.get("chat_id"):
+        raise _telegram("chat_id is empty")
+    text = body.get("text") or ""
+    shown = telegram_text(text) if body.get("parse_mode") == "HTML" else text
+    if not shown.strip():
+        raise _telegram("message text is empty")
+    if len(shown.encode("utf-16-le")) // 2 > TELEGRAM_TEXT:
+        raise _telegram("message is too long")
+
+
+def _telegram(description):
+    return Refused(json.dumps({"ok": False, "error_code": 400, "description": f"Bad Request: {description}"}))
+
+
+def telegram_text(html):
+    """What Telegram shows of its HTML; anything else but well nested, known tags is refused."""
+    parser = _TelegramHtml()
+    parser.feed(html)
+    parser.close()
+    if parser.open:
+        raise _telegram(f"can't parse entities: Can't find end tag corresponding to start tag {parser.open[-1]}")
+    return parser.text
+
+
+class _TelegramHtml(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.open, self.text = [], ""
+
+    def handle_starttag(self, tag, attrs):
+        if tag not in TELEGRAM_TAGS:
+            raise _telegram(f'can\'t parse entities: Unsupported start tag "{tag}"')
+        if {"code", "pre"} & {tag, *self.open} and self.open:
+            raise _telegram("can't parse entities: code stands in or around something else")
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            raise _telegram(f'can\'t parse entities: Unmatched end tag "{tag}"')
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def teams(body):
+    """Raises `Refused` as the flow behind a webhook does."""
+    attachments = body.get("attachments") if isinstance(body, dict) else None
+    if not attachments or body.get("type") != "message":
+        raise Refused("the template language expression cannot be evaluated: property 'attachments' doesn't exist")
+    for attachment in attachments:
+        card = attachment.get("content", {})
+        fits = attachment.get("contentType") == TEAMS_CARD and card.get("type") == "AdaptiveCard" and card.get("version")
+        if not fits or not card.get("body") or not all(_teams_element_fits(element) for element in card["body"]):
+            raise Refused("Bot API: Bad format of conversation activity: the card cannot be parsed")
+
+
+def teams_size(raw):
+    """Raises `Refused` where the request is too large."""
+    if len(raw.encode()) > TEAMS_BYTES:
+        raise Refused("Request Entity Too Large", 413)
+
+
+def _teams_element_fits(element):
+    if element.get("type") == "RichTextBlock":
+        return bool(element.get("inlines")) and all(run["type"] == "TextRun" and run["text"] for run in element["inlines"])
+    if element.get("type") == "FactSet":
+        return all(fact["title"] and fact["value"] for fact in element["facts"])
+    return element.get("type") in TEAMS_ELEMENTS
+
+
+def _teams_lines(element):
+    yield element.get("text", "")
+    yield "".join(run.get("text", "") for run in element.get("inlines", []))
+    for fact in element.get("facts", []):
+        yield f"{fact['title']} {fact['value']}"
+
+
 def readable(service, body):
     """What a person would read of a message."""
     if not isinstance(body, dict):
@@ -99,6 +192,14 @@ def readable(service, body):
         parts = [text for block in body.get("blocks", []) for text in _slack_texts(block)] or [body.get("text", "")]
     elif service == "discord":
         parts = [body.get("content") or "", *(text for embed in body.get("embeds", []) for text in _discord_texts(embed))]
+    elif service == "telegram":
+        try:
+            parts = [telegram_text(body.get("text", ""))]
+        except Refused:
+            parts = [body.get("text", "")]
+    elif service == "teams":
+        elements = [element for part in body.get("attachments", []) for element in part.get("content", {}).get("body", [])]
+        parts = [line for element in elements for line in _teams_lines(element)]
     else:
         parts = [json.dumps(body, ensure_ascii=False)]
     return "\n".join(part for part in parts if part)

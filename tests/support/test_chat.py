@@ -67,6 +67,45 @@ class ChatTest(unittest.TestCase):
                 self.assertEqual((status, json.loads(answer)["code"], *json.loads(answer)["errors"]), (400, 50035, key))
         self.assertEqual(json.loads(self.ask("POST", "/discord/x", {})[1])["code"], 50006)
 
+    def test_telegram_takes_well_nested_html_and_shows_its_text(self):
+        path = "/telegram/x/bot12:a-b_C/sendMessage"
+        text = "<b>7</b> &lt;visits&gt; <a href=\"https://a.example\"><i>b</i></a>"
+        body = {"chat_id": "@a", "text": text, "parse_mode": "HTML"}
+        self.assertEqual(json.loads(self.ask("POST", path, body)[1])["ok"], True)
+        self.assertEqual(self.messages()[0]["text"], "7 <visits> b")
+        for text, why in (
+            ("", "message text is empty"),
+            ("😀" * 2_049, "message is too long"),
+            ("<b>a", "Can't find end tag corresponding to start tag b"),
+            ("<b><i>a</b></i>", "Unmatched end tag"),
+            ("<p>a</p>", 'Unsupported start tag "p"'),
+            ("<b><code>a</code></b>", "code stands in or around something else"),
+        ):
+            with self.subTest(why):
+                status, answer, _ = self.ask("POST", path, {**body, "text": text})
+                self.assertEqual(status, 400)
+                self.assertIn(why, json.loads(answer)["description"])
+        self.assertEqual(self.ask("POST", "/telegram/x/botnone/sendMessage", body)[0], 404)
+        self.assertEqual(self.ask("POST", path, {"text": "a"})[0], 400)
+
+    def test_teams_takes_cards_up_to_their_size(self):
+        def message(*body):
+            card = {"type": "AdaptiveCard", "version": "1.4", "body": list(body)}
+            return {"type": "message",
+                    "attachments": [{"contentType": "application/vnd.microsoft.card.adaptive", "content": card}]}
+
+        line = {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": "7 "}, {"type": "TextRun", "text": "up"}]}
+        facts = {"type": "FactSet", "facts": [{"title": "Run", "value": "x"}]}
+        self.assertEqual(self.ask("POST", "/teams/x", message(line, facts))[:2], (202, ""))
+        self.assertEqual(self.messages()[0]["text"], "7 up\nRun x")
+        for body, status in (
+            ({"text": "hi"}, 400),
+            (message(), 400),
+            (message({"type": "RichTextBlock", "inlines": []}), 400),
+            (message({"type": "TextBlock", "text": "x" * 29_000}), 413),
+        ):
+            self.assertEqual(self.ask("POST", "/teams/x", body)[0], status)
+
     def test_answers_can_be_scripted_for_a_path(self):
         rule = {"path": "/slack/x", "status": 429, "headers": {"Retry-After": "3"}, "count": 2, "body": "slow down"}
         self.assertEqual(self.ask("POST", "/_behaviour", rule)[0], 200)

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{Channel, PipelineRef, Task, TaskResult, Trigger};
 
@@ -98,6 +99,8 @@ impl Delivery {
 pub enum Body {
     /// Rendered and escaped for the channel's service, and within its limits.
     Text(String),
+    /// The same in the service's rich form: the JSON that it is posted.
+    Rich(Value),
     /// The whole result, for a generic webhook.
     Result(Box<TaskResult>),
 }

@@ -140,6 +140,21 @@ pub enum Target {
         /// Key of the URL.
         url: SecretKey,
     },
+    /// A chat of a Telegram bot, whose token is a secret.
+    Telegram {
+        /// Key of the token.
+        token: SecretKey,
+        /// The chat's number, or its `@name`.
+        chat: String,
+        /// The topic within the chat.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        thread: Option<i64>,
+    },
+    /// A Microsoft Teams workflow, whose URL is a secret.
+    Teams {
+        /// Key of the URL.
+        url: SecretKey,
+    },
     /// Any HTTP endpoint; gets the whole result as JSON.
     Webhook {
         /// Where to post.

@@ -1,7 +1,7 @@
 //! The text of a notification: a minijinja template over the result.
 //!
-//! A template's own text is the author's and goes out as written (chat markup included); what it *inserts* comes from
-//! outside and is escaped for the service it goes to. `{{ value | safe }}` switches that off for one value.
+//! A template's own text is the author's, markup and all; what it *inserts* comes from outside, and is kept apart so
+//! that it can be shown as it is, whatever the service. `{{ value | safe }}` makes one value part of the own text.
 
 use std::io::{self, Write};
 
@@ -23,7 +23,14 @@ const DEFAULT: &str = "\
 {%- else -%}
 ❌ {{ task }} ({{ pipeline }}) failed: {{ error }}
 Attempt {{ attempt }}, due {{ scheduledTime }}, run {{ runId }}
+More: kubectl --namespace {{ namespace }} describe stp {{ pipeline }}
 {%- endif -%}";
+
+/// Stands in [`Rendered::text`] for each value that was inserted: a noncharacter, which no text has.
+pub const HOLE: char = '\u{fdd0}';
+
+/// Ends an inserted value in a template's output, where [`HOLE`] begins it.
+const END: char = '\u{fdd1}';
 
 /// A template that cannot be used, or that failed on this result.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +45,53 @@ fn describe(error: &minijinja::Error) -> String {
     }
 }
 
-/// Makes a value from outside harmless in a service's markup.
-pub type Escape = fn(&str) -> String;
+/// What became of a template.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rendered {
+    /// The author's own text, with a [`HOLE`] for each inserted value.
+    pub text: String,
+    /// The inserted values, in their order.
+    pub inserted: Vec<String>,
+}
+
+impl Rendered {
+    /// A text that comes from outside as a whole.
+    pub fn inserted(value: String) -> Self {
+        Self { text: HOLE.to_string(), inserted: vec![value] }
+    }
+
+    /// The text with its values, each escaped.
+    pub fn filled(&self, escape: impl Fn(&str) -> String) -> String {
+        let mut values = self.inserted.iter();
+        fill(&self.text, &mut values, escape)
+    }
+
+    fn of(output: &str) -> Self {
+        let mut rendered = Self::default();
+        let mut rest = output;
+        while let Some((own, after)) = rest.split_once(HOLE) {
+            let (value, after) = after.split_once(END).unwrap_or((after, ""));
+            rendered.text.push_str(own);
+            rendered.text.push(HOLE);
+            rendered.inserted.push(value.to_owned());
+            rest = after;
+        }
+        rendered.text.push_str(rest);
+        rendered
+    }
+}
+
+/// Fills the holes of a piece of text with the next values.
+pub fn fill<'a>(text: &str, values: &mut impl Iterator<Item = &'a String>, escape: impl Fn(&str) -> String) -> String {
+    let mut filled = String::with_capacity(text.len());
+    for (number, own) in text.split(HOLE).enumerate() {
+        if let Some(value) = (number > 0).then(|| values.next()).flatten() {
+            filled.push_str(&escape(value));
+        }
+        filled.push_str(own);
+    }
+    filled
+}
 
 /// Renders a task's template, or the default one.
 ///
@@ -49,9 +101,8 @@ pub fn render(
     template: Option<&str>,
     result: &TaskResult,
     input: Option<&serde_json::Value>,
-    escape: Escape,
-) -> Result<String, TemplateError> {
-    let environment = environment(escape);
+) -> Result<Rendered, TemplateError> {
+    let environment = environment();
     let template = environment.template_from_str(template.unwrap_or(DEFAULT)).map_err(TemplateError)?;
     let context = context! {
         task => &*result.task,
@@ -67,7 +118,7 @@ pub fn render(
     };
     let mut output = Bounded(Vec::new());
     template.render_captured_to(context, &mut output).map_err(TemplateError)?;
-    Ok(String::from_utf8_lossy(&output.0).into_owned())
+    Ok(Rendered::of(&String::from_utf8_lossy(&output.0)))
 }
 
 /// Refuses a template that cannot work, whatever the result: one that doesn't parse, or, as far as that can be found
@@ -76,12 +127,12 @@ pub fn render(
 /// # Errors
 /// As above, with the line.
 pub fn check(template: &str) -> Result<(), TemplateError> {
-    environment(str::to_owned).template_from_str(template).map_err(TemplateError)?;
+    environment().template_from_str(template).map_err(TemplateError)?;
     if !is_tame(template) {
         return Ok(());
     }
     for status in [Status::Succeeded, Status::Failed] {
-        match render(Some(template), &sample(status), None, str::to_owned) {
+        match render(Some(template), &sample(status), None) {
             Err(TemplateError(error)) if is_authors_mistake(error.kind()) => return Err(TemplateError(error)),
             // What else fails may be the sample's fault.
             Ok(_) | Err(_) => {}
@@ -130,19 +181,23 @@ fn sample(status: Status) -> TaskResult {
     }
 }
 
-fn environment(escape: Escape) -> Environment<'static> {
+fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_fuel(Some(FUEL));
     // A result without the field a template asks for is an empty text, not a lost notification.
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-    environment.set_formatter(move |output, _, value| {
+    environment.set_formatter(|output, _, value| {
         if value.is_undefined() || value.is_none() {
             return Ok(());
         }
         let mut text = Bounded(Vec::new());
         write!(text, "{value}").map_err(|error| minijinja::Error::new(ErrorKind::WriteFailure, error.to_string()))?;
         let text = String::from_utf8_lossy(&text.0);
-        let written = if value.is_safe() { output.write_str(&text) } else { output.write_str(&escape(&text)) };
+        let written = if value.is_safe() {
+            output.write_str(&text)
+        } else {
+            output.write_str(&format!("{HOLE}{}{END}", text.replace([HOLE, END], "")))
+        };
         written.map_err(minijinja::Error::from)
     });
     environment
@@ -168,30 +223,31 @@ impl Write for Bounded {
 mod tests {
     use super::*;
 
-    fn shout(text: &str) -> String {
-        text.to_uppercase()
+    fn rendered(template: Option<&str>, status: Status) -> String {
+        render(template, &sample(status), None).unwrap().filled(str::to_uppercase)
     }
 
     #[test]
-    fn what_a_template_inserts_is_escaped_and_its_own_text_is_not() {
-        let rendered =
-            render(Some("done: {{ result.text }} {{ task | safe }}"), &sample(Status::Succeeded), None, shout).unwrap();
-        assert_eq!(rendered, "done: TEXT sample");
+    fn what_a_template_inserts_is_kept_apart_from_its_own_text() {
+        let template = "done: {{ result.text }} {{ task | safe }}";
+        assert_eq!(rendered(Some(template), Status::Succeeded), "done: TEXT sample");
+        let block = "{% set block %}[{{ task }}]{% endset %}<{{ block }}> {% if task %}{{ task }}{% endif %}";
+        assert_eq!(rendered(Some(block), Status::Succeeded), "<[SAMPLE]> SAMPLE");
+        let forged = "{{ '\u{fdd1}own\u{fdd0}' }}{{ '\u{fdd0}' }}\u{fdd0}own";
+        assert_eq!(rendered(Some(forged), Status::Succeeded), "OWNOWN");
     }
 
     #[test]
     fn a_field_that_is_not_there_is_empty() {
-        let rendered =
-            render(Some("[{{ result.json.a.b }}{{ error }}]"), &sample(Status::Succeeded), None, shout).unwrap();
-        assert_eq!(rendered, "[]");
+        assert_eq!(rendered(Some("[{{ result.json.a.b }}{{ error }}]"), Status::Succeeded), "[]");
     }
 
     #[test]
-    fn the_default_says_what_failed_and_which_run() {
-        let rendered = render(None, &sample(Status::Failed), None, str::to_owned).unwrap();
+    fn the_default_says_what_failed_why_which_run_and_how_to_see_more() {
         assert_eq!(
-            rendered,
-            "❌ sample (sample) failed: error\nAttempt 1, due 2026-01-01T09:00:00Z, run aaaaaaaaaaaaaaaa"
+            render(None, &sample(Status::Failed), None).unwrap().filled(str::to_owned),
+            "❌ sample (sample) failed: error\nAttempt 1, due 2026-01-01T09:00:00Z, run aaaaaaaaaaaaaaaa\n\
+             More: kubectl --namespace default describe stp sample"
         );
     }
 
@@ -236,7 +292,7 @@ mod tests {
                 "failed to write",
             ),
         ] {
-            let error = render(Some(template), &sample(Status::Succeeded), None, str::to_owned).unwrap_err();
+            let error = render(Some(template), &sample(Status::Succeeded), None).unwrap_err();
             assert!(error.to_string().contains(expected), "{template}: {error}");
         }
     }

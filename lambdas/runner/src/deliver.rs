@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use function::Outgoing;
 use jiff::Timestamp;
-use protocol::{Delivery, Message};
+use protocol::{Delivery, Message, Target};
 use tokio::time::{Instant, timeout};
 
 use crate::channel::{self, Meaning};
@@ -113,7 +113,8 @@ async fn try_secrets(runner: &Runner, delivery: &Delivery) -> Verdict {
 }
 
 async fn try_once(runner: &Runner, delivery: &Delivery, secrets: &Secrets) -> Verdict {
-    let request = match channel::request(&runner.http, &delivery.channel.target, &delivery.body, secrets) {
+    let target = &delivery.channel.target;
+    let request = match channel::request(&runner.http, &runner.telegram, target, &delivery.body, secrets) {
         Ok(request) => request,
         Err(error) => {
             let may_be_stale = match &error {
@@ -124,7 +125,7 @@ async fn try_once(runner: &Runner, delivery: &Delivery, secrets: &Secrets) -> Ve
         }
     };
     match request.send().await {
-        Ok(answer) => judge(answer, secrets).await,
+        Ok(answer) => judge(answer, target, secrets).await,
         Err(error) => match http::refusal(&error) {
             Some(refused) => Verdict::Never { reason: refused.to_string(), may_be_stale: false },
             None => Verdict::Later { reason: http::describe(&error), retry_after: None },
@@ -132,12 +133,13 @@ async fn try_once(runner: &Runner, delivery: &Delivery, secrets: &Secrets) -> Ve
     }
 }
 
-async fn judge(answer: reqwest::Response, secrets: &Secrets) -> Verdict {
-    let (meaning, status, headers) = (Meaning::of(answer.status()), http::status(&answer), answer.headers().clone());
-    if meaning == Meaning::Delivered {
+async fn judge(answer: reqwest::Response, target: &Target, secrets: &Secrets) -> Verdict {
+    let (code, status, headers) = (answer.status(), http::status(&answer), answer.headers().clone());
+    if code.is_success() && !channel::hides_failures(target) {
         return Verdict::Delivered;
     }
     let body = http::read(answer, MAX_ANSWER).await.unwrap_or_default();
+    let meaning = channel::meaning(target, code, &String::from_utf8_lossy(&body));
     let body = secrets.redact(String::from_utf8_lossy(&body).into_owned());
     let excerpt = text::excerpt(&body);
     let reason = if excerpt.is_empty() { status } else { format!("{status}: {excerpt}") };

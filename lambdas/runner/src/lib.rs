@@ -9,6 +9,7 @@ mod channel;
 mod deliver;
 mod guard;
 mod http;
+mod markdown;
 mod run;
 mod secrets;
 mod text;
@@ -54,6 +55,7 @@ pub struct Runner {
     queue: Queue,
     parameters: Parameters,
     http: Http,
+    telegram: String,
 }
 
 /// What becomes of a message.
@@ -73,7 +75,14 @@ impl Runner {
     /// # Errors
     /// The HTTP client finds no root certificates.
     pub fn new(config: &SdkConfig, queue: Queue, guard: Guard) -> Result<Self, reqwest::Error> {
-        Ok(Self { queue, parameters: Parameters::new(config), http: Http::new(guard)? })
+        let (parameters, http) = (Parameters::new(config), Http::new(guard)?);
+        Ok(Self { queue, parameters, http, telegram: channel::TELEGRAM_API.to_owned() })
+    }
+
+    /// Speaks to Telegram's bots at another address: that of a Bot API server of one's own.
+    #[must_use]
+    pub fn with_telegram_at(self, telegram: String) -> Self {
+        Self { telegram, ..self }
     }
 
     /// Opens the connections to AWS ahead of their use; never fails.

@@ -1,5 +1,7 @@
 //! The runner, as Lambda starts it.
 
+use std::env;
+
 use function::Queue;
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use runner::{Guard, Runner};
@@ -9,7 +11,10 @@ use serde_json::Value;
 async fn main() -> Result<(), Error> {
     function::init_log();
     let config = function::config().await;
-    let runner = Runner::new(&config, Queue::from_env(&config)?, Guard::from_env())?;
+    let mut runner = Runner::new(&config, Queue::from_env(&config)?, Guard::from_env())?;
+    if let Ok(telegram) = env::var("TELEGRAM_API_URL") {
+        runner = runner.with_telegram_at(telegram);
+    }
     runner.warm().await;
     run(service_fn(|event: LambdaEvent<Value>| runner::handle(&runner, event.payload, event.context.deadline()))).await
 }

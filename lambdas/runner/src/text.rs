@@ -1,4 +1,8 @@
-//! Texts within the limits of the services that show them.
+//! Texts within the limits of the services that show them. They are cut between what a reader takes for characters.
+
+use unicode_segmentation::UnicodeSegmentation as _;
+
+use crate::markdown::Run;
 
 /// Stands where something was cut off.
 pub(crate) const MARKER: char = '…';
@@ -51,16 +55,36 @@ fn is_link(word: &str) -> bool {
         && word.chars().all(|character| character.is_ascii_alphanumeric() || IN_LINKS.contains(character))
 }
 
-/// Cuts to at most 40,000 characters: Slack's limit.
-/// <https://docs.slack.dev/changelog/2018-04-truncating-really-long-messages>
-pub(crate) fn fit_slack(text: String) -> String {
-    fit(text, 40_000, |_| 1, without_half_entity)
+/// Cuts text for Slack, which counts characters.
+pub(crate) fn fit_slack(text: String, limit: usize) -> String {
+    fit(text, limit, |_| 1, without_half_entity)
 }
 
-/// Cuts to at most 2,000 UTF-16 units: Discord's limit, in the measure that is never below its own.
-/// <https://discord.com/developers/docs/resources/webhook#execute-webhook>
-pub(crate) fn fit_discord(text: String) -> String {
-    fit(text, 2_000, char::len_utf16, without_half_escape)
+/// Cuts text for Discord, in the measure that is never below its own: UTF-16 units.
+pub(crate) fn fit_discord(text: String, limit: usize) -> String {
+    fit(text, limit, char::len_utf16, without_half_escape)
+}
+
+/// Cuts runs, so that they are together as long as that in such a measure.
+pub(crate) fn fit_runs(runs: Vec<Run>, limit: usize, width: fn(char) -> usize) -> Vec<Run> {
+    let size = |text: &str| text.chars().map(width).sum::<usize>();
+    if runs.iter().map(|run| size(&run.text)).sum::<usize>() <= limit {
+        return runs;
+    }
+    let mut room = limit.saturating_sub(width(MARKER));
+    let mut fitted = Vec::new();
+    for mut run in runs {
+        let kept = prefix(&run.text, room, width);
+        if kept < run.text.len() {
+            run.text.truncate(kept);
+            run.text.push(MARKER);
+            fitted.push(run);
+            break;
+        }
+        room -= size(&run.text);
+        fitted.push(run);
+    }
+    fitted
 }
 
 /// Cuts to so many bytes of UTF-8.
@@ -73,21 +97,24 @@ pub(crate) fn excerpt(text: &str) -> String {
     fit(text.trim().to_owned(), 200, |_| 1, |_, kept| kept)
 }
 
-/// Cuts between characters; `tidy` gets the whole text and what is kept of it, and may keep less.
+/// Cuts; `tidy` gets the whole text and what is kept of it, and may keep less.
 fn fit(text: String, limit: usize, width: fn(char) -> usize, tidy: fn(&str, usize) -> usize) -> String {
     if text.chars().map(width).sum::<usize>() <= limit {
         return text;
     }
-    let mut room = limit - width(MARKER);
-    let kept = text.char_indices().find_map(|(at, character)| match room.checked_sub(width(character)) {
-        Some(left) => {
-            room = left;
-            None
+    let kept = prefix(&text, limit - width(MARKER), width);
+    format!("{}{MARKER}", &text[..tidy(&text, kept)])
+}
+
+/// Bytes of the longest beginning that fits.
+fn prefix(text: &str, mut room: usize, width: fn(char) -> usize) -> usize {
+    for (at, character) in text.grapheme_indices(true) {
+        match room.checked_sub(character.chars().map(width).sum()) {
+            Some(left) => room = left,
+            None => return at,
         }
-        None => Some(at),
-    });
-    let kept = tidy(&text, kept.unwrap_or(text.len()));
-    format!("{}{MARKER}", &text[..kept])
+    }
+    text.len()
 }
 
 /// An entity cut in half would show as what it is not.
@@ -157,11 +184,22 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_the_services_own() {
-        assert_eq!(fit_slack("&".repeat(40_000)).chars().count(), 40_000);
-        assert_eq!(fit_slack(escape_slack(&"&".repeat(8_001))).chars().count(), 39_996, "no half of the last entity");
-        assert_eq!(fit_discord("😀".repeat(1_001)).encode_utf16().count(), 1_999);
+    fn texts_are_counted_as_services_count_them() {
+        assert_eq!(fit_slack(escape_slack(&"&".repeat(8_001)), 40_000).chars().count(), 39_996, "no half entity");
+        assert_eq!(fit_discord("😀".repeat(1_001), 2_000).encode_utf16().count(), 1_999);
         assert_eq!(fit_bytes("é".repeat(10), 10), "ééé…");
+    }
+
+    #[test]
+    fn what_a_reader_takes_for_one_character_is_never_cut() {
+        assert_eq!(fit_discord("🇹🇼👩‍👩‍👧‍👦x".to_owned(), 12), "🇹🇼…");
+        assert_eq!(fit_slack("e\u{301}e\u{301}e\u{301}".to_owned(), 4), "e\u{301}…");
+        let runs = ["a👍🏽", "b", "c"].map(|text| Run::new(text, None)).to_vec();
+        assert_eq!(fit_runs(runs.clone(), 7, char::len_utf16), runs);
+        let texts = |limit| -> Vec<_> {
+            fit_runs(runs.clone(), limit, char::len_utf16).into_iter().map(|run| run.text).collect()
+        };
+        assert_eq!((texts(6), texts(5)), (vec!["a👍🏽".to_owned(), "…".to_owned()], vec!["a…".to_owned()]));
     }
 
     #[test]

@@ -204,16 +204,30 @@ fn secrets_travel_by_key_alone() {
 }
 
 #[test]
+fn a_telegram_chat_travels_with_its_topic() {
+    for (chat, thread, expected) in [("'-1001234567890'", "", None), ("'@alerts_1'", ", threadId: 7", Some(7))] {
+        let pipeline = resolved(&format!(
+            "channels: [{{name: bot, telegram: {{chatId: {chat}{thread}, \
+             botToken: {{secretKeyRef: {{name: chat, key: bot}}}}}}}}]"
+        ));
+        let target = &firing(&pipeline).channels[0].target;
+        let (token, chat) = ("channels/bot/token".to_owned(), chat.trim_matches('\'').to_owned());
+        assert_eq!(*target, Target::Telegram { token, chat, thread: expected });
+    }
+}
+
+#[test]
 fn uses_of_secrets_name_their_fields() {
     let spec = spec(
         "{tasks: [{name: site, http: {url: 'https://example.com', \
          headers: [{name: X-Token, secretKeyRef: {name: chat, key: token}}]}}], \
          channels: [{name: team, discord: {webhookUrl: {secretKeyRef: {name: chat, key: slack}}}}, \
-         {name: soon, teams: {webhookUrl: {secretKeyRef: {name: chat, key: slack}}}}]}",
+         {name: bot, telegram: {chatId: '@a', botToken: {secretKeyRef: {name: chat, key: bot}}}}]}",
     );
     let uses: Vec<_> = secret_refs(&spec).into_iter().map(|used| (used.key, used.reference.key, used.field)).collect();
     let expected = [
         ("channels/team/url", "slack", "spec.channels[team].discord.webhookUrl.secretKeyRef"),
+        ("channels/bot/token", "bot", "spec.channels[bot].telegram.botToken.secretKeyRef"),
         ("tasks/site/headers/x-token", "token", "spec.tasks[site].http.headers[X-Token].secretKeyRef"),
     ];
     assert_eq!(uses, expected.map(|(key, of, field)| (key.to_owned(), of.to_owned(), field.to_owned())));

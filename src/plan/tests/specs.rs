@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::crd::{
     Architecture, Channel, ConcurrencyPolicy, DeletionPolicy, Discord, Header, Http, HttpMethod, Invocation,
     LOG_RETENTION_DAYS, Layer, MessageTask, Mode, NotifyOn, PythonLayer, Queue, Retry, Runner,
-    ScheduledTaskPipelineSpec, SecretKeyRef, SecretSource, Sender, Slack, Task, Webhook,
+    ScheduledTaskPipelineSpec, SecretKeyRef, SecretSource, Sender, Slack, Task, Teams, Telegram, Webhook,
 };
 
 /// Seconds that the runner keeps for deliveries beside each task.
@@ -282,9 +282,15 @@ fn channels() -> BoxedStrategy<Vec<Channel>> {
         let webhook = Some(Webhook { url, url_from, headers });
         Channel { webhook, ..Channel::default() }
     });
+    let telegram = ("-?[0-9]{1,15}|@[a-zA-Z0-9_]{1,32}", option::of(1..=i64::MAX)).prop_map(|(chat_id, thread_id)| {
+        let bot_token = SecretSource { secret_key_ref: secret("bot") };
+        Channel { telegram: Some(Telegram { bot_token, chat_id, thread_id }), ..Channel::default() }
+    });
     let kind = prop_oneof![
         Just(Channel { slack: Some(Slack { webhook_url: source() }), ..Channel::default() }),
         Just(Channel { discord: Some(Discord { webhook_url: source() }), ..Channel::default() }),
+        Just(Channel { teams: Some(Teams { webhook_url: source() }), ..Channel::default() }),
+        telegram,
         webhook,
     ];
     btree_map(name(), kind, 0..5)

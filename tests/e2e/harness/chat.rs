@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use super::wait::eventually;
 
+/// A token that looks like one.
+pub(crate) const BOT_TOKEN: &str = "123456789:canary-AAEhBOweik6ad9r_QXMENQjcrGbqCr4K";
+
 /// What the receiver got.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Received {
@@ -14,6 +17,9 @@ pub(crate) struct Received {
     pub(crate) method: String,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Value,
+    /// What a person would read.
+    #[serde(rename = "text")]
+    pub(crate) readable: String,
     pub(crate) status: u16,
     pub(crate) time: f64,
 }
@@ -23,7 +29,7 @@ impl Received {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// The text of a Slack or Discord message.
+    /// The text of a message of Slack, Discord or Telegram.
     pub(crate) fn text(&self) -> &str {
         self.body["text"].as_str().or(self.body["content"].as_str()).unwrap_or_default()
     }
@@ -42,13 +48,19 @@ impl Chat {
         Self { base: base.to_owned(), account: account.to_owned(), http: reqwest::Client::new() }
     }
 
-    /// Path of a place: `slack`, `discord` or `hook`, and a name.
+    /// Path of a place: `slack`, `discord`, `telegram`, `teams` or `hook`, and a name.
     fn path(&self, service: &str, name: &str) -> String {
-        format!("/{service}/{}-{name}", self.account)
+        let bot = if service == "telegram" { format!("/bot{BOT_TOKEN}/sendMessage") } else { String::new() };
+        format!("/{service}/{}-{name}{bot}", self.account)
     }
 
     pub(crate) fn url(&self, service: &str, name: &str) -> String {
         format!("{}{}", self.base, self.path(service, name))
+    }
+
+    /// The address of a Bot API server.
+    pub(crate) fn telegram(&self, name: &str) -> String {
+        format!("{}/telegram/{}-{name}", self.base, self.account)
     }
 
     /// Scripts the next answers of a place.

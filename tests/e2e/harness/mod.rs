@@ -27,7 +27,7 @@ use kube::{Client, Config};
 use serde_json::{Value, json};
 
 pub(crate) use aws::Aws;
-pub(crate) use chat::Chat;
+pub(crate) use chat::{BOT_TOKEN, Chat};
 pub(crate) use environment::Environment;
 pub(crate) use gate::Gate;
 pub(crate) use names::Names;
@@ -91,8 +91,10 @@ impl Lab {
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": lab.namespace}});
         let api: Api<Namespace> = Api::all(lab.kube.clone());
         api.patch(&lab.namespace, &user(), &Patch::Apply(namespace)).await.unwrap();
-        let (slack, discord) = (lab.chat.url("slack", "team"), lab.chat.url("discord", "ops"));
-        lab.secret("chat", json!({"slack": slack, "discord": discord})).await;
+        let url = |service, name| lab.chat.url(service, name);
+        let (slack, discord, teams) = (url("slack", "team"), url("discord", "ops"), url("teams", "office"));
+        let secret = json!({"slack": slack, "discord": discord, "teams": teams, "telegram": chat::BOT_TOKEN});
+        lab.secret("chat", secret).await;
         lab.permit(&Settings::default()).await;
         lab
     }

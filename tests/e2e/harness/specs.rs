@@ -12,6 +12,17 @@ pub(crate) fn discord() -> Value {
     json!({"name": "ops", "discord": {"webhookUrl": {"secretKeyRef": {"name": "chat", "key": "discord"}}}})
 }
 
+/// A channel `phone` on Telegram; its token is in the Secret `chat`.
+pub(crate) fn telegram() -> Value {
+    let token = json!({"secretKeyRef": {"name": "chat", "key": "telegram"}});
+    json!({"name": "phone", "telegram": {"botToken": token, "chatId": "@alerts", "threadId": 7}})
+}
+
+/// A channel `office` on Teams; its URL is in the Secret `chat`.
+pub(crate) fn teams() -> Value {
+    json!({"name": "office", "teams": {"webhookUrl": {"secretKeyRef": {"name": "chat", "key": "teams"}}}})
+}
+
 /// One task, and the channel `team` that it may notify.
 pub(crate) fn one_task(schedule: &str, task: Value) -> Value {
     json!({"schedule": schedule, "tasks": [task], "channels": [slack()]})

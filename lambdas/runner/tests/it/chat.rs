@@ -6,7 +6,7 @@ use std::time::Duration;
 use fake::{Answer, Aws};
 use serde_json::{Value, json};
 
-use crate::support::{PARAMETER, Stage, delivery, run, slack, stage, stage_with};
+use crate::support::{PARAMETER, Stage, delivery, delivery_to, run, slack, stage, stage_with};
 
 fn put_chat(stage: &Stage, path: &str) {
     stage.aws.put_parameter(PARAMETER, json!({"chat": stage.web.url(path)}).to_string());
@@ -40,6 +40,67 @@ async fn each_service_gets_its_own_form() {
     assert_eq!((&hook["status"], request.header("x-a")), (&json!("Succeeded"), Some("a")));
     assert_eq!(stage.aws.parameter_reads(), 1, "read once for all");
     assert!(stage.aws.sent().is_empty());
+}
+
+/// A channel on Telegram, with a chat and a topic.
+fn telegram() -> Value {
+    json!({"name": "phone", "target": {"telegram": {"token": "bot", "chat": "@alerts", "thread": 7}}})
+}
+
+#[tokio::test]
+async fn telegram_is_asked_by_its_bot_for_a_topic_of_a_chat() {
+    let stage = stage(|_| Answer::new(200, r#"{"ok": true}"#)).await;
+    stage.aws.put_parameter(PARAMETER, r#"{"bot": "12:a-b_C\n"}"#);
+    assert!(stage.is_done(run(json!({"template": "**up** & well"}), json!([telegram()])), 1).await);
+    assert_eq!(stage.web.requests()[0].path, "/telegram/bot12:a-b_C/sendMessage");
+    let expected = json!({
+        "text": "<b>up</b> &amp; well", "parse_mode": "HTML", "chat_id": "@alerts", "message_thread_id": 7,
+    });
+    assert_eq!(stage.posts(), [expected]);
+}
+
+#[tokio::test]
+async fn each_services_own_answers_are_understood() {
+    let teams = || json!({"name": "office", "target": {"teams": {"url": "chat"}}});
+    let words = |code| {
+        format!("Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error {code}.")
+    };
+    let flood = r#"{"ok": false, "error_code": 429, "parameters": {"retry_after": 35}}"#.to_owned();
+    let kicked = r#"{"ok": false, "error_code": 403, "description": "Forbidden: bot was kicked"}"#.to_owned();
+    for (channel, status, answer, waits, gave_up) in [
+        (telegram(), 429, flood, Some(35..=35), None),
+        (telegram(), 403, kicked, None, Some("bot was kicked")),
+        (teams(), 202, String::new(), None, None),
+        (teams(), 200, "1".to_owned(), None, None),
+        (teams(), 200, words(429), Some(0..=10), None),
+        (teams(), 200, words(404), None, Some("HTTP error 404")),
+    ] {
+        let said = answer.clone();
+        let stage = stage(move |_| Answer::new(status, &*answer)).await;
+        stage.aws.put_parameter(PARAMETER, json!({"bot": "12:abc", "chat": stage.web.url("/chat")}).to_string());
+        assert_eq!(stage.is_done(delivery_to(channel), 1).await, waits.is_none(), "{said}");
+        assert_eq!(stage.aws.hidden().len(), usize::from(waits.is_some()), "{said}");
+        assert!(stage.aws.hidden().iter().all(|(_, wait)| waits.as_ref().unwrap().contains(wait)), "{said}");
+        let reasons: Vec<_> = stage.aws.messages().iter().map(|message| message["gaveUp"].to_string()).collect();
+        assert_eq!(reasons.len(), usize::from(gave_up.is_some()), "{said}");
+        assert!(reasons.iter().all(|reason| reason.contains(gave_up.unwrap())), "{reasons:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_bots_token_is_never_told() {
+    let secret = "AAEhBOweik6ad9r_QXMENQjcrGbqCr4K";
+    let stage = stage(|request| {
+        let elsewhere = format!("/elsewhere{}", request.path);
+        Answer::new(302, format!("moved to {elsewhere}")).header("location", elsewhere)
+    })
+    .await;
+    stage.aws.put_parameter(PARAMETER, json!({"bot": format!("123456789:{secret}")}).to_string());
+    assert!(stage.is_done(delivery_to(telegram()), 1).await);
+    assert_eq!(stage.web.requests().len(), 1, "the redirect is not followed");
+    let told = stage.aws.messages()[0].to_string();
+    assert!(told.contains("HTTP 302 Found: moved to /elsewhere/telegram/bot[redacted]/sendMessage"), "{told}");
+    assert!(!told.contains(secret), "{told}");
 }
 
 #[tokio::test]

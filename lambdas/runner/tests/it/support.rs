@@ -32,7 +32,7 @@ pub(crate) async fn stage_with(
     let web = Server::start(web).await;
     let config = aws.config();
     let queue = Queue::new(&config, format!("https://sqs/{queue}"));
-    let runner = Runner::new(&config, queue, Guard::new(runtime_port)).unwrap();
+    let runner = Runner::new(&config, queue, Guard::new(runtime_port)).unwrap().with_telegram_at(web.url("/telegram"));
     Stage { aws, web, runner }
 }
 
@@ -104,8 +104,13 @@ pub(crate) fn slack() -> Value {
 
 /// A message that delivers a text to Slack.
 pub(crate) fn delivery() -> Value {
+    delivery_to(slack()[0].clone())
+}
+
+/// A message that delivers a text to a channel.
+pub(crate) fn delivery_to(channel: Value) -> Value {
     json!({
         "kind": "deliver", "runId": "r", "task": "t", "pipeline": {"namespace": "default", "name": "p"},
-        "parameter": PARAMETER, "channel": slack()[0], "body": {"text": "hello"},
+        "parameter": PARAMETER, "channel": channel, "body": {"text": "hello"},
     })
 }
