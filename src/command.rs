@@ -1,10 +1,12 @@
 //! The program's commands, one file each.
 
+mod documents;
 pub mod iam_policy;
 pub mod orphans;
 pub mod plan;
 pub mod run;
 mod setup;
+pub mod trial;
 
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -26,6 +28,7 @@ pub fn execute(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
     match arguments.command {
         Command::Run(settings) => run::run(settings)?,
         Command::Plan(settings) => return plan::plan(settings),
+        Command::Try(settings) => return trial::run(settings),
         Command::Crd => print(&crd::crd_yaml()?)?,
         Command::IamPolicy(settings) => iam_policy::run(&settings)?,
         Command::Orphans(settings) => return orphans::orphans(settings),
@@ -41,6 +44,11 @@ fn configuration_schema() -> serde_json::Result<String> {
 /// Writes data to stdout.
 fn print(text: &str) -> io::Result<()> {
     io::stdout().write_all(text.as_bytes())
+}
+
+/// The namespace that kubectl would take.
+async fn usual_namespace() -> String {
+    kube::Config::infer().await.map_or_else(|_| "default".to_owned(), |config| config.default_namespace)
 }
 
 fn runtime() -> io::Result<Runtime> {

@@ -21,6 +21,8 @@ mod tags;
 mod task;
 mod timing;
 
+mod work;
+
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -39,6 +41,7 @@ pub use layer::{Layer, LayerContent, Packages};
 pub use place::place_of_deletion;
 pub use refusal::{Reason, Refusal, summary};
 pub use secret::{SecretLookup, SecretText, SecretUse, SecretValues, secret_refs};
+pub use work::{Work, work};
 
 /// What else a pipeline depends on.
 #[derive(Clone, Copy, Debug)]

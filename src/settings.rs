@@ -42,6 +42,11 @@ pub enum Command {
     /// Of files no cluster is asked: values of Secrets are not compared then. Of a pipeline in the cluster it is what the
     /// operator would do now. Exit status: 0 nothing to do, 1 changes, 2 an error, a refused spec or a conflict.
     Plan(PlanSettings),
+    /// Run a file's tasks here and now, and show what its channels would get: with neither AWS nor a cluster.
+    ///
+    /// Each task of kind `message` or `http` gets one attempt, with the code that runs it on AWS; functions run there
+    /// alone. Exit status: 0 all went well, 1 a task or a delivery failed, 2 an error or a refused spec.
+    Try(TrySettings),
     /// Print the `CustomResourceDefinition` as YAML.
     Crd,
     /// Print the IAM policy that the operator needs, for its settings.
@@ -243,6 +248,26 @@ pub struct PlanSettings {
     pub installation: InstallationSettings,
 }
 
+/// Settings of a trial.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TrySettings {
+    /// A file of pipelines, and of the Secrets that they need perhaps; `-` for stdin; may be repeated.
+    #[arg(short, long, value_name = "FILE", required = true)]
+    pub filename: Vec<PathBuf>,
+
+    /// Name of a task to run; may be repeated [default: all].
+    #[arg(long = "task", value_name = "NAME")]
+    pub tasks: Vec<String>,
+
+    /// Namespace of pipelines that name none [default: the kubeconfig's, else default].
+    #[arg(short, long)]
+    pub namespace: Option<String>,
+
+    /// Post to the channels, whose Secrets have to be among the files.
+    #[arg(long)]
+    pub post: bool,
+}
+
 /// A pipeline in the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PipelineName {
@@ -354,7 +379,8 @@ impl Arguments {
             | Command::Orphans(_)
             | Command::Crd
             | Command::IamPolicy(_)
-            | Command::ConfigurationSchema => "warn",
+            | Command::ConfigurationSchema
+            | Command::Try(_) => "warn",
         };
         self.log.log.as_deref().unwrap_or(usual)
     }

@@ -1,6 +1,5 @@
 //! `task-pipelines plan`: what would be done on AWS, with nothing done.
 
-mod documents;
 mod without_cluster;
 
 use std::collections::HashMap;
@@ -14,7 +13,7 @@ use std::time::Duration;
 use futures::channel::mpsc;
 use kube::{Api, Client};
 
-use super::{print, runtime, setup};
+use super::{documents, print, runtime, setup, usual_namespace};
 use crate::aws::{Access, Accounts};
 use crate::chain::chain;
 use crate::cluster::Cluster;
@@ -124,11 +123,8 @@ async fn in_cluster(wanted: PipelineName, settings: PlanSettings) -> Result<Answ
 }
 
 async fn of_files(settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
-    let namespace = match settings.namespace.clone() {
-        Some(namespace) => documents::Namespace::Only(namespace),
-        None => documents::Namespace::Usual(usual_namespace().await),
-    };
-    let (documents, problems) = documents::read(&settings.filename, &namespace)?;
+    let namespace = documents::Namespace::of(settings.namespace.clone()).await;
+    let documents::Files { documents, secrets: _, problems } = documents::read(&settings.filename, &namespace)?;
     let mut answer = Answer { plans: Vec::new(), problems };
     let without = WithoutCluster {
         installation: setup::installation(&settings.installation)?.0,
@@ -166,11 +162,6 @@ async fn cluster_name(given: Option<ClusterName>) -> Result<ClusterName, Box<dyn
     derived.map_err(|why| {
         format!("names on AWS begin with the cluster's name, which no cluster tells: set --cluster-name ({why})").into()
     })
-}
-
-/// The namespace that kubectl would take.
-async fn usual_namespace() -> String {
-    kube::Config::infer().await.map_or_else(|_| "default".to_owned(), |config| config.default_namespace)
 }
 
 fn style(colour: Colour) -> Style {

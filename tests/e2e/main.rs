@@ -24,6 +24,7 @@ mod reliability;
 mod secrets;
 mod shipped;
 mod tenants;
+mod tried;
 mod troubled;
 mod unchanged;
 mod updated;

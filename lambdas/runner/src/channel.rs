@@ -10,6 +10,7 @@ mod webhook;
 
 use protocol::{Body, Target, Task, TaskResult};
 use reqwest::{RequestBuilder, StatusCode};
+use serde_json::Value;
 
 use crate::http::{Http, Invalid};
 use crate::secrets::Secrets;
@@ -53,6 +54,29 @@ pub(crate) fn request(
         }
         Target::Teams { url } => teams::request(http, url, body, secrets),
         Target::Webhook { url, headers } => webhook::request(http, url, headers, body, secrets),
+    }
+}
+
+/// The JSON that a body is posted as.
+pub(crate) fn payload(target: &Target, body: &Body) -> Value {
+    match target {
+        Target::Slack { .. } => slack::payload(body),
+        Target::Discord { .. } => discord::payload(body),
+        Target::Telegram { token: _, chat, thread } => telegram::payload(chat, *thread, body),
+        Target::Teams { .. } => teams::payload(body),
+        Target::Webhook { .. } => webhook::payload(body),
+    }
+}
+
+/// What a person would read of a body.
+pub(crate) fn readable(target: &Target, body: &Body) -> String {
+    let payload = payload(target, body);
+    match target {
+        Target::Slack { .. } => slack::readable(&payload),
+        Target::Discord { .. } => discord::readable(&payload),
+        Target::Telegram { .. } => telegram::readable(&payload),
+        Target::Teams { .. } => teams::readable(&payload),
+        Target::Webhook { .. } => format!("{payload:#}"),
     }
 }
 

@@ -13,6 +13,7 @@ mod markdown;
 mod run;
 mod secrets;
 mod text;
+pub mod trial;
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use function::Outgoing;
 use futures::future::join_all;
 use jiff::Timestamp;
-use protocol::{Delivery, Message, NotifyOn, Run, Status, TaskResult};
+use protocol::{Channel, Delivery, Message, NotifyOn, Run, Status, TaskResult};
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
@@ -60,12 +60,12 @@ async fn hand_over(runner: &Runner, run: &Run, deliveries: Vec<Outgoing>, until:
     }
 }
 
-async fn attempt(runner: &Runner, run: &Run, limit: Duration) -> Ended {
+pub(crate) async fn attempt(runner: &Runner, run: &Run, limit: Duration) -> Ended {
     let in_time = timeout(limit, action::perform(runner, run)).await;
     in_time.unwrap_or_else(|_| Ended::failed(format!("timed out after {} s", limit.as_secs())))
 }
 
-fn result(run: &Run, attempt: u32, ended: Ended, duration: Duration) -> TaskResult {
+pub(crate) fn result(run: &Run, attempt: u32, ended: Ended, duration: Duration) -> TaskResult {
     let Ended { text, error, may_be_stale: _ } = ended;
     let result = TaskResult {
         pipeline: run.pipeline.clone(),
@@ -118,10 +118,16 @@ fn log(result: &TaskResult) {
 
 /// Brings a result to its channels at once while there is time; answers the deliveries that are left for the queue.
 async fn announce(runner: &Runner, run: &Run, result: &TaskResult, until: Instant) -> Vec<Outgoing> {
+    let deliveries = deliveries(run, result).into_iter().map(|delivery| at_once(runner, delivery, until));
+    join_all(deliveries).await.into_iter().flatten().collect()
+}
+
+/// What goes to each channel; nothing where such results are not told.
+pub(crate) fn deliveries(run: &Run, result: &TaskResult) -> Vec<Delivery> {
     if !is_notified(run.task.notify_on, result.status) {
         return Vec::new();
     }
-    let deliveries = run.channels.iter().map(|channel| Delivery {
+    let delivery = |channel: &Channel| Delivery {
         run_id: run.run_id.clone(),
         task: run.task.name.clone(),
         pipeline: run.pipeline.clone(),
@@ -130,9 +136,8 @@ async fn announce(runner: &Runner, run: &Run, result: &TaskResult, until: Instan
         channel: channel.clone(),
         not_before: None,
         gave_up: None,
-    });
-    let left = join_all(deliveries.map(|delivery| at_once(runner, delivery, until))).await;
-    left.into_iter().flatten().collect()
+    };
+    run.channels.iter().map(delivery).collect()
 }
 
 fn is_notified(on: NotifyOn, status: Status) -> bool {

@@ -91,9 +91,18 @@ pub(crate) enum Freshness {
     Now,
 }
 
+/// Where secrets come from.
+#[derive(Debug)]
+pub(crate) enum Parameters {
+    /// AWS.
+    Aws(Reader),
+    /// Whoever tries a pipeline, without AWS.
+    Given(Arc<Secrets>),
+}
+
 /// Reads parameters.
 #[derive(Debug)]
-pub(crate) struct Parameters {
+pub(crate) struct Reader {
     client: Client,
     kept: Mutex<HashMap<String, Kept>>,
 }
@@ -113,19 +122,35 @@ impl Parameters {
             .with_initial_backoff(Duration::from_millis(200))
             .with_max_backoff(Duration::from_secs(3));
         let config = aws_sdk_ssm::config::Builder::from(config).retry_config(patient).build();
-        Self { client: Client::from_conf(config), kept: Mutex::default() }
+        Self::Aws(Reader { client: Client::from_conf(config), kept: Mutex::default() })
+    }
+
+    /// These secrets, whatever the parameter's name.
+    pub(crate) fn given(secrets: protocol::Secrets) -> Self {
+        let secrets = secrets.into_iter().map(|(key, value)| (key, Secret(value))).collect();
+        Self::Given(Arc::new(Secrets(secrets)))
     }
 
     /// Opens the connection ahead of its use; never fails.
     pub(crate) async fn warm(&self) {
-        function::warm(self.client.get_parameter().name("").send()).await;
+        match self {
+            Self::Aws(reader) => function::warm(reader.client.get_parameter().name("").send()).await,
+            Self::Given(_) => {}
+        }
     }
 
     /// The secrets in a parameter; none where the pipeline has no parameter.
     pub(crate) async fn get(&self, name: Option<&str>, freshness: Freshness) -> Result<Arc<Secrets>, Error> {
-        let Some(name) = name else {
-            return Ok(Arc::default());
-        };
+        match (name, self) {
+            (None, _) => Ok(Arc::default()),
+            (Some(name), Self::Aws(reader)) => reader.get(name, freshness).await,
+            (Some(_), Self::Given(secrets)) => Ok(Arc::clone(secrets)),
+        }
+    }
+}
+
+impl Reader {
+    async fn get(&self, name: &str, freshness: Freshness) -> Result<Arc<Secrets>, Error> {
         // Held while reading, so that channels served at once share one read.
         let mut kept = self.kept.lock().await;
         if freshness == Freshness::Kept

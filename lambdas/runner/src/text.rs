@@ -32,6 +32,11 @@ pub(crate) fn escape_slack(text: &str) -> String {
     escaped
 }
 
+/// What entities stand for.
+pub(crate) fn unescape(text: &str) -> String {
+    text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
+}
+
 /// Makes text from outside plain in Discord, but for links, which a backslash would break.
 pub(crate) fn escape_discord(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -140,10 +145,6 @@ mod tests {
     /// Text in which what matters here is frequent.
     const TRICKY: &str = r"[&<>\\*_`a😀é\n ]{0,60}";
 
-    fn unescape_slack(text: &str) -> String {
-        text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    }
-
     proptest! {
         #[test]
         fn a_text_within_the_limit_is_left_alone_and_a_cut_one_keeps_to_it(text in TRICKY, limit in 4_usize..70) {
@@ -165,9 +166,9 @@ mod tests {
         fn slack_shows_what_was_inserted_even_when_cut(text in TRICKY, limit in 4_usize..70) {
             let escaped = escape_slack(&text);
             prop_assert!(!escaped.contains(['<', '>']));
-            prop_assert_eq!(unescape_slack(&escaped), text.clone());
+            prop_assert_eq!(unescape(&escaped), text.clone());
             let fitted = fit(escaped, limit, |_| 1, without_half_entity);
-            let shown = unescape_slack(&fitted);
+            let shown = unescape(&fitted);
             prop_assert!(text.starts_with(shown.trim_end_matches(MARKER)), "{}", fitted);
         }
 

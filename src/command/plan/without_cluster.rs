@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::documents::Document;
 use crate::apply::observe_all;
 use crate::aws::{Accounts, AwsError};
+use crate::command::documents::Document;
 use crate::configuration::Configuration;
 use crate::crd::ScheduledTaskPipelineSpec;
 use crate::functions::own_architecture;

@@ -41,6 +41,15 @@ pub(super) fn payload(body: &Body) -> Value {
     message
 }
 
+/// The content, and the fields of embeds below it.
+pub(super) fn readable(payload: &Value) -> String {
+    let embeds = payload["embeds"].as_array().into_iter().flatten();
+    let fields = embeds.flat_map(|embed| embed["fields"].as_array().into_iter().flatten());
+    let part = |field: &Value, key: &str| field[key].as_str().unwrap_or_default().to_owned();
+    let fields = fields.map(|field| format!("{}: {}", part(field, "name"), part(field, "value")));
+    [part(payload, "content")].into_iter().chain(fields).collect::<Vec<_>>().join("\n")
+}
+
 /// What failed and why as content, which notifications and simple readers show, and the rest beside it.
 fn embed(failure: &Failure) -> Value {
     let Failure { text: _, task, pipeline, error, facts, more } = failure;

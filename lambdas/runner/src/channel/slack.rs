@@ -39,6 +39,18 @@ pub(super) fn payload(body: &Body) -> Value {
     }
 }
 
+/// The text of the message's blocks, or else its own.
+pub(super) fn readable(payload: &Value) -> String {
+    let text = payload["text"].as_str().unwrap_or_default();
+    let blocks = payload["blocks"].as_array().into_iter().flatten();
+    let texts = blocks.flat_map(|block| {
+        let elements = block["elements"].as_array().into_iter().flatten();
+        [&block["text"]].into_iter().chain(elements).filter_map(|part| part["text"].as_str())
+    });
+    let lines: Vec<&str> = texts.collect();
+    text::unescape(&if lines.is_empty() { text.to_owned() } else { lines.join("\n") })
+}
+
 /// Markdown as Slack spells it; what is Slack's own stays as it is written.
 fn mrkdwn(rendered: &Rendered) -> String {
     let mut values = rendered.inserted.iter();

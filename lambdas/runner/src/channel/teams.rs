@@ -50,6 +50,20 @@ pub(super) fn meaning(status: StatusCode, body: &str) -> Meaning {
     Meaning::of(hidden.unwrap_or(status))
 }
 
+/// The texts of the card, one line each.
+pub(super) fn readable(payload: &Value) -> String {
+    let body = &payload["attachments"][0]["content"]["body"];
+    let part = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let lines = body.as_array().into_iter().flatten().flat_map(|element| {
+        let inlines = element["inlines"].as_array().into_iter().flatten();
+        let text = part(element, "text") + &inlines.map(|inline| part(inline, "text")).collect::<String>();
+        let facts = element["facts"].as_array().into_iter().flatten();
+        let facts = facts.map(|fact| format!("{}: {}", part(fact, "title"), part(fact, "value")));
+        [text].into_iter().filter(|text| !text.is_empty()).chain(facts).collect::<Vec<_>>()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// The message that these runs make, with as much of them as it can take.
 fn within(runs: Vec<Run>, limit: usize, message: impl Fn(&[Run]) -> Value) -> Value {
     let mut room = limit;

@@ -64,6 +64,17 @@ pub(super) fn payload(chat: &str, thread: Option<i64>, body: &Body) -> Value {
     message
 }
 
+/// The text without its tags.
+pub(super) fn readable(payload: &Value) -> String {
+    let html = payload["text"].as_str().unwrap_or_default();
+    // Of what is between tags no `<` is left: it is escaped.
+    let texts = html.split('<').enumerate().map(|(number, part)| match part.split_once('>') {
+        Some((_, text)) if number > 0 => text,
+        Some(_) | None => part,
+    });
+    text::unescape(&texts.collect::<String>())
+}
+
 fn runs(failure: &Failure) -> Vec<Run> {
     let Failure { text: _, task, pipeline, error, facts, more } = failure;
     let error = text::fit_runs(vec![Run::new(error, None)], MAX_ERROR, char::len_utf16);

@@ -1,12 +1,26 @@
-//! Pipelines in files, checked as the API server would.
+//! Pipelines in files, checked as the API server would, and the Secrets beside them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use data_encoding::BASE64;
 use serde_json::Value;
 
-use crate::crd::{Admission, Broken, GROUP, ScheduledTaskPipelineSpec, admit};
+use crate::crd::{Admission, Broken, GROUP, ScheduledTaskPipelineSpec, SecretKeyRef, admit};
+use crate::pipeline::SecretText;
+
+/// What files hold.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    /// All pipelines.
+    pub(super) documents: Vec<Document>,
+    /// The texts in Secrets, by namespace and key.
+    pub(super) secrets: BTreeMap<(String, SecretKeyRef), SecretText>,
+    /// Which files are no YAML, and why.
+    pub(super) problems: Vec<String>,
+}
 
 /// A pipeline in a file.
 #[derive(Debug)]
@@ -30,6 +44,16 @@ pub(super) enum Namespace {
     Usual(String),
 }
 
+impl Namespace {
+    /// That of a flag, or else the usual one.
+    pub(super) async fn of(given: Option<String>) -> Self {
+        match given {
+            Some(namespace) => Self::Only(namespace),
+            None => Self::Usual(super::usual_namespace().await),
+        }
+    }
+}
+
 /// Why there is nothing to plan.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReadError {
@@ -47,29 +71,35 @@ pub(super) enum ReadError {
     NoPipeline(String),
 }
 
-/// Reads all pipelines, and says which files are no YAML.
+/// Reads all pipelines and Secrets, and says which files are no YAML.
 ///
 /// # Errors
 /// A file cannot be read, or nothing in them is a pipeline.
-pub(super) fn read(paths: &[PathBuf], namespace: &Namespace) -> Result<(Vec<Document>, Vec<String>), ReadError> {
-    let (mut documents, mut problems) = (Vec::new(), Vec::new());
+pub(super) fn read(paths: &[PathBuf], namespace: &Namespace) -> Result<Files, ReadError> {
+    let mut files = Files::default();
     for path in paths {
         let text = read_file(path).map_err(|source| ReadError::Unreadable { path: path.clone(), source })?;
         let file = if is_stdin(path) { "stdin".to_owned() } else { path.display().to_string() };
         match serde_saphyr::from_multiple::<Value>(&text) {
             Ok(values) => {
-                let pipelines = (1..).zip(values).filter(|(_, value)| is_pipeline(value));
-                documents
-                    .extend(pipelines.map(|(number, value)| document(format!("{file}:{number}"), &value, namespace)));
+                for (number, value) in (1..).zip(values) {
+                    match value["kind"].as_str() {
+                        Some("ScheduledTaskPipeline") => {
+                            files.documents.push(document(format!("{file}:{number}"), &value, namespace));
+                        }
+                        Some("Secret") => files.secrets.extend(secrets(&value, namespace)),
+                        Some(_) | None => {}
+                    }
+                }
             }
-            Err(error) => problems.push(format!("{file}: {error}")),
+            Err(error) => files.problems.push(format!("{file}: {error}")),
         }
     }
-    if documents.is_empty() && problems.is_empty() {
-        let files: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
-        return Err(ReadError::NoPipeline(files.join(", ")));
+    if files.documents.is_empty() && files.problems.is_empty() {
+        let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        return Err(ReadError::NoPipeline(paths.join(", ")));
     }
-    Ok((documents, problems))
+    Ok(files)
 }
 
 fn is_stdin(path: &Path) -> bool {
@@ -85,9 +115,21 @@ fn read_file(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Whether a document is a pipeline: a file may hold the Secrets for it as well.
-fn is_pipeline(document: &Value) -> bool {
-    document["kind"] == "ScheduledTaskPipeline"
+/// The texts of a Secret; where a key is in both, that of `stringData` counts.
+fn secrets(value: &Value, wanted: &Namespace) -> impl Iterator<Item = ((String, SecretKeyRef), SecretText)> {
+    let (Namespace::Only(given) | Namespace::Usual(given)) = wanted;
+    let namespace = value["metadata"]["namespace"].as_str().unwrap_or(given).to_owned();
+    let name = value["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let texts = |field: &str, read: fn(&str) -> Option<String>| -> Vec<(String, String)> {
+        let entries = value[field].as_object().into_iter().flatten();
+        entries.filter_map(|(key, text)| Some((key.clone(), read(text.as_str()?)?))).collect()
+    };
+    let encoded = texts("data", |text| String::from_utf8(BASE64.decode(text.as_bytes()).ok()?).ok());
+    let plain = texts("stringData", |text| Some(text.to_owned()));
+    encoded
+        .into_iter()
+        .chain(plain)
+        .map(move |(key, text)| ((namespace.clone(), SecretKeyRef { name: name.clone(), key }), SecretText::new(text)))
 }
 
 fn document(place: String, value: &Value, wanted: &Namespace) -> Document {
