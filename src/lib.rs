@@ -24,6 +24,7 @@ pub mod status;
 
 pub mod reconcile;
 
+pub mod dead_letters;
 pub mod orphans;
 
 pub mod drift;

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 #![expect(clippy::needless_pass_by_value, reason = "so that `json!` can stand in a call as it is")]
 
+mod dead_letters;
 mod deleted;
 mod delivered;
 mod drifted;

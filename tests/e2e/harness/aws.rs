@@ -122,6 +122,11 @@ impl Aws {
         answer.messages.unwrap_or_default()
     }
 
+    /// Puts a message on a standard queue.
+    pub(crate) async fn send(&self, name: &str, body: &str) {
+        self.sqs.send_message().queue_url(self.queue_url(name)).message_body(body).send().await.unwrap();
+    }
+
     pub(crate) async fn delete_queue(&self, name: &str) {
         self.sqs.delete_queue().queue_url(self.queue_url(name)).send().await.unwrap();
     }

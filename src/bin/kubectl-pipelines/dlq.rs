@@ -1,0 +1,254 @@
+//! `kubectl pipelines dlq`: dead letters.
+
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use aws_config::{BehaviorVersion, Region};
+use clap::{Subcommand, ValueEnum};
+use comfy_table::{ContentArrangement, Table, presets};
+use jiff::{Timestamp, Unit};
+use task_pipelines::chain::chain;
+use task_pipelines::dead_letters::{DeadLetter, Queues, Report};
+
+use crate::cluster::Place;
+use crate::print;
+
+/// Characters of an id that tables show: enough to name a message by.
+const SHORT_ID: usize = 8;
+
+/// Characters of a reason that tables show.
+const SHORT_REASON: usize = 80;
+
+/// Not all went as it should.
+const NOT_ALL: u8 = 1;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List the dead letters of a pipeline.
+    List {
+        /// The pipeline.
+        name: String,
+        /// Form of the list.
+        #[arg(short, long, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
+    /// Show dead letters in full, and why they are here.
+    Show {
+        /// The pipeline.
+        name: String,
+        /// Which: the ids, or their beginnings, that `list` shows [default: all].
+        ids: Vec<String>,
+    },
+    /// Send dead letters on their way again: tasks and deliveries to the queue, firings to the sender.
+    Redrive {
+        /// The pipeline.
+        name: String,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Delete dead letters for good, after asking.
+    Purge {
+        /// The pipeline.
+        name: String,
+        #[command(flatten)]
+        which: Which,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Which {
+    /// The ids, or their beginnings, that `list` shows.
+    ids: Vec<String>,
+    /// All of them.
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+    match arguments.command {
+        Command::List { name, output } => {
+            let letters = queues(&name, place).await?.list().await?;
+            match output {
+                Output::Text if letters.is_empty() => writeln!(io::stderr(), "no dead letters of {name}")?,
+                Output::Text => print(&table(&letters, Timestamp::now()))?,
+                Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&letters)?))?,
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Show { name, ids } => {
+            let letters = queues(&name, place).await?.list().await?;
+            let wanted = if ids.is_empty() { letters } else { named(letters, &ids)? };
+            print(&wanted.iter().map(in_full).collect::<Vec<_>>().join("\n"))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Redrive { name, which } => {
+            let queues = queues(&name, place).await?;
+            let ids = which.ids(&queues).await?;
+            report("sent again", &queues.redrive(|id| ids.iter().any(|wanted| wanted == id)).await?, ids.len())
+        }
+        Command::Purge { name, which, yes } => {
+            let queues = queues(&name, place).await?;
+            let ids = which.ids(&queues).await?;
+            if !yes && !is_confirmed(&name, ids.len())? {
+                return Ok(ExitCode::from(NOT_ALL));
+            }
+            report("deleted", &queues.purge(|id| ids.iter().any(|wanted| wanted == id)).await?, ids.len())
+        }
+    }
+}
+
+async fn queues(name: &str, place: Place) -> Result<Queues, Box<dyn Error>> {
+    let status = place.pipeline(name).await?.status.unwrap_or_default();
+    let config = aws_config::defaults(BehaviorVersion::v2026_01_12());
+    let config = status.region.iter().fold(config, |config, region| config.region(Region::new(region.clone())));
+    Ok(Queues::of(&status, &config.load().await).await?)
+}
+
+impl Which {
+    /// The full ids: what arrives later is not touched.
+    async fn ids(&self, queues: &Queues) -> Result<Vec<String>, Box<dyn Error>> {
+        let letters = queues.list().await?;
+        let letters = if self.all { letters } else { named(letters, &self.ids)? };
+        Ok(letters.into_iter().map(|letter| letter.id).collect())
+    }
+}
+
+fn is_confirmed(name: &str, count: usize) -> io::Result<bool> {
+    write!(io::stderr(), "Delete {count} dead letters of {name} for good? [y/N] ")?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Those that ids or their beginnings name.
+fn named(letters: Vec<DeadLetter>, ids: &[String]) -> Result<Vec<DeadLetter>, String> {
+    for id in ids {
+        match letters.iter().filter(|letter| letter.id.starts_with(id.as_str())).count() {
+            0 => return Err(format!("no dead letter has an id that begins with `{id}`: `dlq list` shows them")),
+            1 => {}
+            several => return Err(format!("{several} dead letters have ids that begin with `{id}`: write more of it")),
+        }
+    }
+    let is_wanted = |letter: &DeadLetter| ids.iter().any(|id| letter.id.starts_with(id.as_str()));
+    Ok(letters.into_iter().filter(is_wanted).collect())
+}
+
+fn table(letters: &[DeadLetter], now: Timestamp) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(["ID", "QUEUE", "WHAT", "RUN", "AGE", "WHY"]);
+    for DeadLetter { id, queue, what, run, sent, why, body: _ } in letters {
+        let age = sent.map_or_else(String::new, |sent| age(sent, now));
+        let run = run.as_deref().unwrap_or_default();
+        let why = shortened(why);
+        table.add_row([short(id, SHORT_ID), queue.as_str(), what.as_str(), run, age.as_str(), why.as_str()]);
+    }
+    let lines = table.lines().map(|line| line.trim().to_owned() + "\n");
+    lines.collect()
+}
+
+fn short(text: &str, characters: usize) -> &str {
+    text.char_indices().nth(characters).map_or(text, |(at, _)| &text[..at])
+}
+
+/// One line of it, without what would steer a terminal.
+fn shortened(text: &str) -> String {
+    let line: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
+    match short(&line, SHORT_REASON) {
+        whole if whole.len() == line.len() => line,
+        begin => format!("{begin}…"),
+    }
+}
+
+fn age(since: Timestamp, now: Timestamp) -> String {
+    let seconds = now.since((Unit::Second, since)).map_or(0, |span| span.get_seconds()).max(0);
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7_200 => format!("{}m", seconds / 60),
+        7_200..172_800 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+fn in_full(letter: &DeadLetter) -> String {
+    let DeadLetter { id, queue, what, run, sent, why, body } = letter;
+    let run = run.as_deref().map(|run| format!("Run:   {run}\n")).unwrap_or_default();
+    let sent = sent.map(|sent| format!("Sent:  {sent}\n")).unwrap_or_default();
+    format!("ID:    {id}\nQueue: {}\nWhat:  {what}\n{run}{sent}Why:   {why}\n{body:#}\n", queue.as_str())
+}
+
+fn report(verb: &str, report: &Report, wanted: usize) -> Result<ExitCode, Box<dyn Error>> {
+    for letter in &report.done {
+        print(&format!("{} {verb}: {}\n", short(&letter.id, SHORT_ID), letter.what))?;
+    }
+    for (letter, error) in &report.failed {
+        let (id, what) = (short(&letter.id, SHORT_ID), &letter.what);
+        writeln!(io::stderr(), "{id} stays where it is: {what}: {}", chain(error))?;
+    }
+    let missing = wanted.saturating_sub(report.done.len() + report.failed.len());
+    if missing > 0 {
+        writeln!(io::stderr(), "{missing} could not be found again: somebody else has them; list them in a minute")?;
+    }
+    Ok(if report.failed.is_empty() && missing == 0 { ExitCode::SUCCESS } else { ExitCode::from(NOT_ALL) })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use task_pipelines::dead_letters::Origin;
+
+    use super::*;
+
+    fn letter(id: &str, why: &str) -> DeadLetter {
+        DeadLetter {
+            id: id.to_owned(),
+            queue: Origin::Tasks,
+            what: "delivery hello to team".to_owned(),
+            run: Some("k5wq".to_owned()),
+            sent: Some("2026-01-01T09:00:00Z".parse().unwrap()),
+            why: why.to_owned(),
+            body: Value::Null,
+        }
+    }
+
+    #[test]
+    fn dead_letters_are_listed_a_line_each() {
+        let now = "2026-01-01T12:00:00Z".parse().unwrap();
+        let long = format!("{}\n\u{1b}[31m", "x".repeat(100));
+        let table = table(&[letter("12345678-abcd", "HTTP 404 Not Found"), letter("9", &long)], now);
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let lines: Vec<String> = table.lines().map(words).collect();
+        assert_eq!(lines[0], "ID QUEUE WHAT RUN AGE WHY");
+        assert_eq!(lines[1], "12345678 tasks delivery hello to team k5wq 3h HTTP 404 Not Found");
+        assert!(table.ends_with(&format!("{}…\n", "x".repeat(80))) && !table.contains('\u{1b}'), "{table}");
+    }
+
+    #[test]
+    fn ids_are_named_by_their_beginnings() {
+        let letters = || vec![letter("aa1", ""), letter("aa2", ""), letter("b", "")];
+        let ids = |ids: &[&str]| {
+            let ids: Vec<String> = ids.iter().map(|&id| id.to_owned()).collect();
+            named(letters(), &ids).map(|found| found.into_iter().map(|letter| letter.id).collect::<Vec<_>>())
+        };
+        assert_eq!(ids(&["aa2", "b"]).unwrap(), ["aa2", "b"]);
+        assert!(ids(&["aa"]).unwrap_err().starts_with("2 dead letters have ids that begin with `aa`"));
+        assert!(ids(&["c"]).unwrap_err().starts_with("no dead letter has an id that begins with `c`"));
+    }
+}
