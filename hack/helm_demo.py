@@ -46,6 +46,7 @@ ALLOWED = [
     ["watch", "scheduledtaskpipelines"],
     ["patch", "scheduledtaskpipelines", "--subresource=status"],
     ["get", "secrets"],
+    ["get", "configmaps"],
     ["create", "events.events.k8s.io"],
 ]
 LEASES = [["create", "leases.coordination.k8s.io"], ["get", f"leases.coordination.k8s.io/{RELEASE}"],
@@ -57,7 +58,7 @@ REFUSED = [
     ["create", "scheduledtaskpipelines"],
     ["delete", "scheduledtaskpipelines"],
     ["create", "pods"],
-    ["get", "configmaps"],
+    ["list", "configmaps"],
     ["update", "leases.coordination.k8s.io/other"],
 ]
 

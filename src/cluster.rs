@@ -1,13 +1,15 @@
 //! The Kubernetes side of a reconcile: one pipeline's custom resource, its Secrets, its status and its events.
 
-use k8s_openapi::api::core::v1::{ObjectReference, Secret};
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource as _, ResourceExt as _};
 use serde_json::json;
 
 use crate::crd::{FINALIZER, PipelineStatus, ScheduledTaskPipeline, SecretKeyRef};
-use crate::pipeline::{SecretLookup, SecretText, SecretValues};
+use crate::pipeline::{ConfigMapLookup, ConfigMaps, SecretLookup, SecretText, SecretValues};
 
 /// Field manager, and the source of events.
 const MANAGER: &str = "task-pipelines";
@@ -113,6 +115,30 @@ impl Cluster {
             values.extend(of_one.iter().map(|key| (key.clone(), look_up(&secret, &key.key))));
         }
         Ok(values)
+    }
+
+    /// Reads `ConfigMaps` by name.
+    pub async fn config_maps(&self, namespace: &str, names: BTreeSet<String>) -> kube::Result<ConfigMaps> {
+        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), namespace);
+        let mut found = ConfigMaps::new();
+        for name in names {
+            let lookup = match api.get_opt(&name).await {
+                Ok(Some(ConfigMap { data, binary_data, .. })) => {
+                    let binary_data = binary_data.unwrap_or_default();
+                    ConfigMapLookup::Found {
+                        data: data.unwrap_or_default(),
+                        binary_data: binary_data.into_iter().map(|(key, bytes)| (key, bytes.0)).collect(),
+                    }
+                }
+                Ok(None) => ConfigMapLookup::NotFound,
+                Err(kube::Error::Api(status)) if status.is_forbidden() => {
+                    ConfigMapLookup::Denied(status.message.clone())
+                }
+                Err(error) => return Err(error),
+            };
+            found.insert(name, lookup);
+        }
+        Ok(found)
     }
 
     /// Puts news on the pipeline's events.

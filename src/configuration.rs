@@ -20,7 +20,9 @@ use crate::policy::Statement;
 use statement::AllowedStatement;
 
 pub use pattern::Pattern;
-pub use validate::{InvalidConfiguration, Mistake, is_action, is_arn, is_key_arn, is_region, is_role_arn};
+pub use validate::{
+    InvalidConfiguration, Mistake, is_action, is_arn, is_function_arn, is_key_arn, is_layer_arn, is_region, is_role_arn,
+};
 
 /// What pipelines may, checked. The default allows nothing.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +39,10 @@ struct Entry {
     regions: Vec<String>,
     roles: Vec<Role>,
     kms_keys: Vec<Pattern>,
+    functions: Vec<Pattern>,
+    layers: Vec<Pattern>,
+    s3: Vec<Pattern>,
+    images: Vec<Pattern>,
     policy_statements: Vec<AllowedStatement>,
     /// By key in lower case.
     tags: BTreeMap<String, Vec<Pattern>>,
@@ -117,9 +123,47 @@ impl Configuration {
     /// # Errors
     /// No entry for the namespace lists it.
     pub fn kms_key(&self, namespace: &str, arn: &str) -> Result<(), Missing> {
-        let key = Pattern::new(arn);
-        let allowed = self.of(namespace).any(|(_, entry)| entry.kms_keys.iter().any(|keys| keys.covers_arn(&key)));
+        let allowed = self.covers(namespace, arn, |entry| &entry.kms_keys);
         self.answer(allowed, namespace, &format!("KMS key `{arn}`"), "kmsKeys", arn)
+    }
+
+    /// Whether a namespace's tasks may call an existing function.
+    ///
+    /// # Errors
+    /// No entry for the namespace lists it.
+    pub fn function(&self, namespace: &str, arn: &str) -> Result<(), Missing> {
+        let allowed = self.covers(namespace, arn, |entry| &entry.functions);
+        self.answer(allowed, namespace, &format!("function `{arn}`"), "functions", arn)
+    }
+
+    /// Whether a namespace's functions may have a layer.
+    ///
+    /// # Errors
+    /// No entry for the namespace lists it.
+    pub fn layer(&self, namespace: &str, arn: &str) -> Result<(), Missing> {
+        let allowed = self.covers(namespace, arn, |entry| &entry.layers);
+        self.answer(allowed, namespace, &format!("layer `{arn}`"), "layers", arn)
+    }
+
+    /// Whether a namespace may take code from an object in S3.
+    ///
+    /// # Errors
+    /// No entry for the namespace lists it.
+    pub fn s3(&self, namespace: &str, bucket: &str, key: &str) -> Result<(), Missing> {
+        let path = format!("{bucket}/{key}");
+        let lists = |entry: &Entry| entry.s3.iter().any(|objects| resource(objects).matches(&path));
+        let allowed = self.of(namespace).any(|(_, entry)| lists(entry));
+        let arn = format!("arn:aws:s3:::{path}");
+        self.answer(allowed, namespace, &format!("object `{arn}`"), "s3", &arn)
+    }
+
+    /// Whether a namespace's functions may run an image.
+    ///
+    /// # Errors
+    /// No entry for the namespace lists it.
+    pub fn image(&self, namespace: &str, uri: &str) -> Result<(), Missing> {
+        let allowed = self.of(namespace).any(|(_, entry)| entry.images.iter().any(|images| images.matches(uri)));
+        self.answer(allowed, namespace, &format!("image `{uri}`"), "images", uri)
     }
 
     /// Whether a namespace may give its functions' roles a statement.
@@ -163,6 +207,34 @@ impl Configuration {
         self.entries.iter().flat_map(|entry| &entry.kms_keys).map(Pattern::as_str)
     }
 
+    /// ARNs of the functions that any namespace may call, with wildcards.
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().flat_map(|entry| &entry.functions).map(Pattern::as_str)
+    }
+
+    /// What whoever makes functions has to be able to read, for the layers, objects and images that any namespace may use.
+    pub fn sources(&self, partition: &str) -> Vec<Statement> {
+        let all = |patterns: fn(&Entry) -> &[Pattern]| -> Vec<String> {
+            let texts: BTreeSet<&str> = self.entries.iter().flat_map(patterns).map(Pattern::as_str).collect();
+            texts.into_iter().map(str::to_owned).collect()
+        };
+        let images = all(|entry| &entry.images);
+        let repositories = images.iter().filter_map(|images| repository_arn(partition, images)).collect();
+        let sources: [(&[&str], Vec<String>); 3] = [
+            (&["lambda:GetLayerVersion"], all(|entry| &entry.layers)),
+            (&["s3:GetObject", "s3:GetObjectVersion"], all(|entry| &entry.s3)),
+            (&["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], repositories),
+        ];
+        let given = sources.into_iter().filter(|(_, resources)| !resources.is_empty());
+        given
+            .map(|(actions, resources)| Statement {
+                actions: actions.iter().map(|action| (*action).to_owned()).collect(),
+                resources,
+                condition: crate::policy::Condition::new(),
+            })
+            .collect()
+    }
+
     /// What any namespace may give to its functions' roles.
     pub fn policy_statements(&self) -> impl Iterator<Item = Statement> {
         self.entries.iter().flat_map(|entry| &entry.policy_statements).map(AllowedStatement::widest)
@@ -172,6 +244,12 @@ impl Configuration {
     fn of(&self, namespace: &str) -> impl Iterator<Item = (usize, &Entry)> {
         let is_for = move |entry: &Entry| entry.namespaces.iter().any(|pattern| pattern.matches(namespace));
         self.entries.iter().enumerate().filter(move |(_, entry)| is_for(entry))
+    }
+
+    /// Whether one of a namespace's patterns covers an ARN.
+    fn covers(&self, namespace: &str, arn: &str, patterns: impl Fn(&Entry) -> &[Pattern]) -> bool {
+        let arn = Pattern::new(arn);
+        self.of(namespace).any(|(_, entry)| patterns(entry).iter().any(|pattern| pattern.covers_arn(&arn)))
     }
 
     fn answer(&self, allowed: bool, namespace: &str, what: &str, field: &str, value: &str) -> Result<(), Missing> {
@@ -192,4 +270,18 @@ impl Configuration {
             ),
         }
     }
+}
+
+/// The last part of a pattern of ARNs.
+fn resource(arns: &Pattern) -> Pattern {
+    Pattern::new(arns.as_str().splitn(6, ':').nth(5).unwrap_or_default())
+}
+
+/// The ARN of the repositories of images in ECR, from their URIs: `ACCOUNT.dkr.ecr.REGION.DOMAIN/NAME:TAG`.
+fn repository_arn(partition: &str, images: &str) -> Option<String> {
+    let (registry, image) = images.split_once('/')?;
+    let mut parts = registry.split('.');
+    let (account, region) = (parts.next()?, parts.nth(2).unwrap_or("*"));
+    let repository = image.split([':', '@']).next()?;
+    Some(format!("arn:{partition}:ecr:{region}:{account}:repository/{repository}"))
 }

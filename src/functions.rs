@@ -1,6 +1,5 @@
 //! The zips of the built-in functions on disk.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{env, fs, io};
@@ -9,12 +8,8 @@ use data_encoding::BASE64;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
+use crate::code::{Artifact, Artifacts, Builtin};
 use crate::crd::Architecture;
-use crate::pipeline::Builtin;
-use crate::resource::Artifact;
-
-/// All zips that were found.
-pub type Artifacts = BTreeMap<(Builtin, Architecture), Arc<Artifact>>;
 
 /// Why there are no functions to deploy.
 #[derive(Debug, thiserror::Error)]

@@ -92,7 +92,7 @@ impl Health {
         if runs {
             message.push_str(" | what is on AWS goes on as it was");
         }
-        let waits_for_secret = refusals.iter().any(Refusal::is_about_a_secret);
+        let waits_for_secret = refusals.iter().any(Refusal::is_about_another_object);
         let again = if waits_for_secret { Again::WhenSecretsMayBe } else { Again::Resync };
         Self { state: State::Stalled, reason: reason.to_string(), message, again }
     }

@@ -22,6 +22,21 @@ pub mod tag {
     pub const NAME: &str = "taskpipelines.dev/name";
     /// UID of the pipeline.
     pub const UID: &str = "taskpipelines.dev/uid";
+    /// Which object in S3 a function's code is, and the SHA-256 of what Lambda then fetched.
+    pub const CODE: &str = "taskpipelines.dev/code";
+}
+
+/// What the names of a pipeline's functions end in.
+pub mod part {
+    /// Of a function that tasks call.
+    pub fn function(name: &str) -> String {
+        format!("fn-{name}")
+    }
+
+    /// Of the parameter with a secret of such a function.
+    pub fn secret(function: &str, secret: &str) -> String {
+        format!("fn-{function}-{secret}")
+    }
 }
 
 /// Characters of the readable front of a name. With the hash (10), two hyphens and the longest part

@@ -16,9 +16,10 @@ use data_encoding::BASE32_NOPAD;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
+use crate::code::Artifact;
 use crate::pipeline::{Layer, LayerContent, Reason, Refusal};
 use crate::plan::{Goal, Plan, Verdict};
-use crate::resource::{Artifact, Resource};
+use crate::resource::Resource;
 
 pub use python::{PackageIndex, Tools};
 

@@ -7,6 +7,8 @@ pub mod crd;
 
 pub mod configuration;
 
+pub mod archive;
+pub mod code;
 pub mod cron;
 pub mod identity;
 pub mod pipeline;

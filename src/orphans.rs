@@ -72,9 +72,9 @@ pub async fn find(
     living: &BTreeSet<Living>,
 ) -> Result<BTreeMap<Owner, Vec<Orphan>>, AwsError> {
     let owners = bulk::owners(aws, cluster).await?;
-    let gone = owners.into_iter().filter(|owner| !living.iter().any(|pipeline| pipeline.may_need(owner)));
-    let found = gone.map(|owner| async move {
-        let orphans = left_by(aws, &owner).await?;
+    let gone = owners.into_iter().filter(|(owner, _)| !living.iter().any(|pipeline| pipeline.may_need(owner)));
+    let found = gone.map(|(owner, listed)| async move {
+        let orphans = left_by(aws, &owner, listed).await?;
         Ok::<_, AwsError>((owner, orphans))
     });
     // The index of tags still shows some time what is gone.
@@ -82,8 +82,9 @@ pub async fn find(
 }
 
 /// All that is an owner's, seen with own eyes: lists lag behind, and do not show everything.
-async fn left_by(aws: &Aws, owner: &Owner) -> Result<Vec<Orphan>, AwsError> {
-    let looks = bulk::ids_of(aws, owner).await?.into_iter().map(|id| async move {
+async fn left_by(aws: &Aws, owner: &Owner, listed: BTreeSet<Id>) -> Result<Vec<Orphan>, AwsError> {
+    let ids: BTreeSet<Id> = bulk::ids_of(aws, owner).await?.into_iter().chain(listed).collect();
+    let looks = ids.into_iter().map(|id| async move {
         let seen = resource::observe(aws, &id).await?;
         Ok::<_, AwsError>(seen.map(|seen| (id, seen)))
     });

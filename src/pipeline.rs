@@ -5,9 +5,13 @@
 //! field does not compile until it is honoured or refused.
 
 mod channel;
+mod code;
+mod config_map;
 mod environment;
+mod function;
 mod hop;
 mod input;
+mod lambda;
 pub(crate) mod layer;
 mod name;
 mod place;
@@ -30,6 +34,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use crate::code::{Artifacts, Code};
 use crate::configuration::Configuration;
 use crate::crd::{self, Architecture, ConcurrencyPolicy, DeletionPolicy, ScheduledTaskPipelineSpec};
 use crate::cron::{Schedule, Window};
@@ -37,7 +42,8 @@ use crate::identity::{Owner, Tags, Target};
 use crate::policy::Statement;
 use refusal::Refusals;
 
-pub use layer::{Layer, LayerContent, Packages};
+pub use config_map::{ConfigMapLookup, ConfigMaps, config_map_refs};
+pub use layer::{FunctionLayer, Layer, LayerContent, Packages};
 pub use place::place_of_deletion;
 pub use refusal::{Reason, Refusal, summary};
 pub use secret::{SecretLookup, SecretText, SecretUse, SecretValues, secret_refs};
@@ -52,10 +58,12 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// What the cluster answered for the keys of [`secret_refs`].
     pub secrets: &'a SecretValues,
+    /// What the cluster answered for the names of [`config_map_refs`].
+    pub config_maps: &'a ConfigMaps,
     /// The functions' architecture where the spec names none.
     pub default_architecture: Architecture,
-    /// The zips that there are.
-    pub available: &'a BTreeSet<(Builtin, Architecture)>,
+    /// The zips of the built-in functions that there are.
+    pub artifacts: &'a Artifacts,
     /// What the operator lets its namespace do.
     pub configuration: &'a Configuration,
     /// Where it lives.
@@ -101,9 +109,13 @@ pub struct Pipeline {
     /// The queues.
     pub queue: Queue,
     /// The function that turns a firing into messages.
-    pub sender: Hop,
+    pub sender: Lambda,
     /// The function that runs tasks.
-    pub runner: Hop,
+    pub runner: Lambda,
+    /// The functions that tasks call, made by the operator.
+    pub functions: Vec<Function>,
+    /// The functions that the runner calls.
+    pub called: BTreeSet<Callee>,
     /// Messages handed to one invocation of the runner at most.
     pub batch_size: u32,
     /// Invocations of the runner at the same time at most.
@@ -140,9 +152,13 @@ pub struct Queue {
     pub kms_key_arn: Option<String>,
 }
 
-/// Settings of one of the two built-in functions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hop {
+/// A Lambda function of the pipeline.
+#[derive(Clone, Debug)]
+pub struct Lambda {
+    /// What it runs.
+    pub code: Code,
+    /// Layers, in the order in which they are unpacked.
+    pub layers: Vec<FunctionLayer>,
     /// Memory in MiB.
     pub memory_mib: u32,
     /// Seconds after which Lambda ends an invocation.
@@ -153,29 +169,39 @@ pub struct Hop {
     pub log_retention_days: u32,
     /// The user's environment variables.
     pub environment: Tags,
-    /// Layers, in the order in which they are unpacked.
-    pub layers: Vec<Layer>,
     /// What its role may do beside what its work takes.
     pub statements: Vec<Statement>,
 }
 
-/// One of the two built-in functions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Builtin {
-    /// Turns a firing into messages.
-    Sender,
-    /// Runs tasks and delivers results.
-    Runner,
+/// A function that tasks call.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Its name within the pipeline.
+    pub name: String,
+    /// What it is on AWS.
+    pub lambda: Lambda,
+    /// The secrets that it may read.
+    pub secrets: Vec<FunctionSecret>,
 }
 
-impl Builtin {
-    /// Its name, in names on AWS and of zips.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sender => "sender",
-            Self::Runner => "runner",
-        }
-    }
+/// A secret that a function may read.
+#[derive(Clone, Debug)]
+pub struct FunctionSecret {
+    /// Its name within the function.
+    pub name: String,
+    /// The environment variable that holds its parameter's name.
+    pub variable: String,
+    /// Its value.
+    pub value: SecretText,
+}
+
+/// A function that a task calls.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Callee {
+    /// One of the pipeline's, by its name within the pipeline.
+    Own(String),
+    /// An existing one, by its ARN.
+    Existing(String),
 }
 
 /// Makes a validated pipeline of a spec.
@@ -207,7 +233,7 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
         tags,
     } = spec;
     let mut refusals = Refusals::default();
-    let later = [("functions", !functions.is_empty()), ("missedAfterSeconds", missed_after_seconds.is_some())];
+    let later = [("missedAfterSeconds", missed_after_seconds.is_some())];
     refusals.unsupported("spec", &later);
 
     let target = place::resolve(aws.as_ref(), context, &mut refusals);
@@ -215,24 +241,32 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
     let timing = timing::resolve(schedule, time_zone, &span, context, &mut refusals);
 
     let travelling_channels = channel::resolve(channels, &mut refusals);
-    let travelling_tasks = task::resolve(tasks, channels, &mut refusals);
+    if tasks.is_empty() && sender.code.is_none() {
+        refusals.invalid_hint("spec.tasks", "there is no task", "add one, like `{name: hello, message: {}}`");
+    }
+    if runner.code.is_some() {
+        task::check_unposted(tasks, channels, &mut refusals);
+    }
+    let travelling_tasks = task::resolve(tasks, channels, Some(context.owner), &mut refusals);
+    let called = task::called(tasks, functions, &target, context, &mut refusals);
     let parameter = secret::parameter(&secret::uses(spec), &context.owner.namespace, context.secrets, &mut refusals);
 
     let fifo = match concurrency_policy {
         ConcurrencyPolicy::Allow => false,
         ConcurrencyPolicy::Queue => true,
     };
-    let layers = layer::resolve(layers, context, &mut refusals);
+    let layers = layer::resolve(layers, &target, context, &mut refusals);
+    let functions = function::resolve(functions, tasks, &layers, context, &mut refusals);
     let sender = hop::sender(sender, &layers, context, &mut refusals);
-    let (runner, batching) = hop::runner(runner, &travelling_tasks, fifo, &layers, context, &mut refusals);
-    let queue = queue::resolve(queue, runner.timeout_seconds, &travelling_tasks, &target, context, &mut refusals);
+    let (runner, running) = hop::runner(runner, &travelling_tasks, fifo, &layers, context, &mut refusals);
+    let queue = queue::resolve(queue, running.timeout_seconds, &travelling_tasks, &target, context, &mut refusals);
     let tags = tags::resolve(tags, context, &mut refusals);
 
     let parameter_name = parameter.is_some().then(|| context.owner.parameter("channels"));
     let input = input::build(context.owner, parameter_name, travelling_tasks, travelling_channels, &mut refusals);
 
-    match timing {
-        Some((schedule, window)) if refusals.is_empty() => Ok(Pipeline {
+    match (timing, sender, runner) {
+        (Some((schedule, window)), Some(sender), Some(runner)) if refusals.is_empty() => Ok(Pipeline {
             owner: context.owner.clone(),
             target,
             schedule,
@@ -246,11 +280,13 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
             queue,
             sender,
             runner,
-            batch_size: batching.batch_size,
-            max_concurrency: batching.max_concurrency,
+            functions,
+            called,
+            batch_size: running.batch_size,
+            max_concurrency: running.max_concurrency,
             deletion_policy: *deletion_policy,
             tags,
         }),
-        Some(_) | None => Err(refusals.into_vec()),
+        (Some(_) | None, ..) => Err(refusals.into_vec()),
     }
 }

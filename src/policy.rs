@@ -75,11 +75,13 @@ impl Statement {
 pub struct Permissions(Vec<Value>);
 
 impl Permissions {
-    /// Also allows these actions on these resources.
+    /// Also allows these actions on these resources, if there are any.
     #[must_use]
-    pub fn allow<const A: usize, const R: usize>(mut self, actions: [&str; A], resources: [String; R]) -> Self {
-        let (actions, resources) = (actions.to_vec(), Vec::from(resources));
-        self.0.push(json!({ "Effect": "Allow", "Action": actions, "Resource": resources }));
+    pub fn allow<const A: usize>(mut self, actions: [&str; A], resources: impl IntoIterator<Item = String>) -> Self {
+        let resources: Vec<String> = resources.into_iter().collect();
+        if !resources.is_empty() {
+            self.0.push(json!({ "Effect": "Allow", "Action": actions.to_vec(), "Resource": resources }));
+        }
         self
     }
 
@@ -87,6 +89,13 @@ impl Permissions {
     #[must_use]
     pub fn with(mut self, statements: &[Statement]) -> Self {
         self.0.extend(statements.iter().map(Statement::document));
+        self
+    }
+
+    /// Also allows what others may.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
         self
     }
 

@@ -35,7 +35,7 @@ pub use boundary::boundary;
 pub(crate) use difference::{Changed, TagChanges};
 pub use difference::{Difference, diff, diff_new};
 pub use event_source_mapping::EventSourceMapping;
-pub use function::{Artifact, AsyncInvoke, Function};
+pub use function::{AsyncInvoke, Function};
 pub use layer_version::LayerVersion;
 pub use log_group::LogGroup;
 pub use parameter::Parameter;
@@ -74,9 +74,10 @@ impl Kind {
         match self {
             Self::Parameter => &["type"],
             Self::Role => &["path"],
+            Self::Function => &["packageType"],
             Self::EventSourceMapping => &["queue"],
             Self::LayerVersion => &["compatibleRuntime", "compatibleArchitecture"],
-            Self::LogGroup | Self::Queue | Self::ScheduleGroup | Self::Function | Self::Schedule => &[],
+            Self::LogGroup | Self::Queue | Self::ScheduleGroup | Self::Schedule => &[],
         }
     }
 

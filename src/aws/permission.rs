@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Operation;
 use crate::identity::{ClusterName, Location};
-use crate::policy::{Service, document};
+use crate::policy::{Service, Statement, document};
 
 /// What a call acts on, as far as IAM can tell it apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,7 +27,7 @@ pub enum Scope {
     BoundaryTaken,
     /// Roles that the configuration lets the operator assume.
     AssumedRoles,
-    /// The two functions of each pipeline.
+    /// The functions of each pipeline.
     Functions,
     /// The functions, and mappings to any: both are tagged by the same calls.
     FunctionsAndMappings,
@@ -145,7 +145,12 @@ pub struct OperatorPolicy {
     pub boundary: Option<String>,
     /// ARNs of the roles that the configuration lets pipelines name, with wildcards.
     pub assumed_roles: Vec<String>,
+    /// What the configuration lets pipelines take code from: whoever makes a function must be able to read it.
+    pub sources: Vec<Statement>,
 }
+
+/// The names of all functions, which are those of their roles too.
+const FUNCTIONS: [&str; 3] = ["*-sender", "*-runner", "*-fn-*"];
 
 /// Characters of a managed policy without white space.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
@@ -163,7 +168,8 @@ impl OperatorPolicy {
         let granted = actions.into_iter().filter_map(|(scope, actions)| self.statement(scope, &actions));
         let passed: BTreeSet<Service> = Operation::all().filter_map(Operation::passes_role_to).collect();
         let passed = passed.into_iter().map(|service| self.pass_role(service));
-        let statements = granted.chain(passed).chain(self.kept_boundary()).chain(self.other_regions());
+        let sources = self.sources.iter().map(Statement::document);
+        let statements = granted.chain(passed).chain(sources).chain(self.kept_boundary()).chain(self.other_regions());
         document(&statements.collect::<Vec<_>>())
     }
 
@@ -180,7 +186,7 @@ impl OperatorPolicy {
     }
 
     fn resources(&self, scope: Scope) -> Vec<String> {
-        let functions = || ["sender", "runner"].map(|part| self.regional("lambda", &format!("function:*-{part}")));
+        let functions = || FUNCTIONS.map(|function| self.regional("lambda", &format!("function:{function}")));
         match (scope, &self.boundary) {
             (Scope::Free, _) | (Scope::BoundaryTaken, Some(_)) | (Scope::BoundaryGiven, None) => Vec::new(),
             (Scope::Everything | Scope::NewMapping, _) => vec!["*".to_owned()],
@@ -201,9 +207,9 @@ impl OperatorPolicy {
                 vec![self.regional("ssm", &format!("parameter/taskpipelines/{}/*", self.cluster))]
             }
             // Tags are asked for without what stands for the streams, all else with it.
-            (Scope::LogGroups, _) => ["sender", "runner"]
+            (Scope::LogGroups, _) => FUNCTIONS
                 .iter()
-                .flat_map(|part| ["", ":*"].map(|end| format!("log-group:/aws/lambda/*-{part}{end}")))
+                .flat_map(|function| ["", ":*"].map(|end| format!("log-group:/aws/lambda/{function}{end}")))
                 .map(|group| self.regional("logs", &group))
                 .collect(),
             (Scope::ScheduleGroups, _) => vec![self.regional("scheduler", "schedule-group/*")],
@@ -226,7 +232,7 @@ impl OperatorPolicy {
 
     fn pass_role(&self, service: Service) -> Value {
         let parts: &[&str] = match service {
-            Service::Lambda => &["*-sender", "*-runner"],
+            Service::Lambda => &FUNCTIONS,
             Service::Scheduler => &["*-scheduler"],
         };
         json!({
@@ -288,6 +294,7 @@ mod tests {
             cluster: "x".repeat(32).parse().unwrap(),
             boundary: Some(format!("arn:aws-us-gov:iam::111122223333:policy/{}", "b".repeat(64))),
             assumed_roles: vec![format!("arn:aws-us-gov:iam::444455556666:role/{}", "r".repeat(64))],
+            sources: Vec::new(),
         }
     }
 

@@ -54,7 +54,7 @@ impl Quota {
     pub(super) const fn remedy(self) -> &'static str {
         match self {
             Self::Roles => {
-                "a pipeline has three roles: ask AWS for a higher quota, \"Roles per account\" (iam L-FE177D64), or \
+                "a pipeline has three roles, and one more for each of its functions: ask AWS for a higher quota, \"Roles per account\" (iam L-FE177D64), or \
                  remove roles that are no longer needed, such as those that `task-pipelines orphans` lists"
             }
             Self::RolePolicy => {

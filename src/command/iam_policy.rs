@@ -54,8 +54,10 @@ async fn policy(settings: &IamPolicySettings, configuration: &Configuration) -> 
     };
     let (found_partition, found_account) = found.unzip();
     let by_region = regions.first().map(|region| partition_of(region).to_owned());
+    let partition = partition.clone().or(found_partition).or(by_region).unwrap_or_else(|| "aws".to_owned());
     Ok(OperatorPolicy {
-        partition: partition.clone().or(found_partition).or(by_region).unwrap_or_else(|| "aws".to_owned()),
+        sources: configuration.sources(&partition),
+        partition,
         account: account.clone().or(found_account),
         regions,
         cluster,

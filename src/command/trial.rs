@@ -115,7 +115,7 @@ fn split(spec: &ScheduledTaskPipelineSpec, wanted: &[String]) -> (ScheduledTaskP
         tasks.partition(|task| task.function.is_some() || task.function_arn.is_some());
     let is_notified = |name: &String| tasks.iter().any(|task| task.notify.contains(name));
     let channels = spec.channels.iter().filter(|channel| is_notified(&channel.name)).cloned().collect();
-    (ScheduledTaskPipelineSpec { tasks, channels, ..spec.clone() }, left_out)
+    (ScheduledTaskPipelineSpec { tasks, channels, functions: Vec::new(), ..spec.clone() }, left_out)
 }
 
 /// The secrets among the files, or those that are missing there: of channels only where something is posted.

@@ -33,6 +33,18 @@ pub struct Entry {
     /// ARNs of KMS keys, with wildcards, that may encrypt queues: `spec.queue.kmsKeyId`.
     #[serde(default)]
     pub kms_keys: Vec<String>,
+    /// ARNs of existing functions, with wildcards, that tasks may call: `functionArn`.
+    #[serde(default)]
+    pub functions: Vec<String>,
+    /// ARNs of layer versions, with wildcards, that functions may have: `layers`.
+    #[serde(default)]
+    pub layers: Vec<String>,
+    /// ARNs of objects in S3, with wildcards, that code may come from: `code.s3`. The operator then may read them.
+    #[serde(default)]
+    pub s3: Vec<String>,
+    /// URIs of container images, with wildcards, that functions may run: `code.image`.
+    #[serde(default)]
+    pub images: Vec<String>,
     /// IAM statements that may be added to the functions' roles: `policyStatements`.
     #[serde(default)]
     pub policy_statements: Vec<Statement>,

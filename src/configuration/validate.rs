@@ -74,7 +74,18 @@ impl Check {
     }
 
     fn entry(&mut self, path: &str, entry: file::Entry) -> Entry {
-        let file::Entry { namespaces, regions, roles, kms_keys, policy_statements, tags } = entry;
+        let file::Entry {
+            namespaces,
+            regions,
+            roles,
+            kms_keys,
+            functions,
+            layers,
+            s3,
+            images,
+            policy_statements,
+            tags,
+        } = entry;
         self.require(
             !namespaces.is_empty(),
             format!("{path}.namespaces"),
@@ -89,13 +100,31 @@ impl Check {
             );
         }
         self.regions(path, &regions);
-        for (number, arn) in kms_keys.iter().enumerate() {
-            self.require(
-                is_key_pattern(arn),
-                format!("{path}.kmsKeys[{number}]"),
-                format!("`{arn}` is no ARN of a key; write `arn:aws:kms:REGION:ACCOUNT:key/…`"),
-            );
-        }
+        let mut patterns = |field: &str, texts: &[String], is_one: fn(&str) -> bool, what: &str| {
+            for (number, text) in texts.iter().enumerate() {
+                self.require(is_one(text), format!("{path}.{field}[{number}]"), format!("`{text}` is no {what}"));
+            }
+        };
+        patterns("kmsKeys", &kms_keys, is_key_pattern, "ARN of a key; write `arn:aws:kms:REGION:ACCOUNT:key/…`");
+        patterns(
+            "functions",
+            &functions,
+            is_function_pattern,
+            "ARN of a function; write `arn:aws:lambda:REGION:ACCOUNT:function:NAME`",
+        );
+        patterns(
+            "layers",
+            &layers,
+            is_layer_pattern,
+            "ARN of a layer version; write `arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION`",
+        );
+        patterns("s3", &s3, is_object_pattern, "ARN of an object in S3; write `arn:aws:s3:::BUCKET/KEY`");
+        patterns(
+            "images",
+            &images,
+            |text| text.contains('/'),
+            "URI of an image; write `ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:*`",
+        );
         Entry {
             namespaces: namespaces.into_iter().map(Pattern::new).collect(),
             regions,
@@ -105,6 +134,10 @@ impl Check {
                 .map(|(number, role)| self.role(&format!("{path}.roles[{number}]"), role))
                 .collect(),
             kms_keys: kms_keys.into_iter().map(Pattern::new).collect(),
+            functions: functions.into_iter().map(Pattern::new).collect(),
+            layers: layers.into_iter().map(Pattern::new).collect(),
+            s3: s3.into_iter().map(Pattern::new).collect(),
+            images: images.into_iter().map(Pattern::new).collect(),
             policy_statements: policy_statements
                 .into_iter()
                 .enumerate()
@@ -221,6 +254,41 @@ fn is_key_pattern(text: &str) -> bool {
     let [_, _, "kms", _, _, key] = parts.as_slice() else { return false };
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-*?".contains(&byte);
     is_arn(text) && key.strip_prefix("key/").is_some_and(|id| !id.is_empty() && id.bytes().all(allowed))
+}
+
+/// Whether a text is the ARN of one function, with or without a version or an alias behind it.
+pub fn is_function_arn(text: &str) -> bool {
+    is_function_pattern(text) && !text.contains(['*', '?'])
+}
+
+fn is_function_pattern(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    let [_, _, "lambda", region, account, "function", name @ ..] = parts.as_slice() else { return false };
+    let named = |part: &&str| !part.is_empty() && part.bytes().all(is_in_name);
+    is_arn(text) && !region.is_empty() && !account.is_empty() && matches!(name.len(), 1 | 2) && name.iter().all(named)
+}
+
+/// Whether a text is the ARN of one version of a layer.
+pub fn is_layer_arn(text: &str) -> bool {
+    let version = text.rsplit(':').next().unwrap_or_default();
+    is_layer_pattern(text) && !text.contains(['*', '?']) && version.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_layer_pattern(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    let [_, _, "lambda", region, account, "layer", name, version] = parts.as_slice() else { return false };
+    let named = |part: &&str| !part.is_empty() && part.bytes().all(is_in_name);
+    is_arn(text) && [region, account, name, version].into_iter().all(named)
+}
+
+fn is_in_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_*?$".contains(&byte)
+}
+
+fn is_object_pattern(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let [_, _, "s3", "", "", object] = parts.as_slice() else { return false };
+    is_arn(text) && object.split_once('/').is_some_and(|(bucket, key)| !bucket.is_empty() && !key.is_empty())
 }
 
 /// Whether a text has the six parts of an ARN, in printable ASCII.

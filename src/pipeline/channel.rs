@@ -8,7 +8,7 @@ use crate::crd::{Channel, Discord, Slack, Teams, Telegram, Webhook};
 
 /// Checks the channels, and gives them as they travel.
 pub(super) fn resolve(channels: &[Channel], refusals: &mut Refusals) -> Vec<protocol::Channel> {
-    name::check("spec.channels", channels.iter().map(|channel| channel.name.as_str()), refusals);
+    name::check("spec.channels", name::MAX, channels.iter().map(|channel| channel.name.as_str()), refusals);
     channels.iter().filter_map(|channel| one(channel, refusals)).collect()
 }
 

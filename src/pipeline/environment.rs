@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::refusal::{Refusals, quoted};
 
-/// Set by the operator.
-const QUEUE_URL: &str = "QUEUE_URL";
-
-/// Bytes of names and values together: Lambda's 4,096, less those of the operator's own variable.
+/// Bytes of names and values together.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
-const MAX_BYTES: usize = 4096 - 256;
+const MAX_BYTES: usize = 4096;
+
+/// Bytes that one variable of the operator's own takes at most.
+const OPERATORS_OWN: usize = 256;
 
 /// Names that Lambda refuses.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime>
@@ -34,18 +34,29 @@ const RESERVED: [&str; 18] = [
     "LAMBDA_TASK_ROOT",
 ];
 
-/// Beginnings of variables that the AWS SDK and the loader of the built-in functions would heed.
-const HEEDED: [&str; 2] = ["AWS_", "LD_"];
+/// What a function's environment may not have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken<'a> {
+    /// Variables that the operator sets.
+    pub(super) variables: &'a [&'a str],
+    /// Beginnings of variables that the function's own code would heed.
+    pub(super) prefixes: &'a [&'a str],
+}
 
 /// Checks a function's environment variables.
-pub(super) fn check(field: &str, environment: &BTreeMap<String, String>, refusals: &mut Refusals) {
+pub(super) fn check(
+    field: &str,
+    environment: &BTreeMap<String, String>,
+    Taken { variables, prefixes }: Taken<'_>,
+    refusals: &mut Refusals,
+) {
     for name in environment.keys() {
         let field = format!("{field}.{name}");
-        if name == QUEUE_URL {
-            refusals.invalid_hint(field, format!("the operator itself sets `{QUEUE_URL}`"), "remove it");
+        if variables.contains(&name.as_str()) {
+            refusals.invalid_hint(field, format!("the operator itself sets `{name}`"), "remove it");
         } else if RESERVED.contains(&name.as_str()) {
             refusals.invalid_hint(field, format!("Lambda reserves {}", quoted(name)), "remove it");
-        } else if HEEDED.iter().any(|prefix| name.starts_with(prefix)) {
+        } else if prefixes.iter().any(|prefix| name.starts_with(prefix)) {
             let message = format!("{} would change what the function runs, or as whom it calls AWS", quoted(name));
             refusals.invalid_hint(field, message, "remove it");
         } else if !is_name(name) {
@@ -57,13 +68,14 @@ pub(super) fn check(field: &str, environment: &BTreeMap<String, String>, refusal
         }
     }
     let bytes: usize = environment.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if bytes > MAX_BYTES {
-        let message = format!("names and values have {bytes} bytes, and Lambda leaves {MAX_BYTES} for them");
+    let room = MAX_BYTES.saturating_sub(variables.len() * OPERATORS_OWN);
+    if bytes > room {
+        let message = format!("names and values have {bytes} bytes, and Lambda leaves {room} for them");
         refusals.invalid_hint(field, message, "shorten them");
     }
 }
 
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     text.len() >= 2
         && text.starts_with(|character: char| character.is_ascii_alphabetic())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')

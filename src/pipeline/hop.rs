@@ -1,13 +1,15 @@
 //! Settings of the sender and the runner.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde_json::Value;
-
+use super::code::Given;
+use super::environment::Taken;
+use super::lambda::Settings;
 use super::layer::Layers;
 use super::refusal::Refusals;
-use super::{Builtin, Context, Hop, environment, statement};
-use crate::crd::{Architecture, LOG_RETENTION_DAYS, Runner, Sender};
+use super::{Context, Lambda, task};
+use crate::code::{Builtin, Code};
+use crate::crd::{self, Architecture, Runner, Sender};
 
 /// Lambda's longest timeout.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
@@ -19,8 +21,42 @@ const DELIVERY_SECONDS: u32 = 15;
 /// Messages that one invocation of the runner gets at most.
 const MAX_BATCH_SIZE: u32 = 10;
 
+/// What the operator sets, and what the AWS SDK and the loader of the built-in functions would heed.
+fn taken(own: Option<&crd::Code>) -> Taken<'static> {
+    let prefixes: &[&str] = if own.is_some() { &[] } else { &["AWS_", "LD_"] };
+    Taken { variables: &["QUEUE_URL"], prefixes }
+}
+
+/// The user's own code in place of a built-in function, if there is any.
+struct Own<'a> {
+    builtin: Builtin,
+    code: Option<&'a crd::Code>,
+    runtime: Option<&'a str>,
+    handler: Option<&'a str>,
+}
+
+impl Own<'_> {
+    fn resolve(&self, architecture: Architecture, context: &Context<'_>, refusals: &mut Refusals) -> Option<Code> {
+        let Self { builtin: of, code, runtime, handler } = *self;
+        let field = format!("spec.{}", of.as_str());
+        if let Some(code) = code {
+            return Given { field: &field, code, runtime, handler }.resolve(context, refusals);
+        }
+        for (name, _) in [("runtime", runtime), ("handler", handler)].iter().filter(|(_, value)| value.is_some()) {
+            let message = format!("the built-in {} has its own {name}", of.as_str());
+            refusals.invalid_hint(format!("{field}.{name}"), message, format!("remove it, or add `{field}.code`"));
+        }
+        builtin(of, architecture, context, refusals)
+    }
+}
+
 /// Checks the sender's settings.
-pub(super) fn sender(spec: &Sender, defined: &Layers<'_>, context: &Context<'_>, refusals: &mut Refusals) -> Hop {
+pub(super) fn sender(
+    spec: &Sender,
+    defined: &Layers<'_>,
+    context: &Context<'_>,
+    refusals: &mut Refusals,
+) -> Option<Lambda> {
     let Sender {
         memory_mib,
         timeout_seconds,
@@ -33,15 +69,27 @@ pub(super) fn sender(spec: &Sender, defined: &Layers<'_>, context: &Context<'_>,
         runtime,
         handler,
     } = spec;
-    let later = [("code", code.is_some()), ("runtime", runtime.is_some()), ("handler", handler.is_some())];
-    refusals.unsupported("spec.sender", &later);
-    let settings = Settings { memory_mib, architecture, log_retention_days, environment, layers, policy_statements };
-    settings.resolve(Builtin::Sender, *timeout_seconds, defined, context, refusals)
+    let architecture = architecture.unwrap_or(context.default_architecture);
+    let settings = Settings {
+        field: "spec.sender",
+        memory_mib: *memory_mib,
+        timeout_seconds: *timeout_seconds,
+        architecture,
+        log_retention_days: *log_retention_days,
+        environment,
+        taken: taken(code.as_ref()),
+        layers,
+        policy_statements,
+    };
+    let own =
+        Own { builtin: Builtin::Sender, code: code.as_ref(), runtime: runtime.as_deref(), handler: handler.as_deref() };
+    settings.resolve(own.resolve(architecture, context, refusals), defined, context, refusals)
 }
 
-/// What the runner adds to the settings that both functions have.
+/// How the runner works through the queue.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Batching {
+pub(super) struct Running {
+    pub(super) timeout_seconds: u32,
     pub(super) batch_size: u32,
     pub(super) max_concurrency: Option<u32>,
 }
@@ -54,7 +102,7 @@ pub(super) fn runner(
     defined: &Layers<'_>,
     context: &Context<'_>,
     refusals: &mut Refusals,
-) -> (Hop, Batching) {
+) -> (Option<Lambda>, Running) {
     let Runner {
         memory_mib,
         timeout_seconds,
@@ -69,23 +117,35 @@ pub(super) fn runner(
         batch_size,
         max_concurrency,
     } = spec;
-    let later = [("code", code.is_some()), ("runtime", runtime.is_some()), ("handler", handler.is_some())];
-    refusals.unsupported("spec.runner", &later);
     refusals.in_range("spec.runner.batchSize", *batch_size, 1..=MAX_BATCH_SIZE);
     if fifo && *batch_size != 1 {
         let message = format!("{batch_size} is more than 1, all that `concurrencyPolicy: Queue` allows");
         refusals.invalid_hint("spec.runner.batchSize", message, "remove it");
     }
     let timeout_seconds = runner_timeout(*timeout_seconds, *batch_size, tasks, refusals);
-    let settings = Settings { memory_mib, architecture, log_retention_days, environment, layers, policy_statements };
-    let hop = settings.resolve(Builtin::Runner, timeout_seconds, defined, context, refusals);
-    (hop, Batching { batch_size: *batch_size, max_concurrency: *max_concurrency })
+    let architecture = architecture.unwrap_or(context.default_architecture);
+    let settings = Settings {
+        field: "spec.runner",
+        memory_mib: *memory_mib,
+        timeout_seconds,
+        architecture,
+        log_retention_days: *log_retention_days,
+        environment,
+        taken: taken(code.as_ref()),
+        layers,
+        policy_statements,
+    };
+    let own =
+        Own { builtin: Builtin::Runner, code: code.as_ref(), runtime: runtime.as_deref(), handler: handler.as_deref() };
+    let lambda = settings.resolve(own.resolve(architecture, context, refusals), defined, context, refusals);
+    (lambda, Running { timeout_seconds, batch_size: *batch_size, max_concurrency: *max_concurrency })
 }
 
 /// Long enough that no task, however late in its batch, dies with the runner.
 fn runner_timeout(set: Option<u32>, batch_size: u32, tasks: &[protocol::Task], refusals: &mut Refusals) -> u32 {
     let Some(longest) = tasks.iter().max_by_key(|task| task.timeout_seconds) else {
-        return set.unwrap_or(MAX_TIMEOUT_SECONDS);
+        let one = task::CALL_TIMEOUT_SECONDS + DELIVERY_SECONDS;
+        return set.unwrap_or(batch_size.saturating_mul(one).min(MAX_TIMEOUT_SECONDS));
     };
     let (task, timeout_seconds) = (&longest.name, longest.timeout_seconds);
     let one = timeout_seconds.saturating_add(DELIVERY_SECONDS);
@@ -110,72 +170,25 @@ fn runner_timeout(set: Option<u32>, batch_size: u32, tasks: &[protocol::Task], r
     timeout
 }
 
-/// The settings that both functions have.
-struct Settings<'a> {
-    memory_mib: &'a u32,
-    architecture: &'a Option<Architecture>,
-    log_retention_days: &'a u32,
-    environment: &'a BTreeMap<String, String>,
-    layers: &'a [String],
-    policy_statements: &'a [Value],
-}
-
-impl Settings<'_> {
-    fn resolve(
-        self,
-        builtin: Builtin,
-        timeout_seconds: u32,
-        defined: &Layers<'_>,
-        context: &Context<'_>,
-        refusals: &mut Refusals,
-    ) -> Hop {
-        let Self { memory_mib, architecture, log_retention_days, environment, layers, policy_statements } = self;
-        let field = format!("spec.{}", builtin.as_str());
-        let architecture = architecture.unwrap_or(context.default_architecture);
-        check_available(&field, builtin, architecture, context, refusals);
-        check_retention(&format!("{field}.logRetentionDays"), *log_retention_days, refusals);
-        environment::check(&format!("{field}.environment"), environment, refusals);
-        Hop {
-            memory_mib: *memory_mib,
-            timeout_seconds,
-            architecture,
-            log_retention_days: *log_retention_days,
-            environment: environment.clone(),
-            layers: defined.of_function(&field, layers, architecture, refusals),
-            statements: statement::resolve(&format!("{field}.policyStatements"), policy_statements, context, refusals),
-        }
-    }
-}
-
-fn check_available(
-    field: &str,
+/// A built-in function, if there is a zip for the architecture.
+fn builtin(
     builtin: Builtin,
     architecture: Architecture,
     context: &Context<'_>,
     refusals: &mut Refusals,
-) {
-    if context.available.contains(&(builtin, architecture)) {
-        return;
+) -> Option<Code> {
+    if let Some(artifact) = context.artifacts.get(&(builtin, architecture)) {
+        return Some(Code::Builtin(Arc::clone(artifact)));
     }
     let zip = |architecture: Architecture| format!("`{}-{}.zip`", builtin.as_str(), architecture.as_str());
     let there = [Architecture::Arm64, Architecture::X8664]
         .into_iter()
-        .find(|architecture| context.available.contains(&(builtin, *architecture)));
+        .find(|architecture| context.artifacts.contains_key(&(builtin, *architecture)));
     let hint = there.map_or_else(
         || "build it with `cargo run -p package-functions`".to_owned(),
         |there| format!("set `{}`, for which there is {}", there.as_str(), zip(there)),
     );
     let message = format!("the operator has no {}", zip(architecture));
-    refusals.invalid_hint(format!("{field}.architecture"), message, hint);
-}
-
-fn check_retention(field: &str, days: u32, refusals: &mut Refusals) {
-    if LOG_RETENTION_DAYS.contains(&days) {
-        return;
-    }
-    let below = LOG_RETENTION_DAYS.into_iter().rev().find(|period| *period < days);
-    let above = LOG_RETENTION_DAYS.into_iter().find(|period| *period > days);
-    let nearest = below.into_iter().chain(above).map(|period| period.to_string()).collect::<Vec<_>>().join(" or ");
-    let message = format!("{days} is none of CloudWatch's retention periods");
-    refusals.invalid_hint(field, message, format!("the nearest is {nearest}"));
+    refusals.invalid_hint(format!("spec.{}.architecture", builtin.as_str()), message, hint);
+    None
 }

@@ -10,7 +10,13 @@ use sha2::{Digest as _, Sha256};
 
 use super::Context;
 use super::refusal::{Refusals, quoted};
+use crate::configuration::is_layer_arn;
 use crate::crd::{self, Architecture};
+use crate::identity::Target;
+
+/// Layers of a function at most.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const MAX_LAYERS: usize = 5;
 
 /// The minor versions of Python 3 that Lambda has.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html>
@@ -19,6 +25,25 @@ const PYTHON_3: RangeInclusive<u32> = 9..=14;
 /// Characters of a pipeline's cluster, namespace and name together, so that a layer version's description, 256 at most,
 /// can say whose it is.
 pub(crate) const MAX_OWNER: usize = 165;
+
+/// A layer of a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FunctionLayer {
+    /// One that the operator publishes.
+    Built(Layer),
+    /// An existing one, by the ARN of its version.
+    Existing(String),
+}
+
+impl FunctionLayer {
+    /// What the operator publishes.
+    pub fn built(&self) -> Option<&Layer> {
+        match self {
+            Self::Built(layer) => Some(layer),
+            Self::Existing(_) => None,
+        }
+    }
+}
 
 /// A layer as the functions of one processor architecture have it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +93,11 @@ impl Layer {
 }
 
 /// The layers that functions may name.
-pub(super) struct Layers<'spec>(BTreeMap<&'spec str, Option<Source>>);
+pub(super) struct Layers<'spec> {
+    sources: BTreeMap<&'spec str, Option<Source>>,
+    /// The region of existing ones, where it is known.
+    region: Option<String>,
+}
 
 /// What a layer is made of, whatever the architecture.
 struct Source {
@@ -79,6 +108,7 @@ struct Source {
 /// Checks the layers of a spec, also those that no function has.
 pub(super) fn resolve<'spec>(
     layers: &'spec [crd::Layer],
+    target: &Target,
     context: &Context<'_>,
     refusals: &mut Refusals,
 ) -> Layers<'spec> {
@@ -92,7 +122,10 @@ pub(super) fn resolve<'spec>(
         );
         refusals.invalid_hint("spec.layers", message, "give the pipeline a shorter name");
     }
-    Layers(layers.iter().map(|layer| (layer.name.as_str(), source(layer, refusals))).collect())
+    Layers {
+        sources: layers.iter().map(|layer| (layer.name.as_str(), source(layer, refusals))).collect(),
+        region: target.region.clone().or_else(|| context.home.own_region.map(str::to_owned)),
+    }
 }
 
 fn source(layer: &crd::Layer, refusals: &mut Refusals) -> Option<Source> {
@@ -171,29 +204,54 @@ impl Layers<'_> {
         field: &str,
         names: &[String],
         architecture: Architecture,
+        context: &Context<'_>,
         refusals: &mut Refusals,
-    ) -> Vec<Layer> {
+    ) -> Vec<FunctionLayer> {
         let field = format!("{field}.layers");
-        let mut found: Vec<Layer> = Vec::new();
-        for name in names {
-            let Some(source) = self.0.get(name.as_str()) else {
+        if names.len() > MAX_LAYERS {
+            let message = format!("there are {} layers, and Lambda takes {MAX_LAYERS} at most", names.len());
+            refusals.invalid_hint(&field, message, "merge some");
+        }
+        let mut found: Vec<FunctionLayer> = Vec::new();
+        for (number, name) in names.iter().enumerate() {
+            if names[..number].contains(name) {
+                refusals.invalid_hint(&field, format!("{} is there twice", quoted(name)), "keep one");
+            }
+            if name.contains(':') {
+                self.check_arn(&format!("{field}[{number}]"), name, context, refusals);
+                found.push(FunctionLayer::Existing(name.clone()));
+                continue;
+            }
+            let Some(source) = self.sources.get(name.as_str()) else {
                 let message = format!("there is no {} in `spec.layers`", quoted(name));
                 refusals.invalid_hint(&field, message, "add it there, or remove it here");
                 continue;
             };
-            if found.iter().any(|layer| layer.name == *name) {
-                refusals.invalid_hint(&field, format!("{} is there twice", quoted(name)), "keep one");
-            }
-            found.extend(source.as_ref().map(|Source { version, requirements }| Layer {
-                name: name.clone(),
-                content: LayerContent::Python(Packages {
-                    version: version.clone(),
-                    architecture,
-                    requirements: requirements.clone(),
-                }),
+            found.extend(source.as_ref().map(|Source { version, requirements }| {
+                FunctionLayer::Built(Layer {
+                    name: name.clone(),
+                    content: LayerContent::Python(Packages {
+                        version: version.clone(),
+                        architecture,
+                        requirements: requirements.clone(),
+                    }),
+                })
             }));
         }
         found
+    }
+
+    fn check_arn(&self, field: &str, layer: &str, context: &Context<'_>, refusals: &mut Refusals) {
+        if !is_layer_arn(layer) {
+            let message = format!("{} is no ARN of a layer version", quoted(layer));
+            let hint = "write one like `arn:aws:lambda:eu-central-1:111122223333:layer:name:1`";
+            refusals.invalid_hint(field, message, hint);
+        } else if let Err(missing) = context.configuration.layer(&context.owner.namespace, layer) {
+            refusals.not_allowed(field, missing);
+        } else if let Some(region) = self.region.as_deref().filter(|region| layer.split(':').nth(3) != Some(region)) {
+            let message = format!("the layer is not of region `{region}`, where the function is");
+            refusals.invalid_hint(field, message, "name a layer of that region");
+        }
     }
 }
 

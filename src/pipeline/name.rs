@@ -1,4 +1,4 @@
-//! Names of tasks and channels: part of message ids and of keys.
+//! Names within a pipeline: part of message ids, of keys, and of names on AWS.
 
 use std::collections::BTreeSet;
 
@@ -6,16 +6,19 @@ use super::refusal::{Refusals, quoted};
 
 /// Longest name: with a run's id and a channel's name it makes an SQS deduplication id, which has 128 characters.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
-const MAX: usize = 40;
+pub(super) const MAX: usize = 40;
 
-/// Checks the names of a list, each of which must be a name and occur once.
-pub(super) fn check<'a>(list: &str, names: impl IntoIterator<Item = &'a str>, refusals: &mut Refusals) {
+/// Longest name of a function: it is part of one on AWS.
+pub(super) const MAX_FUNCTION: usize = 20;
+
+/// Checks the names of a list, each of which must be a name of at most so many characters, and occur once.
+pub(super) fn check<'a>(list: &str, max: usize, names: impl IntoIterator<Item = &'a str>, refusals: &mut Refusals) {
     let mut seen = BTreeSet::new();
     for name in names {
         let field = format!("{list}[{name}].name");
-        if !is_name(name) {
+        if !is_name(name, max) {
             let message = format!("{} is no name", quoted(name));
-            let hint = format!("write up to {MAX} lower-case letters, digits and, between them, `-`");
+            let hint = format!("write up to {max} lower-case letters, digits and, between them, `-`");
             refusals.invalid_hint(field, message, hint);
         } else if !seen.insert(name) {
             refusals.invalid_hint(field, format!("{} occurs twice", quoted(name)), "rename one of the two");
@@ -23,7 +26,7 @@ pub(super) fn check<'a>(list: &str, names: impl IntoIterator<Item = &'a str>, re
     }
 }
 
-fn is_name(text: &str) -> bool {
+fn is_name(text: &str, max: usize) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=MAX).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('-') && !text.ends_with('-')
+    (1..=max).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('-') && !text.ends_with('-')
 }

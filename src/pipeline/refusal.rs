@@ -18,6 +18,8 @@ pub enum Reason {
     SecretMissing,
     /// A layer cannot be built.
     LayerFailed,
+    /// A `ConfigMap` is not there, or cannot be read.
+    ConfigMapMissing,
 }
 
 impl Reason {
@@ -29,6 +31,7 @@ impl Reason {
             Self::InvalidSpec => "InvalidSpec",
             Self::SecretMissing => "SecretMissing",
             Self::LayerFailed => "LayerFailed",
+            Self::ConfigMapMissing => "ConfigMapMissing",
         }
     }
 }
@@ -64,9 +67,11 @@ impl fmt::Display for Refusal {
 }
 
 impl Refusal {
-    /// Whether a Secret that appears or changes may mend it, which nothing announces.
-    pub fn is_about_a_secret(&self) -> bool {
-        self.reason == Reason::SecretMissing || self.field.ends_with("secretKeyRef")
+    /// Whether a Secret or a `ConfigMap` that appears or changes may mend it, which nothing announces.
+    pub fn is_about_another_object(&self) -> bool {
+        matches!(self.reason, Reason::SecretMissing | Reason::ConfigMapMissing)
+            || self.field.ends_with("secretKeyRef")
+            || self.field.ends_with("configMapRef.name")
     }
 }
 
@@ -132,6 +137,11 @@ impl Refusals {
     /// Refuses a field that names a Secret which gives no value.
     pub(super) fn secret(&mut self, field: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) {
         self.push(Reason::SecretMissing, field, message, Some(hint.into()));
+    }
+
+    /// Refuses a field that names a `ConfigMap` which gives no files.
+    pub(super) fn config_map(&mut self, field: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) {
+        self.push(Reason::ConfigMapMissing, field, message, Some(hint.into()));
     }
 
     /// Refuses anything but exactly one of these fields.

@@ -7,7 +7,8 @@ use protocol::{SecretKey, Secrets};
 
 use super::refusal::{Refusals, quoted};
 use super::request;
-use crate::crd::{Channel, Header, ScheduledTaskPipelineSpec, SecretKeyRef, SecretSource};
+use crate::crd::{Channel, FunctionSecret, Header, ScheduledTaskPipelineSpec, SecretKeyRef, SecretSource};
+use crate::identity::part;
 
 /// Characters that an SSM parameter of the free standard tier holds.
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
@@ -61,7 +62,7 @@ pub enum SecretLookup {
 /// A place in the spec that takes its value from a Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretUse {
-    /// The value's key in the pipeline's parameter, such as `channels/team/url`.
+    /// The value's key in the pipeline's parameter, such as `channels/team/url`; or the end of its own parameter's name.
     pub key: SecretKey,
     /// Where the value is.
     pub reference: SecretKeyRef,
@@ -76,6 +77,8 @@ enum Kind {
     Url,
     HeaderValue,
     BotToken,
+    /// Whatever a function makes of it.
+    Text,
 }
 
 /// Key of a channel's URL in the pipeline's parameter.
@@ -107,16 +110,47 @@ pub(super) fn header(owner: &str, name: &str) -> SecretKey {
 ///
 /// Names that no Secret can have are left out, and refused later: in a request's path they could mean anything.
 pub fn secret_refs(spec: &ScheduledTaskPipelineSpec) -> Vec<SecretUse> {
-    uses(spec).into_iter().filter(|used| is_secret_name(&used.reference.name)).collect()
+    let of_functions = spec
+        .functions
+        .iter()
+        .flat_map(|function| function.secrets.iter().map(|secret| of_function(&function.name, secret)));
+    uses(spec).into_iter().chain(of_functions).filter(|used| is_object_name(&used.reference.name)).collect()
+}
+
+/// A secret with a parameter of its own.
+pub(super) fn of_function(function: &str, secret: &FunctionSecret) -> SecretUse {
+    let FunctionSecret { name, secret_key_ref } = secret;
+    SecretUse {
+        key: part::secret(function, name),
+        reference: secret_key_ref.clone(),
+        field: format!("spec.functions[{function}].secrets[{name}].secretKeyRef"),
+        kind: Kind::Text,
+    }
+}
+
+/// A secret's value, to be kept by itself.
+pub(super) fn text(
+    used: &SecretUse,
+    namespace: &str,
+    values: &SecretValues,
+    refusals: &mut Refusals,
+) -> Option<SecretText> {
+    let text = value(used, namespace, values, refusals)?;
+    let length = text.chars().count();
+    if length > MAX_PARAMETER {
+        let message = format!("the secret has {length} characters, and an SSM parameter holds {MAX_PARAMETER}");
+        refusals.invalid_hint(used.field.clone(), message, "shorten it, or split it");
+    }
+    Some(SecretText::new(text.to_owned()))
 }
 
 /// Lower-case labels with dots between them, which is all that a path segment should have.
-fn is_secret_name(name: &str) -> bool {
+pub(super) fn is_object_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
     (1..=253).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with('.') && !name.ends_with('.')
 }
 
-/// All secrets that the spec uses.
+/// All secrets that channels and headers use.
 pub(super) fn uses(spec: &ScheduledTaskPipelineSpec) -> Vec<SecretUse> {
     let channels = spec.channels.iter().flat_map(of_channel);
     let tasks = spec.tasks.iter().flat_map(|task| {
@@ -203,7 +237,7 @@ fn sizes(secrets: &Secrets) -> String {
 /// A secret's value without the line break that a file often ends with.
 fn value<'a>(it: &SecretUse, namespace: &str, values: &'a SecretValues, refusals: &mut Refusals) -> Option<&'a str> {
     let SecretKeyRef { name, key } = &it.reference;
-    if !is_secret_name(name) {
+    if !is_object_name(name) {
         let message = format!("{} is no name of a Secret", quoted(name));
         refusals.invalid_hint(it.field.clone(), message, "write lower-case letters, digits, `-` and `.`");
         return None;
@@ -238,10 +272,11 @@ fn value<'a>(it: &SecretUse, namespace: &str, values: &'a SecretValues, refusals
 fn usable(it: &SecretUse, text: &str, refusals: &mut Refusals) -> bool {
     let wrong = match it.kind {
         Kind::Url => request::check_url(text).err().map(|problem| problem.to_string()),
-        Kind::HeaderValue if text.is_empty() => Some("it is empty".to_owned()),
+        Kind::HeaderValue | Kind::Text if text.is_empty() => Some("it is empty".to_owned()),
         Kind::HeaderValue => request::check_value(text).err(),
         Kind::BotToken if is_bot_token(text) => None,
         Kind::BotToken => Some("it is no bot token, which looks like `123456789:AAE…`".to_owned()),
+        Kind::Text => None,
     };
     let SecretKeyRef { name, key } = &it.reference;
     if let Some(problem) = &wrong {

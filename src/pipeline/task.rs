@@ -6,14 +6,19 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use protocol::{Action, StatusPattern, template};
 
 use super::refusal::{Refusals, listed, quoted};
-use super::{name, placeholder, request, secret};
-use crate::crd::{Channel, Http, HttpMethod, MessageTask, NotifyOn, Retry, Task};
+use super::{Callee, Context, name, placeholder, request, secret};
+use crate::configuration::is_function_arn;
+use crate::crd::{Channel, Function, Http, HttpMethod, MessageTask, NotifyOn, Retry, Task};
+use crate::identity::{Owner, Target, part};
 
 /// Tasks of a pipeline at most.
 const MAX_TASKS: usize = 100;
 
-/// Seconds that an attempt may take where the task doesn't say.
+/// Seconds that an attempt may take where the task doesn't say, and calls no function.
 const DEFAULT_TIMEOUT_SECONDS: u32 = 10;
+
+/// The same where it calls one.
+pub(super) const CALL_TIMEOUT_SECONDS: u32 = 45;
 
 /// Seconds that an attempt may take at most: Lambda's 900, less what the runner keeps for the delivery.
 const MAX_TIMEOUT_SECONDS: u32 = 870;
@@ -21,20 +26,60 @@ const MAX_TIMEOUT_SECONDS: u32 = 870;
 /// Attempts of a task at most.
 const MAX_ATTEMPTS: u32 = 10;
 
-/// Checks the tasks, and gives them as they travel.
-pub(super) fn resolve(tasks: &[Task], channels: &[Channel], refusals: &mut Refusals) -> Vec<protocol::Task> {
-    if tasks.is_empty() {
-        refusals.invalid_hint("spec.tasks", "there is no task", "add one, like `{name: hello, message: {}}`");
-    }
+/// Checks the tasks, and gives them as they travel; without an owner, those that call none of its functions.
+pub(super) fn resolve(
+    tasks: &[Task],
+    channels: &[Channel],
+    owner: Option<&Owner>,
+    refusals: &mut Refusals,
+) -> Vec<protocol::Task> {
     if tasks.len() > MAX_TASKS {
         let message = format!("there are {} tasks, and a pipeline has {MAX_TASKS} at most", tasks.len());
         refusals.invalid_hint("spec.tasks", message, "split the pipeline");
     }
-    name::check("spec.tasks", tasks.iter().map(|task| task.name.as_str()), refusals);
-    tasks.iter().filter_map(|task| one(task, channels, refusals)).collect()
+    name::check("spec.tasks", name::MAX, tasks.iter().map(|task| task.name.as_str()), refusals);
+    tasks.iter().filter_map(|task| one(task, channels, owner, refusals)).collect()
 }
 
-fn one(task: &Task, channels: &[Channel], refusals: &mut Refusals) -> Option<protocol::Task> {
+/// Checks the functions that tasks call, and gives them.
+pub(super) fn called(
+    tasks: &[Task],
+    functions: &[Function],
+    target: &Target,
+    context: &Context<'_>,
+    refusals: &mut Refusals,
+) -> BTreeSet<Callee> {
+    let mut called = BTreeSet::new();
+    for task in tasks {
+        check_callee(task, functions, target, context, refusals);
+        called.extend(task.function.iter().cloned().map(Callee::Own));
+        called.extend(task.function_arn.iter().cloned().map(Callee::Existing));
+    }
+    called
+}
+
+/// Refuses what only the built-in runner heeds.
+pub(super) fn check_unposted(tasks: &[Task], channels: &[Channel], refusals: &mut Refusals) {
+    let mut refuse = |field: String, is_set: bool| {
+        if is_set {
+            let message = "`spec.runner.code` decides what to post, and would not look at it";
+            refusals.invalid_hint(field, message, "remove it");
+        }
+    };
+    refuse("spec.channels".to_owned(), !channels.is_empty());
+    for task in tasks {
+        refuse(format!("spec.tasks[{}].notify", task.name), !task.notify.is_empty());
+        refuse(format!("spec.tasks[{}].template", task.name), task.template.is_some());
+    }
+}
+
+/// Seconds that an attempt may take.
+pub(super) fn timeout_seconds(task: &Task) -> u32 {
+    let calls = task.function.is_some() || task.function_arn.is_some();
+    task.timeout_seconds.unwrap_or(if calls { CALL_TIMEOUT_SECONDS } else { DEFAULT_TIMEOUT_SECONDS })
+}
+
+fn one(task: &Task, channels: &[Channel], owner: Option<&Owner>, refusals: &mut Refusals) -> Option<protocol::Task> {
     let Task {
         name,
         message,
@@ -45,11 +90,10 @@ fn one(task: &Task, channels: &[Channel], refusals: &mut Refusals) -> Option<pro
         template,
         notify,
         notify_on,
-        timeout_seconds,
+        timeout_seconds: _,
         retry: Retry { attempts, backoff_seconds },
     } = task;
     let field = format!("spec.tasks[{name}]");
-    refusals.unsupported(&field, &[("function", function.is_some()), ("functionArn", function_arn.is_some())]);
     let kinds = [
         ("message", message.is_some()),
         ("http", http.is_some()),
@@ -64,13 +108,15 @@ fn one(task: &Task, channels: &[Channel], refusals: &mut Refusals) -> Option<pro
         check_template(&format!("{field}.template"), template, refusals);
     }
     check_notify(&format!("{field}.notify"), notify, channels, refusals);
-    let timeout_seconds = timeout_seconds.unwrap_or(DEFAULT_TIMEOUT_SECONDS);
+    let timeout_seconds = timeout_seconds(task);
     refusals.in_range(&format!("{field}.timeoutSeconds"), timeout_seconds, 1..=MAX_TIMEOUT_SECONDS);
     refusals.in_range(&format!("{field}.retry.attempts"), *attempts, 1..=MAX_ATTEMPTS);
-    let action = match (message, http) {
-        (Some(MessageTask {}), None) => Action::Message,
-        (None, Some(http)) => Action::Http(request(&format!("{field}.http"), name, http, refusals)),
-        (Some(_), Some(_)) | (None, None) => return None,
+    let action = match (message, http, function, function_arn) {
+        (Some(MessageTask {}), None, None, None) => Action::Message,
+        (None, Some(http), None, None) => Action::Http(request(&format!("{field}.http"), name, http, refusals)),
+        (None, None, Some(function), None) => Action::Function { name: owner?.part(&part::function(function)) },
+        (None, None, None, Some(arn)) => Action::Function { name: arn.clone() },
+        _ => return None,
     };
     Some(protocol::Task {
         name: name.clone(),
@@ -87,6 +133,31 @@ fn one(task: &Task, channels: &[Channel], refusals: &mut Refusals) -> Option<pro
         attempts: *attempts,
         backoff_seconds: *backoff_seconds,
     })
+}
+
+fn check_callee(task: &Task, functions: &[Function], target: &Target, context: &Context<'_>, refusals: &mut Refusals) {
+    if let Some(name) = task.function.as_ref().filter(|name| !functions.iter().any(|it| it.name == **name)) {
+        let hint = if functions.is_empty() {
+            "add it to `spec.functions`, which is empty".to_owned()
+        } else {
+            format!("there are {}", listed(functions.iter().map(|function| function.name.as_str())))
+        };
+        let field = format!("spec.tasks[{}].function", task.name);
+        refusals.invalid_hint(field, format!("{} is the name of no function", quoted(name)), hint);
+    }
+    let Some(arn) = &task.function_arn else { return };
+    let field = format!("spec.tasks[{}].functionArn", task.name);
+    let region = target.region.as_deref().or(context.home.own_region);
+    if !is_function_arn(arn) {
+        let message = format!("{} is no ARN of a function", quoted(arn));
+        let hint = "write one like `arn:aws:lambda:eu-central-1:111122223333:function:name`";
+        refusals.invalid_hint(field, message, hint);
+    } else if let Err(missing) = context.configuration.function(&context.owner.namespace, arn) {
+        refusals.not_allowed(field, missing);
+    } else if let Some(region) = region.filter(|region| arn.split(':').nth(3) != Some(region)) {
+        let message = format!("the function is not of region `{region}`, where the runner is");
+        refusals.invalid_hint(field, message, "name a function of that region");
+    }
 }
 
 fn check_template(field: &str, text: &str, refusals: &mut Refusals) {

@@ -7,10 +7,17 @@ mod together;
 mod resolved;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
-use super::{Builtin, Context, Home, Pipeline, Refusal, SecretLookup, SecretText, SecretValues, resolve, secret_refs};
+use super::{
+    ConfigMapLookup, ConfigMaps, Context, Home, Pipeline, Refusal, SecretLookup, SecretText, SecretValues, resolve,
+    secret_refs,
+};
+use crate::code::{Artifact, Artifacts, Builtin};
 use crate::configuration::Configuration;
 use crate::crd::{Architecture, ScheduledTaskPipelineSpec, SecretKeyRef};
 use crate::identity::Owner;
@@ -27,6 +34,10 @@ allow:
   roles:
   - {arn: 'arn:aws:iam::333333333333:role/team-a/*', externalId: a-1234, regions: [eu-west-1]}
   kmsKeys: ['arn:aws:kms:eu-*:111122223333:key/*']
+  functions: ['arn:aws:lambda:*:111122223333:function:team-a*']
+  layers: ['arn:aws:lambda:*:111122223333:layer:team-a:*']
+  s3: ['arn:aws:s3:::team-a-code/*.zip']
+  images: ['111122223333.dkr.ecr.*.amazonaws.com/team-a@*']
   policyStatements:
   - {actions: ['s3:Get*', 's3:ListBucket'], resources: ['arn:aws:s3:::team-a-*']}
   - actions: [dynamodb:*]
@@ -72,6 +83,29 @@ fn look_up(reference: &SecretKeyRef) -> SecretLookup {
     SecretLookup::Found(SecretText::new(value.to_owned()))
 }
 
+/// The cluster has one `ConfigMap` of files, one that is empty, and one that is locked.
+fn config_maps() -> ConfigMaps {
+    let found = |data: &[(&str, &str)]| ConfigMapLookup::Found {
+        data: data.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),
+        binary_data: BTreeMap::new(),
+    };
+    let denied = ConfigMapLookup::Denied("configmaps \"locked\" is forbidden".to_owned());
+    [("code", found(&[("main.py", "x")])), ("empty", found(&[])), ("locked", denied)]
+        .map(|(name, lookup)| (name.to_owned(), lookup))
+        .into()
+}
+
+/// There are zips for one architecture.
+fn artifacts() -> Artifacts {
+    let uploads = Arc::new(Semaphore::new(1));
+    let artifact = |builtin: Builtin| {
+        let path = PathBuf::from(format!("{}.zip", builtin.as_str()));
+        let sha256 = format!("hash of the {}", builtin.as_str());
+        ((builtin, Architecture::X8664), Arc::new(Artifact { path, sha256, uploads: Arc::clone(&uploads) }))
+    };
+    Artifacts::from([artifact(Builtin::Sender), artifact(Builtin::Runner)])
+}
+
 /// Whether the schedule exists on AWS.
 #[derive(Clone, Copy)]
 enum Pipelines {
@@ -86,8 +120,9 @@ fn try_resolve(spec: &ScheduledTaskPipelineSpec, which: Pipelines) -> Result<Pip
         owner: &owner(),
         now: "2026-06-01T12:00:00Z".parse().unwrap(),
         secrets: &secrets,
+        config_maps: &config_maps(),
         default_architecture: Architecture::X8664,
-        available: &BTreeSet::from([(Builtin::Sender, Architecture::X8664), (Builtin::Runner, Architecture::X8664)]),
+        artifacts: &artifacts(),
         configuration: &Configuration::parse(CONFIGURATION).expect("the configuration of these tests"),
         home: match which {
             Pipelines::New => Home { own_region: Some("eu-central-1"), ..Home::default() },

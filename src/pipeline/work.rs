@@ -23,7 +23,7 @@ pub struct Work {
 pub fn work(spec: &ScheduledTaskPipelineSpec, namespace: &str, values: &SecretValues) -> Result<Work, Vec<Refusal>> {
     let mut refusals = Refusals::default();
     let channels = channel::resolve(&spec.channels, &mut refusals);
-    let tasks = task::resolve(&spec.tasks, &spec.channels, &mut refusals);
+    let tasks = task::resolve(&spec.tasks, &spec.channels, None, &mut refusals);
     let parameter = secret::parameter(&secret::uses(spec), namespace, values, &mut refusals);
     if !refusals.is_empty() {
         return Err(refusals.into_vec());

@@ -5,6 +5,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{Goal, Plan, Step, Verdict};
+use crate::archive::UNKNOWN;
 use crate::cluster::truncate;
 use crate::crd::{Action, Change, FieldChange};
 use crate::identity::{Location, Owner, Ownership, tag};
@@ -52,7 +53,7 @@ pub struct Knowledge {
 }
 
 /// What stands for a value that only the cluster knows.
-const AFTER_APPLY: &str = "(known after apply)";
+const AFTER_APPLY: &str = UNKNOWN;
 
 impl Shown {
     /// The plan of a pipeline that lives here.

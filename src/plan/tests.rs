@@ -8,19 +8,15 @@ mod specs;
 mod walk;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 
 use super::check::check;
 use super::{Have, Plan, Verdict};
-use crate::crd::{Architecture, ScheduledTaskPipelineSpec};
+use crate::crd::ScheduledTaskPipelineSpec;
 use crate::identity::{Location, Owner, Tags, tag};
-use crate::pipeline::Builtin;
 use crate::pipeline::tests::{owner, resolved_spec, spec};
-use crate::resource::{Artifact, Difference, Id, Installation, Kind, Observed, Resource, want};
+use crate::resource::{Difference, Id, Installation, Kind, Observed, Resource, want};
 
 const CHAT: &str = "channels: [{name: team, slack: {webhookUrl: {secretKeyRef: {name: chat, key: slack}}}}]";
 
@@ -34,17 +30,7 @@ fn wanted(yaml: &str) -> Vec<Resource> {
 }
 
 fn wanted_by(spec: &ScheduledTaskPipelineSpec) -> Vec<Resource> {
-    let uploads = Arc::new(Semaphore::new(1));
-    let artifact = |builtin: Builtin| {
-        let path = PathBuf::from(format!("{}.zip", builtin.as_str()));
-        let artifact =
-            Artifact { path, sha256: format!("hash of the {}", builtin.as_str()), uploads: Arc::clone(&uploads) };
-        ((builtin, Architecture::X8664), Arc::new(artifact))
-    };
-    let installation = Installation {
-        artifacts: BTreeMap::from([artifact(Builtin::Sender), artifact(Builtin::Runner)]),
-        permissions_boundary: None,
-    };
+    let installation = Installation { artifacts: BTreeMap::new(), permissions_boundary: None };
     want(&resolved_spec(spec), &installation, &location())
 }
 

@@ -114,13 +114,16 @@ impl Look<'_> {
         let spec = &self.pipeline.spec;
         let keys: Vec<_> = pipeline::secret_refs(spec).into_iter().map(|used| used.reference).collect();
         let secrets = self.context.cluster.secrets(&self.owner.namespace, &keys).await?;
+        let config_maps =
+            self.context.cluster.config_maps(&self.owner.namespace, pipeline::config_map_refs(spec)).await?;
         let known = status::known(&self.before);
         let context = pipeline::Context {
             owner: &self.owner,
             now,
             secrets: &secrets,
+            config_maps: &config_maps,
             default_architecture: own_architecture(),
-            available: &self.context.installation.available(),
+            artifacts: &self.context.installation.artifacts,
             configuration: &self.context.configuration,
             home: self.home(),
             has_schedule: known.iter().any(|(id, held)| id.kind == Kind::Schedule && *held),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::want::{Names, RolePermissions, use_of_key};
+use super::want::{Names, function, runner, running, scheduler, sender, telling, use_of_key};
 use crate::configuration::Configuration;
 use crate::identity::{ClusterName, Location};
 use crate::policy::{Statement, document};
@@ -12,9 +12,18 @@ use crate::policy::{Statement, document};
 pub fn boundary(cluster: &ClusterName, location: &Location, configuration: &Configuration) -> Value {
     let mut statements = Vec::new();
     for fifo in [false, true] {
-        let RolePermissions { scheduler, sender, runner } =
-            RolePermissions::new(&Names::new("*", cluster, fifo), true, location);
-        statements.extend([scheduler, sender, runner].iter().flat_map(|it| it.statements().iter().cloned()));
+        let names = Names::new("*", cluster, fifo);
+        let any = names.function("*");
+        let called = [location.function_arn(&any)].into_iter().chain(configuration.functions().map(str::to_owned));
+        let roles = [
+            scheduler(&names, location),
+            sender(&names, location),
+            runner(&names, location),
+            running(&names, true, called.collect(), location),
+            telling(&names, location),
+            function(&any, [names.secret("*", "*")], location),
+        ];
+        statements.extend(roles.iter().flat_map(|role| role.statements().iter().cloned()));
     }
     statements.extend(configuration.kms_keys().map(|keys| use_of_key(keys, location).document()));
     statements.extend(configuration.policy_statements().map(|statement: Statement| statement.document()));
@@ -66,6 +75,9 @@ mod tests {
             let pipeline = resolved(&format!(
                 "{{concurrencyPolicy: {policy}, queue: {{kmsKeyId: 'arn:aws:kms:eu-central-1:111122223333:key/1a2b'}}, \
                  sender: {{policyStatements: [{{Effect: Allow, Action: s3:GetObject, Resource: 'arn:aws:s3:::team-a-x'}}]}}, \
+                 tasks: [{{name: a, function: f}}, {{name: b, functionArn: 'arn:aws:lambda:eu-central-1:111122223333:function:team-a'}}], \
+                 functions: [{{name: f, runtime: python3.13, handler: index.handler, code: {{inline: x}}, \
+                 secrets: [{{name: token, secretKeyRef: {{name: chat, key: token}}}}]}}], \
                  channels: [{{name: team, slack: {{webhookUrl: {{secretKeyRef: {{name: chat, key: slack}}}}}}}}]}}"
             ));
             for resource in want(&pipeline, &installation, &location) {

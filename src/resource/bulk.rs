@@ -91,15 +91,36 @@ async fn asyncs(aws: &Aws, functions: &BTreeSet<String>) -> Result<Vec<(String, 
     try_join_all(looks).await
 }
 
-/// The pipelines of a cluster that anything in an account and region says it belongs to.
+/// The pipelines of a cluster that anything in an account and region says it belongs to, each with what says so and has a
+/// name that a spec had a part in.
 ///
 /// # Errors
 /// AWS does not show its tags or its roles.
-pub async fn owners(aws: &Aws, cluster: &ClusterName) -> Result<BTreeSet<Owner>, AwsError> {
+pub async fn owners(aws: &Aws, cluster: &ClusterName) -> Result<BTreeMap<Owner, BTreeSet<Id>>, AwsError> {
     let (tagged, roles, layers) =
         try_join!(Box::pin(tags(aws, cluster)), Box::pin(role::list(aws)), Box::pin(layer_version::list(aws)))?;
-    let tags = tagged.into_values().chain(roles.into_iter().chain(layers).map(|(_, seen)| seen.tags));
-    Ok(tags.filter_map(|tags| Owner::of(&tags)).filter(|owner| owner.cluster == *cluster).collect())
+    let tagged = tagged.into_iter().map(|(arn, tags)| (id_of(&arn), tags));
+    let untagged = roles.into_iter().chain(layers).map(|(id, seen)| (Some(id), seen.tags));
+    let mut owners: BTreeMap<Owner, BTreeSet<Id>> = BTreeMap::new();
+    for (id, tags) in tagged.chain(untagged) {
+        if let Some(owner) = Owner::of(&tags).filter(|owner| owner.cluster == *cluster) {
+            owners.entry(owner).or_default().extend(id);
+        }
+    }
+    Ok(owners)
+}
+
+/// What an ARN of a kind stands for whose names a spec has a part in.
+fn id_of(arn: &str) -> Option<Id> {
+    let mut parts = arn.splitn(6, ':').skip(2);
+    let (service, resource) = (parts.next()?, parts.nth(2)?);
+    let (kind, name) = match service {
+        "lambda" => (Kind::Function, resource.strip_prefix("function:")?),
+        "logs" => (Kind::LogGroup, resource.strip_prefix("log-group:")?),
+        "ssm" => (Kind::Parameter, resource.strip_prefix("parameter")?),
+        _ => return None,
+    };
+    Some(Id::new(kind, name))
 }
 
 /// All that a pipeline of this owner may have, whatever its spec says.
@@ -134,9 +155,12 @@ async fn tags(aws: &Aws, cluster: &ClusterName) -> Result<BTreeMap<String, Tags>
 
 /// Gives what was listed its tags. A schedule group is nothing but its tags.
 fn put_tags(sights: &mut Sights, mut tags: BTreeMap<String, Tags>, aws: &Aws) {
-    for seen in sights.values_mut() {
+    for (id, seen) in sights.iter_mut() {
         if let Some(tags) = tags.remove(&seen.arn) {
             seen.tags = tags;
+        }
+        if id.kind == Kind::Function {
+            function::take_mark(seen);
         }
     }
     let group_arn = aws.location.schedule_group_arn("");
@@ -154,12 +178,12 @@ impl Kind {
         match self {
             Self::Schedule => schedule::LISTED.contains(&field),
             Self::Parameter => parameter::LISTED.contains(&field),
+            Self::Function => !function::LISTED_NOT.contains(&field),
             Self::LogGroup
             | Self::Queue
             | Self::Role
             | Self::ScheduleGroup
             | Self::LayerVersion
-            | Self::Function
             | Self::EventSourceMapping => true,
         }
     }
@@ -176,6 +200,28 @@ impl Kind {
             | Self::LayerVersion
             | Self::Function
             | Self::EventSourceMapping => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_spec_named_is_known_by_its_arn() {
+        for (arn, expected) in [
+            ("arn:aws:lambda:eu-west-1:1:function:a-fn-b", Some(Id::new(Kind::Function, "a-fn-b"))),
+            ("arn:aws:logs:eu-west-1:1:log-group:/aws/lambda/a", Some(Id::new(Kind::LogGroup, "/aws/lambda/a"))),
+            (
+                "arn:aws:ssm:eu-west-1:1:parameter/taskpipelines/c/a/b",
+                Some(Id::new(Kind::Parameter, "/taskpipelines/c/a/b")),
+            ),
+            ("arn:aws:lambda:eu-west-1:1:event-source-mapping:uuid", None),
+            ("arn:aws:sqs:eu-west-1:1:a-tasks", None),
+            ("a", None),
+        ] {
+            assert_eq!(id_of(arn), expected, "{arn}");
         }
     }
 }

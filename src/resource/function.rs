@@ -4,37 +4,33 @@
 //! Configuration and code are two calls, and each leaves the function busy: an update does one, and the next look finds
 //! what is left.
 
+mod read;
 mod upload;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use aws_sdk_lambda::operation::create_function::CreateFunctionOutput;
+use aws_sdk_lambda::operation::update_function_code::UpdateFunctionCodeOutput;
 use aws_sdk_lambda::types::{
-    Architecture, DestinationConfig, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, OnFailure,
-    Runtime, State,
+    Architecture, DestinationConfig, Environment, FunctionCode, OnFailure, PackageType, Runtime, State,
 };
-use aws_smithy_runtime_api::client::result::SdkError;
 use serde_json::json;
 
-use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, TagChanges};
+use super::{Changed, Field, Fields, Observed, Progress, TagChanges};
 use crate::aws::{Aws, AwsError, Operation};
-use crate::identity::Tags;
-pub use upload::Artifact;
-pub(super) use upload::Upload;
+use crate::code::{Code, Entry};
+use crate::identity::{Tags, tag};
+pub(super) use upload::{Upload, read as read_artifact};
 
-/// The runtime of the built-in functions: Amazon Linux 2023 and nothing else.
-const RUNTIME: Runtime = Runtime::Providedal2023;
-
-/// A custom runtime starts the zip's `bootstrap` whatever the handler; the API asks for one all the same.
-const HANDLER: &str = "bootstrap";
+pub(super) use read::{LISTED_NOT, list, observe, observe_async, take_mark};
 
 /// A zip function is often Active at once, and within a second or so otherwise.
 const ACTIVE_POLL: Duration = Duration::from_millis(250);
 
-/// Functions on a page of a list; more are not given whatever is asked for.
-/// <https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html>
-const LIST_PAGE: i32 = 50;
+/// How long the name of a deleted function should rest before it is used again.
+const NAME_RESTS: Duration = Duration::from_secs(1);
 
 /// A wanted function.
 #[derive(Clone, Debug)]
@@ -44,22 +40,23 @@ pub struct Function {
     /// ARN of the role it runs as.
     pub role_arn: String,
     /// The code.
-    pub artifact: Arc<Artifact>,
+    pub code: Code,
+    /// ARNs of layer versions, in the order in which they are unpacked.
+    pub layers: Vec<String>,
     /// Processor architecture.
     pub architecture: crate::crd::Architecture,
     /// Memory in MiB.
     pub memory_mib: u32,
     /// Seconds after which an invocation is ended.
     pub timeout_seconds: u32,
-    /// ARNs of layer versions, in the order in which they are unpacked. AWS makes up those of the pipeline's own, which
-    /// go by their names until then.
-    pub layers: Vec<String>,
     /// Environment variables.
     pub environment: BTreeMap<String, String>,
     /// What becomes of asynchronous invocations that fail; absent: Lambda's defaults.
     pub async_invoke: Option<AsyncInvoke>,
     /// Tags.
     pub tags: Tags,
+    /// SHA-256 of the zip that Lambda fetched from S3, once it did: it is noted when the function can be tagged again.
+    pub fetched: OnceLock<String>,
 }
 
 /// What becomes of asynchronous invocations that fail.
@@ -75,20 +72,29 @@ pub struct AsyncInvoke {
 
 const CONFIGURATION: [&str; 8] =
     ["runtime", "handler", "layers", "role", "timeout", "memorySize", "environment", "lastUpdateStatus"];
-const CODE: [&str; 2] = ["codeSha256", "architecture"];
+const CODE: [&str; 4] = ["codeSha256", "s3", "image", "architecture"];
 const ASYNC: [&str; 3] = ["asyncMaximumRetryAttempts", "asyncMaximumEventAge", "asyncOnFailure"];
 
 impl Function {
     pub(super) fn fields(&self) -> Fields {
         let mut fields = Fields::from([
-            ("runtime", Field::plain(RUNTIME.as_str())),
-            ("handler", Field::plain(HANDLER)),
             ("role", Field::plain(self.role_arn.as_str())),
             ("timeout", Field::plain(self.timeout_seconds)),
             ("memorySize", Field::plain(self.memory_mib)),
             ("architecture", Field::plain(self.architecture.as_str())),
-            ("codeSha256", Field::plain(self.artifact.sha256.as_str())),
+            match &self.code {
+                Code::Builtin(artifact) => ("codeSha256", Field::plain(artifact.sha256.as_str())),
+                Code::Zip { zip, .. } => ("codeSha256", Field::plain(zip.sha256())),
+                Code::S3 { object, .. } => ("s3", Field::plain(object.mark())),
+                Code::Image(uri) => ("image", Field::plain(uri.as_str())),
+            },
         ]);
+        match self.code.entry() {
+            Some(Entry { runtime, handler }) => {
+                fields.extend([("runtime", Field::plain(runtime)), ("handler", Field::plain(handler))]);
+            }
+            None => fields.extend([("packageType", Field::plain(PackageType::Image.as_str()))]),
+        }
         if !self.layers.is_empty() {
             fields.insert("layers", Field::Plain(json!(self.layers)));
         }
@@ -104,26 +110,26 @@ impl Function {
     }
 
     pub(super) async fn create(&self, aws: &Aws) -> Result<Progress, AwsError> {
+        let entry = self.code.entry();
         let request = aws
             .lambda
             .create_function()
             .function_name(&self.name)
-            .runtime(RUNTIME)
-            .handler(HANDLER)
+            .package_type(if entry.is_some() { PackageType::Zip } else { PackageType::Image })
+            .set_runtime(entry.as_ref().map(|entry| Runtime::from(entry.runtime.as_str())))
+            .set_handler(entry.map(|entry| entry.handler))
             .role(&self.role_arn)
             .architectures(Architecture::from(self.architecture.as_str()))
             .memory_size(number(self.memory_mib))
             .timeout(number(self.timeout_seconds))
             .set_layers((!self.layers.is_empty()).then(|| self.layers.clone()))
             .environment(self.sdk_environment())
-            .code(FunctionCode::builder().zip_file(Upload::placeholder()).build())
+            .code(self.sdk_code())
             .set_tags(Some(self.tags.clone().into_iter().collect()));
-        let send = || async {
-            let upload = self.artifact.read().await.map_err(SdkError::construction_failure)?;
-            request.clone().customize().mutate_request(upload.fill()).send().await
-        };
-        let answer = aws.call(Operation::CreateFunction, send).await?;
-        if answer.state.is_some_and(|state| state != State::Active) {
+        let send = || async { Upload::fill_in(&self.code, request.clone().customize()).await?.send().await };
+        let CreateFunctionOutput { state, code_sha256, .. } = aws.call(Operation::CreateFunction, send).await?;
+        self.note_fetched(code_sha256);
+        if matches!(self.code, Code::S3 { .. }) || state.is_some_and(|state| state != State::Active) {
             return Ok(Progress::waiting("the new function to become Active", ACTIVE_POLL));
         }
         self.put_async(aws).await?;
@@ -132,13 +138,19 @@ impl Function {
 
     pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
         put_lambda_tags(aws, &self.tags, have).await?;
+        if changed.any(&["packageType"]) {
+            // Lambda changes no zip into an image: the function is deleted, and made anew at the next look.
+            delete(aws, &self.name).await?;
+            return Ok(Progress::waiting("the name of the deleted function of another type to be free", NAME_RESTS));
+        }
         if changed.any(&CONFIGURATION) {
+            let entry = self.code.entry();
             let request = aws
                 .lambda
                 .update_function_configuration()
                 .function_name(&self.name)
-                .runtime(RUNTIME)
-                .handler(HANDLER)
+                .set_runtime(entry.as_ref().map(|entry| Runtime::from(entry.runtime.as_str())))
+                .set_handler(entry.map(|entry| entry.handler))
                 .role(&self.role_arn)
                 .memory_size(number(self.memory_mib))
                 .timeout(number(self.timeout_seconds))
@@ -148,23 +160,43 @@ impl Function {
             return Ok(Progress::waiting("the function's new configuration", ACTIVE_POLL));
         }
         if changed.any(&CODE) {
-            let request = aws
-                .lambda
-                .update_function_code()
-                .function_name(&self.name)
-                .architectures(Architecture::from(self.architecture.as_str()))
-                .zip_file(Upload::placeholder());
-            let send = || async {
-                let upload = self.artifact.read().await.map_err(SdkError::construction_failure)?;
-                request.clone().customize().mutate_request(upload.fill()).send().await
-            };
-            aws.call(Operation::UpdateFunctionCode, send).await?;
-            return Ok(Progress::waiting("the function's new code", ACTIVE_POLL));
+            return self.update_code(aws, have).await;
         }
         if changed.any(&ASYNC) {
             self.put_async(aws).await?;
         }
         Ok(Progress::Done)
+    }
+
+    async fn update_code(&self, aws: &Aws, have: &Observed) -> Result<Progress, AwsError> {
+        if let (Code::S3 { object, .. }, Some(sha256)) = (&self.code, self.fetched.get()) {
+            let tags = Tags::from([(tag::CODE.to_owned(), format!("{} {sha256}", object.mark()))]);
+            let request = aws.lambda.tag_resource().resource(&have.arn).set_tags(Some(tags.into_iter().collect()));
+            aws.call(Operation::LambdaTagResource, || request.clone().send()).await?;
+            return Ok(Progress::waiting("the note of what was deployed", Duration::ZERO));
+        }
+        let FunctionCode { zip_file, s3_bucket, s3_key, s3_object_version, image_uri, .. } = self.sdk_code();
+        let request = aws
+            .lambda
+            .update_function_code()
+            .function_name(&self.name)
+            .architectures(Architecture::from(self.architecture.as_str()))
+            .set_zip_file(zip_file)
+            .set_s3_bucket(s3_bucket)
+            .set_s3_key(s3_key)
+            .set_s3_object_version(s3_object_version)
+            .set_image_uri(image_uri);
+        let send = || async { Upload::fill_in(&self.code, request.clone().customize()).await?.send().await };
+        let UpdateFunctionCodeOutput { code_sha256, .. } = aws.call(Operation::UpdateFunctionCode, send).await?;
+        self.note_fetched(code_sha256);
+        Ok(Progress::waiting("the function's new code", ACTIVE_POLL))
+    }
+
+    fn note_fetched(&self, sha256: Option<String>) {
+        if let (Code::S3 { .. }, Some(sha256)) = (&self.code, sha256) {
+            // Only the first answer is kept; a later one of this look was to the same object.
+            let _ = self.fetched.set(sha256);
+        }
     }
 
     async fn put_async(&self, aws: &Aws) -> Result<(), AwsError> {
@@ -185,100 +217,21 @@ impl Function {
         Ok(())
     }
 
+    fn sdk_code(&self) -> FunctionCode {
+        let code = FunctionCode::builder();
+        match &self.code {
+            Code::Builtin(_) | Code::Zip { .. } => code.zip_file(Upload::placeholder()),
+            Code::S3 { object, .. } => {
+                code.s3_bucket(&object.bucket).s3_key(&object.key).set_s3_object_version(object.version.clone())
+            }
+            Code::Image(uri) => code.image_uri(uri),
+        }
+        .build()
+    }
+
     fn sdk_environment(&self) -> Environment {
         Environment::builder().set_variables(Some(self.environment.clone().into_iter().collect())).build()
     }
-}
-
-pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
-    let request = aws.lambda.get_function().function_name(name);
-    let Some(answer) = aws.find(Operation::GetFunction, || request.clone().send()).await? else { return Ok(None) };
-    let tags = answer.tags.unwrap_or_default().into_iter().collect();
-    let configuration = answer.configuration.unwrap_or_else(|| FunctionConfiguration::builder().build());
-    let arn = configuration.function_arn.clone().unwrap_or_else(|| aws.location.function_arn(name));
-    let settling = settling(&configuration);
-    let mut seen = Observed { arn, tags, settling, ..read(configuration) };
-    if seen.settling.is_none() {
-        seen.fields.extend(observe_async(aws, name).await?);
-    }
-    Ok(Some(seen))
-}
-
-/// What becomes of a function's asynchronous invocations that fail.
-pub(super) async fn observe_async(aws: &Aws, name: &str) -> Result<Fields, AwsError> {
-    let request = aws.lambda.get_function_event_invoke_config().function_name(name);
-    let mut fields = Fields::new();
-    if let Some(invoke) = aws.find(Operation::GetFunctionEventInvokeConfig, || request.clone().send()).await? {
-        let on_failure = invoke.destination_config.and_then(|config| config.on_failure?.destination);
-        fields.extend(invoke.maximum_retry_attempts.map(|value| ("asyncMaximumRetryAttempts", Field::plain(value))));
-        fields.extend(invoke.maximum_event_age_in_seconds.map(|value| ("asyncMaximumEventAge", Field::plain(value))));
-        fields.extend(on_failure.map(|value| ("asyncOnFailure", Field::plain(value))));
-    }
-    Ok(fields)
-}
-
-/// All functions there are, without their tags, and without what becomes of their asynchronous invocations.
-pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
-    let mut found = Vec::new();
-    let mut marker = None;
-    loop {
-        let request = aws.lambda.list_functions().max_items(LIST_PAGE).set_marker(marker);
-        let answer = aws.call(Operation::ListFunctions, || request.clone().send()).await?;
-        for configuration in answer.functions.unwrap_or_default() {
-            let Some(name) = configuration.function_name.clone() else { continue };
-            let arn = configuration.function_arn.clone().unwrap_or_else(|| aws.location.function_arn(&name));
-            found.push((Id::new(Kind::Function, name), Observed { arn, ..read(configuration) }));
-        }
-        marker = answer.next_marker.filter(|marker| !marker.is_empty());
-        if marker.is_none() {
-            return Ok(found);
-        }
-    }
-}
-
-/// What a look and a list have in common.
-fn read(configuration: FunctionConfiguration) -> Observed {
-    let revision = configuration.revision_id.clone();
-    let since = configuration.last_modified.as_deref().and_then(|text| {
-        let moment = jiff::fmt::strtime::parse("%Y-%m-%dT%H:%M:%S%.f%z", text).ok()?;
-        moment.to_timestamp().ok()
-    });
-    Observed { fields: configuration_fields(configuration), revision, since, ..Observed::default() }
-}
-
-fn settling(configuration: &FunctionConfiguration) -> Option<String> {
-    match (&configuration.state, &configuration.last_update_status) {
-        (Some(State::Pending), _) => Some("the function is Pending".to_owned()),
-        (_, Some(LastUpdateStatus::InProgress)) => Some("an update of the function is in progress".to_owned()),
-        _ => None,
-    }
-}
-
-fn configuration_fields(configuration: FunctionConfiguration) -> Fields {
-    let architecture =
-        configuration.architectures.and_then(|all| all.into_iter().next()).unwrap_or(Architecture::X8664);
-    let environment: BTreeMap<String, String> =
-        configuration.environment.and_then(|answer| answer.variables).unwrap_or_default().into_iter().collect();
-    let mut fields = Fields::from([("architecture", Field::plain(architecture.as_str()))]);
-    let layers: Vec<String> = configuration.layers.unwrap_or_default().into_iter().filter_map(|it| it.arn).collect();
-    if !layers.is_empty() {
-        fields.insert("layers", Field::Plain(json!(layers)));
-    }
-    fields.extend(configuration.runtime.map(|value| ("runtime", Field::plain(value.as_str()))));
-    fields.extend(configuration.handler.map(|value| ("handler", Field::plain(value))));
-    fields.extend(configuration.role.map(|value| ("role", Field::plain(value))));
-    fields.extend(configuration.timeout.map(|value| ("timeout", Field::plain(value))));
-    fields.extend(configuration.memory_size.map(|value| ("memorySize", Field::plain(value))));
-    fields.extend(configuration.code_sha256.map(|value| ("codeSha256", Field::plain(value))));
-    if !environment.is_empty() {
-        fields.insert("environment", Field::Plain(json!(environment)));
-    }
-    // Wanted never has the field, so a failed update is a difference, and is sent again.
-    if configuration.last_update_status == Some(LastUpdateStatus::Failed) {
-        let reason = configuration.last_update_status_reason.unwrap_or_default();
-        fields.insert("lastUpdateStatus", Field::plain(format!("Failed: {reason}")));
-    }
-    fields
 }
 
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
@@ -308,32 +261,38 @@ fn number(value: u32) -> i32 {
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
+    use std::sync::Arc;
 
-    use aws_sdk_lambda::types::EnvironmentResponse;
+    use aws_sdk_lambda::types::builders::FunctionConfigurationBuilder;
+    use aws_sdk_lambda::types::{EnvironmentResponse, FunctionConfiguration, LastUpdateStatus, Layer};
     use tokio::sync::Semaphore;
 
+    use super::read::{read, settling};
     use super::*;
+    use crate::archive::Zip;
+    use crate::code::{Artifact, S3Object};
 
     fn wanted() -> Function {
         Function {
             name: "a-sender".to_owned(),
             role_arn: "arn:aws:iam::111122223333:role/taskpipelines/lab/a-sender".to_owned(),
-            artifact: Arc::new(Artifact {
+            code: Code::Builtin(Arc::new(Artifact {
                 path: PathBuf::from("sender-arm64.zip"),
                 sha256: "hash".to_owned(),
                 uploads: Arc::new(Semaphore::new(1)),
-            }),
+            })),
+            layers: Vec::new(),
             architecture: crate::crd::Architecture::Arm64,
             memory_mib: 128,
             timeout_seconds: 30,
-            layers: Vec::new(),
             environment: BTreeMap::from([("QUEUE_URL".to_owned(), "https://sqs/a-tasks".to_owned())]),
             async_invoke: None,
             tags: Tags::new(),
+            fetched: OnceLock::new(),
         }
     }
 
-    fn answer() -> aws_sdk_lambda::types::builders::FunctionConfigurationBuilder {
+    fn answer() -> FunctionConfigurationBuilder {
         FunctionConfiguration::builder()
             .runtime(Runtime::Providedal2023)
             .handler("bootstrap")
@@ -341,22 +300,71 @@ mod tests {
             .timeout(30)
             .memory_size(128)
             .architectures(Architecture::Arm64)
+            .package_type(PackageType::Zip)
             .code_sha256("hash")
             .environment(EnvironmentResponse::builder().variables("QUEUE_URL", "https://sqs/a-tasks").build())
             .state(State::Active)
             .last_update_status(LastUpdateStatus::Successful)
     }
 
+    fn entry() -> Entry {
+        Entry { runtime: "python3.13".to_owned(), handler: "index.handler".to_owned() }
+    }
+
     #[test]
     fn what_was_created_reads_back_as_wanted() {
-        assert_eq!(configuration_fields(answer().build()), wanted().fields());
+        assert_eq!(read(answer().build()).fields, wanted().fields());
         assert_eq!(settling(&answer().build()), None);
+    }
+
+    #[test]
+    fn a_zip_and_layers_read_back_as_wanted() {
+        let zip = Arc::new(Zip::of(b"zip".to_vec()));
+        let layers = vec!["arn:aws:lambda:eu-west-1:111122223333:layer:a:1".to_owned()];
+        let answer = answer().runtime(Runtime::Python313).handler("index.handler").code_sha256(zip.sha256());
+        let answer = answer.layers(Layer::builder().arn(&layers[0]).code_size(7).build()).build();
+        let wanted = Function { code: Code::Zip { zip, entry: entry() }, layers, ..wanted() };
+        assert_eq!(read(answer).fields, wanted.fields());
+    }
+
+    #[test]
+    fn code_from_s3_is_judged_by_what_was_noted_when_it_was_fetched() {
+        let object = S3Object { bucket: "b".to_owned(), key: "k.zip".to_owned(), version: None };
+        let tagged = |note: &str| {
+            let answer = answer().runtime(Runtime::Python313).handler("index.handler");
+            let mut seen = read(answer.build());
+            seen.tags = Tags::from([(tag::CODE.to_owned(), note.to_owned())]);
+            take_mark(&mut seen);
+            seen
+        };
+        let wanted = Function { code: Code::S3 { object: object.clone(), entry: entry() }, ..wanted() };
+        let seen = tagged(&format!("{} hash", object.mark()));
+        assert_eq!((seen.fields, seen.tags), (wanted.fields(), Tags::new()));
+        for stale in [format!("{} another-hash", object.mark()), "other hash".to_owned(), String::new()] {
+            assert_ne!(tagged(&stale).fields, wanted.fields(), "{stale}");
+        }
+    }
+
+    #[test]
+    fn an_image_reads_back_as_wanted() {
+        let uri = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/reports@sha256:1a2b";
+        let answer = FunctionConfiguration::builder()
+            .role("arn:aws:iam::111122223333:role/taskpipelines/lab/a-sender")
+            .timeout(30)
+            .memory_size(128)
+            .architectures(Architecture::Arm64)
+            .package_type(PackageType::Image)
+            .code_sha256("digest")
+            .environment(EnvironmentResponse::builder().variables("QUEUE_URL", "https://sqs/a-tasks").build());
+        let mut seen = read(answer.build());
+        seen.fields.insert("image", Field::plain(uri));
+        assert_eq!(seen.fields, Function { code: Code::Image(uri.to_owned()), ..wanted() }.fields());
     }
 
     #[test]
     fn a_failed_update_is_a_difference() {
         let failed = answer().last_update_status(LastUpdateStatus::Failed).last_update_status_reason("no role").build();
-        assert_ne!(configuration_fields(failed), wanted().fields());
+        assert_ne!(read(failed).fields, wanted().fields());
     }
 
     #[test]

@@ -11,9 +11,10 @@ use std::time::Duration;
 use aws_sdk_lambda::types::{Architecture, LayerVersionContentInput, LayerVersionsListItem, Runtime};
 use aws_smithy_runtime_api::client::result::SdkError;
 
-use super::function::{Artifact, Upload};
+use super::function::{Upload, read_artifact};
 use super::{Changed, Field, Fields, Id, Kind, Observed, Progress};
 use crate::aws::{Aws, AwsError, Operation};
+use crate::code::Artifact;
 use crate::identity::{Owner, Tags, tag};
 use crate::pipeline::{Layer, LayerContent, Packages};
 
@@ -67,7 +68,7 @@ impl LayerVersion {
             .compatible_architectures(Architecture::from(architecture.as_str()))
             .content(LayerVersionContentInput::builder().zip_file(Upload::placeholder()).build());
         let send = || async {
-            let upload = zip.read().await.map_err(SdkError::construction_failure)?;
+            let upload = read_artifact(zip).await.map_err(SdkError::construction_failure)?;
             request.clone().customize().mutate_request(upload.fill()).send().await
         };
         let answer = aws.call(Operation::PublishLayerVersion, send).await?;

@@ -1,31 +1,31 @@
 //! A pipeline, as the AWS resources that make it up.
 
+mod names;
+mod permissions;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::OnceLock;
 
 use super::{
-    Artifact, AsyncInvoke, EventSourceMapping, Function, Id, Kind, LayerVersion, LogGroup, Parameter, Queue, Redrive,
-    Resource, Role, Schedule, ScheduleGroup,
+    AsyncInvoke, EventSourceMapping, Function, Id, Kind, LayerVersion, LogGroup, Parameter, Queue, Redrive, Resource,
+    Role, Schedule, ScheduleGroup,
 };
-use crate::crd::Architecture;
-use crate::identity::{ClusterName, Location, Owner};
-use crate::pipeline::{Builtin, Hop, Layer, Pipeline};
-use crate::policy::{self, Permissions, Service, Statement};
+use crate::code::{Artifacts, Code};
+use crate::identity::{Location, Owner};
+use crate::pipeline::{Callee, FunctionLayer, Lambda, Layer, Pipeline};
+use crate::policy::{self, Permissions, Service};
+use names::log_group;
+
+pub(super) use names::Names;
+pub(super) use permissions::{function, runner, running, scheduler, sender, telling, use_of_key};
 
 /// What all pipelines of this operator share.
 #[derive(Debug)]
 pub struct Installation {
     /// The zips of the built-in functions.
-    pub artifacts: BTreeMap<(Builtin, Architecture), Arc<Artifact>>,
+    pub artifacts: Artifacts,
     /// ARN of the permissions boundary that every role carries.
     pub permissions_boundary: Option<String>,
-}
-
-impl Installation {
-    /// The built-in functions that there is a zip for.
-    pub fn available(&self) -> BTreeSet<(Builtin, Architecture)> {
-        self.artifacts.keys().copied().collect()
-    }
 }
 
 /// Lambda gives up an asynchronous event after 6 hours at the latest.
@@ -35,62 +35,16 @@ const MAX_ASYNC_AGE_SECONDS: u32 = 21_600;
 /// Lambda's own retries of an asynchronous event, the most there are.
 const ASYNC_RETRIES: u32 = 2;
 
-/// What a pipeline's resources are called.
-pub(super) struct Names {
-    sender: String,
-    runner: String,
-    scheduler: String,
-    schedule: String,
-    tasks: String,
-    tasks_dlq: String,
-    undelivered_dlq: String,
-    parameter: String,
-    inbox: String,
-}
-
-impl Names {
-    fn of(owner: &Owner, fifo: bool) -> Self {
-        Self::new(&owner.prefix(), &owner.cluster, fifo)
-    }
-
-    /// The names that begin with `front`, or with anything where that is `*`.
-    pub(super) fn new(front: &str, cluster: &ClusterName, fifo: bool) -> Self {
-        let suffix = if fifo { ".fifo" } else { "" };
-        Self {
-            sender: format!("{front}-sender"),
-            runner: format!("{front}-runner"),
-            scheduler: format!("{front}-scheduler"),
-            schedule: front.to_owned(),
-            tasks: format!("{front}-tasks{suffix}"),
-            tasks_dlq: format!("{front}-tasks-dlq{suffix}"),
-            // Scheduler and Lambda cannot send to a FIFO queue.
-            undelivered_dlq: format!("{front}-undelivered-dlq"),
-            parameter: cluster.parameter(front, "channels"),
-            inbox: cluster.inbox(),
-        }
-    }
-}
-
-fn log_group_name(function: &str) -> String {
-    format!("/aws/lambda/{function}")
-}
-
-/// All resources of a pipeline. A built-in whose zip is missing was refused when the pipeline was resolved; here it
-/// yields no function.
+/// All resources of a pipeline.
 pub fn want(pipeline: &Pipeline, installation: &Installation, location: &Location) -> Vec<Resource> {
     let names = Names::of(&pipeline.owner, pipeline.fifo);
-    let mut resources = log_groups(pipeline, &names);
+    let parts = parts(pipeline, &names, location);
+    let mut resources: Vec<Resource> = parts.iter().map(|part| part.log_group(pipeline)).collect();
     resources.extend(queues(pipeline, &names, location));
-    resources.extend(pipeline.parameter.as_ref().map(|value| {
-        Resource::Parameter(Parameter {
-            name: names.parameter.clone(),
-            value: value.clone(),
-            tags: pipeline.tags.clone(),
-        })
-    }));
-    resources.extend(roles(pipeline, installation, &names, location));
-    resources.extend(layer_versions(pipeline));
-    resources.extend(functions(pipeline, installation, &names, location));
+    resources.extend(parameters(pipeline, &names));
+    resources.extend(roles(pipeline, &parts, &names, installation, location));
+    resources.extend(layer_versions(&parts, &pipeline.owner));
+    resources.extend(parts.into_iter().map(|part| part.function(pipeline, location)));
     resources.push(Resource::EventSourceMapping(EventSourceMapping {
         function: names.runner.clone(),
         function_arn: location.function_arn(&names.runner),
@@ -106,15 +60,26 @@ pub fn want(pipeline: &Pipeline, installation: &Installation, location: &Locatio
     resources
 }
 
-/// All that a pipeline of this owner can have, whatever its spec says, but for what its spec names.
+/// All that a pipeline of this owner can have whose names no spec has a part in.
 pub fn possible_ids(owner: &Owner) -> BTreeSet<Id> {
     let kinds = [Names::of(owner, false), Names::of(owner, true)];
     let of = |kind: Kind, names: Vec<String>| names.into_iter().map(move |name| Id::new(kind, name));
     let ids = kinds.into_iter().flat_map(|names| {
-        let Names { sender, runner, scheduler, schedule, tasks, tasks_dlq, undelivered_dlq, parameter, inbox: _ } =
-            names;
+        let Names {
+            cluster: _,
+            front: _,
+            sender,
+            runner,
+            scheduler,
+            schedule,
+            tasks,
+            tasks_dlq,
+            undelivered_dlq,
+            parameter,
+            inbox: _,
+        } = names;
         let functions = || vec![sender.clone(), runner.clone()];
-        of(Kind::LogGroup, functions().iter().map(|name| log_group_name(name)).collect())
+        of(Kind::LogGroup, functions().iter().map(|name| log_group(name)).collect())
             .chain(of(Kind::Function, functions()))
             .chain(of(Kind::Role, functions().into_iter().chain([scheduler]).collect()))
             .chain(of(Kind::EventSourceMapping, vec![runner.clone()]))
@@ -127,16 +92,116 @@ pub fn possible_ids(owner: &Owner) -> BTreeSet<Id> {
     ids.collect()
 }
 
-fn log_groups(pipeline: &Pipeline, names: &Names) -> Vec<Resource> {
-    [(&names.sender, &pipeline.sender), (&names.runner, &pipeline.runner)]
-        .map(|(function, hop)| {
-            Resource::LogGroup(LogGroup {
-                name: log_group_name(function),
-                retention_days: hop.log_retention_days,
-                tags: pipeline.tags.clone(),
-            })
+/// A Lambda function with what goes with it.
+struct Part<'pipeline> {
+    name: String,
+    lambda: &'pipeline Lambda,
+    permissions: Permissions,
+    /// Variables of the operator's own.
+    environment: BTreeMap<String, String>,
+    async_invoke: Option<AsyncInvoke>,
+}
+
+fn parts<'pipeline>(pipeline: &'pipeline Pipeline, names: &Names, location: &Location) -> Vec<Part<'pipeline>> {
+    let undelivered = AsyncInvoke {
+        max_retries: ASYNC_RETRIES,
+        max_age_seconds: pipeline.invocation.max_age_seconds.min(MAX_ASYNC_AGE_SECONDS),
+        on_failure_arn: location.queue_arn(&names.undelivered_dlq),
+    };
+    let called = pipeline.called.iter().map(|callee| match callee {
+        Callee::Own(name) => location.function_arn(&names.function(name)),
+        Callee::Existing(arn) => arn.clone(),
+    });
+    let key = pipeline.queue.kms_key_arn.as_deref().map(|key| use_of_key(key, location));
+    let hop = |name: &str, lambda, permissions: Permissions, async_invoke| Part {
+        name: name.to_owned(),
+        lambda,
+        permissions: permissions.with(key.as_slice()),
+        environment: BTreeMap::from([("QUEUE_URL".to_owned(), location.queue_url(&names.tasks))]),
+        async_invoke,
+    };
+    let if_built_in = |lambda: &Lambda, permissions: Permissions| match lambda.code {
+        Code::Builtin(_) => permissions,
+        Code::Zip { .. } | Code::S3 { .. } | Code::Image(_) => Permissions::default(),
+    };
+    let tell = telling(names, location);
+    let run = running(names, pipeline.parameter.is_some(), called.collect(), location).and(tell.clone());
+    let may_send = sender(names, location).and(if_built_in(&pipeline.sender, tell));
+    let may_run = runner(names, location).and(if_built_in(&pipeline.runner, run));
+    let hops = [
+        hop(&names.sender, &pipeline.sender, may_send, Some(undelivered)),
+        hop(&names.runner, &pipeline.runner, may_run, None),
+    ];
+    let functions = pipeline.functions.iter().map(|it| {
+        let name = names.function(&it.name);
+        let parameter = |secret: &str| names.secret(&it.name, secret);
+        Part {
+            permissions: function(&name, it.secrets.iter().map(|secret| parameter(&secret.name)), location),
+            environment: it.secrets.iter().map(|secret| (secret.variable.clone(), parameter(&secret.name))).collect(),
+            name,
+            lambda: &it.lambda,
+            async_invoke: None,
+        }
+    });
+    hops.into_iter().chain(functions).collect()
+}
+
+impl Part<'_> {
+    fn log_group(&self, pipeline: &Pipeline) -> Resource {
+        Resource::LogGroup(LogGroup {
+            name: log_group(&self.name),
+            retention_days: self.lambda.log_retention_days,
+            tags: pipeline.tags.clone(),
         })
-        .into()
+    }
+
+    fn function(self, pipeline: &Pipeline, location: &Location) -> Resource {
+        let mut environment = self.lambda.environment.clone();
+        environment.extend(self.environment);
+        Resource::Function(Function {
+            role_arn: location.role_arn(&pipeline.owner.role_path(), &self.name),
+            name: self.name,
+            code: self.lambda.code.clone(),
+            layers: self.lambda.layers.iter().map(|layer| layer_name(layer, &pipeline.owner)).collect(),
+            architecture: self.lambda.architecture,
+            memory_mib: self.lambda.memory_mib,
+            timeout_seconds: self.lambda.timeout_seconds,
+            environment,
+            async_invoke: self.async_invoke,
+            tags: pipeline.tags.clone(),
+            fetched: OnceLock::new(),
+        })
+    }
+}
+
+/// The layers of the operator's that functions have, each once.
+fn layer_versions(parts: &[Part<'_>], owner: &Owner) -> Vec<Resource> {
+    let all = parts.iter().flat_map(|part| &part.lambda.layers);
+    let layers: BTreeSet<&Layer> = all.filter_map(FunctionLayer::built).collect();
+    layers.into_iter().map(|layer| Resource::LayerVersion(layer_version(layer, owner))).collect()
+}
+
+fn layer_version(layer: &Layer, owner: &Owner) -> LayerVersion {
+    let name = owner.part(&format!("layer-{}", layer.name));
+    LayerVersion { layer: name, content: layer.clone(), zip: None, owner_tags: owner.tags() }
+}
+
+/// A layer version's ARN; or the name of one that AWS has yet to number.
+fn layer_name(layer: &FunctionLayer, owner: &Owner) -> String {
+    match layer {
+        FunctionLayer::Built(layer) => layer_version(layer, owner).id().name,
+        FunctionLayer::Existing(arn) => arn.clone(),
+    }
+}
+
+fn parameters(pipeline: &Pipeline, names: &Names) -> Vec<Resource> {
+    let of_channels = pipeline.parameter.iter().map(|value| (names.parameter.clone(), value));
+    let of_functions = pipeline.functions.iter().flat_map(|function| {
+        function.secrets.iter().map(|secret| (names.secret(&function.name, &secret.name), &secret.value))
+    });
+    let all = of_channels.chain(of_functions);
+    all.map(|(name, value)| Resource::Parameter(Parameter { name, value: value.clone(), tags: pipeline.tags.clone() }))
+        .collect()
 }
 
 fn queues(pipeline: &Pipeline, names: &Names, location: &Location) -> [Resource; 3] {
@@ -165,12 +230,14 @@ fn queues(pipeline: &Pipeline, names: &Names, location: &Location) -> [Resource;
     [dead_letter(&names.tasks_dlq), dead_letter(&names.undelivered_dlq), Resource::Queue(tasks)]
 }
 
-fn roles(pipeline: &Pipeline, installation: &Installation, names: &Names, location: &Location) -> [Resource; 3] {
+fn roles(
+    pipeline: &Pipeline,
+    parts: &[Part<'_>],
+    names: &Names,
+    installation: &Installation,
+    location: &Location,
+) -> Vec<Resource> {
     let role = |name: &str, trust, permissions: Permissions| {
-        let permissions = match &pipeline.queue.kms_key_arn {
-            Some(key) => permissions.with(&[use_of_key(key, location)]),
-            None => permissions,
-        };
         Resource::Role(Role {
             name: name.to_owned(),
             path: pipeline.owner.role_path(),
@@ -180,107 +247,18 @@ fn roles(pipeline: &Pipeline, installation: &Installation, names: &Names, locati
             tags: pipeline.tags.clone(),
         })
     };
-    let permissions = RolePermissions::new(names, pipeline.parameter.is_some(), location);
     let account = ("aws:SourceAccount", location.account.clone());
     // Scheduler compares the source with the group, never with the schedule.
     // <https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html>
     let group = ("aws:SourceArn", location.schedule_group_arn(&names.schedule));
-    [
-        role(&names.scheduler, policy::trust(Service::Scheduler, &[account, group]), permissions.scheduler),
-        role(&names.sender, policy::trust(Service::Lambda, &[]), permissions.sender.with(&pipeline.sender.statements)),
-        role(&names.runner, policy::trust(Service::Lambda, &[]), permissions.runner.with(&pipeline.runner.statements)),
-    ]
-}
-
-/// What the three roles may do, as far as every pipeline's may.
-pub(super) struct RolePermissions {
-    pub(super) scheduler: Permissions,
-    pub(super) sender: Permissions,
-    pub(super) runner: Permissions,
-}
-
-impl RolePermissions {
-    pub(super) fn new(names: &Names, has_parameter: bool, location: &Location) -> Self {
-        let queue = |name: &str| location.queue_arn(name);
-        let inbox = queue(&names.inbox);
-        let logs = |function: &str| format!("{}:*", location.log_group_arn(&log_group_name(function)));
-        let write_logs = ["logs:CreateLogStream", "logs:PutLogEvents"];
-        let sender_arn = location.function_arn(&names.sender);
-        let scheduler = Permissions::default()
-            .allow(["lambda:InvokeFunction"], [sender_arn.clone(), format!("{sender_arn}:*")])
-            .allow(["sqs:SendMessage"], [queue(&names.undelivered_dlq)]);
-        let sender = Permissions::default()
-            .allow(["sqs:SendMessage"], [queue(&names.tasks), queue(&names.undelivered_dlq), inbox.clone()])
-            .allow(write_logs, [logs(&names.sender)]);
-        let mut runner = Permissions::default()
-            .allow(
-                [
-                    "sqs:ReceiveMessage",
-                    "sqs:DeleteMessage",
-                    "sqs:GetQueueAttributes",
-                    "sqs:ChangeMessageVisibility",
-                    "sqs:SendMessage",
-                ],
-                [queue(&names.tasks)],
-            )
-            .allow(["sqs:SendMessage"], [inbox])
-            .allow(write_logs, [logs(&names.runner)]);
-        if has_parameter {
-            runner = runner.allow(["ssm:GetParameter"], [location.parameter_arn(&names.parameter)]);
-        }
-        Self { scheduler, sender, runner }
-    }
-}
-
-/// Sending to an encrypted queue, and receiving from it: the key through SQS, and nothing else that it encrypts.
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html>
-pub(super) fn use_of_key(key: &str, location: &Location) -> Statement {
-    let through_sqs = BTreeMap::from([("kms:ViaService".to_owned(), vec![format!("sqs.{}.*", location.region)])]);
-    Statement {
-        actions: vec!["kms:GenerateDataKey".to_owned(), "kms:Decrypt".to_owned()],
-        resources: vec![key.to_owned()],
-        condition: BTreeMap::from([("StringLike".to_owned(), through_sqs)]),
-    }
-}
-
-/// The layers that the pipeline's functions have, each once.
-fn layer_versions(pipeline: &Pipeline) -> impl Iterator<Item = Resource> {
-    let layers: BTreeSet<&Layer> =
-        [&pipeline.sender, &pipeline.runner].into_iter().flat_map(|hop| &hop.layers).collect();
-    layers.into_iter().map(|layer| Resource::LayerVersion(layer_version(layer, &pipeline.owner)))
-}
-
-fn layer_version(layer: &Layer, owner: &Owner) -> LayerVersion {
-    let name = owner.part(&format!("layer-{}", layer.name));
-    LayerVersion { layer: name, content: layer.clone(), zip: None, owner_tags: owner.tags() }
-}
-
-fn functions(pipeline: &Pipeline, installation: &Installation, names: &Names, location: &Location) -> Vec<Resource> {
-    let undelivered = AsyncInvoke {
-        max_retries: ASYNC_RETRIES,
-        max_age_seconds: pipeline.invocation.max_age_seconds.min(MAX_ASYNC_AGE_SECONDS),
-        on_failure_arn: location.queue_arn(&names.undelivered_dlq),
-    };
-    let function = |builtin: Builtin, name: &str, hop: &Hop, async_invoke| {
-        let artifact = installation.artifacts.get(&(builtin, hop.architecture))?;
-        let mut environment = hop.environment.clone();
-        environment.insert("QUEUE_URL".to_owned(), location.queue_url(&names.tasks));
-        Some(Resource::Function(Function {
-            name: name.to_owned(),
-            role_arn: location.role_arn(&pipeline.owner.role_path(), name),
-            artifact: Arc::clone(artifact),
-            architecture: hop.architecture,
-            memory_mib: hop.memory_mib,
-            timeout_seconds: hop.timeout_seconds,
-            layers: hop.layers.iter().map(|layer| layer_version(layer, &pipeline.owner).id().name).collect(),
-            environment,
-            async_invoke,
-            tags: pipeline.tags.clone(),
-        }))
-    };
-    let sender = function(Builtin::Sender, &names.sender, &pipeline.sender, Some(undelivered));
-    let runner = function(Builtin::Runner, &names.runner, &pipeline.runner, None);
-    sender.into_iter().chain(runner).collect()
+    let key = pipeline.queue.kms_key_arn.as_deref().map(|key| use_of_key(key, location));
+    let may_schedule = scheduler(names, location).with(key.as_slice());
+    let of_scheduler = role(&names.scheduler, policy::trust(Service::Scheduler, &[account, group]), may_schedule);
+    let of_parts = parts.iter().map(|part| {
+        let permissions = part.permissions.clone().with(&part.lambda.statements);
+        role(&part.name, policy::trust(Service::Lambda, &[]), permissions)
+    });
+    [of_scheduler].into_iter().chain(of_parts).collect()
 }
 
 fn schedule(pipeline: &Pipeline, names: &Names, location: &Location) -> Schedule {

@@ -12,6 +12,7 @@ mod deleted;
 mod delivered;
 mod drifted;
 mod firing;
+mod functions;
 mod harness;
 mod layers;
 mod lost;

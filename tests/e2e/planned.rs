@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::{Value, json};
 use task_pipelines::crd::ScheduledTaskPipeline;
 
-use crate::harness::{Lab, specs};
+use crate::harness::{Lab, eventually, specs};
 
 /// A value that must be nowhere but on AWS.
 const MARKER: &str = "marker-4711";
@@ -88,6 +88,43 @@ fn document(lab: &Lab, name: &str, spec: &Value) -> Value {
 fn pending(plan: &Value) -> Vec<String> {
     let rows = plan["plan"].as_array().unwrap().iter().filter(|row| row["action"] != "InSync");
     rows.map(|row| format!("{} {}", row["action"].as_str().unwrap(), row["kind"].as_str().unwrap())).collect()
+}
+
+#[tokio::test]
+async fn functions_are_planned_without_a_cluster_also_those_that_the_file_has_no_more() {
+    let lab = Lab::new().await;
+    let plain = specs::message(specs::YEARLY);
+    let spec = specs::merged(
+        plain.clone(),
+        json!({
+            "tasks": [{"name": "call", "function": "report", "notify": ["team"]}],
+            "functions": [{
+                "name": "report", "runtime": "python3.13", "handler": "index.handler", "code": {"inline": "x = 1"},
+                "secrets": [{"name": "hook", "secretKeyRef": {"name": "chat", "key": "slack"}}],
+            }],
+        }),
+    );
+    let file = lab.file("full", &[document(&lab, "full", &spec)]);
+    let file = file.to_str().unwrap();
+    let new = lab.plan_alone(&["-f", file]);
+    assert_eq!(new.status, 1, "{new:#?}");
+    new.says(&["Plan: 18 to create.", "runtime: + python3.13", "-fn-report-hook\n              type: + SecureString"]);
+
+    lab.apply("full", spec.clone()).await;
+    lab.ready("full").await;
+    let same = lab.plan_alone(&["-f", file]);
+    assert_eq!((same.status, same.stderr.as_str()), (0, ""), "{same:#?}");
+    same.says(&["3 Functions, 3 LogGroups, 2 Parameters, 3 Queues, 4 Roles"]);
+
+    let file = lab.file("plain", &[document(&lab, "full", &plain)]);
+    let file = file.to_str().unwrap();
+    let gone = ["Delete Function", "Delete LogGroup", "Delete Parameter", "Delete Role"].map(str::to_owned);
+    // The index of tags lags behind.
+    eventually("what the file has no more is to go", async || {
+        let rows = pending(&lab.plan_alone(&["-f", file, "-o", "json"]).json()[0]);
+        if gone.iter().all(|row| rows.contains(row)) { Ok(()) } else { Err(format!("{rows:?}")) }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -26,13 +26,13 @@ async fn every_example_works_as_it_stands_or_is_refused_for_what_is_not_built_ye
         let example: Value = serde_saphyr::from_str(&text).unwrap();
         let name = example["metadata"]["name"].as_str().unwrap().to_owned();
         lab.apply(&name, example["spec"].clone()).await;
-        examples.push((name, example["spec"].get("functions").is_some()));
+        examples.push((name, example["spec"].get("layers").is_some()));
     }
     assert!(examples.len() >= 7, "{examples:?}");
-    for (name, has_functions) in examples {
-        if has_functions {
+    for (name, has_layers) in examples {
+        if has_layers {
             let message = lab.not_ready(&name, "NotSupportedYet").await;
-            assert!(message.contains("spec.functions"), "{name}: {message}");
+            assert!(message.contains("spec.layers"), "{name}: {message}");
         } else {
             lab.ready(&name).await;
         }

@@ -1,4 +1,4 @@
-//! The few calls of SQS and SSM that the functions make.
+//! The few calls of SQS, SSM and Lambda that the functions make.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ struct State {
     parameter_reads: usize,
 }
 
-/// SQS and SSM under one URL.
+/// SQS, SSM and Lambda under one URL.
 #[derive(Debug)]
 pub struct Aws {
     server: Server,
@@ -85,7 +85,9 @@ impl Aws {
 
 fn answer(request: &Request, state: &Mutex<State>, replace: &dyn Fn(&str, &Value) -> Option<Answer>) -> Answer {
     let target = request.header("x-amz-target").unwrap_or_default();
-    let operation = target.rsplit('.').next().unwrap_or_default();
+    // Lambda has paths in place of targets.
+    let invokes = request.path.ends_with("/invocations");
+    let operation = if invokes { "Invoke" } else { target.rsplit('.').next().unwrap_or_default() };
     let input = serde_json::from_str(&request.body).unwrap_or_default();
     replace(operation, &input).unwrap_or_else(|| carry_out(operation, &input, &mut lock(state)))
 }

@@ -49,6 +49,11 @@ pub enum Action {
     Message,
     /// One HTTP request.
     Http(Http),
+    /// One invocation of a Lambda function.
+    Function {
+        /// Name of the function, or its ARN.
+        name: String,
+    },
 }
 
 /// Which results are notified.

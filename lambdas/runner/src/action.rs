@@ -39,9 +39,10 @@ impl Ended {
 }
 
 /// Does what the task says.
-pub(crate) async fn perform(runner: &Runner, run: &Run) -> Ended {
+pub(crate) async fn perform(runner: &Runner, run: &Run, attempt: u32) -> Ended {
     match &run.task.action {
         Action::Message => Ended::default(),
+        Action::Function { name } => runner.functions.call(name, run, attempt).await,
         Action::Http(request) => {
             let parameter = run.parameter.as_deref().filter(|_| http::are_secret(&request.headers));
             let kept = match runner.parameters.get(parameter, Freshness::Kept).await {

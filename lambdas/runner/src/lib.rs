@@ -9,6 +9,7 @@ mod channel;
 mod deliver;
 mod guard;
 mod http;
+mod invoke;
 mod markdown;
 mod run;
 mod secrets;
@@ -31,6 +32,7 @@ pub use batch::Failures;
 use batch::{Batch, Record};
 pub use guard::Guard;
 use http::Http;
+use invoke::Functions;
 use secrets::Parameters;
 
 /// What is left of the invocation when the work on its last message ends, so that the answer still gets out.
@@ -57,6 +59,7 @@ pub struct Runner {
     parameters: Parameters,
     http: Http,
     telegram: String,
+    functions: Functions,
 }
 
 /// What becomes of a message.
@@ -76,8 +79,8 @@ impl Runner {
     /// # Errors
     /// The HTTP client finds no root certificates.
     pub fn new(config: &SdkConfig, queue: Queue, guard: Guard) -> Result<Self, reqwest::Error> {
-        let (parameters, http) = (Parameters::new(config), Http::new(guard)?);
-        Ok(Self { queue, parameters, http, telegram: channel::TELEGRAM_API.to_owned() })
+        let (parameters, http, functions) = (Parameters::new(config), Http::new(guard)?, Functions::new(config));
+        Ok(Self { queue, parameters, http, functions, telegram: channel::TELEGRAM_API.to_owned() })
     }
 
     /// Speaks to Telegram's bots at another address: that of a Bot API server of one's own.

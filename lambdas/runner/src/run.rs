@@ -37,7 +37,7 @@ pub(crate) async fn run(runner: &Runner, run: Run, receive: u32, until: Instant)
     let ended = if receive > task.attempts {
         Ended::failed(format!("the runner stopped, or could not start, at attempt {}", task.attempts))
     } else {
-        attempt(runner, &run, limit.min(until.duration_since(started).saturating_sub(RESERVE))).await
+        attempt(runner, &run, receive, limit.min(until.duration_since(started).saturating_sub(RESERVE))).await
     };
     let result = result(&run, receive.min(task.attempts), ended, started.elapsed());
     log(&result);
@@ -60,8 +60,8 @@ async fn hand_over(runner: &Runner, run: &Run, deliveries: Vec<Outgoing>, until:
     }
 }
 
-pub(crate) async fn attempt(runner: &Runner, run: &Run, limit: Duration) -> Ended {
-    let in_time = timeout(limit, action::perform(runner, run)).await;
+pub(crate) async fn attempt(runner: &Runner, run: &Run, number: u32, limit: Duration) -> Ended {
+    let in_time = timeout(limit, action::perform(runner, run, number)).await;
     in_time.unwrap_or_else(|_| Ended::failed(format!("timed out after {} s", limit.as_secs())))
 }
 

@@ -42,7 +42,7 @@ impl Trial {
     /// Makes one attempt at a task.
     pub async fn attempt(&self, run: &Run) -> TaskResult {
         let started = Instant::now();
-        let ended = run::attempt(&self.runner, run, Duration::from_secs(run.task.timeout_seconds.into())).await;
+        let ended = run::attempt(&self.runner, run, 1, Duration::from_secs(run.task.timeout_seconds.into())).await;
         run::result(run, 1, ended, started.elapsed())
     }
 
@@ -62,6 +62,7 @@ impl Trial {
 pub fn can_run(action: &Action) -> bool {
     match action {
         Action::Message | Action::Http(_) => true,
+        Action::Function { .. } => false,
     }
 }
 

@@ -1,19 +1,23 @@
 //! The plan of a pipeline that no cluster has told about: its UID and Secrets are unknown, and what AWS has of it is known
 //! by its tags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use crate::apply::observe_all;
-use crate::aws::{Accounts, AwsError};
+use crate::archive::UNKNOWN;
+use crate::aws::{Accounts, Aws, AwsError};
 use crate::command::documents::Document;
 use crate::configuration::Configuration;
 use crate::crd::ScheduledTaskPipelineSpec;
 use crate::functions::own_architecture;
 use crate::health::Health;
 use crate::identity::{ClusterName, Owner, Ownership, tag};
-use crate::pipeline::{self, Home, Pipeline, Reason, Refusal, SecretLookup, SecretValues, secret_refs};
+use crate::pipeline::{
+    self, ConfigMapLookup, ConfigMaps, Home, Pipeline, Reason, Refusal, SecretLookup, SecretValues, config_map_refs,
+    secret_refs,
+};
 use crate::plan::shown::{Knowledge, Shown, changes};
 use crate::plan::{Have, plan};
 use crate::reconcile::NoPlan;
@@ -41,17 +45,17 @@ impl WithoutCluster {
     pub(super) async fn plan(&self, document: &Document, spec: &ScheduledTaskPipelineSpec) -> Result<Shown, NoPlan> {
         let owner = self.owner(document);
         // What is wrong in any case is said without AWS.
-        let Pipeline { target, .. } = self.resolve(&owner, spec, true).map_err(NoPlan::Refused)?;
-        let aws = self.accounts.get(&target).await.map_err(|error| NoPlan::Aws(Health::no_aws(&error)))?;
-        let no_plan = |error: AwsError| NoPlan::Aws(Health::aws(&error));
-        let ids = bulk::ids_of(&aws, &owner).await.map_err(no_plan)?;
-        let mut have = whatever_the_uid(observe_all(&aws, ids).await.map_err(no_plan)?, &owner);
+        let pipeline = self.resolve(&owner, spec, true).map_err(NoPlan::Refused)?;
+        let aws = self.accounts.get(&pipeline.target).await.map_err(|error| NoPlan::Aws(Health::no_aws(&error)))?;
+        let wanted = want(&pipeline, &self.installation, &aws.location).iter().map(Resource::id).collect();
+        let seen = look(&aws, &owner, wanted).await;
+        let mut have = whatever_the_uid(seen.map_err(|error| NoPlan::Aws(Health::aws(&error)))?, &owner);
         let known = ours(&have, &owner);
         let has_schedule = known.keys().any(|id| id.kind == Kind::Schedule);
         let pipeline = self.resolve(&owner, spec, has_schedule).map_err(NoPlan::Refused)?;
         let want = want(&pipeline, &self.installation, &aws.location);
         same_kind_of_queue(&want, &known)?;
-        overlook_secrets(&want, &mut have);
+        overlook_unknown(&want, &mut have);
         let knowledge = Knowledge { was_in_sync: false, secrets: false };
         let plan = plan(&owner, want, &known, have).stopped_by_conflict();
         Ok(Shown::new(&owner, &aws.location, changes(&plan, &owner, knowledge), knowledge))
@@ -74,18 +78,30 @@ impl WithoutCluster {
     ) -> Result<Pipeline, Vec<Refusal>> {
         let secrets: SecretValues =
             secret_refs(spec).into_iter().map(|used| (used.reference, SecretLookup::NotAsked)).collect();
+        let config_maps: ConfigMaps =
+            config_map_refs(spec).into_iter().map(|name| (name, ConfigMapLookup::NotAsked)).collect();
         let context = pipeline::Context {
             owner,
             now: Timestamp::now(),
             secrets: &secrets,
+            config_maps: &config_maps,
             default_architecture: own_architecture(),
-            available: &self.installation.available(),
+            artifacts: &self.installation.artifacts,
             configuration: &self.configuration,
             home: Home { own_region: self.accounts.own_region(), ..Home::default() },
             has_schedule,
         };
         pipeline::resolve(spec, &context)
     }
+}
+
+/// Looks at what is wanted, and at all that AWS may have under the pipeline's names: the usual, and what an index finds.
+async fn look(aws: &Aws, owner: &Owner, wanted: BTreeSet<Id>) -> Result<Have, AwsError> {
+    let owners = bulk::owners(aws, &owner.cluster).await?;
+    let same = |(it, _): &(Owner, _)| (&it.namespace, &it.name) == (&owner.namespace, &owner.name);
+    let listed = owners.into_iter().filter(same).flat_map(|(_, ids)| ids);
+    let ids: BTreeSet<Id> = bulk::ids_of(aws, owner).await?.into_iter().chain(wanted).chain(listed).collect();
+    observe_all(aws, ids).await
 }
 
 /// What carries the pipeline's names counts as the pipeline's.
@@ -119,11 +135,11 @@ fn same_kind_of_queue(want: &[Resource], known: &BTreeMap<Id, bool>) -> Result<(
     }
 }
 
-/// Secrets that are not known are not compared.
-fn overlook_secrets(want: &[Resource], have: &mut Have) {
+/// Secrets and code that are not known are not compared.
+fn overlook_unknown(want: &[Resource], have: &mut Have) {
     for resource in want {
         let Some(Some(seen)) = have.get_mut(&resource.id()) else { continue };
-        let secrets = resource.fields().into_iter().filter(|(_, field)| matches!(field, Field::Secret(_)));
-        seen.fields.extend(secrets);
+        let is_unknown = |field: &Field| matches!(field, Field::Secret(_)) || *field == Field::plain(UNKNOWN);
+        seen.fields.extend(resource.fields().into_iter().filter(|(_, field)| is_unknown(field)));
     }
 }

@@ -122,6 +122,95 @@ fn keys() {
     );
 }
 
+/// What is refused of each, by its reason: what is allowed to others, and what is no such thing.
+#[track_caller]
+fn check_each(yaml: impl Fn(&str) -> String, field: &str, what: &str, list: &str, theirs: &str, malformed: &[&str]) {
+    check(
+        &yaml(&serde_json::json!(theirs).to_string()),
+        &format!(
+            "NotAllowed: {field}: {what} `{theirs}` is not allowed in namespace `team-a`; {}",
+            takes(theirs, list)
+        ),
+    );
+    for text in malformed {
+        let refusal = refused(&yaml(&serde_json::json!(text).to_string()));
+        assert!(refusal.starts_with(&format!("InvalidSpec: {field}")), "{text}: {refusal}");
+    }
+}
+
+#[test]
+fn functions_of_others() {
+    let ours = "arn:aws:lambda:eu-central-1:111122223333:function:team-a";
+    check_each(
+        |arn| format!("tasks: [{{name: a, functionArn: {arn}}}]"),
+        "spec.tasks[a].functionArn",
+        "function",
+        "functions",
+        "arn:aws:lambda:eu-central-1:111122223333:function:team-b",
+        &["team-a", &format!("{ours}*"), &format!("{ours}:1:2"), &format!("{ours}/../x"), &format!("{ours}\0"), "х"],
+    );
+    check(
+        "tasks: [{name: a, functionArn: 'arn:aws:lambda:eu-west-1:111122223333:function:team-a'}]",
+        "InvalidSpec: spec.tasks[a].functionArn: the function is not of region `eu-central-1`, where the runner is; name a \
+         function of that region",
+    );
+}
+
+#[test]
+fn layers_of_others() {
+    let ours = "arn:aws:lambda:eu-central-1:111122223333:layer:team-a";
+    for yaml in ["sender: {layers: [LAYER]}", "runner: {layers: [LAYER]}"] {
+        let part = yaml.split(':').next().unwrap();
+        check_each(
+            |arn| yaml.replace("LAYER", arn),
+            &format!("spec.{part}.layers[0]"),
+            "layer",
+            "layers",
+            "arn:aws:lambda:eu-central-1:111122223333:layer:team-b:1",
+            &[ours, &format!("{ours}:*"), &format!("{ours}:latest"), &format!("{ours}:1:2"), &format!("{ours}:1\0")],
+        );
+    }
+    check(
+        "runner: {layers: ['arn:aws:lambda:eu-west-1:111122223333:layer:team-a:1']}",
+        "InvalidSpec: spec.runner.layers[0]: the layer is not of region `eu-central-1`, where the function is; name a layer \
+         of that region",
+    );
+}
+
+#[test]
+fn objects_and_images_of_others() {
+    let s3 = |bucket: &str, key: &str| {
+        format!(
+            "functions: [{{name: f, runtime: python3.13, handler: a.b, code: {{s3: {{bucket: {bucket}, key: {key}}}}}}}]"
+        )
+    };
+    check(
+        &s3("team-b-code", "x.zip"),
+        &format!(
+            "NotAllowed: spec.functions[f].code.s3: object `arn:aws:s3:::team-b-code/x.zip` is not allowed in namespace \
+             `team-a`; {}",
+            takes("arn:aws:s3:::team-b-code/x.zip", "s3")
+        ),
+    );
+    for (bucket, key) in [("Team", "x.zip"), ("team-a-code/x", "x.zip"), ("team-a-code", "\"x\\0.zip\"")] {
+        let refusal = refused(&s3(bucket, key));
+        assert!(refusal.starts_with("InvalidSpec: spec.functions[f].code.s3."), "{bucket} {key}: {refusal}");
+    }
+    let registry = "111122223333.dkr.ecr.eu-central-1.amazonaws.com";
+    check_each(
+        |uri| format!("functions: [{{name: f, code: {{image: {uri}}}}}]"),
+        "spec.functions[f].code.image",
+        "image",
+        "images",
+        &format!("{registry}/team-b@sha256:1a2b"),
+        &["team-a:1", "docker.io/team-a:1", &format!("{registry}/team-a"), &format!("{registry}/team-a@x/../../b:1")],
+    );
+    check(
+        &format!("functions: [{{name: f, runtime: python3.13, code: {{image: '{registry}/team-a@sha256:1a2b'}}}}]"),
+        "InvalidSpec: spec.functions[f].runtime: an image says its own runtime; remove it",
+    );
+}
+
 fn statement(statement: &str) -> String {
     refused(&format!("runner: {{policyStatements: [{statement}]}}"))
 }

@@ -23,7 +23,6 @@ fn check_unsupported(cases: &[(&str, &[&str])]) {
 #[test]
 fn what_a_later_version_will_honour_is_refused_by_name() {
     check_unsupported(&[
-        ("functions: [{name: f, code: {inline: x}}]", &["spec.functions"]),
         ("layers: [{name: l, configMapRef: {name: x}}]", &["spec.layers[l].configMapRef"]),
         ("layers: [{name: l, s3: {bucket: abc, key: x}}]", &["spec.layers[l].s3"]),
         (
@@ -31,16 +30,6 @@ fn what_a_later_version_will_honour_is_refused_by_name() {
             &["spec.layers[l].python.requirementsFrom"],
         ),
         ("missedAfterSeconds: 60", &["spec.missedAfterSeconds"]),
-        ("tasks: [{name: a, function: f}]", &["spec.tasks[a].function"]),
-        ("tasks: [{name: a, functionArn: 'arn:aws:lambda:x'}]", &["spec.tasks[a].functionArn"]),
-        (
-            "sender: {code: {inline: x}, runtime: python3.13, handler: x}",
-            &["spec.sender.code", "spec.sender.runtime", "spec.sender.handler"],
-        ),
-        (
-            "runner: {code: {inline: x}, runtime: python3.13, handler: x}",
-            &["spec.runner.code", "spec.runner.runtime", "spec.runner.handler"],
-        ),
     ]);
 }
 
@@ -383,8 +372,202 @@ fn names_that_no_secret_has_are_refused_and_never_looked_up() {
     }
 }
 
+/// A function in Python with these further fields.
+fn function(fields: &str) -> String {
+    format!("functions: [{{name: f, runtime: python3.13, handler: index.handler, {fields}}}]")
+}
+
 #[test]
-fn functions() {
+fn functions_that_tasks_call() {
+    check_refusals(&[
+        (
+            "tasks: [{name: a, function: f}]",
+            &[
+                "InvalidSpec: spec.tasks[a].function: `f` is the name of no function; add it to `spec.functions`, which is \
+               empty",
+            ],
+        ),
+        (
+            &format!("{{tasks: [{{name: a, function: g}}], {}}}", function("code: {inline: x}")),
+            &["InvalidSpec: spec.tasks[a].function: `g` is the name of no function; there are `f`"],
+        ),
+        (
+            "functions: [{name: a_b, runtime: python3.13, handler: index.handler, code: {inline: x}}]",
+            &[
+                "InvalidSpec: spec.functions[a_b].name: `a_b` is no name; write up to 20 lower-case letters, digits and, \
+               between them, `-`",
+            ],
+        ),
+        (
+            "functions: [{name: f, code: {inline: x}}]",
+            &[
+                "InvalidSpec: spec.functions[f].runtime: there is no runtime, which code in a zip takes; add one, like \
+                 `python3.13`",
+                "InvalidSpec: spec.functions[f].handler: there is no handler, which code in a zip takes; add one, like \
+                 `index.handler`",
+            ],
+        ),
+        (
+            "functions: [{name: f, runtime: python3, handler: index.handler, code: {inline: x}}, \
+             {name: g, runtime: python, handler: index.handler, code: {inline: x}}]",
+            &[
+                "InvalidSpec: spec.functions[g].runtime: `python` is no runtime of Lambda; write one like `python3.13`, \
+               `nodejs22.x` or `provided.al2023`",
+            ],
+        ),
+        (
+            "functions: [{name: f, runtime: provided.al2023, handler: x, code: {inline: x}}]",
+            &[
+                "InvalidSpec: spec.functions[f].code.inline: `provided.al2023` takes no source as it is, only `python…` and \
+               `nodejs…` do; put its files into a ConfigMap, S3 or an image",
+            ],
+        ),
+        (
+            "functions: [{name: f, runtime: nodejs22.x, handler: main.handler, code: {inline: x}}]",
+            &[
+                "InvalidSpec: spec.functions[f].handler: `main.handler` is not in `index.mjs`, which the code becomes; write \
+               one like `index.handler`",
+            ],
+        ),
+        (
+            &function("code: {inline: x, image: i}"),
+            &["InvalidSpec: spec.functions[f].code: the code has more than one of `inline`, `image`; keep one"],
+        ),
+        (
+            &function("code: {inline: x}, timeoutSeconds: 901, logRetentionDays: 2"),
+            &[
+                "InvalidSpec: spec.functions[f].timeoutSeconds: 901 is not from 1 to 900",
+                "InvalidSpec: spec.functions[f].logRetentionDays: 2 is none of CloudWatch's retention periods; the \
+                 nearest is 1 or 3",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn hops_of_the_users_own() {
+    let decides = "`spec.runner.code` decides what to post, and would not look at it; remove it";
+    check_refusals(&[
+        (
+            "sender: {runtime: python3.13, handler: x}",
+            &[
+                "InvalidSpec: spec.sender.runtime: the built-in sender has its own runtime; remove it, or add \
+                 `spec.sender.code`",
+                "InvalidSpec: spec.sender.handler: the built-in sender has its own handler; remove it, or add \
+                 `spec.sender.code`",
+            ],
+        ),
+        (
+            "runner: {code: {inline: x}}",
+            &[
+                "InvalidSpec: spec.runner.runtime: there is no runtime, which code in a zip takes; add one, like \
+                 `python3.13`",
+                "InvalidSpec: spec.runner.handler: there is no handler, which code in a zip takes; add one, like \
+                 `index.handler`",
+            ],
+        ),
+        (
+            "{runner: {code: {inline: x}, runtime: python3.13, handler: index.handler}, \
+             tasks: [{name: a, message: {}, template: x, notify: [team]}], \
+             channels: [{name: team, slack: {webhookUrl: {secretKeyRef: {name: chat, key: slack}}}}]}",
+            &[
+                &format!("InvalidSpec: spec.channels: {decides}"),
+                &format!("InvalidSpec: spec.tasks[a].notify: {decides}"),
+                &format!("InvalidSpec: spec.tasks[a].template: {decides}"),
+            ],
+        ),
+        (
+            "sender: {code: {inline: x}, runtime: python3.13, handler: index.handler, environment: {QUEUE_URL: x, AWS_X: z}}",
+            &["InvalidSpec: spec.sender.environment.QUEUE_URL: the operator itself sets `QUEUE_URL`; remove it"],
+        ),
+    ]);
+}
+
+#[test]
+fn config_maps() {
+    let code = |name: &str| function(&format!("code: {{configMapRef: {{name: {name}}}}}"));
+    let field = "spec.functions[f].code.configMapRef.name";
+    check_refusals(&[
+        (
+            &code("none"),
+            &[&format!(
+                "ConfigMapMissing: {field}: there is no ConfigMap `none` in namespace `team-a`; create it: `kubectl \
+                 --namespace team-a create configmap none --from-file=…`"
+            )],
+        ),
+        (
+            &code("locked"),
+            &[&format!(
+                "ConfigMapMissing: {field}: the operator may not read the ConfigMap `locked`: configmaps \"locked\" is \
+                 forbidden; let the operator's ServiceAccount `get` ConfigMaps in namespace `team-a`"
+            )],
+        ),
+        (
+            &code("empty"),
+            &[&format!(
+                "InvalidSpec: {field}: the ConfigMap `empty` cannot be code: it is empty; give it files, or a zip in \
+                 `binaryData` alone"
+            )],
+        ),
+        (
+            &code("../x"),
+            &[&format!(
+                "InvalidSpec: {field}: `../x` is no name of a ConfigMap; write lower-case letters, digits, `-` and `.`"
+            )],
+        ),
+    ]);
+}
+
+#[test]
+fn secrets_of_functions() {
+    let secret = |name: &str, key: &str| format!("{{name: {name}, secretKeyRef: {{name: chat, key: {key}}}}}");
+    check_refusals(&[
+        (
+            &function(&format!("code: {{inline: x}}, secrets: [{}]", secret("token", "gone"))),
+            &[
+                "SecretMissing: spec.functions[f].secrets[token].secretKeyRef: the Secret `chat` has no key `gone`; add it: \
+               `kubectl --namespace team-a edit secret chat`, under `stringData`",
+            ],
+        ),
+        (
+            &function(&format!("code: {{inline: x}}, secrets: [{}]", secret("token", "long"))),
+            &[
+                "InvalidSpec: spec.functions[f].secrets[token].secretKeyRef: the secret has 4200 characters, and an SSM \
+               parameter holds 4096; shorten it, or split it",
+            ],
+        ),
+        (
+            &function(&format!(
+                "code: {{inline: x}}, environment: {{TOKEN_PARAMETER: x}}, secrets: [{}]",
+                secret("token", "word")
+            )),
+            &[
+                "InvalidSpec: spec.functions[f].environment.TOKEN_PARAMETER: the operator itself sets `TOKEN_PARAMETER`; \
+               remove it",
+            ],
+        ),
+        (
+            &function(&format!("code: {{inline: x}}, secrets: [{}]", secret("2fa", "word"))),
+            &["InvalidSpec: spec.functions[f].secrets[2fa].name: `2fa` would be known to the function as \
+               `2FA_PARAMETER`, which Lambda refuses; begin with a letter"],
+        ),
+        (
+            &format!(
+                "functions: [{{name: a, runtime: python3.13, handler: index.handler, code: {{inline: x}}, secrets: [{}]}}, \
+                 {{name: a-b, runtime: python3.13, handler: index.handler, code: {{inline: x}}, secrets: [{}]}}]",
+                secret("b-c", "word"),
+                secret("c", "word")
+            ),
+            &[
+                "InvalidSpec: spec.functions[a-b].secrets[c].name: its parameter would be called `fn-a-b-c`, as that of \
+               `spec.functions[a].secrets[b-c]`; rename one of the two",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn the_built_in_functions() {
     check_refusals(&[
         (
             "sender: {architecture: arm64}",

@@ -4,10 +4,12 @@ use proptest::prelude::*;
 use protocol::{Action, Firing, Header, HeaderValue, Http, HttpMethod, Target, UrlSource};
 
 use super::*;
+use crate::archive::{Files, Zip};
+use crate::code::{Code, Entry, S3Object};
 use crate::crd::DeletionPolicy;
 use crate::cron::Window;
 use crate::identity::{self, AssumedRole};
-use crate::pipeline::{Hop, Invocation, Queue};
+use crate::pipeline::{Callee, FunctionLayer, Invocation, Lambda, Queue};
 use crate::policy::Statement;
 
 fn firing(pipeline: &Pipeline) -> Firing {
@@ -34,6 +36,8 @@ fn the_smallest_pipeline_has_all_defaults() {
         queue,
         sender,
         runner,
+        functions,
+        called,
         batch_size,
         max_concurrency,
         deletion_policy,
@@ -64,16 +68,23 @@ fn the_smallest_pipeline_has_all_defaults() {
             kms_key_arn: None,
         }
     );
-    let hop = |memory_mib, timeout_seconds| Hop {
-        memory_mib,
-        timeout_seconds,
-        architecture: Architecture::X8664,
-        log_retention_days: 30,
-        layers: Vec::new(),
-        environment: BTreeMap::new(),
-        statements: Vec::new(),
-    };
-    assert_eq!((sender, runner), (hop(128, 30), hop(256, 25)));
+    for (hop, zip, memory, timeout) in [(sender, "sender.zip", 128, 30), (runner, "runner.zip", 256, 25)] {
+        let Lambda {
+            code,
+            layers,
+            memory_mib,
+            timeout_seconds,
+            architecture,
+            log_retention_days,
+            environment,
+            statements,
+        } = hop;
+        assert!(matches!(code, Code::Builtin(artifact) if artifact.path.ends_with(zip)), "{zip}");
+        assert_eq!((memory_mib, timeout_seconds, log_retention_days), (memory, timeout, 30));
+        assert_eq!(architecture, Architecture::X8664);
+        assert!(layers.is_empty() && environment.is_empty() && statements.is_empty());
+    }
+    assert!(functions.is_empty() && called.is_empty());
     assert_eq!(deletion_policy, DeletionPolicy::Delete);
     assert_eq!(tags, owner().tags());
 }
@@ -250,4 +261,85 @@ proptest! {
         let meant: Vec<_> = spec.tasks.into_iter().map(|task| (task.name, task.template, task.input)).collect();
         prop_assert_eq!(sent, meant);
     }
+}
+
+#[test]
+fn source_is_zipped_under_the_name_that_its_runtime_asks_for() {
+    for (runtime, file) in [("python3.13", "index.py"), ("nodejs22.x", "index.mjs")] {
+        let pipeline = resolved(&format!(
+            "functions: [{{name: f, runtime: {runtime}, handler: index.handler, code: {{inline: 'source'}}}}]"
+        ));
+        let [function] = pipeline.functions.as_slice() else { panic!("one function") };
+        let Code::Zip { zip, entry } = &function.lambda.code else { panic!("{:?}", function.lambda.code) };
+        assert_eq!(**zip, Zip::pack(&Files::from([(file.to_owned(), b"source".to_vec())])).unwrap(), "{runtime}");
+        assert_eq!(*entry, Entry { runtime: runtime.to_owned(), handler: "index.handler".to_owned() });
+    }
+}
+
+#[test]
+fn a_function_has_the_time_of_its_longest_task_and_its_tasks_more_than_others() {
+    let function = "{name: f, runtime: python3.13, handler: index.handler, code: {inline: x}}";
+    let timeouts = |tasks: &str| {
+        let pipeline = resolved(&format!("{{tasks: {tasks}, functions: [{function}]}}"));
+        (pipeline.functions[0].lambda.timeout_seconds, pipeline.runner.timeout_seconds)
+    };
+    assert_eq!(timeouts("[{name: a, message: {}}]"), (45, 25));
+    assert_eq!(timeouts("[{name: a, function: f}]"), (45, 60));
+    assert_eq!(timeouts("[{name: a, function: f, timeoutSeconds: 5}]"), (5, 20));
+    assert_eq!(
+        timeouts("[{name: a, function: f, timeoutSeconds: 5}, {name: b, function: f, timeoutSeconds: 100}]"),
+        (100, 115)
+    );
+}
+
+#[test]
+fn tasks_travel_with_the_name_of_their_function() {
+    let existing = "arn:aws:lambda:eu-central-1:111122223333:function:team-a-report:live";
+    let pipeline = resolved(&format!(
+        "{{tasks: [{{name: a, function: f}}, {{name: b, functionArn: '{existing}'}}], \
+         functions: [{{name: f, runtime: python3.13, handler: index.handler, code: {{inline: x}}}}]}}"
+    ));
+    let actions: Vec<Action> = firing(&pipeline).tasks.into_iter().map(|task| task.action).collect();
+    let name = |name: &str| Action::Function { name: name.to_owned() };
+    assert_eq!(actions, [name(&owner().part("fn-f")), name(existing)]);
+    let called = BTreeSet::from([Callee::Own("f".to_owned()), Callee::Existing(existing.to_owned())]);
+    assert_eq!(pipeline.called, called);
+}
+
+#[test]
+fn a_functions_secrets_are_its_own_and_known_by_the_names_of_their_parameters() {
+    let pipeline = resolved(
+        "functions: [{name: f, runtime: python3.13, handler: index.handler, code: {inline: x}, \
+         secrets: [{name: api-token, secretKeyRef: {name: chat, key: token}}]}]",
+    );
+    let secret = &pipeline.functions[0].secrets[0];
+    assert_eq!((secret.name.as_str(), secret.variable.as_str()), ("api-token", "API_TOKEN_PARAMETER"));
+    assert_eq!(secret.value.expose(), "Bearer sesame");
+    assert!(pipeline.parameter.is_none() && !format!("{pipeline:?}").contains("sesame"));
+}
+
+#[test]
+fn code_from_elsewhere_is_handed_on_where_it_is_allowed() {
+    let code = |fields: &str| resolved(&format!("functions: [{{name: f, {fields}}}]")).functions[0].lambda.code.clone();
+    let from_s3 =
+        code("runtime: java21, handler: Main, code: {s3: {bucket: team-a-code, key: report/1.zip, version: v1}}");
+    let Code::S3 { object, .. } = from_s3 else { panic!("{from_s3:?}") };
+    let [bucket, key, version] = ["team-a-code", "report/1.zip", "v1"].map(str::to_owned);
+    assert_eq!(object, S3Object { bucket, key, version: Some(version) });
+    let uri = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/team-a@sha256:1a2b";
+    assert!(matches!(code(&format!("code: {{image: '{uri}'}}")), Code::Image(image) if image == uri));
+    let layer = "arn:aws:lambda:eu-central-1:111122223333:layer:team-a:3";
+    let pipeline = resolved(&format!("runner: {{layers: ['{layer}']}}"));
+    assert_eq!(pipeline.runner.layers, [FunctionLayer::Existing(layer.to_owned())]);
+}
+
+#[test]
+fn a_pipeline_with_a_sender_of_its_own_needs_no_tasks() {
+    let own = "runtime: python3.13, handler: index.handler, code: {inline: x}";
+    let pipeline = resolved(&format!("{{tasks: [], sender: {{{own}}}, runner: {{{own}, batchSize: 2}}}}"));
+    for hop in [&pipeline.sender, &pipeline.runner] {
+        assert!(matches!(hop.code, Code::Zip { .. }), "{hop:?}");
+    }
+    assert_eq!(pipeline.runner.timeout_seconds, 2 * (45 + 15));
+    assert!(firing(&pipeline).tasks.is_empty());
 }

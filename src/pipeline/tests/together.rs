@@ -36,7 +36,16 @@ fn all_refusals_are_found_at_once() {
         "{schedule: daily, timeZone: Mars, functions: [{name: f, code: {inline: x}}], tasks: [{name: a}], sender: {logRetentionDays: 2}}",
     );
     let fields: Vec<_> = all.lines().filter_map(|line| line.split(": ").nth(1)).collect();
-    assert_eq!(fields, ["spec.functions", "spec.timeZone", "spec.tasks[a]", "spec.sender.logRetentionDays"]);
+    assert_eq!(
+        fields,
+        [
+            "spec.timeZone",
+            "spec.tasks[a]",
+            "spec.functions[f].runtime",
+            "spec.functions[f].handler",
+            "spec.sender.logRetentionDays"
+        ]
+    );
 }
 
 #[test]

@@ -15,9 +15,9 @@ use proptest::sample::{select, subsequence};
 use serde_json::Value;
 
 use crate::crd::{
-    Architecture, Channel, ConcurrencyPolicy, DeletionPolicy, Discord, Header, Http, HttpMethod, Invocation,
-    LOG_RETENTION_DAYS, Layer, MessageTask, Mode, NotifyOn, PythonLayer, Queue, Retry, Runner,
-    ScheduledTaskPipelineSpec, SecretKeyRef, SecretSource, Sender, Slack, Task, Teams, Telegram, Webhook,
+    Architecture, Channel, Code, ConcurrencyPolicy, DeletionPolicy, Discord, Function, FunctionSecret, Header, Http,
+    HttpMethod, Invocation, LOG_RETENTION_DAYS, Layer, MessageTask, Mode, NotifyOn, PythonLayer, Queue, Retry, Runner,
+    S3Object, ScheduledTaskPipelineSpec, SecretKeyRef, SecretSource, Sender, Slack, Task, Teams, Telegram, Webhook,
 };
 
 /// Seconds that the runner keeps for deliveries beside each task.
@@ -57,13 +57,15 @@ struct Frame {
     batch_size: u32,
     channels: Vec<Channel>,
     layers: Vec<Layer>,
+    functions: Vec<Function>,
     tasks: Vec<Task>,
 }
 
 impl Frame {
     /// The least that the runner may take.
     fn least_timeout(&self) -> u32 {
-        let timeouts = self.tasks.iter().map(|task| task.timeout_seconds.unwrap_or(10));
+        let usual = |task: &Task| if task.function.is_some() || task.function_arn.is_some() { 45 } else { 10 };
+        let timeouts = self.tasks.iter().map(|task| task.timeout_seconds.unwrap_or(usual(task)));
         self.batch_size * (timeouts.max().unwrap_or_default() + DELIVERY_SECONDS)
     }
 }
@@ -74,11 +76,16 @@ fn frames(policy: ConcurrencyPolicy) -> BoxedStrategy<Frame> {
         ConcurrencyPolicy::Queue => Just(1).boxed(),
     };
     let frame = (batch_size, channels(), layers()).prop_flat_map(move |(batch_size, channels, layers)| {
+        let named = layers.iter().map(|layer| layer.name.clone()).collect();
+        (Just(batch_size), Just(channels), Just(layers), functions(named))
+    });
+    let frame = frame.prop_flat_map(move |(batch_size, channels, layers, functions)| {
         let longest = (MAX_TIMEOUT_SECONDS / batch_size - DELIVERY_SECONDS).min(870);
         let notified = channels.iter().map(|channel| channel.name.clone()).collect();
-        tasks(notified, longest).prop_map(move |tasks| {
-            let (channels, layers) = (channels.clone(), layers.clone());
-            Frame { policy, batch_size, channels, layers, tasks }
+        let called = functions.iter().map(|function| function.name.clone()).collect();
+        tasks(notified, called, longest).prop_map(move |tasks| {
+            let (channels, layers, functions) = (channels.clone(), layers.clone(), functions.clone());
+            Frame { policy, batch_size, channels, layers, functions, tasks }
         })
     });
     frame.boxed()
@@ -111,9 +118,9 @@ fn specs_with(policy: ConcurrencyPolicy) -> BoxedStrategy<ScheduledTaskPipelineS
                 runner: hops.1,
                 deletion_policy: deletion,
                 tags,
+                functions: frame.functions,
                 layers: frame.layers,
                 // Refused so far.
-                functions: Vec::new(),
                 missed_after_seconds: None,
                 mode: Mode::Manage,
                 aws: None,
@@ -211,6 +218,12 @@ fn hop(layers: Vec<String>) -> BoxedStrategy<Hop> {
         .boxed()
 }
 
+/// Layers of others, by their ARNs.
+fn existing_layers() -> impl Strategy<Value = Vec<String>> {
+    let arn = |version| format!("arn:aws:lambda:eu-central-1:111122223333:layer:team-a:{version}");
+    btree_set(1_u8..9, 0..3).prop_map(move |versions| versions.into_iter().map(arn).collect())
+}
+
 fn sender(layers: Vec<String>) -> BoxedStrategy<Sender> {
     (hop(layers), within(3..=900))
         .prop_map(|((memory_mib, architecture, log_retention_days, environment, layers), timeout)| Sender {
@@ -221,6 +234,7 @@ fn sender(layers: Vec<String>) -> BoxedStrategy<Sender> {
             environment,
             layers,
             policy_statements: Vec::new(),
+            // Code of the user's own is that of `functions`.
             code: None,
             runtime: None,
             handler: None,
@@ -247,6 +261,59 @@ fn runner(layers: Vec<String>, batch_size: u32, timeout_seconds: Option<u32>) ->
                 max_concurrency,
             }
         })
+        .boxed()
+}
+
+/// A function's code, with its runtime and its handler.
+type Started = (Code, Option<String>, Option<String>);
+
+fn code() -> BoxedStrategy<Started> {
+    let entry = |runtime: &str, handler: &str| (Some(runtime.to_owned()), Some(handler.to_owned()));
+    let inline = (select(vec!["python3.13", "nodejs22.x"]), "[a-z \\n]{0,60}").prop_map(move |(runtime, source)| {
+        let (runtime, handler) = entry(runtime, "index.handler");
+        (Code { inline: Some(source), ..Code::default() }, runtime, handler)
+    });
+    let s3 = ("[a-z]{1,9}", option::of("[a-z]{1,9}")).prop_map(move |(key, version)| {
+        let object = S3Object { bucket: "team-a-code".to_owned(), key: format!("{key}.zip"), version };
+        let (runtime, handler) = entry("provided.al2023", "bootstrap");
+        (Code { s3: Some(object), ..Code::default() }, runtime, handler)
+    });
+    let image = "[0-9a-f]{8}".prop_map(|digest| {
+        let uri = format!("111122223333.dkr.ecr.eu-central-1.amazonaws.com/team-a@sha256:{digest}");
+        (Code { image: Some(uri), ..Code::default() }, None, None)
+    });
+    prop_oneof![inline, s3, image].boxed()
+}
+
+fn functions(layers: Vec<String>) -> BoxedStrategy<Vec<Function>> {
+    let secrets = btree_map("[a-z][a-z0-9]{0,9}", select(vec!["slack", "token", "word"]), 0..3);
+    let architecture = option::of(select(vec![Architecture::Arm64, Architecture::X8664]));
+    let timeout = option::of(within(1..=900));
+    let function = (code(), hop(layers), existing_layers(), architecture, secrets, timeout).prop_map(
+        |((code, runtime, handler), hop, existing, architecture, secrets, timeout_seconds)| {
+            let (memory_mib, _, log_retention_days, environment, named) = hop;
+            let secret = |(name, key)| FunctionSecret { name, secret_key_ref: secret(key) };
+            // An image has no layers.
+            let layers = named.into_iter().chain(existing).filter(|_| code.image.is_none()).collect();
+            Function {
+                name: String::new(),
+                runtime,
+                handler,
+                code,
+                layers,
+                environment,
+                secrets: secrets.into_iter().map(secret).collect(),
+                memory_mib,
+                timeout_seconds,
+                architecture,
+                log_retention_days,
+                policy_statements: Vec::new(),
+            }
+        },
+    );
+    let name = prop_oneof![4 => "[a-z][a-z0-9]{0,5}", 1 => "[a-z]{20}"];
+    btree_map(name, function, 0..3)
+        .prop_map(|functions| functions.into_iter().map(|(name, function)| Function { name, ..function }).collect())
         .boxed()
 }
 
@@ -298,27 +365,42 @@ fn channels() -> BoxedStrategy<Vec<Channel>> {
         .boxed()
 }
 
-fn tasks(channels: Vec<String>, longest: u32) -> BoxedStrategy<Vec<Task>> {
+fn tasks(channels: Vec<String>, functions: Vec<String>, longest: u32) -> BoxedStrategy<Vec<Task>> {
     let names = prop_oneof![8 => btree_set(name(), 1..5), 1 => btree_set("[a-z]{12}", 100)];
     names
         .prop_flat_map(move |names| {
-            let tasks: Vec<_> = names.into_iter().map(|name| task(name, channels.clone(), longest)).collect();
+            let tasks: Vec<_> =
+                names.into_iter().map(|name| task(name, channels.clone(), &functions, longest)).collect();
             tasks
         })
         .boxed()
 }
 
-fn task(name: String, channels: Vec<String>, longest: u32) -> BoxedStrategy<Task> {
-    let http = prop_oneof![Just(None), http().prop_map(Some)];
+/// What a task does, as the fields that say it.
+fn deed(functions: &[String]) -> BoxedStrategy<Task> {
+    let http = http().prop_map(|http| Task { http: Some(http), ..Task::default() });
+    let message = Just(Task { message: Some(MessageTask {}), ..Task::default() });
+    let existing = "[a-z]{1,9}".prop_map(|name| {
+        let arn = format!("arn:aws:lambda:eu-central-1:111122223333:function:team-a-{name}");
+        Task { function_arn: Some(arn), ..Task::default() }
+    });
+    if functions.is_empty() {
+        return prop_oneof![http, message, existing].boxed();
+    }
+    let function = select(functions.to_vec()).prop_map(|name| Task { function: Some(name), ..Task::default() });
+    prop_oneof![http, message, existing, function].boxed()
+}
+
+fn task(name: String, channels: Vec<String>, functions: &[String], longest: u32) -> BoxedStrategy<Task> {
     let templates = ["{{ task }}: {{ status }}", "{% if error %}{{ error }}{% endif %}", "Grüße, 你好"];
     let notify_on = select(vec![NotifyOn::Always, NotifyOn::Failure, NotifyOn::Success]);
     let retry = (within(1..=10), within(1..=3600));
     let count = channels.len();
-    // Ten seconds are what a task gets that names none.
+    // 45 seconds are what a task that calls a function gets and names none; ten any other.
     let timeout =
-        if longest < 10 { within(1..=longest).prop_map(Some).boxed() } else { option::of(within(1..=longest)).boxed() };
+        if longest < 45 { within(1..=longest).prop_map(Some).boxed() } else { option::of(within(1..=longest)).boxed() };
     (
-        http,
+        deed(functions),
         option::of(input()),
         option::of(select(templates.map(str::to_owned).to_vec())),
         subsequence(channels, 0..=count),
@@ -326,13 +408,14 @@ fn task(name: String, channels: Vec<String>, longest: u32) -> BoxedStrategy<Task
         timeout,
         retry,
     )
-        .prop_map(move |(http, input, template, notify, notify_on, timeout_seconds, (attempts, backoff_seconds))| {
+        .prop_map(move |(deed, input, template, notify, notify_on, timeout_seconds, (attempts, backoff_seconds))| {
+            let Task { message, http, function, function_arn, .. } = deed;
             Task {
                 name: name.clone(),
-                message: http.is_none().then_some(MessageTask {}),
+                message,
                 http,
-                function: None,
-                function_arn: None,
+                function,
+                function_arn,
                 input,
                 template,
                 notify,

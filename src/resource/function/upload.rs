@@ -7,28 +7,21 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use aws_sdk_lambda::client::customize::CustomizableOperation;
+use aws_sdk_lambda::error::SdkError;
 use aws_sdk_lambda::primitives::Blob;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use data_encoding::BASE64;
-use sha2::{Digest, Sha256};
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 
-/// A zip on disk. It is read for each upload, and few uploads run at a time.
-#[derive(Debug)]
-pub struct Artifact {
-    /// Where it lies.
-    pub path: PathBuf,
-    /// SHA-256 in Base64, as Lambda reports it.
-    pub sha256: String,
-    /// Permits for uploads, shared by all zips.
-    pub uploads: Arc<Semaphore>,
-}
+use crate::archive::Zip;
+use crate::code::{Artifact, Code};
 
-/// A zip in memory, and the permit to hold it.
+/// A zip in memory, and the permit to hold one that was read from disk.
 pub(in crate::resource) struct Upload {
-    zip: Arc<[u8]>,
-    _permit: OwnedSemaphorePermit,
+    zip: Arc<Zip>,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
 /// Why there is nothing to upload.
@@ -49,19 +42,39 @@ pub(in crate::resource) enum NoZip {
     Changed { path: PathBuf },
 }
 
-impl Artifact {
-    pub(in crate::resource) async fn read(&self) -> Result<Upload, NoZip> {
-        let path = || self.path.clone();
-        let permit = Arc::clone(&self.uploads).acquire_owned().await?;
-        let zip = tokio::fs::read(&self.path).await.map_err(|source| NoZip::Unreadable { path: path(), source })?;
-        if BASE64.encode(&Sha256::digest(&zip)) != self.sha256 {
-            return Err(NoZip::Changed { path: path() });
-        }
-        Ok(Upload { zip: zip.into(), _permit: permit })
+pub(in crate::resource) async fn read(artifact: &Artifact) -> Result<Upload, NoZip> {
+    let path = || artifact.path.clone();
+    let permit = Arc::clone(&artifact.uploads).acquire_owned().await?;
+    let bytes = tokio::fs::read(&artifact.path).await.map_err(|source| NoZip::Unreadable { path: path(), source })?;
+    let zip = Zip::of(bytes);
+    if zip.sha256() != artifact.sha256 {
+        return Err(NoZip::Changed { path: path() });
     }
+    Ok(Upload { zip: Arc::new(zip), _permit: Some(permit) })
 }
 
 impl Upload {
+    /// What there is to upload of a function's code; nothing where Lambda fetches it.
+    async fn of(code: &Code) -> Result<Option<Self>, NoZip> {
+        match code {
+            Code::Builtin(artifact) => read(artifact).await.map(Some),
+            Code::Zip { zip, .. } => Ok(Some(Self { zip: Arc::clone(zip), _permit: None })),
+            Code::S3 { .. } | Code::Image(_) => Ok(None),
+        }
+    }
+
+    /// A request with what there is to upload of the code in place of the placeholder.
+    pub(super) async fn fill_in<T, E, B>(
+        code: &Code,
+        request: CustomizableOperation<T, E, B>,
+    ) -> Result<CustomizableOperation<T, E, B>, SdkError<E>> {
+        let upload = Self::of(code).await.map_err(SdkError::construction_failure)?;
+        Ok(match upload {
+            Some(upload) => request.mutate_request(upload.fill()),
+            None => request,
+        })
+    }
+
     /// What to give to the SDK in place of the zip.
     pub(in crate::resource) fn placeholder() -> Blob {
         Blob::new(PLACEHOLDER)
@@ -72,7 +85,7 @@ impl Upload {
         let zip = Arc::clone(&self.zip);
         move |request| {
             // Lambda refuses the placeholder as no zip, so that nothing else is ever deployed.
-            let Some(body) = request.body().bytes().and_then(|body| with_zip(body, &zip)) else { return };
+            let Some(body) = request.body().bytes().and_then(|body| with_zip(body, zip.bytes())) else { return };
             request.headers_mut().insert("content-length", body.len().to_string());
             *request.body_mut() = SdkBody::from(body);
         }
@@ -101,6 +114,7 @@ fn with_zip(body: &[u8], zip: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use tokio::sync::Semaphore;
 
     use super::*;
 
@@ -129,9 +143,9 @@ mod tests {
         std::fs::write(&path, b"abc").unwrap();
         let sha256 = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=".to_owned();
         let artifact = Artifact { path: path.clone(), sha256, uploads: Arc::new(Semaphore::new(1)) };
-        let as_it_was = artifact.read().await.map(|upload| upload.zip.to_vec());
+        let as_it_was = read(&artifact).await.map(|upload| upload.zip.bytes().to_vec());
         std::fs::write(&path, b"abd").unwrap();
-        let changed = artifact.read().await.map(|upload| upload.zip.to_vec());
+        let changed = read(&artifact).await.map(|upload| upload.zip.bytes().to_vec());
         std::fs::remove_file(&path).unwrap();
         assert_eq!(as_it_was.unwrap(), b"abc");
         assert!(changed.unwrap_err().to_string().ends_with("has changed since the operator started: restart it"));

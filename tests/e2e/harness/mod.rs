@@ -20,7 +20,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -179,6 +179,14 @@ impl Lab {
         let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": values});
         let api: Api<Secret> = Api::namespaced(self.kube.clone(), &self.namespace);
         api.patch(name, &user(), &Patch::Apply(secret)).await.unwrap();
+    }
+
+    /// Makes a `ConfigMap`, or gives it this content in place of its own.
+    pub(crate) async fn config_map(&self, name: &str, content: Value) {
+        let mut config_map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}});
+        config_map.as_object_mut().unwrap().extend(content.as_object().unwrap().clone());
+        let api: Api<ConfigMap> = Api::namespaced(self.kube.clone(), &self.namespace);
+        api.patch(name, &user(), &Patch::Apply(config_map)).await.unwrap();
     }
 
     pub(crate) async fn delete_secret(&self, name: &str) {

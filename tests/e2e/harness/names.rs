@@ -51,6 +51,16 @@ impl Names {
         Self { tasks: format!("{}.fifo", self.tasks), tasks_dlq: format!("{}.fifo", self.tasks_dlq), ..self }
     }
 
+    /// A function that tasks call, and its role.
+    pub(crate) fn function(&self, name: &str) -> String {
+        format!("{}-fn-{name}", self.schedule)
+    }
+
+    /// The parameter with a secret of such a function.
+    pub(crate) fn secret(&self, function: &str, secret: &str) -> String {
+        format!("/taskpipelines/{CLUSTER}/{}/fn-{function}-{secret}", self.schedule)
+    }
+
     /// All resources of a pipeline that uses secrets, as `kind name`.
     pub(crate) fn all(&self) -> BTreeSet<String> {
         let rows = [

@@ -14,6 +14,7 @@ use crate::harness::{Lab, Settings, specs};
 /// Fields that are set, changed and unset below: their path in the spec, a value, and another.
 fn edits() -> Vec<(&'static str, Value, Value)> {
     let task = |name: &str| json!({"name": name, "message": {}});
+    let function = |name: &str, source: &str| json!({"name": name, "runtime": "python3.13", "handler": "index.handler", "code": {"inline": source}});
     vec![
         ("schedule", json!("15 6 29 2 *"), json!("cron(0 11 29 2 ? *)")),
         ("timeZone", json!("Asia/Tokyo"), json!("America/New_York")),
@@ -22,6 +23,7 @@ fn edits() -> Vec<(&'static str, Value, Value)> {
         ("endTime", json!("2099-01-01T00:00:00Z"), json!("2099-06-01T00:00:00Z")),
         ("flexibleWindowMinutes", json!(30), json!(1)),
         ("tasks", json!([task("hello"), task("more")]), json!([task("other")])),
+        ("functions", json!([function("a", "1"), function("b", "1")]), json!([function("a", "2")])),
         ("channels", json!([specs::slack(), specs::discord()]), json!([specs::discord()])),
         ("invocation.maxAttempts", json!(0), json!(185)),
         ("invocation.maxAgeSeconds", json!(60), json!(86400)),
@@ -51,11 +53,11 @@ fn elsewhere() -> BTreeMap<&'static str, &'static str> {
     let configured = "works within the operator's configuration, and is tested with it";
     let layers =
         "is nothing without the other: `a_layer_is_published_once_per_content_and_goes_with_its_last_function`";
+    let together = "set together: `senders_and_runners_may_be_the_users_own`";
     let architecture = "the other architecture's functions need not be built on the machine that tests";
     BTreeMap::from([
         ("concurrencyPolicy", "cannot be changed"),
         ("missedAfterSeconds", later),
-        ("functions", later),
         ("layers", layers),
         ("mode", "Observe writes nothing, whatever else changes"),
         ("aws", configured),
@@ -66,12 +68,12 @@ fn elsewhere() -> BTreeMap<&'static str, &'static str> {
         ("runner.architecture", architecture),
         ("sender.layers", layers),
         ("runner.layers", layers),
-        ("sender.code", later),
-        ("runner.code", later),
-        ("sender.runtime", later),
-        ("runner.runtime", later),
-        ("sender.handler", later),
-        ("runner.handler", later),
+        ("sender.code", together),
+        ("runner.code", together),
+        ("sender.runtime", together),
+        ("runner.runtime", together),
+        ("sender.handler", together),
+        ("runner.handler", together),
     ])
 }
 

@@ -4,5 +4,6 @@
 
 mod batches;
 mod chat;
+mod functions;
 mod requests;
 mod support;

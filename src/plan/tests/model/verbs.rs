@@ -25,7 +25,7 @@ pub(super) enum Ends {
 }
 
 const ASYNC: [&str; 3] = ["asyncMaximumRetryAttempts", "asyncMaximumEventAge", "asyncOnFailure"];
-const CODE: [&str; 2] = ["codeSha256", "architecture"];
+const CODE: [&str; 4] = ["codeSha256", "s3", "image", "architecture"];
 
 /// What `apply::act` does for a verdict.
 pub(super) fn script(id: &Id, goal: &Goal, judged: &Judged) -> Script {
@@ -89,6 +89,9 @@ fn update(resource: &Resource, have: &Observed, differences: &[Difference]) -> S
             done(set.chain(tags).collect())
         }
         Resource::LayerVersion(_) => Script { calls: vec![Call::Delete], ends: Ends::LookAgain },
+        Resource::Function(_) if changed.any(&["packageType"]) => {
+            Script { calls: tags.into_iter().chain([Call::Delete]).collect(), ends: Ends::LookAgain }
+        }
         Resource::Function(_) => {
             let configuration: Vec<&'static str> =
                 fields.into_iter().filter(|key| !CODE.contains(key) && !ASYNC.contains(key)).collect();

@@ -1,0 +1,158 @@
+//! Lambda functions that tasks call.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::config::StalledStreamProtectionConfig;
+use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::LogType;
+use backon::{ExponentialBuilder, Retryable as _};
+use data_encoding::BASE64;
+use protocol::Run;
+use serde_json::{Value, json};
+
+use crate::action::{Ended, MAX_TEXT};
+use crate::text;
+
+/// How long the opening of a connection may take.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// Lines of a function's log that its failure is told with.
+const LOG_LINES: usize = 10;
+
+/// Calls functions.
+#[derive(Debug)]
+pub(crate) struct Functions(Client);
+
+impl Functions {
+    pub(crate) fn new(config: &SdkConfig) -> Self {
+        // An invocation takes as long as it takes, and one that is repeated runs the function twice.
+        let config = aws_sdk_lambda::config::Builder::from(config)
+            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .retry_config(RetryConfig::disabled())
+            .build();
+        Self(Client::from_conf(config))
+    }
+
+    /// Invokes a function, by name or ARN, and waits for what it returns or raises.
+    pub(crate) async fn call(&self, name: &str, run: &Run, attempt: u32) -> Ended {
+        let event = json!({
+            "input": run.task.input,
+            "scheduledTime": run.scheduled_time,
+            "runId": run.run_id,
+            "attempt": attempt,
+            "pipeline": run.pipeline.name,
+            "task": run.task.name,
+        });
+        let request = self.0.invoke().function_name(name).log_type(LogType::Tail);
+        let request = request.payload(Blob::new(event.to_string()));
+        let waits = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_delay(Duration::from_secs(5))
+            .with_jitter()
+            .without_max_times();
+        // The attempt's own limit ends it.
+        let answer = (|| request.clone().send())
+            .retry(waits)
+            .when(|error| error.as_service_error().is_some_and(was_not_begun))
+            .await;
+        match answer {
+            Ok(answer) => ended(answer),
+            Err(error) => Ended::failed(format!("cannot invoke the function: {}", function::reason(&error))),
+        }
+    }
+}
+
+/// Whether Lambda says that it was too busy, or that the function is just being made or changed.
+fn was_not_begun(error: &InvokeError) -> bool {
+    error.is_too_many_requests_exception()
+        || error.is_resource_not_ready_exception()
+        || error.is_resource_conflict_exception()
+}
+
+fn ended(answer: InvokeOutput) -> Ended {
+    let InvokeOutput { payload, function_error, log_result, .. } = answer;
+    let payload = String::from_utf8_lossy(payload.as_ref().map(Blob::as_ref).unwrap_or_default()).into_owned();
+    if function_error.is_none() {
+        return Ended { text: text::fit_bytes(returned(payload), MAX_TEXT), ..Ended::default() };
+    }
+    let log = log_result.and_then(|log| BASE64.decode(log.as_bytes()).ok()).unwrap_or_default();
+    let log = last_lines(&String::from_utf8_lossy(&log));
+    let raised = text::fit_bytes(raised(&payload), MAX_TEXT);
+    Ended::failed(if log.is_empty() { raised } else { format!("{raised}\n{log}") })
+}
+
+/// What a function returned: its text, where that is what it is, else its JSON; and nothing for nothing.
+fn returned(payload: String) -> String {
+    match serde_json::from_str(&payload) {
+        Ok(Value::String(text)) => text,
+        Ok(Value::Null) => String::new(),
+        Ok(_) | Err(_) => payload,
+    }
+}
+
+/// The error that a function raised, as Lambda's runtimes tell it.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html>
+fn raised(payload: &str) -> String {
+    let error: Value = serde_json::from_str(payload).unwrap_or_default();
+    match (error["errorType"].as_str(), error["errorMessage"].as_str()) {
+        (Some(kind), Some(message)) => format!("{kind}: {message}"),
+        (Some(text), None) | (None, Some(text)) => text.to_owned(),
+        (None, None) if payload.is_empty() => "the function failed, and did not say why".to_owned(),
+        (None, None) => payload.to_owned(),
+    }
+}
+
+/// The last lines of a log that the function itself wrote.
+fn last_lines(log: &str) -> String {
+    let lambdas_own = ["START RequestId: ", "END RequestId: ", "REPORT RequestId: "];
+    let is_own = |line: &&str| !line.trim().is_empty() && !lambdas_own.iter().any(|prefix| line.starts_with(prefix));
+    let lines: Vec<&str> = log.lines().map(str::trim_end).filter(is_own).collect();
+    lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_the_result_as_it_is_and_all_else_as_json() {
+        for (payload, text) in [
+            (r#""Grüße \"you\"""#, r#"Grüße "you""#),
+            (r#"{"a": [1]}"#, r#"{"a": [1]}"#),
+            ("3", "3"),
+            ("null", ""),
+            ("", ""),
+            ("no JSON", "no JSON"),
+        ] {
+            assert_eq!(returned(payload.to_owned()), text, "{payload}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_by_its_type_and_message() {
+        for (payload, text) in [
+            (r#"{"errorType": "ValueError", "errorMessage": "no day", "stackTrace": []}"#, "ValueError: no day"),
+            (r#"{"errorMessage": "Task timed out after 3.00 seconds"}"#, "Task timed out after 3.00 seconds"),
+            (r#"{"other": 1}"#, r#"{"other": 1}"#),
+            ("", "the function failed, and did not say why"),
+        ] {
+            assert_eq!(raised(payload), text, "{payload}");
+        }
+    }
+
+    #[test]
+    fn the_last_lines_are_the_functions_own() {
+        let log =
+            "START RequestId: 1 Version: $LATEST\nfirst\n\n[ERROR] no\r\nEND RequestId: 1\nREPORT RequestId: 1\t…\n";
+        assert_eq!(last_lines(log), "first\n[ERROR] no");
+        let many: Vec<String> = (0..30).map(|line| line.to_string()).collect();
+        assert_eq!(last_lines(&many.join("\n")), many[20..].join("\n"));
+        assert_eq!(last_lines(""), "");
+    }
+}

@@ -1,0 +1,95 @@
+//! Function tasks: what a function gets, and what becomes of what it returns or raises.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use fake::{Answer, Aws};
+use serde_json::{Value, json};
+
+use crate::support::{Stage, run, stage_with, webhook};
+
+/// The log of a Python function that raised, as Lambda hands it over: Base64.
+const LOG: &str = "U1RBUlQgUmVxdWVzdElkOiAxCltFUlJPUl0gVmFsdWVFcnJvcjogbm8gZGF5CkVORCBSZXF1ZXN0SWQ6IDEK";
+
+/// A runner whose function answers so, to the n-th call, and the events that it got.
+async fn stage_of(answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> (Stage, Arc<Mutex<Vec<Value>>>) {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let calls = AtomicUsize::new(0);
+    let seen = Arc::clone(&events);
+    let aws = Aws::start_with(move |operation, event| {
+        (operation == "Invoke").then(|| {
+            seen.lock().unwrap().push(event.clone());
+            answer(calls.fetch_add(1, Ordering::Relaxed))
+        })
+    })
+    .await;
+    (stage_with("tasks", aws, None, |_| Answer::new(200, "")).await, events)
+}
+
+fn call(stage: &Stage, task: &Value) -> Value {
+    let mut all = json!({"action": {"function": {"name": "a-fn-report"}}});
+    all.as_object_mut().unwrap().extend(task.as_object().unwrap().clone());
+    run(all, webhook(stage))
+}
+
+#[tokio::test]
+async fn a_function_gets_its_task_and_what_it_returns_is_the_result() {
+    let (stage, events) = stage_of(|_| Answer::new(200, r#"{"rows": [1, 2]}"#)).await;
+    assert!(stage.is_done(call(&stage, &json!({"input": {"days": 7}, "attempts": 3})), 2).await);
+    let expected = json!({
+        "input": {"days": 7}, "scheduledTime": "2026-01-01T09:00:00Z", "runId": "r", "attempt": 2, "pipeline": "p",
+        "task": "t",
+    });
+    assert_eq!(*events.lock().unwrap(), [expected]);
+    let result = &stage.posts()[0];
+    assert_eq!((&result["status"], &result["json"]["rows"][1]), (&json!("Succeeded"), &json!(2)));
+}
+
+#[tokio::test]
+async fn what_a_function_raises_is_the_error_with_its_last_lines() {
+    let (stage, _) = stage_of(|_| {
+        let answer = Answer::new(200, r#"{"errorType": "ValueError", "errorMessage": "no day"}"#);
+        answer.header("x-amz-function-error", "Unhandled").header("x-amz-log-result", LOG)
+    })
+    .await;
+    assert!(stage.is_done(call(&stage, &json!({})), 1).await);
+    let result = &stage.posts()[0];
+    assert_eq!(result["status"], "Failed");
+    assert_eq!(result["error"], "ValueError: no day\n[ERROR] ValueError: no day");
+}
+
+#[tokio::test]
+async fn what_takes_too_long_has_failed() {
+    let (stage, _) = stage_of(|_| Answer::new(200, "1").after(Duration::from_mins(1))).await;
+    assert!(stage.is_done(call(&stage, &json!({"timeoutSeconds": 1})), 1).await);
+    assert_eq!(stage.posts()[0]["error"], "timed out after 1 s");
+}
+
+#[tokio::test]
+async fn what_is_too_long_is_cut() {
+    let (stage, _) = stage_of(|_| Answer::new(200, json!("é".repeat(150_000)).to_string())).await;
+    assert!(stage.is_done(call(&stage, &json!({})), 1).await);
+    let text = stage.posts()[0]["text"].as_str().unwrap().to_owned();
+    assert!(text.len() <= 200_000 && text.ends_with("é…"), "{}", text.len());
+}
+
+#[tokio::test]
+async fn a_busy_lambda_is_asked_again_and_a_failing_one_is_not() {
+    let refusal = |status: u16, kind: &str| {
+        Answer::new(status, json!({"message": "no"}).to_string()).header("x-amzn-errortype", kind)
+    };
+    let (stage, events) = stage_of(move |call| match call {
+        0 => refusal(429, "TooManyRequestsException"),
+        1 => refusal(409, "ResourceConflictException"),
+        _ => Answer::new(200, "1"),
+    })
+    .await;
+    assert!(stage.is_done(call(&stage, &json!({})), 1).await);
+    assert_eq!((events.lock().unwrap().len(), &stage.posts()[0]["status"]), (3, &json!("Succeeded")));
+
+    let (stage, events) = stage_of(move |_| refusal(500, "ServiceException")).await;
+    assert!(stage.is_done(call(&stage, &json!({})), 1).await);
+    assert_eq!(events.lock().unwrap().len(), 1, "the function may have run");
+    assert_eq!(stage.posts()[0]["error"], "cannot invoke the function: ServiceException: no");
+}
