@@ -142,6 +142,25 @@ async fn a_layer_is_published_once_per_content_and_goes_with_its_last_function()
 }
 
 #[tokio::test]
+async fn the_morning_report_is_delivered_as_its_function_makes_it_with_a_package_of_the_index() {
+    let lab = Lab::new().await;
+    let example = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/morning-report.yaml")).unwrap();
+    let example: Value = serde_saphyr::from_str(&example).unwrap();
+    // Its own schedule fires in the morning; the site that it checks is not ours to ask.
+    let mut spec = specs::merged(example["spec"].clone(), json!({"schedule": specs::AT_ONCE}));
+    spec["tasks"].as_array_mut().unwrap().retain(|task| task["name"] == "report");
+    spec.as_object_mut().unwrap().remove("flexibleWindowMinutes");
+    lab.apply("morning-report", spec).await;
+    lab.ready("morning-report").await;
+    for (service, name) in [("slack", "team"), ("discord", "ops")] {
+        let received = lab.chat.await_received(service, name, 1).await;
+        let text = received[0].body.to_string();
+        assert!(text.contains("8,638 visits since 20"), "{text}");
+    }
+    lab.finish().await;
+}
+
+#[tokio::test]
 async fn a_version_that_somebody_deletes_or_publishes_twice_is_put_right() {
     let lab = Lab::with(with_index(&index("drifted", &["1.0"]))).await;
     lab.apply("a", layered("greeting==1.0")).await;
