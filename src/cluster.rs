@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::core::DeserializeGuard;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource as _, ResourceExt as _};
+use serde::Serialize;
 use serde_json::json;
 
 use crate::crd::{FINALIZER, PipelineStatus, ScheduledTaskPipeline, SecretKeyRef};
@@ -13,6 +15,9 @@ use crate::pipeline::{ConfigMapLookup, ConfigMaps, SecretLookup, SecretText, Sec
 
 /// Field manager, and the source of events.
 const MANAGER: &str = "task-pipelines";
+
+/// Field manager of what is known of runs.
+const NEWS_MANAGER: &str = "task-pipelines-inbox";
 
 /// Bytes of an event's note; the API server refuses longer ones.
 /// <https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>
@@ -22,6 +27,8 @@ const MAX_NOTE: usize = 1024;
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
+    /// The only namespace that is looked at, if it is one.
+    namespace: Option<String>,
 }
 
 /// Something for the pipeline's events.
@@ -38,9 +45,9 @@ pub struct News {
 }
 
 impl Cluster {
-    /// The API server behind a client.
-    pub fn new(client: Client) -> Self {
-        Self { client }
+    /// The API server behind a client, or one namespace of it.
+    pub fn new(client: Client, namespace: Option<String>) -> Self {
+        Self { client, namespace }
     }
 
     fn pipelines(&self, namespace: &str) -> Api<ScheduledTaskPipeline> {
@@ -52,6 +59,28 @@ impl Cluster {
         let namespace = cached.namespace().unwrap_or_default();
         let live = self.pipelines(&namespace).get_opt(&cached.name_any()).await?;
         Ok(live.filter(|live| live.uid() == cached.uid()))
+    }
+
+    /// A pipeline by its name.
+    pub async fn find(&self, namespace: &str, name: &str) -> kube::Result<Option<ScheduledTaskPipeline>> {
+        self.pipelines(namespace).get_opt(name).await
+    }
+
+    /// Whether any pipeline but this one is to stay in an account and region, as far as their statuses say.
+    pub async fn stays_in(&self, account: &str, region: &str, uid: &str) -> kube::Result<bool> {
+        let api: Api<DeserializeGuard<ScheduledTaskPipeline>> = self
+            .namespace
+            .as_ref()
+            .map_or_else(|| Api::all(self.client.clone()), |namespace| Api::namespaced(self.client.clone(), namespace));
+        let all = api.list(&ListParams::default()).await?;
+        Ok(all.items.into_iter().any(|DeserializeGuard(listed)| {
+            // One that this version cannot read may live anywhere.
+            let Ok(other) = listed else { return true };
+            let there = other.status.as_ref().is_some_and(|status| {
+                status.account.as_deref() == Some(account) && status.region.as_deref() == Some(region)
+            });
+            there && other.uid().as_deref() != Some(uid) && other.metadata.deletion_timestamp.is_none()
+        }))
     }
 
     /// Makes sure that the pipeline stays until everything on AWS is gone.
@@ -96,6 +125,20 @@ impl Cluster {
         let namespace = pipeline.namespace().unwrap_or_default();
         let parameters = PatchParams::apply(MANAGER).force();
         self.pipelines(&namespace).patch_status(&pipeline.name_any(), &parameters, &Patch::Apply(patch)).await
+    }
+
+    /// Writes what is known of the pipeline's runs, unless it has changed since it was read.
+    pub async fn write_news(&self, pipeline: &ScheduledTaskPipeline, news: &impl Serialize) -> kube::Result<()> {
+        let patch = json!({
+            "apiVersion": ScheduledTaskPipeline::api_version(&()),
+            "kind": ScheduledTaskPipeline::kind(&()),
+            "metadata": { "uid": pipeline.uid(), "resourceVersion": pipeline.resource_version() },
+            "status": news,
+        });
+        let namespace = pipeline.namespace().unwrap_or_default();
+        let parameters = PatchParams::apply(NEWS_MANAGER).force();
+        self.pipelines(&namespace).patch_status(&pipeline.name_any(), &parameters, &Patch::Apply(patch)).await?;
+        Ok(())
     }
 
     /// Reads Secrets by name, each once.

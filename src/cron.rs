@@ -153,6 +153,68 @@ impl Schedule {
         }
     }
 
+    /// The interval of `rate(...)`.
+    pub fn rate(&self) -> Option<SignedDuration> {
+        match &self.timing {
+            Timing::Rate(rate) => Some(rate.duration()),
+            Timing::Cron(_) | Timing::At(_) => None,
+        }
+    }
+
+    /// Between the next two firings, if there are two.
+    pub fn interval(&self, after: Timestamp, window: &Window) -> Option<SignedDuration> {
+        if let Some(rate) = self.rate() {
+            return Some(rate);
+        }
+        match &self.next(after, window, 2)[..] {
+            [first, second] => Some(second.timestamp().duration_since(first.timestamp())),
+            _ => None,
+        }
+    }
+
+    /// As [`Schedule::next`]; for `rate(...)` from one firing that is known.
+    pub fn next_from(&self, known: Option<Timestamp>, after: Timestamp, window: &Window, count: usize) -> Vec<Zoned> {
+        let Some(rate) = self.rate() else { return self.next(after, window, count) };
+        let Some(known) = known else { return Vec::new() };
+        let seconds = rate.as_secs().max(1);
+        // The last firing up to `after`, or an earlier one where none is known before it.
+        let past = after.duration_since(known).as_secs().div_euclid(seconds);
+        let firing = |step: i64| {
+            let moment = known.checked_add(SignedDuration::from_secs(seconds.checked_mul(past + step)?)).ok()?;
+            Some(moment.to_zoned(self.zone.clone()))
+        };
+        (0..)
+            .map_while(firing)
+            .filter(|firing| firing.timestamp() > after && window.start.is_none_or(|start| start <= firing.timestamp()))
+            .take_while(|firing| window.end.is_none_or(|end| firing.timestamp() <= end))
+            .take(count)
+            .collect()
+    }
+
+    /// The last `count` firings later than `from` and not later than `until`, oldest first.
+    pub fn last_between(
+        &self,
+        known: Option<Timestamp>,
+        from: Timestamp,
+        until: Timestamp,
+        window: &Window,
+        count: usize,
+    ) -> Vec<Timestamp> {
+        // Few firings are looked through, whether they are a minute or a year apart.
+        let window = &Window { end: Some(window.end.map_or(until, |end| end.min(until))), ..*window };
+        for hours in [1, 24, 31 * 24, 366 * 24, i64::from(i32::MAX)] {
+            let begin = until.saturating_sub(SignedDuration::from_hours(hours)).unwrap_or(Timestamp::MIN).max(from);
+            let firings = self.next_from(known, begin, window, usize::MAX);
+            // `at(...)` heeds no window.
+            let mut firings: Vec<Timestamp> =
+                firings.iter().map(Zoned::timestamp).take_while(|firing| *firing <= until).collect();
+            if firings.len() >= count || begin == from {
+                return firings.split_off(firings.len().saturating_sub(count));
+            }
+        }
+        Vec::new()
+    }
+
     /// Whether no firing is left: the moment of `at(...)` has come, the window has ended, or the calendar is used up.
     pub fn is_over(&self, now: Timestamp, window: &Window) -> bool {
         match &self.timing {

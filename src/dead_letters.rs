@@ -110,9 +110,7 @@ fn told_by_firing(message: &Received) -> Told {
     let body: Value = serde_json::from_str(&message.body).unwrap_or_default();
     let firing: Option<Firing> = firing(&message.body).and_then(|firing| serde_json::from_str(&firing).ok());
     let (what, run) = match firing {
-        Some(Firing { scheduled_time, schedule_arn, .. }) => {
-            (format!("firing of {scheduled_time}"), Some(protocol::run_id(&schedule_arn, &scheduled_time)))
-        }
+        Some(firing) => (format!("firing of {}", firing.scheduled_time), Some(firing.run_id())),
         None => ("firing".to_owned(), None),
     };
     let by_sender = body.pointer("/responsePayload/errorMessage").and_then(Value::as_str);

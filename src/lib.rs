@@ -24,7 +24,10 @@ pub mod aws;
 pub mod health;
 pub mod status;
 
+pub mod expected;
+pub mod inbox;
 pub mod reconcile;
+pub mod runs;
 
 pub mod dead_letters;
 pub mod orphans;

@@ -185,6 +185,25 @@ impl Memory {
         (*trusted && suspected.is_empty() && fresh && same).then_some(found.depth)
     }
 
+    /// Whether a pipeline is known to live in an account and region.
+    pub fn lives_in(&self, location: &Location) -> bool {
+        self.lock().values().any(|remembered| remembered.found.location == *location)
+    }
+
+    /// Names of a pipeline's queues, as far as they were seen.
+    pub fn queues(&self, uid: &str) -> BTreeSet<String> {
+        let pipelines = self.lock();
+        let ids = pipelines.get(uid).into_iter().flat_map(|remembered| remembered.found.sights.keys());
+        ids.filter(|id| id.kind == Kind::Queue).map(|id| id.name.clone()).collect()
+    }
+
+    /// Takes over how many messages a pipeline's queues hold now.
+    pub fn recount(&self, uid: &str, sights: &Sights) {
+        if let Some(remembered) = self.lock().get_mut(uid) {
+            remembered.count(sights);
+        }
+    }
+
     /// What to ask for by itself in an account and region; nothing when no pipeline is known there.
     pub fn singly(&self, location: &Location) -> Option<Singly> {
         let pipelines = self.lock();

@@ -96,6 +96,8 @@ pub struct Pipeline {
     pub window: Window,
     /// Whether it is kept without firing.
     pub suspended: bool,
+    /// Seconds after which a firing that did not come counts as missed; absent: what follows from the schedule.
+    pub missed_after_seconds: Option<u32>,
     /// How many minutes later than due EventBridge may fire.
     pub flexible_window_minutes: Option<u32>,
     /// Whether the queue is a FIFO queue.
@@ -233,8 +235,9 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
         tags,
     } = spec;
     let mut refusals = Refusals::default();
-    let later = [("missedAfterSeconds", missed_after_seconds.is_some())];
-    refusals.unsupported("spec", &later);
+    if let Some(seconds) = missed_after_seconds {
+        refusals.in_range("spec.missedAfterSeconds", *seconds, 60..=86_400);
+    }
 
     let target = place::resolve(aws.as_ref(), context, &mut refusals);
     let span = Window { start: start_time.as_ref().map(|time| time.0), end: end_time.as_ref().map(|time| time.0) };
@@ -272,6 +275,7 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
             schedule,
             window,
             suspended: *suspend,
+            missed_after_seconds: *missed_after_seconds,
             flexible_window_minutes: *flexible_window_minutes,
             fifo,
             input,

@@ -4,6 +4,7 @@ mod delete;
 mod manage;
 mod observe;
 mod planning;
+mod run_now;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -13,13 +14,16 @@ use futures::channel::mpsc::UnboundedSender;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
+use kube::runtime::reflector::ObjectRef;
 
 use crate::aws::{Accounts, Aws, Caller, Urgency};
 use crate::cluster::{Cluster, News};
 use crate::configuration::Configuration;
 use crate::crd::{PipelineStatus, ScheduledTaskPipeline, annotation};
+use crate::expected::Expectations;
 use crate::health::{self, Again, Health};
 use crate::identity::{ClusterName, Owner, Target};
+use crate::inbox::queue::Inboxes;
 use crate::jitter;
 use crate::layers::Layers;
 use crate::memory::Memory;
@@ -53,8 +57,14 @@ pub struct Context {
     pub slots: Slots,
     /// What is remembered of pipelines.
     pub memory: Memory,
-    /// Tells the sweep of accounts and regions that pipelines live in.
-    pub places: UnboundedSender<Aws>,
+    /// Tells the sweep, and whoever reads inboxes, of accounts and regions that pipelines live in.
+    pub places: [UnboundedSender<Aws>; 2],
+    /// Asks for looks at pipelines.
+    pub looks: UnboundedSender<ObjectRef<ScheduledTaskPipeline>>,
+    /// Which firings are expected.
+    pub expectations: Expectations,
+    /// The inboxes that are there.
+    pub inboxes: Inboxes,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Failures in a row, by the pipeline's UID.
@@ -83,7 +93,7 @@ pub async fn reconcile(cached: &ScheduledTaskPipeline, context: &Context) -> kub
     }
     let look = Look {
         owner: context.owner(&pipeline),
-        before: pipeline.status.clone().unwrap_or_default(),
+        before: pipeline.status.clone().unwrap_or_default().without_news(),
         pipeline,
         context,
     };
@@ -98,8 +108,11 @@ pub async fn reconcile(cached: &ScheduledTaskPipeline, context: &Context) -> kub
 fn urgency(pipeline: &ScheduledTaskPipeline) -> Urgency {
     let Some(status) = &pipeline.status else { return Urgency::Unready };
     let edited = status.observed_generation.is_some() && status.observed_generation != pipeline.metadata.generation;
-    let command = pipeline.annotations().get(annotation::RECONCILE_NOW);
-    let asked = command.is_some() && command != status.last_reconcile_now.as_ref();
+    let is_new = |command: &str, handled: &Option<String>| {
+        pipeline.annotations().get(command).is_some_and(|token| Some(token) != handled.as_ref())
+    };
+    let asked = is_new(annotation::RECONCILE_NOW, &status.last_reconcile_now)
+        || is_new(annotation::RUN_NOW, &status.last_run_now);
     let ready = |condition: &Condition| condition.type_ == "Ready" && condition.status == "True";
     if edited || asked || pipeline.metadata.deletion_timestamp.is_some() {
         Urgency::Edit
@@ -139,6 +152,8 @@ impl Context {
     pub fn forget_all(&self, pipeline: &ScheduledTaskPipeline) {
         self.forget(pipeline);
         self.memory.forget(&pipeline.uid().unwrap_or_default());
+        self.metrics.forget(pipeline);
+        self.expectations.forget(&pipeline.uid().unwrap_or_default());
     }
 
     /// The pause after one more failure of a pipeline: doubled each time, with jitter.

@@ -128,17 +128,46 @@ pub fn still_pending(planned: Vec<Change>, applied: &Applied) -> Vec<Change> {
     pending.collect()
 }
 
-/// Puts the schedule as AWS has it into the status.
-pub fn put_schedule(status: &mut PipelineStatus, pipeline: &Pipeline, now: Timestamp) {
-    let schedule = schedule(pipeline, now);
+/// Puts the schedule as AWS has it into the status. `known` is one of its firings, from which those of a `rate()` follow.
+pub fn put_schedule(status: &mut PipelineStatus, pipeline: &Pipeline, known: Option<Timestamp>, now: Timestamp) {
+    let mut schedule = schedule(pipeline, known, now);
+    let before = status
+        .schedule
+        .take()
+        .filter(|before| (&before.expression, &before.state) == (&schedule.expression, &schedule.state));
+    schedule.since = before.and_then(|before| before.since).or_else(|| Some(to_the_second(now)));
     status.next_run = schedule.next.first().cloned();
     status.schedule = Some(schedule);
 }
 
-fn schedule(pipeline: &Pipeline, now: Timestamp) -> ScheduleStatus {
-    let next =
-        if pipeline.suspended { Vec::new() } else { pipeline.schedule.next(now, &pipeline.window, NEXT_FIRINGS) };
+/// Expects firings from now on alone: the schedule was made, or fires otherwise than before.
+pub fn restart_schedule(status: &mut PipelineStatus, now: Timestamp) {
+    if let Some(schedule) = &mut status.schedule {
+        schedule.since = Some(to_the_second(now));
+    }
+}
+
+/// Whether carrying a plan out has changed when the schedule fires.
+pub fn fires_otherwise(applied: &Applied) -> bool {
+    let timing = ["expression", "timeZone", "state", "startDate", "endDate", "flexibleWindowMinutes"];
+    applied.deeds.iter().filter(|(id, _)| id.kind == Kind::Schedule).any(|(_, deed)| match deed {
+        Deed::Updated(differences) => differences.iter().any(|one| timing.contains(&one.field.as_str())),
+        Deed::Created | Deed::TakenOver { .. } | Deed::Deleted => true,
+    })
+}
+
+fn to_the_second(now: Timestamp) -> String {
+    now.round(jiff::Unit::Second).unwrap_or(now).to_string()
+}
+
+fn schedule(pipeline: &Pipeline, known: Option<Timestamp>, now: Timestamp) -> ScheduleStatus {
+    let next = if pipeline.suspended {
+        Vec::new()
+    } else {
+        pipeline.schedule.next_from(known, now, &pipeline.window, NEXT_FIRINGS)
+    };
     ScheduleStatus {
+        since: None,
         expression: pipeline.schedule.expression().to_owned(),
         state: if pipeline.suspended { "DISABLED" } else { "ENABLED" }.to_owned(),
         next: next.iter().map(rfc3339).collect(),

@@ -52,7 +52,9 @@ fn between<'text>(text: &'text str, before: &str, after: &str) -> &'text str {
 /// Every reason that a condition or an event can have, read from where each is declared.
 fn reasons() -> BTreeSet<String> {
     let health = read("src/health.rs");
-    let constants = all_between(&health, ": &str = \"", "\";");
+    let runs = read("src/runs/verdict.rs");
+    let constants = all_between(&health, ": &str = \"", "\";").into_iter();
+    let constants = constants.chain(all_between(between(&runs, "pub mod reason", "\n}\n"), ": &str = \"", "\";"));
     let refusal = read("src/pipeline/refusal.rs");
     let refused = all_between(between(&refusal, "fn as_str", "\n    }\n"), "=> \"", "\"");
     let class = read("src/aws/class.rs");
@@ -60,7 +62,8 @@ fn reasons() -> BTreeSet<String> {
     let classes = classes.into_iter().map(str::trim_end);
     let sources = sources().concat();
     let events = all_between(&sources, "reason: \"", "\"").into_iter().chain(all_between(&sources, "normal(\"", "\""));
-    constants.into_iter().chain(refused).chain(classes).chain(events).map(str::to_owned).collect()
+    let events = events.chain(all_between(&sources, "warning(\"", "\""));
+    constants.chain(refused).chain(classes).chain(events).map(str::to_owned).collect()
 }
 
 #[test]

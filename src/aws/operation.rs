@@ -25,6 +25,8 @@ pub enum Operation {
     ListQueueTags,
     TagQueue,
     UntagQueue,
+    ReceiveMessage,
+    DeleteMessage,
     DescribeParameters,
     GetParameter,
     PutParameter,
@@ -60,6 +62,7 @@ pub enum Operation {
     DeleteLayerVersion,
     ListLayers,
     ListLayerVersions,
+    InvokeFunction,
     LambdaListTags,
     LambdaTagResource,
     LambdaUntagResource,
@@ -136,6 +139,8 @@ impl Operation {
             Self::ListQueueTags => ("sqs", "ListQueueTags"),
             Self::TagQueue => ("sqs", "TagQueue"),
             Self::UntagQueue => ("sqs", "UntagQueue"),
+            Self::ReceiveMessage => ("sqs", "ReceiveMessage"),
+            Self::DeleteMessage => ("sqs", "DeleteMessage"),
             Self::DescribeParameters => ("ssm", "DescribeParameters"),
             Self::GetParameter => ("ssm", "GetParameter"),
             Self::PutParameter => ("ssm", "PutParameter"),
@@ -171,6 +176,7 @@ impl Operation {
             Self::DeleteLayerVersion => ("lambda", "DeleteLayerVersion"),
             Self::ListLayers => ("lambda", "ListLayers"),
             Self::ListLayerVersions => ("lambda", "ListLayerVersions"),
+            Self::InvokeFunction => ("lambda", "InvokeFunction"),
             Self::LambdaListTags => ("lambda", "ListTags"),
             Self::LambdaTagResource => ("lambda", "TagResource"),
             Self::LambdaUntagResource => ("lambda", "UntagResource"),
@@ -196,7 +202,7 @@ impl Operation {
     /// Whether the call can change anything.
     pub fn is_write(self) -> bool {
         let (_, name) = self.action();
-        !["Get", "List", "Describe"].iter().any(|verb| name.starts_with(verb))
+        !["Get", "List", "Describe", "Receive"].iter().any(|verb| name.starts_with(verb))
     }
 
     /// Whether the service is one for all regions of an account.
@@ -208,6 +214,8 @@ impl Operation {
     /// The rate limit that the call counts against.
     pub fn family(self) -> Family {
         match self.action() {
+            // What is done with messages, and by functions, has no limit that one operator could reach.
+            (_, "ReceiveMessage" | "DeleteMessage" | "InvokeFunction") => Family::Free,
             (_, "GetFunction") => Family::LambdaGet,
             ("lambda", _) => Family::Lambda,
             ("logs", "CreateLogGroup" | "DeleteLogGroup" | "DescribeLogGroups") => Family::LogGroups,

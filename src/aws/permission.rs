@@ -37,8 +37,12 @@ pub enum Scope {
     Mappings,
     /// A mapping to a runner, which has no name before it is made.
     NewMapping,
-    /// The three queues of each pipeline.
+    /// The three queues of each pipeline, and the cluster's inbox.
     Queues,
+    /// The cluster's inbox.
+    Inbox,
+    /// The sender of each pipeline.
+    Senders,
     /// The cluster's parameters.
     Parameters,
     /// Log groups of the functions.
@@ -98,6 +102,8 @@ impl Operation {
             | Self::ListQueueTags
             | Self::TagQueue
             | Self::UntagQueue => Scope::Queues,
+            Self::ReceiveMessage | Self::DeleteMessage => Scope::Inbox,
+            Self::InvokeFunction => Scope::Senders,
             Self::GetParameter
             | Self::PutParameter
             | Self::DeleteParameter
@@ -202,7 +208,11 @@ impl OperatorPolicy {
             }
             (Scope::Queues, _) => ["tasks", "tasks.fifo", "tasks-dlq", "tasks-dlq.fifo", "undelivered-dlq"]
                 .map(|part| self.regional("sqs", &format!("*-{part}")))
-                .into(),
+                .into_iter()
+                .chain([self.inbox()])
+                .collect(),
+            (Scope::Inbox, _) => vec![self.inbox()],
+            (Scope::Senders, _) => vec![self.regional("lambda", "function:*-sender")],
             (Scope::Parameters, _) => {
                 vec![self.regional("ssm", &format!("parameter/taskpipelines/{}/*", self.cluster))]
             }
@@ -271,6 +281,10 @@ impl OperatorPolicy {
             region: if let [region] = self.regions.as_slice() { region.clone() } else { "*".to_owned() },
             endpoint: None,
         }
+    }
+
+    fn inbox(&self) -> String {
+        self.regional("sqs", &self.cluster.inbox())
     }
 
     fn regional(&self, service: &str, resource: &str) -> String {

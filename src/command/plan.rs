@@ -17,7 +17,9 @@ use super::{documents, print, runtime, setup, usual_namespace};
 use crate::aws::{Access, Accounts};
 use crate::chain::chain;
 use crate::cluster::Cluster;
+use crate::expected::Expectations;
 use crate::identity::ClusterName;
+use crate::inbox::queue::Inboxes;
 use crate::leader::Leadership;
 use crate::memory::{Memory, Periods};
 use crate::plan::render::{Style, text};
@@ -99,7 +101,7 @@ async fn in_cluster(wanted: PipelineName, settings: PlanSettings) -> Result<Answ
     }
     let (installation, layers) = setup::installation(&settings.installation)?;
     let context = Context {
-        cluster: Cluster::new(client),
+        cluster: Cluster::new(client, None),
         accounts: Accounts::from_environment(settings.installation.pacing, Access::ReadOnly, Leadership::sole()).await,
         configuration: settings.installation.configuration()?,
         installation,
@@ -110,7 +112,10 @@ async fn in_cluster(wanted: PipelineName, settings: PlanSettings) -> Result<Answ
         secret_retry: Duration::MAX,
         slots: Slots::new(1),
         memory: Memory::new(Periods { sweep: Duration::MAX, full_read: Duration::MAX }),
-        places: mpsc::unbounded().0,
+        places: [mpsc::unbounded().0, mpsc::unbounded().0],
+        looks: mpsc::unbounded().0,
+        expectations: Expectations::default(),
+        inboxes: Inboxes::default(),
         metrics: Arc::default(),
         failures: Mutex::new(HashMap::new()),
     };

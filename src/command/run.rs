@@ -15,7 +15,9 @@ use super::{runtime, setup};
 use crate::aws::{Access, Accounts};
 use crate::chain::chain;
 use crate::cluster::Cluster;
+use crate::expected::Expectations;
 use crate::identity::{ClusterName, Target};
+use crate::inbox::queue::Inboxes;
 use crate::leader::{Candidate, Leadership};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
@@ -23,7 +25,7 @@ use crate::probes::Probes;
 use crate::reconcile::Context;
 use crate::settings::RunSettings;
 use crate::slots::Slots;
-use crate::{controller, server, sweep};
+use crate::{controller, inbox, server, sweep};
 
 /// Runs until it is told to stop.
 ///
@@ -70,10 +72,11 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
         };
         probes.wait_for("the definition of ScheduledTaskPipeline, and leave to list pipelines");
         tracing::info!(%cluster_name, "owns the AWS resources of this cluster");
-        let (places, new_places) = mpsc::unbounded();
+        let (to_sweep, new_to_sweep) = mpsc::unbounded();
+        let (to_read, new_to_read) = mpsc::unbounded();
         let (asks, looks) = mpsc::unbounded();
         let context = Context {
-            cluster: Cluster::new(client.clone()),
+            cluster: Cluster::new(client.clone(), settings.watch_namespace.clone()),
             accounts,
             configuration,
             installation,
@@ -83,13 +86,17 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             secret_retry: settings.secret_retry(),
             slots: Slots::new(settings.concurrency),
             memory: Memory::new(settings.periods()),
-            places,
+            places: [to_sweep, to_read],
+            looks: asks.clone(),
+            expectations: Expectations::default(),
+            inboxes: Inboxes::default(),
             metrics,
             failures: Mutex::new(HashMap::new()),
         };
         let namespace = settings.watch_namespace.as_deref();
         let context = Arc::new(context);
-        let sweeps = sweep::run(&context.cluster_name, &context.memory, new_places, asks);
+        let sweeps = sweep::run(&context.cluster_name, &context.memory, new_to_sweep, asks);
+        let inboxes = inbox::run(&context, new_to_read);
         let looks = async {
             let shared = Arc::clone(&context);
             tokio::join!(
@@ -100,6 +107,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
         tokio::select! {
             () = looks => {}
             () = sweeps => {}
+            () = inboxes => {}
         }
     };
     let work = Box::pin(work);

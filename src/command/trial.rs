@@ -99,6 +99,9 @@ async fn try_one(document: &Document, files: &Files, settings: &TrySettings) -> 
             trigger: Trigger::Manual,
             pipeline: PipelineRef { namespace: namespace.clone(), name: name.clone() },
             parameter: Some(trial::PARAMETER.to_owned()),
+            // Nobody is told.
+            position: 0,
+            tasks: 0,
             channels: channels.cloned().collect(),
             task,
         };

@@ -23,8 +23,8 @@ pub use pipeline::{
 pub use rules::{Admission, Broken, admit};
 pub use schema::{ConfigMapKeyRef, ConfigMapRef, LOG_RETENTION_DAYS, SecretKeyRef, SecretSource, crd, crd_yaml};
 pub use status::{
-    Action, Change, FieldChange, PipelineStatus, QueueDepth, ResourceRow, ResourceState, Run, RunCounts,
-    ScheduleStatus, TaskRun,
+    Action, Change, FieldChange, NEWS_CONDITIONS, PipelineStatus, QueueDepth, ResourceRow, ResourceState, Run,
+    RunCounts, RunResult, RunTrigger, ScheduleStatus, TaskResult, TaskRun, Undelivered,
 };
 pub use task::{Header, Http, HttpMethod, MessageTask, NotifyOn, Retry, Task};
 
@@ -40,4 +40,6 @@ pub mod annotation {
     pub const RECONCILE_NOW: &str = "taskpipelines.dev/reconcile-now";
     /// Fire now.
     pub const RUN_NOW: &str = "taskpipelines.dev/run-now";
+    /// Input of the tasks that `RUN_NOW` fires, in place of their own: a JSON object.
+    pub const RUN_INPUT: &str = "taskpipelines.dev/run-input";
 }

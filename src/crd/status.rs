@@ -51,10 +51,26 @@ pub struct PipelineStatus {
     pub last_run: Option<String>,
     /// How the last run ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_result: Option<String>,
+    pub last_result: Option<RunResult>,
     /// When the schedule fires next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_run: Option<String>,
+}
+
+/// Conditions that news of runs are about.
+pub const NEWS_CONDITIONS: [&str; 2] = ["Delivering", "OnTime"];
+
+impl PipelineStatus {
+    /// The part that looks write. The rest, what is known of runs, is written by whoever reads the inbox, under a field
+    /// manager of its own: so neither ever overwrites the other.
+    #[must_use]
+    pub fn without_news(mut self) -> Self {
+        self.runs.clear();
+        self.last_run = None;
+        self.last_result = None;
+        self.conditions.retain(|condition| !NEWS_CONDITIONS.contains(&condition.type_.as_str()));
+        self
+    }
 }
 
 /// The schedule as EventBridge has it.
@@ -65,6 +81,9 @@ pub struct ScheduleStatus {
     pub expression: String,
     /// `ENABLED` or `DISABLED`.
     pub state: String,
+    /// Since when it fires so: from then on firings are expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
     /// The next 3 firings, in the schedule's time zone; empty for `rate()` until its phase is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub next: Vec<String>,
@@ -180,21 +199,83 @@ pub struct Run {
     pub run_id: String,
     /// When it was due.
     pub scheduled_time: String,
-    /// `Schedule` or `Manual`.
-    pub trigger: String,
-    /// `Succeeded`, `Failed`, `Partial`, `Running` or `Missed`.
-    pub result: String,
+    /// What fired it.
+    pub trigger: RunTrigger,
+    /// How it ended.
+    pub result: RunResult,
     /// When its first task started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
-    /// When its last task ended.
+    /// When the last of its tasks ended that has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<String>,
     /// Tasks by result.
     pub counts: RunCounts,
-    /// The tasks: all of a run of up to 10, else those that did not succeed.
+    /// Where it got stuck, if it is `Missed` or some of its tasks are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The tasks: all of a run of up to 10, else those that did not succeed, 10 at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<TaskRun>,
+    /// One letter a task, in the order they had when the run was fired: `s` succeeded, `f` failed, `r` running, `m`
+    /// missed, `.` not heard of yet.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub marks: String,
+    /// When a channel last got one of its results.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered_at: Option<String>,
+    /// Results that a channel will not get, 10 at most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undelivered: Vec<Undelivered>,
+}
+
+/// A result that a channel will not get.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Undelivered {
+    /// Name of the task.
+    pub task: String,
+    /// Name of the channel.
+    pub channel: String,
+    /// What the channel's service said, cut at 256 characters.
+    pub error: String,
+}
+
+/// What fired a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum RunTrigger {
+    /// The schedule.
+    Schedule,
+    /// The annotation `taskpipelines.dev/run-now`.
+    Manual,
+}
+
+/// How a run ended, or that it has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum RunResult {
+    /// All its tasks did.
+    Succeeded,
+    /// None of its tasks succeeded.
+    Failed,
+    /// Some of its tasks succeeded.
+    Partial,
+    /// Some of its tasks have not ended.
+    Running,
+    /// None of its tasks began in time.
+    Missed,
+}
+
+/// How a task of a run ended, or that it has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum TaskResult {
+    /// It did what it should.
+    Succeeded,
+    /// Its last attempt failed.
+    Failed,
+    /// It has not ended: it runs, waits for another attempt, or lies in the queue.
+    Running,
+    /// It did not begin in time.
+    Missed,
 }
 
 /// Tasks of a run by result.
@@ -218,7 +299,7 @@ pub struct TaskRun {
     /// Name of the task.
     pub name: String,
     /// Its result.
-    pub result: String,
+    pub result: TaskResult,
     /// How often it was tried.
     pub attempts: u32,
     /// How long its last attempt took, in milliseconds.

@@ -2,6 +2,8 @@
 
 use std::{fmt, num::NonZeroU32};
 
+use jiff::SignedDuration;
+
 use super::error::Problem;
 
 /// A fixed interval.
@@ -37,6 +39,16 @@ impl Rate {
             _ => return Err(refuse(format!("allowed after `{value}` are minutes, hours and days, not `{unit}`"))),
         };
         if rate.unit_text() == unit { Ok(rate) } else { Err(refuse(format!("write `{rate}`"))) }
+    }
+
+    /// How long it is.
+    pub(super) fn duration(self) -> SignedDuration {
+        let minutes = match self.unit {
+            Unit::Minute => 1,
+            Unit::Hour => 60,
+            Unit::Day => 24 * 60,
+        };
+        SignedDuration::from_mins(i64::from(self.value.get()) * minutes)
     }
 
     /// Whether it counts in days, each of 24 hours.

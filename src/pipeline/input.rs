@@ -23,6 +23,7 @@ pub(super) fn build(
     refusals: &mut Refusals,
 ) -> String {
     let firing = Firing {
+        token: None,
         schedule_arn: placeholder::SCHEDULE_ARN.to_owned(),
         scheduled_time: placeholder::SCHEDULED_TIME.to_owned(),
         trigger: Trigger::Schedule,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use jiff::Timestamp;
 
-use super::{Look, Next, PATIENCE};
+use super::{Context, Look, Next, PATIENCE};
 use crate::apply::{Outcome, apply, observe_all};
 use crate::aws::{Aws, AwsError};
 use crate::cluster::{News, has_finalizer};
@@ -69,7 +69,7 @@ pub(super) async fn delete(look: Look<'_>) -> kube::Result<Next> {
     };
     if have.values().any(Option::is_some) {
         let what = Removal { ids: schedules, have, ..Removal::default() };
-        return look.take_away(&aws, what, Then::LookAgain).await;
+        return Box::pin(look.take_away(&aws, what, Then::LookAgain)).await;
     }
     let queues = rest.iter().filter(|id| id.kind == Kind::Queue).cloned();
     let (queues, unseen) = observe_each(&aws, queues).await;
@@ -88,7 +88,8 @@ pub(super) async fn delete(look: Look<'_>) -> kube::Result<Next> {
     }
     // The schedule's row, if it is still there, goes with the others.
     let ids = rest.into_iter().chain(schedules).collect();
-    look.take_away(&aws, Removal { ids, unseen, news, ..Removal::default() }, Then::LetGo).await
+    let what = Removal { ids, unseen, news, ..Removal::default() };
+    Box::pin(look.take_away(&aws, what, Then::LetGo)).await
 }
 
 /// What to take away.
@@ -135,12 +136,28 @@ impl Look<'_> {
         status.next_run = None;
         let mut all_news = status::news_of(&applied, &[]);
         if done && then == Then::LetGo {
+            if let Err(error) = Box::pin(self.delete_inbox(aws)).await? {
+                return self.give_up(&Health::aws(&error)).await;
+            }
             all_news.extend(news);
             return self.let_go(&all_news).await;
         }
         let health = Health::of(&applied, reason::DELETING)
             .unwrap_or_else(|| Health::progressing(reason::DELETING, "the schedule is gone", Again::In(DRAIN_POLL)));
         self.conclude(status, &health, all_news).await
+    }
+
+    /// The inbox goes with the last pipeline of its account and region.
+    async fn delete_inbox(&self, aws: &Aws) -> kube::Result<Result<(), AwsError>> {
+        let Context { memory, cluster, inboxes, cluster_name, expectations, .. } = self.context;
+        let (account, region) = (&aws.location.account, &aws.location.region);
+        // Forgotten first, or whoever reads the inbox would make it again.
+        memory.forget(&self.owner.uid);
+        expectations.forget(&self.owner.uid);
+        if memory.lives_in(&aws.location) || cluster.stays_in(account, region, &self.owner.uid).await? {
+            return Ok(Ok(()));
+        }
+        Ok(inboxes.delete(aws, cluster_name).await)
     }
 
     async fn let_go(self, news: &[News]) -> kube::Result<Next> {

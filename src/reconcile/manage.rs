@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
 
@@ -12,16 +12,20 @@ use super::planning::{First, Planned, Wish};
 use super::{Look, Next, PATIENCE};
 use crate::apply::{Applied, Outcome, apply};
 use crate::aws::Aws;
-use crate::cluster::{News, has_finalizer};
-use crate::crd::{Change, Mode, PipelineStatus, QueueDepth, annotation};
+use crate::chain::chain;
+use crate::cluster::has_finalizer;
+use crate::crd::{Change, Mode, PipelineStatus, QueueDepth, RunTrigger, annotation};
 use crate::drift::{Before, drift};
-use crate::health::{self, Again, Health, reason};
+use crate::expected::Expectation;
+use crate::health::{self, Again, Health, State, reason};
+use crate::identity::Location;
 use crate::layers::{self, Build};
 use crate::memory::{self, Found, Sight};
-use crate::pipeline::{self, Pipeline};
+use crate::pipeline::Pipeline;
 use crate::plan::shown::for_status;
 use crate::plan::{Goal, Plan};
 use crate::resource::{Id, Kind};
+use crate::runs::{self, due, reports_nothing};
 use crate::status;
 
 /// How often a layer that is being built is looked at.
@@ -44,7 +48,7 @@ pub(super) async fn manage(mut look: Look<'_>) -> kube::Result<Next> {
     };
     let mark = wish.mark;
     if let Some(depth) = look.vouched(&wish) {
-        return look.still_in_sync(&wish.pipeline, depth, now).await;
+        return look.still_in_sync(&wish.pipeline, &wish.aws.location, depth, now).await;
     }
     let planned = match look.compare(wish, First::Create).await {
         Ok(planned) => planned,
@@ -62,6 +66,7 @@ pub(super) async fn manage(mut look: Look<'_>) -> kube::Result<Next> {
     // The finalizer first, or a pipeline deleted this moment would be gone before what is about to be made.
     look.context.cluster.add_finalizer(&look.pipeline).await?;
     look.announce(&plan, &aws).await?;
+    look.make_inbox(&aws).await;
 
     let gone: Vec<Id> =
         plan.steps.iter().filter(|step| matches!(step.goal, Goal::Gone)).map(|step| step.id.clone()).collect();
@@ -72,6 +77,9 @@ pub(super) async fn manage(mut look: Look<'_>) -> kube::Result<Next> {
         Done { pipeline: &pipeline, aws: &aws, applied: &applied, gone: &gone, changes, fingerprint, mark, before };
     look.report(done, now).await
 }
+
+/// How far two clocks may be apart.
+const CLOCKS: SignedDuration = SignedDuration::from_secs(30);
 
 /// A plan that was carried out, as far as it went.
 struct Done<'a> {
@@ -97,6 +105,8 @@ impl Look<'_> {
         }
         let mut status = self.before.clone();
         status.observed_generation = Some(self.generation());
+        // What came with the pipeline, perhaps out of a backup, was not asked for now.
+        status.last_run_now = self.new_run_now();
         status.conditions = health::conditions(&Health::new_pipeline(), &[], self.generation(), now);
         self.write(status).await
     }
@@ -121,6 +131,17 @@ impl Look<'_> {
         }
     }
 
+    /// The inbox, once a row says that there is something to delete: the last deletion takes the inbox along. Without one a
+    /// pipeline works all the same, and what it reports is lost.
+    async fn make_inbox(&self, aws: &Aws) {
+        if self.before.resources.is_empty() {
+            return;
+        }
+        if let Err(error) = self.context.inboxes.make(aws, &self.context.cluster_name).await {
+            tracing::warn!(error = chain(&error), "runs are not reported");
+        }
+    }
+
     /// Nothing was changed on AWS.
     pub(super) async fn give_up(self, health: &Health) -> kube::Result<Next> {
         let status = self.before.clone();
@@ -140,11 +161,57 @@ impl Look<'_> {
     }
 
     /// Nothing was wanted otherwise, and nothing has changed on AWS: what moves by itself is refreshed.
-    async fn still_in_sync(self, pipeline: &Pipeline, depth: QueueDepth, now: Timestamp) -> kube::Result<Next> {
+    async fn still_in_sync(
+        self,
+        pipeline: &Pipeline,
+        location: &Location,
+        depth: QueueDepth,
+        now: Timestamp,
+    ) -> kube::Result<Next> {
         let mut status = self.before.clone();
-        status::put_schedule(&mut status, pipeline, now);
+        status::put_schedule(&mut status, pipeline, self.last_firing(), now);
         status.queue = Some(depth);
+        self.expect(pipeline, location, &status, now);
         self.conclude(status, &healthy(pipeline, now), Vec::new()).await
+    }
+
+    /// When the schedule last fired since it fires as it does.
+    pub(super) fn last_firing(&self) -> Option<Timestamp> {
+        let status = self.pipeline.status.as_ref()?;
+        let since: Timestamp = status.schedule.as_ref()?.since.as_ref()?.parse().ok()?;
+        let fired = status.runs.iter().filter(|run| run.trigger == RunTrigger::Schedule && !run.marks.is_empty());
+        fired.map(due).find(|due| *due >= since.saturating_sub(CLOCKS).unwrap_or(since))
+    }
+
+    /// Expects the firings to come.
+    fn expect(&self, pipeline: &Pipeline, location: &Location, status: &PipelineStatus, now: Timestamp) {
+        let since = status.schedule.as_ref().and_then(|schedule| schedule.since.as_ref()?.parse().ok());
+        let (schedule, silent) = (self.owner.prefix(), reports_nothing(&self.pipeline.spec));
+        let (sender, undelivered) = (self.owner.part("sender"), self.owner.part("undelivered-dlq"));
+        let expectation = Expectation {
+            pipeline: (self.owner.namespace.clone(), self.owner.name.clone()),
+            location: location.clone(),
+            schedule: pipeline.schedule.clone(),
+            window: pipeline.window,
+            audible: !pipeline.suspended && !silent,
+            unsaid: silent && !self.says_not_reported(),
+            since: since.unwrap_or(now),
+            missed_after_seconds: pipeline.missed_after_seconds,
+            flexible_window_minutes: pipeline.flexible_window_minutes,
+            schedule_arn: location.schedule_arn(&schedule, &schedule),
+            tasks: u32::try_from(self.pipeline.spec.tasks.len()).unwrap_or(u32::MAX),
+            hop: format!(
+                "EventBridge Scheduler did not hand it to the sender, or the sender failed; look at the log of {sender} and \
+                 at queue {undelivered}"
+            ),
+        };
+        let runs = self.pipeline.status.as_ref().map_or(&[][..], |status| &status.runs);
+        self.context.expectations.expect(&self.owner.uid, expectation, runs);
+    }
+
+    fn says_not_reported(&self) -> bool {
+        let conditions = self.pipeline.status.as_ref().map_or(&[][..], |status| &status.conditions);
+        conditions.iter().any(|condition| condition.reason == runs::reason::NOT_REPORTED)
     }
 
     /// Remembers what was found, so that AWS need not be asked again before something changes.
@@ -160,8 +227,10 @@ impl Look<'_> {
             annotations: self.annotations(),
         };
         if self.context.memory.remember(&self.owner.uid, found, !done.applied.deeds.is_empty()) {
-            // Nobody sweeps any more when the operator stops.
-            let _ = self.context.places.unbounded_send(done.aws.clone());
+            // Nobody sweeps or reads any more when the operator stops.
+            for places in &self.context.places {
+                let _ = places.unbounded_send(done.aws.clone());
+            }
         }
     }
 
@@ -173,11 +242,15 @@ impl Look<'_> {
         } else {
             self.context.memory.distrust(&self.owner.uid);
         }
-        let Done { pipeline, aws: _, applied, gone, changes, fingerprint, mark: _, before } = done;
+        let Done { pipeline, aws, applied, gone, changes, fingerprint, mark: _, before } = done;
         let mut status = self.before.clone();
         let made = |(id, outcome): (&Id, &Outcome)| id.kind == Kind::Schedule && matches!(outcome, Outcome::Done(_));
         if applied.outcomes.iter().any(made) {
-            status::put_schedule(&mut status, pipeline, now);
+            status::put_schedule(&mut status, pipeline, self.last_firing(), now);
+            if status::fires_otherwise(applied) {
+                status::restart_schedule(&mut status, now);
+            }
+            self.expect(pipeline, &aws.location, &status, now);
         }
         status.resources = status::rows_after(&self.before.resources, applied, gone);
         status.queue = Some(depth);
@@ -193,24 +266,21 @@ impl Look<'_> {
             self.context.metrics.count_drift(one);
         }
         let mut news = status::news_of(applied, &drift);
-        news.extend(self.take_commands(&mut status));
-        let health = failing.unwrap_or_else(|| healthy(pipeline, now));
+        self.take_commands(&mut status);
+        let mut health = failing.unwrap_or_else(|| healthy(pipeline, now));
+        if health.state == State::Ready {
+            match self.run_now(pipeline, aws, &mut status).await {
+                Ok(fired) => news.extend(fired),
+                Err(error) => health = Health::aws(&error),
+            }
+        }
         self.conclude(status, &health, news).await
     }
 
-    /// Records the tokens of annotations that are commands, so that each acts once. A look has just been taken, which is
-    /// what `reconcile-now` asks for.
-    pub(super) fn take_commands(&self, status: &mut PipelineStatus) -> Option<News> {
-        let token = |key: &str| self.pipeline.annotations().get(key).cloned();
-        status.last_reconcile_now = token(annotation::RECONCILE_NOW).or_else(|| status.last_reconcile_now.take());
-        let run_now = token(annotation::RUN_NOW).filter(|token| status.last_run_now.as_ref() != Some(token))?;
-        status.last_run_now = Some(run_now);
-        Some(News {
-            warning: true,
-            reason: pipeline::Reason::NotSupportedYet.to_string(),
-            action: "RunNow",
-            note: format!("annotation {} is not supported yet: nothing was fired", annotation::RUN_NOW),
-        })
+    /// Records the token of `reconcile-now`, so that it acts once: a look, which is what it asks for, has just been taken.
+    pub(super) fn take_commands(&self, status: &mut PipelineStatus) {
+        let token = self.pipeline.annotations().get(annotation::RECONCILE_NOW).cloned();
+        status.last_reconcile_now = token.or_else(|| status.last_reconcile_now.take());
     }
 }
 

@@ -32,11 +32,12 @@ pub(super) async fn observe(look: Look<'_>, now: Timestamp) -> kube::Result<Next
     let ours = ours.filter(|(_, have)| look.owner.ownership(&have.tags) == Ownership::Ours);
     status.queue = Some(status::depth(ours));
     if plan.steps.iter().any(|step| step.id.kind == Kind::Schedule && step.verdict == Verdict::InSync) {
-        status::put_schedule(&mut status, &pipeline, now);
+        status::put_schedule(&mut status, &pipeline, look.last_firing(), now);
     }
     let health = Health::ready(reason::OBSERVING, &message(&changes));
     status.plan = for_status(changes);
-    let news = look.take_commands(&mut status).into_iter().collect();
+    look.take_commands(&mut status);
+    let news = look.refuse_run_now(&mut status, "mode is Observe").into_iter().collect();
     look.conclude(status, &health, news).await
 }
 

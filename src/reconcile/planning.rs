@@ -65,7 +65,7 @@ pub(super) enum First {
 pub async fn plan_of(pipeline: ScheduledTaskPipeline, context: &Context) -> kube::Result<Result<Shown, NoPlan>> {
     let look = Look {
         owner: context.owner(&pipeline),
-        before: pipeline.status.clone().unwrap_or_default(),
+        before: pipeline.status.clone().unwrap_or_default().without_news(),
         pipeline,
         context,
     };

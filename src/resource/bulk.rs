@@ -77,7 +77,11 @@ async fn layers(aws: &Aws, wanted: bool) -> Result<Vec<(Id, Observed)>, AwsError
     if wanted { layer_version::list(aws).await } else { Ok(Vec::new()) }
 }
 
-async fn queues(aws: &Aws, names: &BTreeSet<String>) -> Result<Vec<(Id, Observed)>, AwsError> {
+/// What AWS says of queues, by their names.
+///
+/// # Errors
+/// AWS does not show one.
+pub async fn queues(aws: &Aws, names: &BTreeSet<String>) -> Result<Vec<(Id, Observed)>, AwsError> {
     let looks = names.iter().map(|name| async move {
         let seen = queue::observe_without_tags(aws, name).await?;
         Ok::<_, AwsError>(seen.map(|seen| (Id::new(Kind::Queue, name), seen)))

@@ -113,11 +113,17 @@ fn parts<'pipeline>(pipeline: &'pipeline Pipeline, names: &Names, location: &Loc
         Callee::Existing(arn) => arn.clone(),
     });
     let key = pipeline.queue.kms_key_arn.as_deref().map(|key| use_of_key(key, location));
+    let queue = |variable: &str, name: &str| (variable.to_owned(), location.queue_url(name));
+    // The user's own code may not send to the inbox, and need not know it.
+    let inbox = |lambda: &Lambda| match lambda.code {
+        Code::Builtin(_) => Some(queue("INBOX_URL", &names.inbox)),
+        Code::Zip { .. } | Code::S3 { .. } | Code::Image(_) => None,
+    };
     let hop = |name: &str, lambda, permissions: Permissions, async_invoke| Part {
         name: name.to_owned(),
         lambda,
         permissions: permissions.with(key.as_slice()),
-        environment: BTreeMap::from([("QUEUE_URL".to_owned(), location.queue_url(&names.tasks))]),
+        environment: [queue("QUEUE_URL", &names.tasks)].into_iter().chain(inbox(lambda)).collect(),
         async_invoke,
     };
     let if_built_in = |lambda: &Lambda, permissions: Permissions| match lambda.code {

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, DeleteParams};
 use serde_json::json;
 
-use crate::harness::{Lab, Settings, eventually, rows, specs};
+use crate::harness::{Lab, Settings, and_inbox, eventually, rows, specs};
 
 #[tokio::test]
 async fn a_deleted_pipeline_leaves_nothing_behind() {
@@ -49,7 +49,7 @@ async fn retain_leaves_everything_on_aws_and_firing() {
     lab.strict.forget_calls().await;
     lab.delete("kept").await;
     lab.gone("kept").await;
-    assert_eq!(lab.aws.everything().await, lab.names("kept").all());
+    assert_eq!(lab.aws.everything().await, lab.names("kept").all_and_inbox());
     assert_eq!(lab.strict.writes().await, Vec::<String>::new());
     let events = lab.events("kept").await.concat();
     let queue = lab.arn("sqs", &lab.names("kept").tasks);
@@ -133,7 +133,7 @@ async fn a_schedule_group_that_holds_somebody_elses_schedule_stays() {
     let request = request.schedule_expression("rate(12 hours)").set_target(ours.target);
     request.set_flexible_time_window(ours.flexible_time_window).send().await.unwrap();
     lab.delete("shared").await;
-    let left = BTreeSet::from(["Schedule guest".to_owned(), format!("ScheduleGroup {}", names.schedule)]);
+    let left = and_inbox(["Schedule guest".to_owned(), format!("ScheduleGroup {}", names.schedule)]);
     eventually("all is gone but the guest", async || {
         let everything = lab.aws.everything().await;
         if everything == left { Ok(()) } else { Err(format!("{everything:?}")) }
@@ -170,7 +170,7 @@ async fn a_name_can_be_used_again() {
     for _ in 0..2 {
         lab.apply("again", specs::message(specs::YEARLY)).await;
         uids.insert(lab.ready("again").await.metadata.uid.unwrap());
-        assert_eq!(lab.aws.everything().await, lab.names("again").all());
+        assert_eq!(lab.aws.everything().await, lab.names("again").all_and_inbox());
         lab.delete("again").await;
         lab.gone("again").await;
     }
@@ -218,7 +218,7 @@ async fn what_others_put_on_a_role_is_named_and_left_alone() {
     for words in [format!("Role {role}").as_str(), &audit, "inline policy by-hand", "take off what others put on"] {
         assert!(message.contains(words), "no `{words}` in: {message}");
     }
-    assert_eq!(lab.aws.everything().await, BTreeSet::from([format!("Role {role}")]));
+    assert_eq!(lab.aws.everything().await, and_inbox([format!("Role {role}")]));
     let attached = lab.aws.iam.list_attached_role_policies().role_name(&role).send().await.unwrap();
     assert_eq!(attached.attached_policies().len(), 1);
     let events = lab.events("used").await;
@@ -256,7 +256,7 @@ async fn one_resource_that_will_not_go_stops_no_other() {
         format!("Queue {}", names.tasks_dlq),
         format!("Role {}", names.sender),
     ]);
-    assert_eq!(lab.aws.everything().await, left);
+    assert_eq!(lab.aws.everything().await, and_inbox(left.clone()));
     assert_eq!(rows(&lab.get("stubborn").await), left);
     lab.strict.clear_faults().await;
     lab.gone("stubborn").await;

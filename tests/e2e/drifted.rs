@@ -83,7 +83,7 @@ async fn a_sweep_finds_what_others_deleted_or_stopped_and_says_so() {
     )
     .await;
     lab.ready("watched").await;
-    assert_eq!(lab.aws.everything().await, names.all());
+    assert_eq!(lab.aws.everything().await, names.all_and_inbox());
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use task_pipelines::crd::ResourceState;
 
 use crate::harness::aws::{Texts, allowed};
-use crate::harness::{Lab, condition, rows, specs};
+use crate::harness::{INBOX, Lab, condition, rows, specs};
 
 fn number(attributes: &Texts, key: &str) -> u32 {
     attributes
@@ -31,7 +31,7 @@ async fn everything_carries_its_owner_and_the_users_tags() {
     lab.ready("tagged").await;
 
     let names = lab.names("tagged");
-    assert_eq!(lab.aws.everything().await, names.all());
+    assert_eq!(lab.aws.everything().await, names.all_and_inbox());
     let expected = Texts::from([
         ("cost-centre".to_owned(), "42".to_owned()),
         ("taskpipelines.dev/cluster".to_owned(), "e2e".to_owned()),
@@ -171,7 +171,10 @@ async fn queues_functions_and_mapping_have_the_defaults_that_are_promised() {
         let function = lab.aws.function(name).await;
         assert_eq!(function.runtime(), Some(&Runtime::Providedal2023), "{name}");
         assert_eq!((function.memory_size(), function.timeout()), (Some(memory), Some(timeout)), "{name}");
-        let expected = Texts::from([("QUEUE_URL".to_owned(), lab.aws.queue_url(&names.tasks))]);
+        let expected = Texts::from([
+            ("QUEUE_URL".to_owned(), lab.aws.queue_url(&names.tasks)),
+            ("INBOX_URL".to_owned(), lab.aws.queue_url(INBOX)),
+        ]);
         assert_eq!(environment(&function), expected, "{name}");
     }
     let invoke = lab.aws.lambda.get_function_event_invoke_config().function_name(&names.sender).send().await.unwrap();
@@ -204,7 +207,7 @@ async fn runs_that_must_not_overlap_get_fifo_queues() {
     lab.apply("orderly", spec).await;
     lab.ready("orderly").await;
     let names = lab.names("orderly").fifo();
-    assert_eq!(lab.aws.everything().await, names.all());
+    assert_eq!(lab.aws.everything().await, names.all_and_inbox());
     for queue in [&names.tasks, &names.tasks_dlq] {
         assert_eq!(lab.aws.queue(queue).await["FifoQueue"], "true", "{queue}");
     }

@@ -17,6 +17,7 @@ mod harness;
 mod layers;
 mod lost;
 mod made;
+mod news;
 mod observed;
 mod orphaned;
 mod owned;

@@ -64,7 +64,7 @@ async fn what_a_pipeline_left_that_is_gone_is_listed_and_deleted_when_asked_for(
     assert_eq!(unasked.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&unasked.stderr).contains("pass --yes"), "{unasked:?}");
     let foreign = BTreeSet::from(["Queue anothers-tasks".to_owned(), "Queue payroll".to_owned()]);
-    let before: BTreeSet<String> = lab.names("alive").all().union(&foreign).cloned().collect();
+    let before: BTreeSet<String> = lab.names("alive").all_and_inbox().union(&foreign).cloned().collect();
     assert_eq!(lab.aws.everything().await, before.union(&lab.names("lost").all()).cloned().collect());
 
     let deleted = orphans(&lab, &["--delete", "--yes"]);
@@ -85,5 +85,5 @@ async fn what_a_new_pipeline_of_the_same_name_can_take_over_is_no_orphan() {
     lab.apply("again", specs::message(specs::YEARLY)).await;
     let none = orphans(&lab, &["--delete", "--yes"]);
     assert_eq!((none.status.code(), stdout(&none)), (Some(0), String::new()), "{none:?}");
-    assert_eq!(lab.aws.everything().await, lab.names("again").all());
+    assert_eq!(lab.aws.everything().await, lab.names("again").all_and_inbox());
 }

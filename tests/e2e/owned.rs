@@ -186,7 +186,7 @@ async fn a_predecessors_resources_are_taken_over_by_their_tags_alone() {
         lab.strict.calls().await.into_iter().filter(|call| call.operation.starts_with("Create")).collect();
     let made = tried.iter().filter(|call| call.status < 300 && call.service != "sqs").count();
     assert_eq!(made, 0, "nothing is made again: {tried:?}");
-    assert_eq!(lab.aws.everything().await, lab.names("heir").all());
+    assert_eq!(lab.aws.everything().await, lab.names("heir").all_and_inbox());
     assert_eq!(lab.aws.queue_tags(&lab.names("heir").tasks).await["taskpipelines.dev/uid"], new);
     let events = lab.events("heir").await;
     assert!(events.iter().any(|event| event.starts_with("TakenOver: ") && event.contains(&old)), "{events:?}");

@@ -26,7 +26,7 @@ async fn a_pipeline_in_another_region_lives_there_and_stays_there() {
     assert_eq!(status.region.as_deref(), Some("us-east-1"));
     assert!(status.resources.iter().all(|row| !row.arn.contains(&lab.environment.region)), "{:?}", status.resources);
     let names = lab.names("far");
-    assert_eq!(there.everything().await, names.all());
+    assert_eq!(there.everything().await, names.all_and_inbox());
     // Roles belong to all regions.
     let here: BTreeSet<String> = lab.aws.everything().await;
     assert!(here.iter().all(|row| row.starts_with("Role ")), "{here:?}");
@@ -76,7 +76,7 @@ async fn a_pipeline_in_another_account_is_made_there_by_a_role_and_its_external_
     lab.apply("guest", spec.clone()).await;
     let status = lab.ready("guest").await.status.unwrap();
     assert_eq!(status.account.as_deref(), Some(account.as_str()));
-    let mut expected = lab.names("guest").all();
+    let mut expected = lab.names("guest").all_and_inbox();
     expected.insert("Role pipelines".to_owned());
     assert_eq!(there.everything().await, expected);
     assert_eq!(lab.aws.everything().await, BTreeSet::new());

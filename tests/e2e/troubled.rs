@@ -77,7 +77,7 @@ async fn a_call_that_is_denied_is_named_with_its_action() {
     let before = lab.events("denied").await.len();
     lab.strict.clear_faults().await;
     lab.ready("denied").await;
-    assert_eq!(lab.aws.everything().await, lab.names("denied").all());
+    assert_eq!(lab.aws.everything().await, lab.names("denied").all_and_inbox());
     assert!(before <= 3, "one failure is one event: {:?}", lab.events("denied").await);
 }
 
@@ -200,7 +200,7 @@ async fn what_was_made_without_an_answer_is_made_once_and_told() {
     lab.start(&Settings::default());
     lab.apply("unheard", specs::message(specs::YEARLY)).await;
     lab.ready("unheard").await;
-    assert_eq!(lab.aws.everything().await, lab.names("unheard").all());
+    assert_eq!(lab.aws.everything().await, lab.names("unheard").all_and_inbox());
     let created = eventually("the creation is told", async || {
         let events = lab.events("unheard").await;
         events.iter().find(|event| event.starts_with("Created: ")).cloned().ok_or_else(|| format!("{events:?}"))

@@ -16,6 +16,7 @@ use crate::{Answer, Request, Server};
 #[derive(Debug, Default)]
 struct State {
     sent: Vec<Value>,
+    reports: Vec<Value>,
     hidden: Vec<(String, u64)>,
     parameters: BTreeMap<String, String>,
     parameter_reads: usize,
@@ -67,6 +68,11 @@ impl Aws {
         self.sent().iter().map(|entry| parse(entry).expect("bodies are JSON")).collect()
     }
 
+    /// The reports that were sent to an inbox, one message each.
+    pub fn reports(&self) -> Vec<Value> {
+        lock(&self.state).reports.clone()
+    }
+
     /// The receipt handles that were hidden, with the seconds.
     pub fn hidden(&self) -> Vec<(String, u64)> {
         lock(&self.state).hidden.clone()
@@ -101,6 +107,10 @@ fn carry_out(operation: &str, input: &Value, state: &mut State) -> Answer {
             let answer = json!({"Successful": entries.iter().map(sent).collect::<Vec<_>>(), "Failed": []});
             state.sent.extend(entries);
             ok(&answer)
+        }
+        "SendMessage" => {
+            state.reports.push(serde_json::from_str(&text("MessageBody")).unwrap_or_default());
+            ok(&json!({"MessageId": "m", "MD5OfMessageBody": "0"}))
         }
         "ChangeMessageVisibility" => {
             state.hidden.push((text("ReceiptHandle"), input["VisibilityTimeout"].as_u64().unwrap_or_default()));

@@ -1,7 +1,8 @@
-//! What the sender and the runner stand on: logs, AWS clients, and the queue between them.
+//! What the sender and the runner stand on: logs, AWS clients, the queue between them, and the way back.
 
 mod aws;
 mod batch;
+mod inbox;
 mod log;
 mod queue;
 

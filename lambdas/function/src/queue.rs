@@ -12,12 +12,13 @@ use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
 use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::stream::{self, StreamExt as _};
-use protocol::Message;
+use protocol::{Message, Report};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::inbox::Inbox;
 use crate::{batch, reason, warm};
 
-/// The one setting of the functions.
+/// The one setting that the functions need.
 const QUEUE_URL: &str = "QUEUE_URL";
 
 /// Batches on their way at the same time: each is up to 1 MiB, and its body again, in 128 MiB of memory.
@@ -42,6 +43,7 @@ type Left = VecDeque<(String, Vec<Outgoing>)>;
 pub struct Queue {
     client: Client,
     url: String,
+    inbox: Inbox,
     left: Arc<Mutex<Left>>,
 }
 
@@ -87,7 +89,7 @@ impl Outgoing {
 
 /// SQS refuses the two characters that JSON allows as they are and XML does not.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
-fn escape_illegal(json: String) -> String {
+pub(crate) fn escape_illegal(json: String) -> String {
     if json.contains(['\u{fffe}', '\u{ffff}']) {
         json.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
     } else {
@@ -119,13 +121,13 @@ struct Failure {
 }
 
 impl Queue {
-    /// The queue that `QUEUE_URL` names.
+    /// The queue that `QUEUE_URL` names, and the inbox of `INBOX_URL` beside it.
     ///
     /// # Errors
     /// The variable is missing or empty.
     pub fn from_env(config: &SdkConfig) -> Result<Self, NoQueue> {
         match env::var(QUEUE_URL) {
-            Ok(url) if !url.is_empty() => Ok(Self::new(config, url)),
+            Ok(url) if !url.is_empty() => Ok(Self { inbox: Inbox::from_env(), ..Self::new(config, url) }),
             Ok(_) | Err(_) => {
                 tracing::error!(error = %NoQueue, "cannot start");
                 Err(NoQueue)
@@ -133,9 +135,20 @@ impl Queue {
         }
     }
 
-    /// A queue by its URL.
+    /// A queue by its URL, without an inbox.
     pub fn new(config: &SdkConfig, url: String) -> Self {
-        Self { client: Client::new(config), url, left: Arc::default() }
+        Self { client: Client::new(config), url, inbox: Inbox::new(None), left: Arc::default() }
+    }
+
+    /// The same, with an inbox by its URL.
+    #[must_use]
+    pub fn reporting_to(self, inbox: String) -> Self {
+        Self { inbox: Inbox::new(Some(inbox)), ..self }
+    }
+
+    /// Tells the operator what happened: tried once, for half a second at most. Never fails.
+    pub async fn report(&self, report: &Report) {
+        self.inbox.send(&self.client, report).await;
     }
 
     /// Opens the connection ahead of its use; never fails.

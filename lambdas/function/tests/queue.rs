@@ -27,6 +27,8 @@ fn run_with_input(name: &str, input: Option<Value>) -> Outgoing {
         backoff_seconds: 30,
     };
     Outgoing::new(&Message::Run(Run {
+        position: 0,
+        tasks: 1,
         run_id: "run".into(),
         scheduled_time: "2026-01-01T09:00:00Z".into(),
         trigger: Trigger::Schedule,

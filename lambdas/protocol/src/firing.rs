@@ -48,6 +48,9 @@ pub struct Firing {
     /// What fired it.
     #[serde(default)]
     pub trigger: Trigger,
+    /// The token of the annotation that fired it, if it was a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
     /// Whose firing it is.
     pub pipeline: PipelineRef,
     /// Name of the SSM parameter that holds the secrets of channels and headers; absent when there are none.
@@ -60,9 +63,20 @@ pub struct Firing {
     pub channels: Vec<Channel>,
 }
 
-/// The id of the run that a schedule starts at a time: the same for every hand-over of that firing, since Scheduler
-/// delivers at least once. 16 characters of lower-case base32.
-pub fn run_id(schedule_arn: &str, scheduled_time: &str) -> String {
+impl Firing {
+    /// The id of its run: the same for every hand-over of the firing, since Scheduler and the operator hand over at least
+    /// once. 16 characters of lower-case base32.
+    pub fn run_id(&self) -> String {
+        match &self.token {
+            None => scheduled_run_id(&self.schedule_arn, &self.scheduled_time),
+            // No time begins so.
+            Some(token) => scheduled_run_id(&self.schedule_arn, &format!("run-now {token}")),
+        }
+    }
+}
+
+/// The id of the run that a schedule starts at a time.
+pub fn scheduled_run_id(schedule_arn: &str, scheduled_time: &str) -> String {
     let mut hash = Sha256::new();
     hash.update(schedule_arn.as_bytes());
     hash.update([0]);
@@ -76,11 +90,25 @@ mod tests {
 
     #[test]
     fn a_firing_handed_over_twice_is_one_run() {
-        let arn = "arn:aws:scheduler:eu-west-1:111122223333:schedule/a/a";
-        let id = run_id(arn, "2026-01-01T09:00:00Z");
-        assert_eq!(id, run_id(arn, "2026-01-01T09:00:00Z"));
-        assert_ne!(id, run_id(arn, "2026-01-01T09:01:00Z"));
-        assert_ne!(id, run_id("arn:aws:scheduler:eu-west-1:111122223333:schedule/b/b", "2026-01-01T09:00:00Z"));
-        assert_eq!(id.len(), 16);
+        let firing = |schedule: &str, time: &str, token: Option<&str>| Firing {
+            schedule_arn: format!("arn:aws:scheduler:eu-west-1:111122223333:schedule/{schedule}/{schedule}"),
+            scheduled_time: time.to_owned(),
+            trigger: Trigger::default(),
+            token: token.map(str::to_owned),
+            pipeline: PipelineRef { namespace: "default".to_owned(), name: "p".to_owned() },
+            parameter: None,
+            tasks: Vec::new(),
+            channels: Vec::new(),
+        };
+        let id = |schedule: &str, time: &str, token| firing(schedule, time, token).run_id();
+        let first = id("a", "2026-01-01T09:00:00Z", None);
+        assert_eq!(first.len(), 16);
+        assert_eq!(first, id("a", "2026-01-01T09:00:00Z", None));
+        assert_ne!(first, id("a", "2026-01-01T09:01:00Z", None));
+        assert_ne!(first, id("b", "2026-01-01T09:00:00Z", None));
+        let by_hand = id("a", "2026-01-01T09:00:00Z", Some("one"));
+        assert_ne!(by_hand, first);
+        assert_eq!(by_hand, id("a", "2026-01-01T10:00:00Z", Some("one")), "whenever it is handed over");
+        assert_ne!(by_hand, id("a", "2026-01-01T09:00:00Z", Some("two")));
     }
 }

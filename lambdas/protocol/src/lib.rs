@@ -8,12 +8,14 @@
 
 mod firing;
 mod message;
+mod news;
 mod result;
 mod task;
 pub mod template;
 
-pub use firing::{Firing, PipelineRef, Trigger, placeholder, run_id};
+pub use firing::{Firing, PipelineRef, Trigger, placeholder, scheduled_run_id};
 pub use message::{Body, Delivery, Message, Run};
+pub use news::{MAX_ERROR, MAX_REPORT, News, Report, RunRef, brief};
 pub use result::{Status, TaskResult};
 pub use task::{
     Action, Channel, Header, HeaderValue, Http, HttpMethod, NotifyOn, SecretKey, Secrets, StatusPattern,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Channel, PipelineRef, Task, TaskResult, Trigger};
+use crate::{Channel, PipelineRef, RunRef, Task, TaskResult, Trigger};
 
 /// The body of one SQS message.
 ///
@@ -36,6 +36,12 @@ pub struct Run {
     pub parameter: Option<String>,
     /// What to do.
     pub task: Task,
+    /// The task's place among the run's tasks, from 0.
+    #[serde(default)]
+    pub position: u32,
+    /// How many tasks the run has; 0 in messages of before this was told.
+    #[serde(default)]
+    pub tasks: u32,
     /// The channels that the task notifies.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<Channel>,
@@ -45,6 +51,16 @@ impl Run {
     /// Id of this message: the SQS deduplication id, and the name of the work in logs.
     pub fn id(&self) -> String {
         format!("{}/{}", self.run_id, self.task.name)
+    }
+
+    /// The run, for the operator.
+    pub fn run(&self) -> RunRef {
+        RunRef {
+            run_id: self.run_id.clone(),
+            scheduled_time: self.scheduled_time.clone(),
+            trigger: self.trigger,
+            tasks: self.tasks,
+        }
     }
 
     /// SQS message group on a FIFO queue: runs of one task never overlap.
@@ -59,6 +75,15 @@ impl Run {
 pub struct Delivery {
     /// Id of the run whose result it is.
     pub run_id: String,
+    /// When the run was due, RFC 3339.
+    #[serde(default)]
+    pub scheduled_time: String,
+    /// What fired it.
+    #[serde(default)]
+    pub trigger: Trigger,
+    /// How many tasks it has; 0 in messages of before this was told.
+    #[serde(default)]
+    pub tasks: u32,
     /// Name of the task whose result it is.
     pub task: String,
     /// Whose task it is.
@@ -85,6 +110,16 @@ impl Delivery {
     pub fn id(&self) -> String {
         let suffix = if self.gave_up.is_some() { "/gave-up" } else { "" };
         format!("{}/{}/{}{suffix}", self.run_id, self.task, self.channel.name)
+    }
+
+    /// The run, for the operator.
+    pub fn run(&self) -> RunRef {
+        RunRef {
+            run_id: self.run_id.clone(),
+            scheduled_time: self.scheduled_time.clone(),
+            trigger: self.trigger,
+            tasks: self.tasks,
+        }
     }
 
     /// SQS message group on a FIFO queue: deliveries to one channel keep their order.

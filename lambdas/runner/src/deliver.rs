@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use crate::channel::{self, Meaning};
 use crate::http::{self, Invalid};
 use crate::secrets::{Freshness, Secrets};
-use crate::{Outcome, Runner, text};
+use crate::{Outcome, Runner, news, text};
 
 /// Tries of a delivery: with the waits between them, about four hours.
 const MAX_RECEIVES: u32 = 25;
@@ -55,6 +55,10 @@ pub(crate) enum Verdict {
 
 /// Tries a delivery for the n-th time.
 pub(crate) async fn deliver(runner: &Runner, delivery: Delivery, receive: u32, until: Instant) -> Outcome {
+    if receive == MAX_RECEIVES + 1 && delivery.gave_up.is_none() {
+        let reason = format!("{MAX_RECEIVES} tries did not get it there");
+        news::report_delivery(runner, &delivery, &Verdict::Never { reason, may_be_stale: false }).await;
+    }
     if delivery.gave_up.is_some() || receive > MAX_RECEIVES {
         // Runs its receives out, and so into the dead-letter queue.
         return Outcome::Again(Duration::ZERO);
@@ -63,7 +67,9 @@ pub(crate) async fn deliver(runner: &Runner, delivery: Delivery, receive: u32, u
     if let Some(early) = early.filter(|early| !early.is_zero()) {
         return Outcome::Again(early.min(MAX_HIDDEN));
     }
-    match post(runner, &delivery, until.duration_since(Instant::now()).saturating_sub(RESERVE)).await {
+    let verdict = post(runner, &delivery, until.duration_since(Instant::now()).saturating_sub(RESERVE)).await;
+    news::report_delivery(runner, &delivery, &verdict).await;
+    match verdict {
         Verdict::Delivered => Outcome::Done,
         Verdict::Later { retry_after, .. } => Outcome::Again(wait(receive, retry_after)),
         Verdict::Never { reason, .. } => give_up(runner, delivery, reason, until).await,

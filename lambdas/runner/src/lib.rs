@@ -11,6 +11,7 @@ mod guard;
 mod http;
 mod invoke;
 mod markdown;
+mod news;
 mod run;
 mod secrets;
 mod text;

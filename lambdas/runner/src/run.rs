@@ -5,13 +5,13 @@ use std::time::Duration;
 use function::Outgoing;
 use futures::future::join_all;
 use jiff::Timestamp;
-use protocol::{Channel, Delivery, Message, NotifyOn, Run, Status, TaskResult};
+use protocol::{Channel, Delivery, Message, News, NotifyOn, Run, Status, TaskResult};
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use crate::action::{self, Ended, MAX_TEXT};
 use crate::deliver::{self, RESERVE, Verdict};
-use crate::{Outcome, Runner, channel, text};
+use crate::{Outcome, Runner, channel, news, text};
 
 /// With less time than this, results are not posted at once but queued.
 const AT_ONCE: Duration = Duration::from_secs(10);
@@ -37,15 +37,20 @@ pub(crate) async fn run(runner: &Runner, run: Run, receive: u32, until: Instant)
     let ended = if receive > task.attempts {
         Ended::failed(format!("the runner stopped, or could not start, at attempt {}", task.attempts))
     } else {
-        attempt(runner, &run, receive, limit.min(until.duration_since(started).saturating_sub(RESERVE))).await
+        let limit = limit.min(until.duration_since(started).saturating_sub(RESERVE));
+        news::telling_of(runner, &run, receive, attempt(runner, &run, receive, limit)).await
     };
     let result = result(&run, receive.min(task.attempts), ended, started.elapsed());
     log(&result);
+    let ended = news::ended(&run, &result);
     if result.status == Status::Failed && receive < task.attempts {
+        news::report_run(runner, &run, vec![ended]).await;
         return Outcome::Again(Duration::from_secs(task.backoff_seconds.into()));
     }
-    let left = announce(runner, &run, &result, until).await;
-    hand_over(runner, &run, left, until).await
+    let Announced { left, news } = announce(runner, &run, &result, until).await;
+    let outcome = hand_over(runner, &run, left, until).await;
+    news::report_run(runner, &run, [ended].into_iter().chain(news).collect()).await;
+    outcome
 }
 
 /// Queues the deliveries of a result. Those that the queue doesn't take are kept, and sent when the message comes
@@ -116,10 +121,19 @@ fn log(result: &TaskResult) {
     }
 }
 
-/// Brings a result to its channels at once while there is time; answers the deliveries that are left for the queue.
-async fn announce(runner: &Runner, run: &Run, result: &TaskResult, until: Instant) -> Vec<Outgoing> {
+/// What came of bringing a result to its channels at once.
+struct Announced {
+    /// The deliveries that are left for the queue.
+    left: Vec<Outgoing>,
+    /// What is known of the others, and of those that were given up.
+    news: Vec<News>,
+}
+
+/// Brings a result to its channels at once while there is time.
+async fn announce(runner: &Runner, run: &Run, result: &TaskResult, until: Instant) -> Announced {
     let deliveries = deliveries(run, result).into_iter().map(|delivery| at_once(runner, delivery, until));
-    join_all(deliveries).await.into_iter().flatten().collect()
+    let (left, news): (Vec<_>, Vec<_>) = join_all(deliveries).await.into_iter().unzip();
+    Announced { left: left.into_iter().flatten().collect(), news: news.into_iter().flatten().collect() }
 }
 
 /// What goes to each channel; nothing where such results are not told.
@@ -129,6 +143,9 @@ pub(crate) fn deliveries(run: &Run, result: &TaskResult) -> Vec<Delivery> {
     }
     let delivery = |channel: &Channel| Delivery {
         run_id: run.run_id.clone(),
+        scheduled_time: run.scheduled_time.clone(),
+        trigger: run.trigger,
+        tasks: run.tasks,
         task: run.task.name.clone(),
         pipeline: run.pipeline.clone(),
         parameter: run.parameter.clone(),
@@ -150,12 +167,14 @@ fn is_notified(on: NotifyOn, status: Status) -> bool {
 }
 
 /// Posts a result; what is left to do goes to the queue.
-async fn at_once(runner: &Runner, delivery: Delivery, until: Instant) -> Option<Outgoing> {
-    let left = until.duration_since(Instant::now());
-    if left < AT_ONCE {
-        return Some(Outgoing::new(&Message::Deliver(delivery)));
+async fn at_once(runner: &Runner, delivery: Delivery, until: Instant) -> (Option<Outgoing>, Option<News>) {
+    let time = until.duration_since(Instant::now());
+    if time < AT_ONCE {
+        return (Some(Outgoing::new(&Message::Deliver(delivery))), None);
     }
-    match deliver::post(runner, &delivery, left.saturating_sub(RESERVE)).await {
+    let verdict = deliver::post(runner, &delivery, time.saturating_sub(RESERVE)).await;
+    let news = news::of_delivery(&delivery, &verdict);
+    let left = match verdict {
         Verdict::Delivered => None,
         Verdict::Later { retry_after, .. } => {
             let wait = deliver::wait(0, retry_after);
@@ -165,7 +184,8 @@ async fn at_once(runner: &Runner, delivery: Delivery, until: Instant) -> Option<
         Verdict::Never { reason, .. } => {
             Some(Outgoing::new(&Message::Deliver(Delivery { gave_up: Some(reason), ..delivery })))
         }
-    }
+    };
+    (left, news)
 }
 
 #[cfg(test)]

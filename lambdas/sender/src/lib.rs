@@ -6,8 +6,9 @@
 use std::time::{Duration, SystemTime};
 
 use function::{Outgoing, Queue, Unsent};
+use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
-use protocol::{Firing, Message, Run, Task, placeholder, run_id};
+use protocol::{Firing, Message, News, Report, Run, RunRef, Task, brief, placeholder};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -73,14 +74,30 @@ pub async fn handle(queue: &Queue, event: Value, deadline: SystemTime) -> Result
 
 async fn send(queue: &Queue, event: Value, until: Instant) -> Result<Sent, Error> {
     let firing = parse(event)?;
-    let run_id = run_id(&firing.schedule_arn, &firing.scheduled_time);
+    let run_id = firing.run_id();
+    let tasks: Vec<String> = firing.tasks.iter().map(|task| task.name.clone()).collect();
+    let run = RunRef {
+        run_id: run_id.clone(),
+        scheduled_time: firing.scheduled_time.clone(),
+        trigger: firing.trigger,
+        tasks: count(tasks.len()),
+    };
+    let pipeline = firing.pipeline.clone();
     let all = || runs(firing, &run_id).map(|run| Outgoing::new(&Message::Run(run))).collect();
     let messages: Vec<_> = queue.left_of(&run_id).unwrap_or_else(all);
     let sent = messages.len();
-    match queue.send_or_keep(&run_id, messages, until).await {
+    let result = queue.send_or_keep(&run_id, messages, until).await;
+    let unsent = result.as_ref().err().map(|unsent| brief(&unsent.to_string()));
+    let fired = News::Fired { at: Timestamp::now(), tasks, unsent };
+    queue.report(&Report { pipeline, run, news: vec![fired] }).await;
+    match result {
         Ok(()) => Ok(Sent { run_id, sent }),
         Err(unsent) => Err(Error::Unsent { run_id, unsent }),
     }
+}
+
+fn count(tasks: usize) -> u32 {
+    u32::try_from(tasks).unwrap_or(u32::MAX)
 }
 
 fn parse(event: Value) -> Result<Firing, Error> {
@@ -95,13 +112,16 @@ fn parse(event: Value) -> Result<Firing, Error> {
 
 /// One message a task, each with the channels that it notifies and no other.
 fn runs(firing: Firing, run_id: &str) -> impl Iterator<Item = Run> {
-    let Firing { schedule_arn: _, scheduled_time, trigger, pipeline, parameter, tasks, channels } = firing;
-    tasks.into_iter().map(move |task| Run {
+    let Firing { schedule_arn: _, scheduled_time, trigger, token: _, pipeline, parameter, tasks, channels } = firing;
+    let total = count(tasks.len());
+    (0..).zip(tasks).map(move |(position, task)| Run {
         run_id: run_id.to_owned(),
         scheduled_time: scheduled_time.clone(),
         trigger,
         pipeline: pipeline.clone(),
         parameter: parameter.clone(),
+        position,
+        tasks: total,
         channels: channels.iter().filter(|channel| notifies(&task, &channel.name)).cloned().collect(),
         task,
     })

@@ -71,3 +71,35 @@ async fn a_firing_that_was_sent_in_part_is_completed_and_nothing_of_it_is_repeat
     sender::handle(&queue, event(), deadline()).await.unwrap();
     assert_eq!(aws.sent().len(), 24, "only what failed is remembered");
 }
+
+#[tokio::test]
+async fn the_operator_hears_what_was_fired_and_what_did_not_get_to_the_queue() {
+    for (status, unsent) in [(200, false), (503, true)] {
+        let aws = Aws::start_with(move |operation, _| {
+            (operation == "SendMessageBatch" && status != 200).then(|| Answer::new(status, "{}"))
+        })
+        .await;
+        let queue = Queue::new(&aws.config(), "https://sqs/tasks".into()).reporting_to("https://sqs/inbox".into());
+        let result = sender::handle(&queue, event(), deadline()).await;
+        assert_eq!(result.is_err(), unsent);
+        let reports = aws.reports();
+        let [report] = &reports[..] else { panic!("{reports:?}") };
+        let fired = &report["news"][0];
+        assert_eq!((&report["tasks"], &report["trigger"]), (&json!(12), &json!("Schedule")));
+        assert_eq!((&fired["kind"], &fired["tasks"][11]), (&json!("fired"), &json!("t11")));
+        assert_eq!(fired["unsent"].is_string(), unsent, "{fired}");
+    }
+}
+
+#[tokio::test]
+async fn an_inbox_that_does_not_answer_is_no_failure() {
+    let late = Duration::from_mins(1);
+    let aws =
+        Aws::start_with(move |operation, _| (operation == "SendMessage").then(|| Answer::new(200, "{}").after(late)))
+            .await;
+    let queue = Queue::new(&aws.config(), "https://sqs/tasks".into()).reporting_to("https://sqs/inbox".into());
+    let began = SystemTime::now();
+    sender::handle(&queue, event(), deadline()).await.unwrap();
+    assert!(began.elapsed().unwrap() < Duration::from_secs(2), "half a second is all a report may take");
+    assert_eq!(aws.sent().len(), 12);
+}

@@ -29,7 +29,6 @@ fn what_a_later_version_will_honour_is_refused_by_name() {
             "layers: [{name: l, python: {version: '3.13', requirementsFrom: {configMapRef: {name: x, key: k}}}}]",
             &["spec.layers[l].python.requirementsFrom"],
         ),
-        ("missedAfterSeconds: 60", &["spec.missedAfterSeconds"]),
     ]);
 }
 

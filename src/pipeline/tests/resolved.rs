@@ -26,6 +26,7 @@ fn the_smallest_pipeline_has_all_defaults() {
         owner: of,
         target,
         schedule,
+        missed_after_seconds,
         window,
         suspended,
         flexible_window_minutes,
@@ -48,6 +49,7 @@ fn the_smallest_pipeline_has_all_defaults() {
     assert_eq!(window, Window::default());
     assert!(!suspended && !fifo);
     assert_eq!((flexible_window_minutes, max_concurrency, batch_size), (None, None, 1));
+    assert_eq!(missed_after_seconds, None);
     assert_eq!(
         input,
         r#"{"pipeline":{"name":"hello","namespace":"team-a"},"scheduleArn":"<aws.scheduler.schedule-arn>","#.to_owned()

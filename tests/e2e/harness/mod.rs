@@ -27,10 +27,10 @@ use kube::{Client, Config};
 use serde_json::{Value, json};
 
 pub(crate) use aws::Aws;
-pub(crate) use chat::{BOT_TOKEN, Chat};
+pub(crate) use chat::{BOT_TOKEN, Chat, Received};
 pub(crate) use environment::Environment;
 pub(crate) use gate::Gate;
-pub(crate) use names::Names;
+pub(crate) use names::{INBOX, Names, and_inbox};
 pub(crate) use operator::{Operator, Settings};
 pub(crate) use pipelines::{condition, rows};
 pub(crate) use snapshot::Snapshot;

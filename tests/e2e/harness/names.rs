@@ -6,6 +6,14 @@ use task_pipelines::identity::Owner;
 
 use super::operator::CLUSTER;
 
+/// Name of the inbox of every test's operator.
+pub(crate) const INBOX: &str = "taskpipelines-e2e-inbox";
+
+/// Resources, and the inbox that stays as long as a pipeline does.
+pub(crate) fn and_inbox(resources: impl IntoIterator<Item = String>) -> BTreeSet<String> {
+    resources.into_iter().chain([format!("Queue {INBOX}")]).collect()
+}
+
 /// The AWS names of one pipeline.
 #[derive(Clone, Debug)]
 pub(crate) struct Names {
@@ -80,5 +88,10 @@ impl Names {
             ("ScheduleGroup", &self.schedule),
         ];
         rows.into_iter().map(|(kind, name)| format!("{kind} {name}")).collect()
+    }
+
+    /// The same, and the inbox that the first pipeline of an account brings along.
+    pub(crate) fn all_and_inbox(&self) -> BTreeSet<String> {
+        and_inbox(self.all())
     }
 }

@@ -93,10 +93,12 @@ impl Lab {
         if let Some(pipeline) = self.find(pipeline).await {
             texts.push((pipeline.metadata.uid.clone().unwrap(), "UID"));
             let finalizers = &pipeline.metadata.finalizers;
-            all.add_json(
-                "Pipeline",
-                &json!({"spec": pipeline.spec, "status": pipeline.status, "finalizers": finalizers}),
-            );
+            let mut status = json!(pipeline.status);
+            // When the schedule was last made or changed is a life's own, as are the times in conditions.
+            if let Some(schedule) = status["schedule"].as_object_mut() {
+                schedule.remove("since");
+            }
+            all.add_json("Pipeline", &json!({"spec": pipeline.spec, "status": status, "finalizers": finalizers}));
         }
         texts.push((self.names(pipeline).schedule, "FRONT"));
         texts.push((self.account.clone(), "ACCOUNT"));

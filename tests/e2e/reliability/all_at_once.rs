@@ -30,7 +30,7 @@ async fn all_at_once_many_pipelines_still_become_ready_and_are_deleted_clean() {
     trials::seeded("all_at_once", async |seed| {
         let mut lab = Lab::without_operator().await;
         let names: Vec<String> = (0..pipelines()).map(|number| format!("p{number}")).collect();
-        let everything: BTreeSet<String> = names.iter().flat_map(|name| lab.names(name).all()).collect();
+        let everything: BTreeSet<String> = names.iter().flat_map(|name| lab.names(name).all_and_inbox()).collect();
         misbehave(&lab, seed).await;
         lab.start(&Settings::default());
         for name in &names {

@@ -22,3 +22,4 @@ mod n15_throttled;
 mod n17_poison;
 mod n18_stopped;
 mod n19_consistency;
+mod n23_away;

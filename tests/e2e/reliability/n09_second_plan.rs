@@ -49,7 +49,6 @@ fn edits() -> Vec<(&'static str, Value, Value)> {
 
 /// Fields without an edit here, and why.
 fn elsewhere() -> BTreeMap<&'static str, &'static str> {
-    let later = "refused until it is supported: `what_a_later_version_will_honour_is_refused_by_name`";
     let configured = "works within the operator's configuration, and is tested with it";
     let layers =
         "is nothing without the other: `a_layer_is_published_once_per_content_and_goes_with_its_last_function`";
@@ -57,7 +56,7 @@ fn elsewhere() -> BTreeMap<&'static str, &'static str> {
     let architecture = "the other architecture's functions need not be built on the machine that tests";
     BTreeMap::from([
         ("concurrencyPolicy", "cannot be changed"),
-        ("missedAfterSeconds", later),
+        ("missedAfterSeconds", "says when a firing counts as missed, and is nothing on AWS"),
         ("layers", layers),
         ("mode", "Observe writes nothing, whatever else changes"),
         ("aws", configured),

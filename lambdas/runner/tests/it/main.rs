@@ -5,5 +5,6 @@
 mod batches;
 mod chat;
 mod functions;
+mod news;
 mod requests;
 mod support;

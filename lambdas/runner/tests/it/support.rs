@@ -31,7 +31,7 @@ pub(crate) async fn stage_with(
 ) -> Stage {
     let web = Server::start(web).await;
     let config = aws.config();
-    let queue = Queue::new(&config, format!("https://sqs/{queue}"));
+    let queue = Queue::new(&config, format!("https://sqs/{queue}")).reporting_to("https://sqs/inbox".to_owned());
     let runner = Runner::new(&config, queue, Guard::new(runtime_port)).unwrap().with_telegram_at(web.url("/telegram"));
     Stage { aws, web, runner }
 }
@@ -81,7 +81,7 @@ pub(crate) fn run(task: Value, channels: Value) -> Value {
     all.as_object_mut().unwrap().extend(task.as_object().unwrap().clone());
     json!({
         "kind": "run", "runId": "r", "scheduledTime": "2026-01-01T09:00:00Z", "parameter": PARAMETER,
-        "pipeline": {"namespace": "default", "name": "p"}, "task": all, "channels": channels,
+        "pipeline": {"namespace": "default", "name": "p"}, "task": all, "channels": channels, "tasks": 1,
     })
 }
 
@@ -110,7 +110,8 @@ pub(crate) fn delivery() -> Value {
 /// A message that delivers a text to a channel.
 pub(crate) fn delivery_to(channel: Value) -> Value {
     json!({
-        "kind": "deliver", "runId": "r", "task": "t", "pipeline": {"namespace": "default", "name": "p"},
-        "parameter": PARAMETER, "channel": channel, "body": {"text": "hello"},
+        "kind": "deliver", "runId": "r", "scheduledTime": "2026-01-01T09:00:00Z", "tasks": 1, "task": "t",
+        "pipeline": {"namespace": "default", "name": "p"}, "parameter": PARAMETER, "channel": channel,
+        "body": {"text": "hello"},
     })
 }

@@ -75,7 +75,7 @@ impl fmt::Display for Write {
 }
 
 /// Operations that begin so change nothing.
-const READS: [&str; 4] = ["Get", "List", "Describe", "Assume"];
+const READS: [&str; 5] = ["Get", "List", "Describe", "Assume", "Receive"];
 
 fn form_value(body: &[u8], key: &str) -> Option<String> {
     let text = str::from_utf8(body).ok()?;

@@ -1,0 +1,57 @@
+//! The way back: news of runs for the operator.
+
+use std::env;
+use std::time::Duration;
+
+use aws_sdk_sqs::Client;
+use protocol::{MAX_REPORT, Report};
+use tokio::time::timeout;
+
+use crate::queue::escape_illegal;
+use crate::reason;
+
+/// Holds the URL of the operator's inbox; without it nothing is reported.
+const INBOX_URL: &str = "INBOX_URL";
+
+/// How long a report may hold up whoever makes it.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The operator's inbox.
+#[derive(Clone, Debug)]
+pub(crate) struct Inbox {
+    url: Option<String>,
+}
+
+impl Inbox {
+    /// The one that `INBOX_URL` names.
+    pub(crate) fn from_env() -> Self {
+        Self { url: env::var(INBOX_URL).ok().filter(|url| !url.is_empty()) }
+    }
+
+    /// One by its URL, or none.
+    pub(crate) const fn new(url: Option<String>) -> Self {
+        Self { url }
+    }
+
+    /// Sends a report, once and within [`PATIENCE`]. One that gets lost is logged, and is no failure.
+    pub(crate) async fn send(&self, client: &Client, report: &Report) {
+        let Some(url) = &self.url else { return };
+        // A message of before this version does not say how many tasks its run has.
+        if report.news.is_empty() || report.run.tasks == 0 {
+            return;
+        }
+        let lost = match serde_json::to_string(report).map(escape_illegal) {
+            Err(error) => error.to_string(),
+            Ok(body) if body.len() > MAX_REPORT => format!("{} bytes are more than {MAX_REPORT}", body.len()),
+            Ok(body) => {
+                let call = client.send_message().queue_url(url).message_body(body).send();
+                match timeout(PATIENCE, Box::pin(call)).await {
+                    Ok(Ok(_)) => return,
+                    Ok(Err(error)) => reason(&error),
+                    Err(_) => format!("no answer in {} ms", PATIENCE.as_millis()),
+                }
+            }
+        };
+        tracing::warn!(runId = report.run.run_id, reason = lost, "the operator does not hear of this");
+    }
+}

@@ -1,0 +1,144 @@
+//! What comes back: the sender and the runner tell the operator what became of a run.
+//!
+//! A report is a courtesy. Nothing waits for it, and one that is lost, late or doubled changes nothing that is run or
+//! delivered.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{PipelineRef, Status, Trigger};
+
+/// Characters of an error or a reason; what is longer is cut.
+pub const MAX_ERROR: usize = 256;
+
+/// Bytes of a report at most: a hundred names of tasks, or 20 deliveries with their reasons, and some air.
+pub const MAX_REPORT: usize = 32 * 1024;
+
+/// News of one run: the body of a message in the inbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Whose run it is.
+    pub pipeline: PipelineRef,
+    /// Which run.
+    #[serde(flatten)]
+    pub run: RunRef,
+    /// What happened, oldest first.
+    pub news: Vec<News>,
+}
+
+/// Names a run, to whoever has not heard of it yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RunRef {
+    /// Its id.
+    pub run_id: String,
+    /// When it was due, RFC 3339.
+    pub scheduled_time: String,
+    /// What fired it.
+    pub trigger: Trigger,
+    /// How many tasks it has.
+    pub tasks: u32,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum News {
+    /// The sender was handed the firing.
+    Fired {
+        /// When it was done with it.
+        at: Timestamp,
+        /// Names of the tasks, in their order.
+        tasks: Vec<String>,
+        /// Why some messages did not get to the queue; absent when all did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unsent: Option<String>,
+    },
+    /// The runner is at a task. Told of what takes longer than a moment.
+    Started {
+        /// When the attempt began.
+        at: Timestamp,
+        /// The task.
+        task: String,
+        /// Its place among the run's tasks, from 0.
+        position: u32,
+        /// Number of the attempt, from 1.
+        attempt: u32,
+    },
+    /// An attempt ended.
+    Ended {
+        /// When.
+        at: Timestamp,
+        /// The task.
+        task: String,
+        /// Its place among the run's tasks, from 0.
+        position: u32,
+        /// Number of the attempt, from 1.
+        attempt: u32,
+        /// How.
+        status: Status,
+        /// Whether there will be another attempt.
+        again: bool,
+        /// How long it took, in milliseconds.
+        duration_ms: u64,
+        /// Why it failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
+    /// A channel has a result.
+    Delivered {
+        /// When.
+        at: Timestamp,
+        /// The task.
+        task: String,
+        /// The channel.
+        channel: String,
+    },
+    /// A channel will not get a result.
+    GaveUp {
+        /// When.
+        at: Timestamp,
+        /// The task.
+        task: String,
+        /// The channel.
+        channel: String,
+        /// What its service said.
+        reason: String,
+    },
+}
+
+/// Cuts an error or a reason to what a report takes.
+pub fn brief(text: &str) -> String {
+    if text.chars().nth(MAX_ERROR).is_none() {
+        return text.to_owned();
+    }
+    text.chars().take(MAX_ERROR - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_report_stays_within_its_limit() {
+        let at = "2026-01-01T09:00:00Z".parse().unwrap();
+        let name = "n".repeat(40);
+        let reason = brief(&"\u{1}".repeat(1000));
+        let size = |news: Vec<News>| {
+            let pipeline = PipelineRef { namespace: "n".repeat(63), name: "p".repeat(253) };
+            serde_json::to_string(&Report { pipeline, run: RunRef::default(), news }).unwrap().len()
+        };
+        assert!(size(vec![News::Fired { at, tasks: vec![name.clone(); 100], unsent: Some(reason) }]) < MAX_REPORT);
+        // Control characters never get this far: they are shown, not sent.
+        let reason = brief(&"é".repeat(1000));
+        let gave_up = News::GaveUp { at, task: name.clone(), channel: name, reason };
+        assert!(size(vec![gave_up; 20]) < MAX_REPORT);
+    }
+
+    #[test]
+    fn what_is_long_is_cut_on_a_character() {
+        assert_eq!(brief(&"é".repeat(256)), "é".repeat(256));
+        assert_eq!(brief(&"é".repeat(257)), format!("{}…", "é".repeat(255)));
+    }
+}

@@ -1,0 +1,63 @@
+//! What the operator is told of tasks and deliveries.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use protocol::{Delivery, News, Report, Run, Status, TaskResult, brief};
+use tokio::time::sleep;
+
+use crate::Runner;
+use crate::deliver::Verdict;
+
+/// What takes longer than this is said to have started; of the rest it is enough to know how it ended.
+const A_MOMENT: Duration = Duration::from_secs(1);
+
+/// Waits for work, and tells of its start meanwhile if it takes longer than a moment.
+pub(crate) async fn telling_of<T>(runner: &Runner, run: &Run, attempt: u32, work: impl Future<Output = T>) -> T {
+    let started = News::Started { at: Timestamp::now(), task: run.task.name.clone(), position: run.position, attempt };
+    let telling = async {
+        sleep(A_MOMENT).await;
+        report_run(runner, run, vec![started]).await;
+        std::future::pending::<T>().await
+    };
+    tokio::select! {
+        biased;
+        ended = work => ended,
+        never = telling => never,
+    }
+}
+
+/// How an attempt ended.
+pub(crate) fn ended(run: &Run, result: &TaskResult) -> News {
+    News::Ended {
+        at: Timestamp::now(),
+        task: run.task.name.clone(),
+        position: run.position,
+        attempt: result.attempt,
+        status: result.status,
+        again: result.status == Status::Failed && result.attempt < run.task.attempts,
+        duration_ms: result.duration_ms,
+        error: result.error.as_deref().map(brief),
+    }
+}
+
+/// What became of a delivery; nothing while that is open.
+pub(crate) fn of_delivery(delivery: &Delivery, verdict: &Verdict) -> Option<News> {
+    let (at, task, channel) = (Timestamp::now(), delivery.task.clone(), delivery.channel.name.clone());
+    match verdict {
+        Verdict::Delivered => Some(News::Delivered { at, task, channel }),
+        Verdict::Never { reason, .. } => Some(News::GaveUp { at, task, channel, reason: brief(reason) }),
+        Verdict::Later { .. } => None,
+    }
+}
+
+/// Tells what happened to a task and its deliveries.
+pub(crate) async fn report_run(runner: &Runner, run: &Run, news: Vec<News>) {
+    runner.queue.report(&Report { pipeline: run.pipeline.clone(), run: run.run(), news }).await;
+}
+
+/// Tells what became of a delivery that was queued.
+pub(crate) async fn report_delivery(runner: &Runner, delivery: &Delivery, verdict: &Verdict) {
+    let news = of_delivery(delivery, verdict).into_iter().collect();
+    runner.queue.report(&Report { pipeline: delivery.pipeline.clone(), run: delivery.run(), news }).await;
+}

@@ -1,0 +1,270 @@
+//! Brings back what became of runs: reads each place's inbox, and writes it into the statuses of pipelines.
+//!
+//! # Flow
+//! 1. Ask the inbox of an account and region for messages, waiting for up to 20 s; more of them while there are.
+//! 2. Read each as the untrusted thing it is ([`letter`]), and ask who sent it ([`senders`]).
+//! 3. Write the news of each pipeline into its status, all of this round at once ([`record`]).
+//! 4. Delete what was written, and what nobody will ever believe.
+//!
+//! # Guarantees
+//! - What is deleted was written before: a crash in between brings the same news again, which change nothing.
+//! - A pipeline's functions can report only for themselves.
+//! - Runs have one writer. It has a field manager of its own and writes only `runs`, `lastRun`, `lastResult` and the
+//!   conditions `Delivering` and `OnTime`; looks write all the rest. It says which version of the resource it has read,
+//!   so of two operators at once neither loses what the other wrote.
+
+mod letter;
+pub mod queue;
+mod record;
+mod senders;
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName as Attribute};
+use aws_smithy_types::timeout::TimeoutConfig;
+use futures::channel::mpsc::UnboundedReceiver;
+use futures::future::join_all;
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::aws::{Aws, AwsError, Caller, Operation, Urgency};
+use crate::chain::chain;
+use crate::reconcile::Context;
+use letter::{Key, Letter};
+use senders::Senders;
+
+/// How long SQS holds an empty answer back, its maximum: an idle place costs three calls a minute.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// What the answer may take beyond that.
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Messages in one answer, the most there are.
+const BATCH: usize = 10;
+
+/// Messages in one round: a hundred tasks that end together are a write or two, not a hundred.
+const ROUND: usize = 100;
+
+/// Between two rounds that had something to write: a pipeline's status is written once a second at most.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest pause after failures.
+const MAX_BACK_OFF: Duration = Duration::from_secs(30);
+
+/// For how long SQS hides a message that was received and not deleted, and some more.
+const HIDDEN: SignedDuration = SignedDuration::from_secs(40);
+
+/// Receives after which a message is dropped that nothing could be done with.
+const MAX_RECEIVES: u32 = 5;
+
+/// Reads the inbox of each account and region that comes up, each by itself, until it is dropped.
+pub async fn run(context: &Context, mut places: UnboundedReceiver<Aws>) {
+    let mut read = HashSet::new();
+    let mut reading = FuturesUnordered::new();
+    let caller = Caller { name: "inbox".into(), urgency: Urgency::Sweep };
+    let keep = |aws: Aws| Box::pin(keep_reading(context, aws.on_behalf_of(caller.clone())));
+    loop {
+        tokio::select! {
+            place = places.next() => match place {
+                Some(aws) if read.insert(aws.location.clone()) => reading.push(keep(aws)),
+                Some(_) => {}
+                None => return,
+            },
+            Some(aws) = reading.next() => {
+                // A pipeline may have come since none was found.
+                if context.memory.lives_in(&aws.location) {
+                    reading.push(keep(aws));
+                } else {
+                    read.remove(&aws.location);
+                }
+            }
+        }
+    }
+}
+
+/// Reads one inbox for as long as pipelines live there.
+async fn keep_reading(context: &Context, aws: Aws) -> Aws {
+    let mut senders = Senders::default();
+    let mut failures = 0;
+    while context.memory.lives_in(&aws.location) {
+        let began = Timestamp::now();
+        let read = match round(context, &aws, &mut senders).await {
+            // With nothing left in the inbox, what nobody has heard of did not happen.
+            Ok(0) => judge(context, &aws, began).await.map(|()| Duration::ZERO),
+            Ok(_) => Ok(PAUSE),
+            Err(failure) => Err(failure),
+        };
+        let pause = match read {
+            Ok(pause) => pause,
+            Err(error) => {
+                failures += 1;
+                let (account, region) = (&aws.location.account, &aws.location.region);
+                tracing::warn!(account, region, error = chain(&error), "the inbox was not read");
+                let back_off = Duration::from_secs(1 << failures.min(5)).min(MAX_BACK_OFF);
+                tokio::time::sleep(crate::jitter::around(back_off)).await;
+                continue;
+            }
+        };
+        failures = 0;
+        tokio::time::sleep(pause).await;
+    }
+    aws
+}
+
+/// Calls firings missing that are past their grace and that nobody has heard of, up to a time until which all news were
+/// read: those that came are written.
+async fn judge(context: &Context, aws: &Aws, read: Timestamp) -> Result<(), Failure> {
+    // What was put back for later is not in an empty answer.
+    let read = read.saturating_sub(HIDDEN).unwrap_or(read);
+    for overdue in context.expectations.overdue(&aws.location, read) {
+        record::miss(context, aws, &overdue).await?;
+    }
+    Ok(())
+}
+
+/// Why a round was not finished.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// AWS refuses, or cannot be reached.
+    #[error("AWS does not do what reading takes")]
+    Aws(#[from] AwsError),
+    /// The API server refuses, or cannot be reached.
+    #[error("the news cannot be written")]
+    ApiServer(#[from] kube::Error),
+    /// There is no inbox.
+    #[error("it is gone")]
+    NoInbox(#[from] queue::NoInbox),
+}
+
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It was written, or will never be: it is deleted.
+    Done,
+    /// It shows up again.
+    Again,
+}
+
+/// Receives, writes and deletes once; answers how many messages there were.
+async fn round(context: &Context, aws: &Aws, senders: &mut Senders) -> Result<usize, Failure> {
+    let messages = match receive(aws, &context.cluster_name.inbox()).await {
+        // Somebody deleted it, or the last pipeline is on its way out.
+        Err(error) if error.is_not_found() && context.memory.lives_in(&aws.location) => {
+            context.inboxes.make_again(aws, &context.cluster_name).await?;
+            return Ok(0);
+        }
+        other => other?,
+    };
+    let count = messages.len();
+    let mut done: Vec<Message> = Vec::new();
+    let mut failure: Option<Failure> = None;
+    let mut news: BTreeMap<Key, Vec<(Letter, Message)>> = BTreeMap::new();
+    for message in messages {
+        match weigh(context, aws, senders, &message).await {
+            Ok(Judgement::Believed(letter)) => news.entry(letter.key.clone()).or_default().push((letter, message)),
+            Ok(Judgement::Dropped) => {
+                context.metrics.count_dropped();
+                done.push(message);
+            }
+            Ok(Judgement::Doubted) => {}
+            Err(error) => failure = Some(error.into()),
+        }
+    }
+    let writes = news.into_iter().map(async |(key, letters)| {
+        let (letters, messages): (Vec<_>, Vec<_>) = letters.into_iter().unzip();
+        (record::record(context, aws, &key, &letters).await, messages)
+    });
+    for (fate, messages) in join_all(writes).await {
+        match fate {
+            Ok(Fate::Done) => done.extend(messages),
+            Ok(Fate::Again) => {}
+            Err(error) => failure = Some(error.into()),
+        }
+    }
+    delete(aws, &context.cluster_name.inbox(), done).await?;
+    failure.map_or(Ok(count), Err)
+}
+
+/// What to make of a message.
+enum Judgement {
+    /// It says this, and whoever sent it may say so.
+    Believed(Letter),
+    /// Nobody will ever believe it.
+    Dropped,
+    /// Not by what is known now: a role may be too new to be seen.
+    Doubted,
+}
+
+/// What a message says, and whether whoever sent it may say so.
+async fn weigh(context: &Context, aws: &Aws, senders: &mut Senders, message: &Message) -> Result<Judgement, AwsError> {
+    let sender = attribute(message, &Attribute::SenderId).unwrap_or_default();
+    let letter = match Letter::read(message.body().unwrap_or_default(), Timestamp::now()) {
+        Ok(letter) => letter,
+        Err(reason) => {
+            tracing::debug!(sender, reason, "a message in the inbox is dropped");
+            return Ok(Judgement::Dropped);
+        }
+    };
+    // `<role id>:<session>` for a role; a user or an account has no colon, and is no function.
+    let Some((role, _)) = sender.split_once(':') else { return Ok(Judgement::Dropped) };
+    if let Some(uid) = senders.vouch(aws, &context.cluster_name, role, &letter).await? {
+        return Ok(Judgement::Believed(Letter { uid, ..letter }));
+    }
+    let Key { namespace, name } = &letter.key;
+    tracing::debug!(sender, namespace, pipeline = name, "news are not from who they are about");
+    Ok(if receives(message) < MAX_RECEIVES { Judgement::Doubted } else { Judgement::Dropped })
+}
+
+async fn receive(aws: &Aws, inbox: &str) -> Result<Vec<Message>, AwsError> {
+    let mut messages: Vec<Message> = Vec::new();
+    let mut wait = WAIT;
+    loop {
+        let more = receive_once(aws, inbox, wait).await?;
+        let full = more.len() == BATCH;
+        messages.extend(more);
+        if !full || messages.len() >= ROUND {
+            return Ok(messages);
+        }
+        wait = Duration::ZERO;
+    }
+}
+
+async fn receive_once(aws: &Aws, inbox: &str, wait: Duration) -> Result<Vec<Message>, AwsError> {
+    let request = aws
+        .sqs
+        .receive_message()
+        .queue_url(aws.location.queue_url(inbox))
+        .max_number_of_messages(i32::try_from(BATCH).unwrap_or(1))
+        .wait_time_seconds(i32::try_from(wait.as_secs()).unwrap_or(0))
+        .message_system_attribute_names(Attribute::SenderId)
+        .message_system_attribute_names(Attribute::ApproximateReceiveCount);
+    let patience = TimeoutConfig::builder().operation_attempt_timeout(wait + ANSWER).build();
+    let patient = || aws_sdk_sqs::config::Builder::new().timeout_config(patience.clone());
+    let answer =
+        aws.call(Operation::ReceiveMessage, || request.clone().customize().config_override(patient()).send()).await?;
+    Ok(answer.messages.unwrap_or_default())
+}
+
+async fn delete(aws: &Aws, inbox: &str, messages: Vec<Message>) -> Result<(), AwsError> {
+    for batch in messages.chunks(BATCH) {
+        let entry = |(at, message): (usize, &Message)| {
+            let handle = message.receipt_handle().unwrap_or_default();
+            // The builder refuses only a missing id or handle.
+            DeleteMessageBatchRequestEntry::builder().id(at.to_string()).receipt_handle(handle).build().ok()
+        };
+        let entries = batch.iter().enumerate().filter_map(entry).collect();
+        let request = aws.sqs.delete_message_batch().queue_url(aws.location.queue_url(inbox));
+        let request = request.set_entries(Some(entries));
+        aws.call(Operation::DeleteMessage, || request.clone().send()).await?;
+    }
+    Ok(())
+}
+
+fn attribute<'message>(message: &'message Message, name: &Attribute) -> Option<&'message str> {
+    message.attributes()?.get(name).map(String::as_str)
+}
+
+fn receives(message: &Message) -> u32 {
+    attribute(message, &Attribute::ApproximateReceiveCount).and_then(|text| text.parse().ok()).unwrap_or(1)
+}

@@ -1,0 +1,196 @@
+//! A message of the inbox, read as what it is: a text that anybody who got at a function may have written.
+
+use jiff::{SignedDuration, Timestamp};
+use protocol::{MAX_ERROR, MAX_REPORT, News, Report, RunRef};
+
+/// Tasks that a pipeline can have.
+const MAX_TASKS: u32 = 100;
+
+/// News in one report: those of one task with 20 channels, twice over.
+const MAX_NEWS: usize = 44;
+
+/// How far ahead of our clock another's may be.
+const SKEW: SignedDuration = SignedDuration::from_mins(10);
+
+/// The pipeline that news are about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub(super) namespace: String,
+    pub(super) name: String,
+}
+
+/// News of a run, within all bounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Letter {
+    pub(super) key: Key,
+    /// UID of the pipeline, once it is known who sent it.
+    pub(super) uid: String,
+    /// Which of its functions must have sent it.
+    pub(super) part: &'static str,
+    pub(super) run: RunRef,
+    pub(super) news: Vec<News>,
+}
+
+impl Letter {
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// What is wrong with it, without any of its text.
+    pub(super) fn read(body: &str, now: Timestamp) -> Result<Self, &'static str> {
+        if body.len() > MAX_REPORT {
+            return Err("it is too long");
+        }
+        let Report { pipeline, run, news } = serde_json::from_str(body).map_err(|_| "it is no report")?;
+        let key = Key { namespace: pipeline.namespace, name: pipeline.name };
+        check(is_name(&key.namespace, 63) && is_name(&key.name, 253), "it names no pipeline")?;
+        check(is_run_id(&run.run_id), "it names no run")?;
+        check((1..=MAX_TASKS).contains(&run.tasks), "its run has no number of tasks that a pipeline can have")?;
+        let latest = now.saturating_add(SKEW).unwrap_or(Timestamp::MAX);
+        let due: Timestamp = run.scheduled_time.parse().map_err(|_| "its run was due at no time")?;
+        check(due <= latest, "its run is yet to come")?;
+        check((1..=MAX_NEWS).contains(&news.len()), "it has no news, or too many")?;
+        let part = part(&news).ok_or("no one function could have sent all of it")?;
+        let news = news.into_iter().map(|one| bounded(one, &run, latest)).collect::<Result<_, _>>()?;
+        let run = RunRef { scheduled_time: due.to_string(), ..run };
+        Ok(Self { key, uid: String::new(), part, run, news })
+    }
+}
+
+fn check(holds: bool, otherwise: &'static str) -> Result<(), &'static str> {
+    if holds { Ok(()) } else { Err(otherwise) }
+}
+
+/// The function that all of the news must come from.
+fn part(news: &[News]) -> Option<&'static str> {
+    let of = |one: &News| match one {
+        News::Fired { .. } => "sender",
+        News::Started { .. } | News::Ended { .. } | News::Delivered { .. } | News::GaveUp { .. } => "runner",
+    };
+    let first = of(news.first()?);
+    news.iter().all(|one| of(one) == first).then_some(first)
+}
+
+/// News within their bounds: names are names, moments have been, texts are short and have nothing in them that a terminal
+/// or a log would act on.
+fn bounded(news: News, run: &RunRef, latest: Timestamp) -> Result<News, &'static str> {
+    let named = |name: &str| check(is_name(name, 63), "it names no task or channel");
+    let placed = |position: u32, attempt: u32| check(position < run.tasks && attempt < 10_000, "it counts too far");
+    let moment = |at: Timestamp| at.min(latest);
+    Ok(match news {
+        News::Fired { at, tasks, unsent } => {
+            check(u32::try_from(tasks.len()) == Ok(run.tasks), "it names other tasks than its run has")?;
+            tasks.iter().try_for_each(|task| named(task))?;
+            News::Fired { at: moment(at), tasks, unsent: unsent.map(|text| plain(&text)) }
+        }
+        News::Started { at, task, position, attempt } => {
+            named(&task)?;
+            placed(position, attempt)?;
+            News::Started { at: moment(at), task, position, attempt }
+        }
+        News::Ended { at, task, position, attempt, status, again, duration_ms, error } => {
+            named(&task)?;
+            placed(position, attempt)?;
+            let (at, error) = (moment(at), error.map(|text| plain(&text)));
+            // An integer in JSON that every reader takes.
+            let duration_ms = duration_ms.min(1 << 53);
+            News::Ended { at, task, position, attempt, status, again, duration_ms, error }
+        }
+        News::Delivered { at, task, channel } => {
+            named(&task)?;
+            named(&channel)?;
+            News::Delivered { at: moment(at), task, channel }
+        }
+        News::GaveUp { at, task, channel, reason } => {
+            named(&task)?;
+            named(&channel)?;
+            News::GaveUp { at: moment(at), task, channel, reason: plain(&reason) }
+        }
+    })
+}
+
+fn is_name(text: &str, longest: usize) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
+    (1..=longest).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+fn is_run_id(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+/// A text on one line, of visible characters in their order, cut at 256.
+fn plain(text: &str) -> String {
+    let reorders = |character: char| matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    let shown = |character: char| if character.is_control() || reorders(character) { ' ' } else { character };
+    text.chars().take(MAX_ERROR).map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-01-01T09:00:00Z".parse().unwrap()
+    }
+
+    fn report(change: impl Fn(&mut Value)) -> String {
+        let mut report = json!({
+            "pipeline": {"namespace": "team-a", "name": "hello"}, "runId": "abcdefghij234567",
+            "scheduledTime": "2026-01-01T09:00:00Z", "trigger": "Schedule", "tasks": 2,
+            "news": [{"kind": "ended", "at": "2026-01-01T09:00:01Z", "task": "t", "position": 0, "attempt": 1,
+                      "status": "Failed", "again": false, "durationMs": 3, "error": "no"}],
+        });
+        change(&mut report);
+        report.to_string()
+    }
+
+    fn read(change: impl Fn(&mut Value)) -> Result<Letter, &'static str> {
+        Letter::read(&report(change), now())
+    }
+
+    #[test]
+    fn what_a_function_says_is_read() {
+        let letter = read(|_| ()).unwrap();
+        assert_eq!((letter.part, letter.run.tasks, letter.news.len()), ("runner", 2, 1));
+        let fired = json!([{"kind": "fired", "at": "2026-01-01T09:00:00Z", "tasks": ["a", "b"]}]);
+        assert_eq!(read(|report| report["news"] = fired.clone()).unwrap().part, "sender");
+    }
+
+    #[test]
+    fn what_no_function_says_is_refused() {
+        let cases: [(&str, Value, &str); 10] = [
+            ("/pipeline/namespace", json!("../secrets"), "it names no pipeline"),
+            ("/pipeline/name", json!("a/b"), "it names no pipeline"),
+            ("/runId", json!("A\nforged line"), "it names no run"),
+            ("/tasks", json!(101), "its run has no number of tasks that a pipeline can have"),
+            ("/scheduledTime", json!("soon"), "its run was due at no time"),
+            ("/scheduledTime", json!("9999-01-01T00:00:00Z"), "its run is yet to come"),
+            ("/news", json!([]), "it has no news, or too many"),
+            ("/news/0/task", json!("<!channel>"), "it names no task or channel"),
+            ("/news/0/position", json!(2), "it counts too far"),
+            ("/news/0/kind", json!("bribed"), "it is no report"),
+        ];
+        for (at, value, expected) in cases {
+            assert_eq!(read(|report| *report.pointer_mut(at).unwrap() = value.clone()), Err(expected), "{at}");
+        }
+        assert_eq!(Letter::read(&"x".repeat(10 << 20), now()), Err("it is too long"));
+    }
+
+    #[test]
+    fn texts_can_neither_forge_a_line_nor_turn_one_around() {
+        let text = format!("a\r\n{{\"level\":\"ERROR\"}}\u{1b}[2J\u{202e}b{}", "é".repeat(300));
+        let letter = read(|report| report["news"][0]["error"] = json!(text)).unwrap();
+        let News::Ended { error: Some(error), .. } = &letter.news[0] else { panic!("{letter:?}") };
+        assert!(error.starts_with("a  {\"level\":\"ERROR\"} [2J b"), "{error}");
+        assert_eq!(error.chars().count(), 256);
+    }
+
+    proptest! {
+        #[test]
+        fn anything_is_read_or_refused(body in ".{0,300}") {
+            prop_assert!(Letter::read(&body, now()).is_err());
+        }
+    }
+}

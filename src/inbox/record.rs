@@ -1,0 +1,218 @@
+//! Writes news into a pipeline's status, and tells what is worth telling.
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::ResourceExt as _;
+use kube::runtime::reflector::ObjectRef;
+use serde::Serialize;
+
+use super::Fate;
+use super::letter::{Key, Letter};
+use crate::aws::Aws;
+use crate::cluster::News;
+use crate::crd::{NEWS_CONDITIONS, PipelineStatus, Run, RunResult, ScheduledTaskPipeline};
+use crate::expected::Overdue;
+use crate::reconcile::Context;
+use crate::resource::bulk;
+use crate::runs;
+
+/// Attempts at a status that somebody else writes at the same time.
+const ATTEMPTS: usize = 3;
+
+/// The part of a status that news are about.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Chronicle {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) runs: Vec<Run>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_run: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_result: Option<RunResult>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) conditions: Vec<Condition>,
+}
+
+impl Chronicle {
+    fn of(status: &PipelineStatus) -> Self {
+        let ours = |condition: &&Condition| NEWS_CONDITIONS.contains(&condition.type_.as_str());
+        Self {
+            runs: status.runs.clone(),
+            last_run: status.last_run.clone(),
+            last_result: status.last_result,
+            conditions: status.conditions.iter().filter(ours).cloned().collect(),
+        }
+    }
+
+    /// What follows from other runs.
+    fn with(&self, runs: Vec<Run>, pipeline: &ScheduledTaskPipeline, now: Timestamp) -> Self {
+        let generation = pipeline.metadata.generation.unwrap_or_default();
+        let last = runs.first();
+        Self {
+            last_run: last.map(|run| run.scheduled_time.clone()),
+            last_result: last.map(|run| run.result),
+            conditions: runs::conditions(&runs, &pipeline.spec, &self.conditions, generation, now),
+            runs,
+        }
+    }
+}
+
+/// Writes all that letters say of one pipeline.
+///
+/// # Errors
+/// The API server does not answer, or refuses.
+pub(super) async fn record(context: &Context, aws: &Aws, key: &Key, letters: &[Letter]) -> kube::Result<Fate> {
+    let Key { namespace, name } = key;
+    write(context, aws, namespace, name, |uid, all| {
+        for letter in letters.iter().filter(|letter| letter.uid == uid) {
+            runs::tell(all, &letter.run, &letter.news);
+        }
+    })
+    .await
+}
+
+/// Writes that firings of one pipeline are missing, as far as its status does not know better.
+///
+/// # Errors
+/// The API server does not answer, or refuses.
+pub(super) async fn miss(context: &Context, aws: &Aws, overdue: &Overdue) -> kube::Result<()> {
+    let Overdue { uid, expectation, firings } = overdue;
+    let (namespace, name) = &expectation.pipeline;
+    let fate = write(context, aws, namespace, name, |live, all| {
+        // Older runs than those that are kept are forgotten, not missing.
+        let oldest = if all.len() < runs::MAX_RUNS { None } else { all.iter().map(runs::due).min() };
+        for firing in firings.iter().filter(|firing| live == uid && oldest.is_none_or(|oldest| **firing > oldest)) {
+            runs::missing(all, &expectation.run(*firing), &expectation.hop);
+        }
+    })
+    .await?;
+    if fate == Fate::Done {
+        context.expectations.judged(uid, firings.last().copied());
+    }
+    Ok(())
+}
+
+/// Changes the runs of a pipeline, and writes what follows from them.
+async fn write(
+    context: &Context,
+    aws: &Aws,
+    namespace: &str,
+    name: &str,
+    change: impl Fn(&str, &mut Vec<Run>),
+) -> kube::Result<Fate> {
+    for _ in 0..ATTEMPTS {
+        let pipeline = match context.cluster.find(namespace, name).await {
+            Ok(Some(pipeline)) => pipeline,
+            Ok(None) => return Ok(Fate::Done),
+            // A version that this operator cannot read: the news are for one that can.
+            Err(kube::Error::SerdeError(_)) => return Ok(Fate::Again),
+            Err(error) => return Err(error),
+        };
+        let before = Chronicle::of(&pipeline.status.clone().unwrap_or_default());
+        let uid = pipeline.uid().unwrap_or_default();
+        let mut all = before.runs.clone();
+        change(&uid, &mut all);
+        runs::settle(&mut all);
+        context.expectations.heard(&uid, &all);
+        let after = before.with(all, &pipeline, Timestamp::now());
+        if after == before {
+            return Ok(Fate::Done);
+        }
+        match context.cluster.write_news(&pipeline, &after).await {
+            Ok(()) => {
+                tell(context, &pipeline, &before, &after).await;
+                if after.runs.iter().any(|run| has_ended(run) && !had_ended(run, &before.runs)) {
+                    refresh(context, &pipeline, aws).await;
+                }
+                return Ok(Fate::Done);
+            }
+            Err(kube::Error::Api(refusal)) if refusal.is_conflict() => {}
+            // It went in between.
+            Err(kube::Error::Api(refusal)) if refusal.is_not_found() => return Ok(Fate::Done),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Fate::Again)
+}
+
+/// Looks at the queues after a run, and asks for a look that says what moves by itself.
+async fn refresh(context: &Context, pipeline: &ScheduledTaskPipeline, aws: &Aws) {
+    let uid = pipeline.uid().unwrap_or_default();
+    match bulk::queues(aws, &context.memory.queues(&uid)).await {
+        Ok(queues) => {
+            context.memory.recount(&uid, &queues.into_iter().collect());
+            // Nobody looks any more when the operator stops.
+            let _ = context.looks.unbounded_send(ObjectRef::from(pipeline));
+        }
+        // The next sweep counts them.
+        Err(error) => tracing::debug!(error = crate::chain::chain(&error), "queues were not counted"),
+    }
+}
+
+fn has_ended(run: &Run) -> bool {
+    run.result != RunResult::Running
+}
+
+fn had_ended(run: &Run, before: &[Run]) -> bool {
+    before.iter().any(|old| old.run_id == run.run_id && old.result == run.result)
+}
+
+/// Counts what is new, and writes events for what a person may want to look into: never one for a run that went well.
+async fn tell(context: &Context, pipeline: &ScheduledTaskPipeline, before: &Chronicle, after: &Chronicle) {
+    let mut news = Vec::new();
+    for run in &after.runs {
+        if has_ended(run) && !had_ended(run, &before.runs) {
+            context.metrics.count_run(pipeline, run);
+            news.extend(news_of(run));
+        }
+        let known = before.runs.iter().find(|old| old.run_id == run.run_id);
+        let lost = run.undelivered.iter().filter(|lost| known.is_none_or(|known| !known.undelivered.contains(lost)));
+        news.extend(lost.map(|lost| {
+            warning(
+                "DeliveryFailed",
+                format!(
+                    "channel `{}` did not get the result of task `{}` of run {} of {}: {}",
+                    lost.channel, lost.task, run.run_id, run.scheduled_time, lost.error
+                ),
+            )
+        }));
+    }
+    for one in news {
+        tracing::warn!(
+            namespace = pipeline.namespace(),
+            pipeline = pipeline.name_any(),
+            reason = one.reason,
+            note = one.note,
+            "a run needs attention"
+        );
+        // The status says it as well; an event that cannot be written is no reason to hold up what follows.
+        if let Err(error) = context.cluster.publish(pipeline, &one).await {
+            tracing::warn!(error = crate::chain::chain(&error), "no event can be written");
+        }
+    }
+}
+
+fn news_of(run: &Run) -> Option<News> {
+    let Run { run_id, scheduled_time, counts, .. } = run;
+    match run.result {
+        RunResult::Succeeded | RunResult::Running => None,
+        RunResult::Failed | RunResult::Partial => {
+            let first = run.tasks.iter().find_map(|task| Some((&task.name, task.error.as_ref()?)));
+            let why = first.map(|(task, error)| format!(": task `{task}`: {error}")).unwrap_or_default();
+            let total = counts.succeeded + counts.failed + counts.missed;
+            let note = format!(
+                "{} of {total} tasks of run {run_id} of {scheduled_time} failed{why}",
+                total - counts.succeeded
+            );
+            Some(warning("RunFailed", note))
+        }
+        RunResult::Missed => {
+            let hop = run.message.as_deref().unwrap_or_default();
+            Some(warning("Missed", format!("the run of {scheduled_time} did not come: {hop}")))
+        }
+    }
+}
+
+fn warning(reason: &str, note: String) -> News {
+    News { warning: true, reason: reason.to_owned(), action: "Run", note }
+}

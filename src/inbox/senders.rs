@@ -1,0 +1,64 @@
+//! Who may say what: SQS tells the role that sent a message, and a pipeline's roles have names that follow from its own.
+
+use std::collections::HashMap;
+
+use super::letter::{Key, Letter};
+use crate::aws::{Aws, AwsError};
+use crate::identity::{ClusterName, Owner};
+use crate::resource::{self, Id, Kind};
+
+/// Roles that are remembered: two for each of more pipelines than an account has room for.
+const MAX_KNOWN: usize = 2000;
+
+/// Whose a role is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Role {
+    key: Key,
+    part: &'static str,
+    uid: String,
+}
+
+/// The roles of functions that have reported so far, by id. An id is never given twice, so what is known stays true; a
+/// role that is made anew has another.
+#[derive(Debug, Default)]
+pub(super) struct Senders {
+    roles: HashMap<String, Role>,
+}
+
+impl Senders {
+    /// The UID of the pipeline whose function sent a letter, under a role of this id; nothing if it is not about that pipeline, or the function
+    /// could not know what it says.
+    ///
+    /// # Errors
+    /// AWS does not show the role.
+    pub(super) async fn vouch(
+        &mut self,
+        aws: &Aws,
+        cluster: &ClusterName,
+        id: &str,
+        letter: &Letter,
+    ) -> Result<Option<String>, AwsError> {
+        if !self.roles.contains_key(id) {
+            let Some((found, role)) = look(aws, cluster, letter).await? else { return Ok(None) };
+            if self.roles.len() >= MAX_KNOWN {
+                self.roles.clear();
+            }
+            self.roles.insert(found, role);
+        }
+        let role = self.roles.get(id).filter(|role| role.key == letter.key && role.part == letter.part);
+        Ok(role.map(|role| role.uid.clone()))
+    }
+}
+
+/// The role that must have sent a letter, as AWS has it: its id, and whose it is.
+async fn look(aws: &Aws, cluster: &ClusterName, letter: &Letter) -> Result<Option<(String, Role)>, AwsError> {
+    let Letter { key, part, .. } = letter;
+    let (namespace, name) = (key.namespace.clone(), key.name.clone());
+    let owner = Owner { cluster: cluster.clone(), namespace, name, uid: String::new() };
+    let seen = resource::observe(aws, &Id::new(Kind::Role, owner.part(part))).await?;
+    let found = seen.and_then(|seen| Some((seen.revision?, Owner::of(&seen.tags)?)));
+    Ok(found.filter(|(_, of)| *of == Owner { uid: of.uid.clone(), ..owner.clone() }).map(|(id, of)| {
+        let role = Role { key: key.clone(), part, uid: of.uid };
+        (id, role)
+    }))
+}

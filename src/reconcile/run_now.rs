@@ -1,0 +1,154 @@
+//! The annotation `taskpipelines.dev/run-now`: fires a pipeline by hand.
+//!
+//! A token acts once. It is recorded after the sender took the firing: a crash in between hands it over once more, as the
+//! same run. What may never be recorded, since nothing was fired, is tried again at the next look.
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::InvocationType;
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+use protocol::{Firing, Trigger};
+use serde_json::Value;
+
+use super::Look;
+use crate::aws::{Aws, AwsError, Operation};
+use crate::cluster::{News, truncate};
+use crate::crd::{PipelineStatus, annotation};
+use crate::pipeline::Pipeline;
+
+/// Bytes of a token that count: it stands in the status.
+const MAX_TOKEN: usize = 253;
+
+/// Bytes that Lambda takes for an asynchronous invocation.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+const MAX_PAYLOAD: usize = 262_144;
+
+/// Why a pipeline is not fired by hand.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+enum Refused {
+    #[error("it is no JSON object: {0}; write one, such as {{\"day\": \"2026-03-01\"}}")]
+    NoObject(String),
+    #[error("with it the firing is {0} bytes as JSON, and Lambda takes {MAX_PAYLOAD}; shorten it")]
+    TooLarge(usize),
+}
+
+impl Look<'_> {
+    /// The token of a `run-now` that was not handled yet.
+    pub(super) fn new_run_now(&self) -> Option<String> {
+        let token = self.pipeline.annotations().get(annotation::RUN_NOW)?;
+        Some(truncate(token, MAX_TOKEN)).filter(|token| self.before.last_run_now.as_ref() != Some(token))
+    }
+
+    /// Fires the pipeline if somebody asks for it, suspended or not; and tells so.
+    pub(super) async fn run_now(
+        &self,
+        pipeline: &Pipeline,
+        aws: &Aws,
+        status: &mut PipelineStatus,
+    ) -> Result<Option<News>, AwsError> {
+        let Some(token) = self.new_run_now() else { return Ok(None) };
+        let input = self.pipeline.annotations().get(annotation::RUN_INPUT);
+        let schedule = self.owner.prefix();
+        let arn = aws.location.schedule_arn(&schedule, &schedule);
+        let news = match firing(&pipeline.input, &arn, &token, input.map(String::as_str), Timestamp::now()) {
+            Err(refused) => warning(format!("annotation {}: {refused}; nothing was fired", annotation::RUN_INPUT)),
+            Ok((run_id, payload)) => {
+                let request = aws
+                    .lambda
+                    .invoke()
+                    .function_name(self.owner.part("sender"))
+                    .invocation_type(InvocationType::Event)
+                    .payload(Blob::new(payload));
+                aws.call(Operation::InvokeFunction, || request.clone().send()).await?;
+                let note = format!("run {run_id} was fired by hand, by token `{token}`");
+                News { warning: false, reason: "RunNow".to_owned(), action: "RunNow", note }
+            }
+        };
+        status.last_run_now = Some(token);
+        Ok(Some(news))
+    }
+
+    /// Records a `run-now` that cannot be answered, and says so.
+    pub(super) fn refuse_run_now(&self, status: &mut PipelineStatus, why: &str) -> Option<News> {
+        let token = self.new_run_now()?;
+        status.last_run_now = Some(token);
+        Some(warning(format!("annotation {}: {why}; nothing was fired", annotation::RUN_NOW)))
+    }
+}
+
+/// What the sender is to get, and the run's id: the schedule's Input, marked, and with other input where that is given.
+fn firing(
+    input: &str,
+    schedule_arn: &str,
+    token: &str,
+    run_input: Option<&str>,
+    now: Timestamp,
+) -> Result<(String, String), Refused> {
+    let mut firing: Firing = serde_json::from_str(input).map_err(|error| Refused::NoObject(error.to_string()))?;
+    schedule_arn.clone_into(&mut firing.schedule_arn);
+    firing.scheduled_time = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+    firing.trigger = Trigger::Manual;
+    firing.token = Some(token.to_owned());
+    if let Some(text) = run_input {
+        let input = match serde_json::from_str(text) {
+            Ok(object @ Value::Object(_)) => object,
+            Ok(_) => return Err(Refused::NoObject("it is of another type".to_owned())),
+            Err(error) => return Err(Refused::NoObject(error.to_string())),
+        };
+        for task in &mut firing.tasks {
+            task.input = Some(input.clone());
+        }
+    }
+    let payload = serde_json::json!(firing).to_string();
+    if payload.len() > MAX_PAYLOAD { Err(Refused::TooLarge(payload.len())) } else { Ok((firing.run_id(), payload)) }
+}
+
+fn warning(note: String) -> News {
+    News { warning: true, reason: "RunNowRefused".to_owned(), action: "RunNow", note }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ARN: &str = "arn:aws:scheduler:eu-west-1:111122223333:schedule/a/a";
+
+    fn check(token: &str, run_input: Option<&str>) -> Result<(String, Value), String> {
+        let task = |name: &str| {
+            json!({"name": name, "action": "message", "input": {"own": name}, "timeoutSeconds": 1, "attempts": 1,
+                   "backoffSeconds": 1})
+        };
+        let input = json!({
+            "scheduleArn": "<aws.scheduler.schedule-arn>", "scheduledTime": "<aws.scheduler.scheduled-time>",
+            "trigger": "Schedule", "pipeline": {"namespace": "a", "name": "b"}, "tasks": [task("one"), task("two")],
+        });
+        let now = "2026-01-01T09:00:00.7Z".parse().unwrap();
+        let fired = firing(&input.to_string(), ARN, token, run_input, now).map_err(|refused| refused.to_string())?;
+        Ok((fired.0, serde_json::from_str(&fired.1).unwrap()))
+    }
+
+    #[test]
+    fn a_firing_by_hand_is_the_schedules_own_with_another_mark_and_perhaps_other_input() {
+        let (id, fired) = check("now", None).unwrap();
+        assert_eq!(fired["scheduleArn"], ARN);
+        assert_eq!((&fired["trigger"], &fired["scheduledTime"]), (&json!("Manual"), &json!("2026-01-01T09:00:01Z")));
+        assert_eq!(fired["tasks"][1]["input"], json!({"own": "two"}));
+        let (same, with_input) = check("now", Some(r#"{"day": 1}"#)).unwrap();
+        assert_eq!(id, same, "a token is a run");
+        assert_eq!(with_input["tasks"][0]["input"], json!({"day": 1}));
+        assert_eq!(with_input["tasks"][1]["input"], json!({"day": 1}));
+        assert_ne!(check("later", None).unwrap().0, id);
+    }
+
+    #[test]
+    fn input_that_cannot_be_used_is_refused_with_what_is_wrong() {
+        let refused = |input: &str| check("now", Some(input)).unwrap_err();
+        let front = "it is no JSON object: ";
+        assert!(refused("[1]").starts_with(&format!("{front}it is of another type; write one")), "{}", refused("[1]"));
+        assert!(refused("{day: 1}").starts_with(&format!("{front}key must be a string")), "{}", refused("{day: 1}"));
+        let large = json!({"text": "x".repeat(140_000)}).to_string();
+        assert!(refused(&large).contains("and Lambda takes 262144; shorten it"), "{}", refused(&large));
+    }
+}

@@ -1,0 +1,213 @@
+//! News that come back: what became of runs, in the status.
+
+use jiff::{Timestamp, ToSpan as _, Unit};
+use serde_json::{Value, json};
+use task_pipelines::crd::{PipelineStatus, Run, RunResult, RunTrigger, ScheduledTaskPipeline, TaskResult};
+
+use crate::harness::{INBOX, Lab, condition, eventually, specs};
+
+fn runs(pipeline: &ScheduledTaskPipeline) -> &[Run] {
+    pipeline.status.as_ref().map_or(&[], |status| &status.runs)
+}
+
+/// Waits until the newest run has ended so.
+async fn ended(lab: &Lab, name: &str, result: RunResult) -> PipelineStatus {
+    let has_ended = |pipeline: &ScheduledTaskPipeline| runs(pipeline).first().is_some_and(|run| run.result == result);
+    lab.until(name, &format!("has a run that ended {result:?}"), has_ended).await.status.unwrap()
+}
+
+/// Waits until a condition stands so.
+async fn stands(lab: &Lab, name: &str, type_: &str, status: &str, reason: &str) -> String {
+    let wanted = |pipeline: &ScheduledTaskPipeline| {
+        condition(pipeline, type_).is_some_and(|condition| condition.status == status && condition.reason == reason)
+    };
+    let pipeline = lab.until(name, &format!("has {type_}={status}, reason {reason}"), wanted).await;
+    condition(&pipeline, type_).unwrap().message.clone()
+}
+
+async fn annotate(lab: &Lab, name: &str, annotations: Value) {
+    lab.patch(name, json!({"metadata": {"annotations": annotations}})).await;
+}
+
+/// Waits until a token of `run-now` is recorded.
+async fn recorded(lab: &Lab, name: &str, token: &str) -> ScheduledTaskPipeline {
+    let wanted = |pipeline: &ScheduledTaskPipeline| {
+        pipeline.status.as_ref().and_then(|status| status.last_run_now.as_deref()) == Some(token)
+    };
+    lab.until(name, &format!("has recorded token {token}"), wanted).await
+}
+
+#[tokio::test]
+async fn a_run_of_the_schedule_shows_up_with_its_result() {
+    let lab = Lab::new().await;
+    lab.apply("told", specs::message(specs::AT_ONCE)).await;
+    let status = ended(&lab, "told", RunResult::Succeeded).await;
+    let run = &status.runs[0];
+    assert_eq!((run.trigger, run.counts.succeeded, run.tasks.len()), (RunTrigger::Schedule, 1, 1));
+    let task = &run.tasks[0];
+    assert_eq!((task.name.as_str(), task.result, task.attempts), ("hello", TaskResult::Succeeded, 1));
+    assert!(run.started_at.is_some() && run.finished_at.is_some() && task.duration_ms.is_some(), "{run:?}");
+    assert_eq!((status.last_run.as_ref(), status.last_result), (Some(&run.scheduled_time), Some(RunResult::Succeeded)));
+    stands(&lab, "told", "Delivering", "True", "Delivered").await;
+    stands(&lab, "told", "OnTime", "True", "OnTime").await;
+    let line = lab.kubectl(&["get", "pipelines", "told"]);
+    assert!(line.contains(&run.scheduled_time) && line.contains("Succeeded"), "{line}");
+    lab.until("told", "knows when it fires next", |pipeline| {
+        pipeline.status.as_ref().is_some_and(|status| status.next_run.is_some())
+    })
+    .await;
+    eventually("the inbox is empty", async || match lab.aws.messages(INBOX).await {
+        0 => Ok(()),
+        left => Err(format!("{left} messages")),
+    })
+    .await;
+    let events = lab.events("told").await;
+    assert!(!events.iter().any(|event| event.starts_with("Run")), "a run that went well is no event: {events:?}");
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn failures_say_which_task_and_which_channel_and_why() {
+    let lab = Lab::new().await;
+    lab.chat.answer("hook", "broken", json!({"status": 503, "body": "closed\n<!channel>", "count": -1})).await;
+    lab.chat.answer("slack", "team", json!({"status": 404, "body": "no_service", "count": -1})).await;
+    let broken = json!({"name": "broken", "http": {"url": lab.chat.url("hook", "broken")}});
+    let fine = json!({"name": "fine", "message": {}, "template": "Hello", "notify": ["team"]});
+    let spec = json!({"schedule": specs::AT_ONCE, "tasks": [broken, fine], "channels": [specs::slack()]});
+    lab.apply("mixed", spec).await;
+    let status = ended(&lab, "mixed", RunResult::Partial).await;
+    let run = &status.runs[0];
+    assert_eq!((run.counts.succeeded, run.counts.failed), (1, 1));
+    let error = run.tasks.iter().find_map(|task| task.error.clone()).unwrap();
+    assert!(error.contains("503") && !error.contains('\n'), "{error}");
+    let message = stands(&lab, "mixed", "Delivering", "False", "DeliveryFailed").await;
+    for words in ["channel `team`", "task `fine`", "404", "no_service"] {
+        assert!(message.contains(words), "no {words} in {message}");
+    }
+    let said = async |start: &str| {
+        eventually(start, async || {
+            let events = lab.events("mixed").await;
+            if events.iter().any(|event| event.starts_with(start)) { Ok(()) } else { Err(format!("{events:?}")) }
+        })
+        .await;
+    };
+    said("RunFailed: 1 of 2 tasks of run ").await;
+    said("DeliveryFailed: channel `team` did not get the result of task `fine` of run ").await;
+}
+
+#[tokio::test]
+async fn a_pipeline_is_fired_by_hand_once_a_token_with_other_input_and_while_suspended() {
+    let lab = Lab::new().await;
+    let task = json!({
+        "name": "hello", "message": {}, "notify": ["team"], "input": {"who": "all"}, "template": "Hello {{ input.who }}",
+    });
+    let spec = specs::merged(specs::one_task(specs::YEARLY, task), json!({"suspend": true}));
+    lab.apply("by-hand", spec).await;
+    lab.ready("by-hand").await;
+    annotate(&lab, "by-hand", json!({"taskpipelines.dev/run-now": "one"})).await;
+    assert_eq!(lab.chat.await_received("slack", "team", 1).await[0].text(), "Hello all");
+    let status = ended(&lab, "by-hand", RunResult::Succeeded).await;
+    let first = &status.runs[0];
+    assert_eq!((first.trigger, status.last_run_now.as_deref()), (RunTrigger::Manual, Some("one")));
+    let input = json!({"taskpipelines.dev/run-now": "two", "taskpipelines.dev/run-input": r#"{"who": "you"}"#});
+    annotate(&lab, "by-hand", input).await;
+    assert_eq!(lab.chat.await_received("slack", "team", 2).await[1].text(), "Hello you");
+    lab.until("by-hand", "has two runs", |pipeline| runs(pipeline).len() == 2).await;
+    lab.resync("by-hand").await;
+    assert_eq!(lab.chat.received("slack", "team").await.len(), 2);
+    let events = lab.events("by-hand").await;
+    let fired = events.iter().filter(|event| event.starts_with("RunNow: run ")).count();
+    assert_eq!(fired, 2, "{events:?}");
+}
+
+#[tokio::test]
+async fn a_token_that_came_with_the_pipeline_is_recorded_and_fires_nothing() {
+    let mut lab = Lab::without_operator().await;
+    lab.apply("restored", specs::message(specs::YEARLY)).await;
+    annotate(&lab, "restored", json!({"taskpipelines.dev/run-now": "old"})).await;
+    lab.start(&crate::harness::Settings::default());
+    lab.ready("restored").await;
+    recorded(&lab, "restored", "old").await;
+    lab.resync("restored").await;
+    let invoked = lab.strict.calls().await.iter().any(|call| call.operation == "Invoke");
+    assert!(!invoked && runs(&lab.get("restored").await).is_empty());
+}
+
+#[tokio::test]
+async fn input_that_is_no_object_fires_nothing_and_says_so() {
+    let lab = Lab::new().await;
+    lab.apply("careful", specs::message(specs::YEARLY)).await;
+    lab.ready("careful").await;
+    annotate(&lab, "careful", json!({"taskpipelines.dev/run-now": "one", "taskpipelines.dev/run-input": "[1]"})).await;
+    recorded(&lab, "careful", "one").await;
+    eventually("an event says what is wrong", async || {
+        let events = lab.events("careful").await;
+        let said = "RunNowRefused: annotation taskpipelines.dev/run-input: it is no JSON object: it is of another type; \
+                    write one, such as {\"day\": \"2026-03-01\"}; nothing was fired";
+        if events.iter().any(|event| event == said) { Ok(()) } else { Err(format!("{events:?}")) }
+    })
+    .await;
+    assert!(!lab.strict.calls().await.iter().any(|call| call.operation == "Invoke"));
+}
+
+#[tokio::test]
+async fn news_from_anybody_but_the_pipelines_own_functions_are_dropped() {
+    let lab = Lab::new().await;
+    lab.apply("honest", specs::message(specs::AT_ONCE)).await;
+    let before = ended(&lab, "honest", RunResult::Succeeded).await;
+    let report = |change: Value| {
+        let report = json!({
+            "pipeline": {"namespace": lab.namespace, "name": "honest"}, "runId": "forgedforged2345", "tasks": 1,
+            "scheduledTime": "2026-01-01T09:00:00Z", "trigger": "Schedule",
+            "news": [{"kind": "ended", "at": "2026-01-01T09:00:00Z", "task": "hello", "position": 0, "attempt": 1,
+                      "status": "Failed", "again": false, "durationMs": 1, "error": "forged"}],
+        });
+        specs::merged(report, change).to_string()
+    };
+    let bodies = [
+        report(json!({})),
+        report(json!({"pipeline": {"namespace": "kube-system", "name": "../nodes"}})),
+        report(json!({"pipeline": {"name": "nobody"}})),
+        "no JSON at all \u{1b}[2J".replace('\u{1b}', "?"),
+        "[".repeat(20_000),
+        json!({"news": "x".repeat(200_000)}).to_string(),
+    ];
+    for body in &bodies {
+        // As the account itself, which may do everything, and is no function.
+        lab.aws.sqs.send_message().queue_url(lab.aws.queue_url(INBOX)).message_body(body).send().await.unwrap();
+    }
+    eventually("all of it is dropped", async || match lab.aws.messages(INBOX).await {
+        0 => Ok(()),
+        left => Err(format!("{left} messages")),
+    })
+    .await;
+    let after = lab.get("honest").await.status.unwrap();
+    assert_eq!(after.runs, before.runs);
+    assert!(lab.accidents().is_empty(), "{:?}", lab.accidents());
+}
+
+#[tokio::test]
+async fn a_firing_that_does_not_come_is_missed_and_the_hop_is_named() {
+    let lab = Lab::new().await;
+    // What is due in the first minute of a schedule may be missed by AWS.
+    let due = (Timestamp::now() + 75.seconds()).round(Unit::Second).unwrap();
+    let schedule = format!("at({})", due.strftime("%Y-%m-%dT%H:%M:%S"));
+    lab.apply("late", specs::merged(specs::message(&schedule), json!({"missedAfterSeconds": 60}))).await;
+    lab.ready("late").await;
+    lab.aws.lambda.delete_function().function_name(lab.names("late").sender).send().await.unwrap();
+    eventually("the firing has found no sender", async || {
+        match lab.aws.messages(&lab.names("late").undelivered_dlq).await {
+            1 => Ok(()),
+            other => Err(format!("{other} messages")),
+        }
+    })
+    .await;
+    let status = ended(&lab, "late", RunResult::Missed).await;
+    let run = &status.runs[0];
+    assert_eq!(run.scheduled_time.parse::<Timestamp>().unwrap(), due);
+    assert_eq!((run.counts.missed, status.last_result), (1, Some(RunResult::Missed)));
+    let message = stands(&lab, "late", "OnTime", "False", "Missed").await;
+    for words in [&lab.names("late").sender, &lab.names("late").undelivered_dlq] {
+        assert!(message.contains(words.as_str()), "no {words} in {message}");
+    }
+}
