@@ -108,7 +108,7 @@ async fn functions_are_planned_without_a_cluster_also_those_that_the_file_has_no
     let file = file.to_str().unwrap();
     let new = lab.plan_alone(&["-f", file]);
     assert_eq!(new.status, 1, "{new:#?}");
-    new.says(&["Plan: 18 to create.", "runtime: + python3.13", "-fn-report-hook\n              type: + SecureString"]);
+    new.says(&["Plan: 18 to create.", "runtime: + python3.13", "/fn-report-hook\n              type: + SecureString"]);
 
     lab.apply("full", spec.clone()).await;
     lab.ready("full").await;

@@ -284,13 +284,13 @@ pub(super) fn text<'fields>(fields: &'fields Fields, key: &str) -> Option<&'fiel
     }
 }
 
-/// The layer versions that a function has.
+/// The layer versions of the pipeline that a function has; those of others, by their ARNs, are there in any case.
 pub(super) fn layers(fields: &Fields) -> impl Iterator<Item = &str> {
     let layers = match fields.get("layers") {
         Some(Field::Plain(layers)) => layers.as_array(),
         Some(Field::Secret(_) | Field::Policy(_)) | None => None,
     };
-    layers.into_iter().flatten().filter_map(Value::as_str)
+    layers.into_iter().flatten().filter_map(Value::as_str).filter(|layer| !layer.starts_with("arn:"))
 }
 
 fn number(fields: &Fields, key: &str) -> Option<u64> {
