@@ -153,7 +153,8 @@ mod tests {
 
     fn delivery(gave_up: Option<&str>) -> Value {
         json!({
-            "kind": "deliver", "runId": "r", "task": "t", "pipeline": {"namespace": "default", "name": "p"},
+            "kind": "deliver", "runId": "r", "scheduledTime": "2026-01-01T09:00:00Z", "trigger": "Schedule", "tasks": 1,
+            "task": "t", "pipeline": {"namespace": "default", "name": "p"},
             "channel": {"name": "team", "target": {"slack": {"url": "k"}}}, "body": {"text": "hello"},
             "notBefore": "2026-01-01T09:00:00Z", "gaveUp": gave_up,
         })

@@ -167,7 +167,12 @@ impl OperatorPolicy {
     pub fn document(&self) -> Value {
         let mut actions: BTreeMap<Scope, BTreeSet<String>> = BTreeMap::new();
         for operation in Operation::all() {
-            actions.entry(operation.scope()).or_default().insert(operation.to_string());
+            let scope = match operation.scope() {
+                // One statement, for the room that there is.
+                Scope::BoundaryGiven if self.boundary.is_some() => Scope::BoundedRoles,
+                scope => scope,
+            };
+            actions.entry(scope).or_default().insert(operation.to_string());
         }
         // Whoever gives a function a layer must be allowed to read it.
         actions.entry(Scope::Layers).or_default().insert("lambda:GetLayerVersion".to_owned());
@@ -194,11 +199,9 @@ impl OperatorPolicy {
     fn resources(&self, scope: Scope) -> Vec<String> {
         let functions = || FUNCTIONS.map(|function| self.regional("lambda", &format!("function:{function}")));
         match (scope, &self.boundary) {
-            (Scope::Free, _) | (Scope::BoundaryTaken, Some(_)) | (Scope::BoundaryGiven, None) => Vec::new(),
+            (Scope::Free | Scope::BoundaryGiven, _) | (Scope::BoundaryTaken, Some(_)) => Vec::new(),
             (Scope::Everything | Scope::NewMapping, _) => vec!["*".to_owned()],
-            (Scope::Roles | Scope::BoundedRoles, _)
-            | (Scope::BoundaryTaken, None)
-            | (Scope::BoundaryGiven, Some(_)) => vec![self.role("*")],
+            (Scope::Roles | Scope::BoundedRoles, _) | (Scope::BoundaryTaken, None) => vec![self.role("*")],
             (Scope::AssumedRoles, _) => self.assumed_roles.clone(),
             (Scope::Functions, _) => functions().into(),
             (Scope::Layers, _) => vec![self.regional("lambda", "layer:*-layer-*")],
@@ -229,7 +232,7 @@ impl OperatorPolicy {
 
     fn condition(&self, scope: Scope) -> Option<Value> {
         match (scope, &self.boundary) {
-            (Scope::BoundedRoles | Scope::BoundaryGiven, Some(boundary)) => {
+            (Scope::BoundedRoles, Some(boundary)) => {
                 Some(json!({ "StringEquals": { "iam:PermissionsBoundary": boundary } }))
             }
             (Scope::NewMapping | Scope::Mappings, _) => {

@@ -23,8 +23,10 @@ const MAX_BATCH_SIZE: u32 = 10;
 
 /// What the operator sets, and what the AWS SDK and the loader of the built-in functions would heed.
 fn taken(own: Option<&crd::Code>) -> Taken<'static> {
-    let prefixes: &[&str] = if own.is_some() { &[] } else { &["AWS_", "LD_"] };
-    Taken { variables: &["QUEUE_URL"], prefixes }
+    match own {
+        Some(_) => Taken { variables: &["QUEUE_URL"], prefixes: &[] },
+        None => Taken { variables: &["QUEUE_URL", "INBOX_URL"], prefixes: &["AWS_", "LD_"] },
+    }
 }
 
 /// The user's own code in place of a built-in function, if there is any.
