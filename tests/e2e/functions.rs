@@ -41,7 +41,7 @@ fn all(names: &Names, functions: &[&str]) -> BTreeSet<String> {
         let function = names.function(name);
         [format!("Function {function}"), format!("Role {function}"), format!("LogGroup /aws/lambda/{function}")]
     };
-    names.all().into_iter().chain(functions.iter().flat_map(of_function)).collect()
+    names.all_and_inbox().into_iter().chain(functions.iter().flat_map(of_function)).collect()
 }
 
 fn environment(function: &FunctionConfiguration) -> Texts {
@@ -205,7 +205,7 @@ async fn code_and_configuration_follow_an_edit_and_what_is_removed_goes_with_all
     assert_eq!(lab.aws.everything().await, expected);
     lab.apply("edited", specs::message(specs::YEARLY)).await;
     lab.ready("edited").await;
-    assert_eq!(lab.aws.everything().await, names.all());
+    assert_eq!(lab.aws.everything().await, names.all_and_inbox());
 
     lab.apply("edited", spec).await;
     lab.ready("edited").await;
@@ -365,7 +365,7 @@ async fn an_existing_function_is_called_where_the_configuration_lets_it() {
     lab.apply("guest", specs::one_task(specs::AT_ONCE, task(&arn("shared")))).await;
     let received = lab.chat.await_received("slack", "team", 1).await;
     assert_eq!(received[0].text(), "✅ call (guest): 1 days of guest/call, attempt 1");
-    assert_eq!(lab.aws.everything().await.len(), 14 + 3 + 14);
+    assert_eq!(lab.aws.everything().await.len(), 14 + 3 + 14 + 1, "two pipelines, a function, the inbox");
 
     lab.apply("thief", specs::one_task(specs::AT_ONCE, task(&arn("private")))).await;
     let message = lab.not_ready("thief", "NotAllowed").await;

@@ -162,7 +162,8 @@ async fn the_morning_report_is_delivered_as_its_function_makes_it_with_a_package
 
 #[tokio::test]
 async fn a_version_that_somebody_deletes_or_publishes_twice_is_put_right() {
-    let lab = Lab::with(with_index(&index("drifted", &["1.0"]))).await;
+    // Sweeps list layers too.
+    let lab = Lab::with(Settings { sweep_seconds: 1, ..with_index(&index("drifted", &["1.0"])) }).await;
     lab.apply("a", layered("greeting==1.0")).await;
     lab.ready("a").await;
     let [version] = lab.versions("a").await.try_into().unwrap();

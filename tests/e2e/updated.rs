@@ -190,7 +190,7 @@ async fn the_parameter_comes_and_goes_with_the_last_secret() {
 
     lab.apply("mute", specs::message(specs::YEARLY)).await;
     assert_eq!(rows(&lab.ready("mute").await), lab.names("mute").all());
-    assert_eq!(lab.aws.everything().await, lab.names("mute").all());
+    assert_eq!(lab.aws.everything().await, lab.names("mute").all_and_inbox());
     assert_eq!(shown(&lab, "mute").await["secrets"], true);
 
     lab.apply("mute", without).await;
@@ -235,7 +235,7 @@ async fn what_somebody_deletes_or_changes_on_aws_is_put_right() {
 
     lab.resync("mended").await;
     lab.ready("mended").await;
-    assert_eq!(lab.aws.everything().await, names.all());
+    assert_eq!(lab.aws.everything().await, names.all_and_inbox());
     assert_eq!(shown(&lab, "mended").await, expected);
     assert!(!lab.aws.queue_tags(&names.tasks).await.contains_key("stranger"));
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use function::Queue;
-use protocol::{Action, Body, Channel, Delivery, Run, Secrets, Target, TaskResult};
+use protocol::{Body, Channel, Delivery, Run, Secrets, Target, TaskResult};
 use tokio::time::Instant;
 
 use crate::deliver::{self, Verdict};
@@ -55,14 +55,6 @@ impl Trial {
             Verdict::Delivered => Ok(()),
             Verdict::Later { reason, .. } | Verdict::Never { reason, .. } => Err(NotDelivered(reason)),
         }
-    }
-}
-
-/// Whether a trial can run a task.
-pub fn can_run(action: &Action) -> bool {
-    match action {
-        Action::Message | Action::Http(_) => true,
-        Action::Function { .. } => false,
     }
 }
 

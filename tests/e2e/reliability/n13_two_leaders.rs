@@ -83,7 +83,7 @@ async fn all_made_once(lab: &Lab, names: &[String]) {
     let mut everything = BTreeSet::new();
     for name in names {
         lab.ready(name).await;
-        everything.extend(lab.names(name).all());
+        everything.extend(lab.names(name).all_and_inbox());
     }
     assert_eq!(lab.aws.everything().await, everything);
     let mut made = BTreeSet::new();

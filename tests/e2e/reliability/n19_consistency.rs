@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::lifecycle::{self, Act, NAME, Reference};
 use super::trials;
-use crate::harness::Settings;
+use crate::harness::{INBOX, Settings, eventually};
 
 /// Lives a life with an AWS that is slow in one way; judged as one without.
 async fn slow(settings: Value) {
@@ -67,6 +67,11 @@ async fn n19_a_deleted_queues_name_is_waited_for() {
     lab.start(&Settings::default());
     Act::Create.begin(&lab).await;
     Act::Create.done(&lab).await;
+    eventually("the inbox, whose name rested too, is there again", async || {
+        let everything = lab.aws.everything().await;
+        if everything.contains(&format!("Queue {INBOX}")) { Ok(()) } else { Err(format!("{everything:?}")) }
+    })
+    .await;
     Reference::get().await.judge(&lab, Act::Create, began).await;
     assert!(!lab.log().contains("needs attention"), "waiting is no failure");
     assert_eq!(lab.all().await, [NAME]);
