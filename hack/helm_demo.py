@@ -138,8 +138,8 @@ def mounted(cluster: Cluster, namespace: str, pod: dict[str, Any], directory: Pa
     """The container's arguments, with the files of its ConfigMaps where the kubelet would mount them in `directory`."""
     (container,) = pod["containers"]
     arguments = container["args"]
-    names = {volume["name"]: volume["configMap"]["name"] for volume in pod.get("volumes", [])}
-    for mount in container.get("volumeMounts", []):
+    names = {volume["name"]: volume["configMap"]["name"] for volume in pod.get("volumes", []) if "configMap" in volume}
+    for mount in (mount for mount in container.get("volumeMounts", []) if mount["name"] in names):
         folder = directory / names[mount["name"]]
         folder.mkdir(exist_ok=True)
         for name, text in cluster.get("configmap", names[mount["name"]], f"--namespace={namespace}")["data"].items():
@@ -335,6 +335,8 @@ def run_as_deployed(
     # Nothing else is inherited: neither the caller's AWS settings nor its home directory's.
     environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "KUBECONFIG": str(account.kubeconfig)}
     environment |= container_environment(container, secret_value)
+    # Where the Pod has a volume of its own to write to.
+    environment["TASK_PIPELINES_CACHE_DIR"] = str(directory / "cache")
     # A Pod has all ports to itself; here somebody else may listen on the chart's.
     port = free_port()
     environment["TASK_PIPELINES_METRICS_ADDRESS"] = f"127.0.0.1:{port}"
