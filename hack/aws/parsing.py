@@ -49,9 +49,9 @@ def call_of(scope, body):
 
 def _rest(service, method, path, query, body):
     """The operation whose route is the most literal, its labels, query parameters and body put together."""
-    for pattern, operation in _routes(service):
+    for pattern, fixed, operation in _routes(service):
         found = re.fullmatch(pattern, f"{method} {path.rstrip('/')}")
-        if found is None:
+        if found is None or any(query.get(key) != values for key, values in fixed.items()):
             continue
         params = _json(body) if operation.name != "Invoke" else {}
         for name, shape in operation.input_shape.members.items() if operation.input_shape else ():
@@ -70,10 +70,11 @@ def _routes(service):
     routes = []
     for name in model.operation_names:
         operation = model.operation_model(name)
-        template = operation.http["requestUri"].partition("?")[0].rstrip("/")
+        template, _, fixed = operation.http["requestUri"].partition("?")
+        template = template.rstrip("/")
         pattern = re.sub(r"\{(\w+)\+?\}", lambda label: f"(?P<{label[1]}>[^/]+)", template)
-        routes.append((template.count("{"), f"{operation.http['method']} {pattern}", operation))
-    return [(pattern, operation) for _, pattern, operation in sorted(routes, key=lambda route: route[:2])]
+        routes.append((template.count("{"), not fixed, f"{operation.http['method']} {pattern}", parse_qs(fixed), operation))
+    return [route[2:] for route in sorted(routes, key=lambda route: route[:3])]
 
 
 def _json(body):

@@ -58,6 +58,13 @@ class LogTest(StrictTest):
         calls.clear("")
         self.assertEqual(calls.used(), {"operator": ["sqs:A", "sqs:B"], "x": ["sqs:D"]})
 
+    def test_routes_that_differ_by_their_query_alone_are_told_apart(self):
+        client = self.client("lambda")
+        client.list_layers()
+        with self.assertRaises(client.exceptions.ClientError):
+            client.get_layer_version_by_arn(Arn=f"arn:aws:lambda:{REGION}:{self.account}:layer:gone:1")
+        self.assertEqual([call["operation"] for call in self.calls()], ["ListLayers", "GetLayerVersionByArn"])
+
     def test_each_protocol_is_understood(self):
         self.client("iam").list_roles(PathPrefix="/a/")
         self.client("lambda").list_event_source_mappings(EventSourceArn="arn:aws:sqs:eu-central-1:1:q")

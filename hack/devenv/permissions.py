@@ -7,8 +7,6 @@ import urllib.request
 
 from .console import Failure
 
-UNTESTED = {"lambda:ListLayers"}
-"""What only a sweep of pipelines with layers asks for, and no test has seen yet."""
 USER = "operator"
 """The user that end-to-end tests run operators as."""
 
@@ -17,7 +15,7 @@ def check_all_used(operator, url):
     """Fails when the policy that the operator prints grants an action that no operator ever put to use on this AWS."""
     with urllib.request.urlopen(f"{url}/_strict/used", timeout=30) as answer:
         used = json.load(answer).get(USER, [])
-    unused = sorted(_granted(operator) - set(used) - UNTESTED)
+    unused = sorted(_granted(operator) - set(used))
     if unused:
         raise Failure(f"`task-pipelines iam-policy` grants what no test puts to use: {', '.join(unused)}")
 
