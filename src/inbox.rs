@@ -18,19 +18,19 @@ pub mod queue;
 mod record;
 mod senders;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName as Attribute};
 use aws_smithy_types::timeout::TimeoutConfig;
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::join_all;
-use futures::stream::{FuturesUnordered, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::{Aws, AwsError, Caller, Operation, Urgency};
 use crate::chain::chain;
 use crate::reconcile::Context;
+use crate::{jitter, places};
 use letter::{Key, Letter};
 use senders::Senders;
 
@@ -59,28 +59,10 @@ const HIDDEN: SignedDuration = SignedDuration::from_secs(40);
 const MAX_RECEIVES: u32 = 5;
 
 /// Reads the inbox of each account and region that comes up, each by itself, until it is dropped.
-pub async fn run(context: &Context, mut places: UnboundedReceiver<Aws>) {
-    let mut read = HashSet::new();
-    let mut reading = FuturesUnordered::new();
+pub async fn run(context: &Context, places: UnboundedReceiver<Aws>) {
     let caller = Caller { name: "inbox".into(), urgency: Urgency::Sweep };
-    let keep = |aws: Aws| Box::pin(keep_reading(context, aws.on_behalf_of(caller.clone())));
-    loop {
-        tokio::select! {
-            place = places.next() => match place {
-                Some(aws) if read.insert(aws.location.clone()) => reading.push(keep(aws)),
-                Some(_) => {}
-                None => return,
-            },
-            Some(aws) = reading.next() => {
-                // A pipeline may have come since none was found.
-                if context.memory.lives_in(&aws.location) {
-                    reading.push(keep(aws));
-                } else {
-                    read.remove(&aws.location);
-                }
-            }
-        }
-    }
+    let read = |aws: Aws| Box::pin(keep_reading(context, aws.on_behalf_of(caller.clone())));
+    places::each(&context.memory, places, read).await;
 }
 
 /// Reads one inbox for as long as pipelines live there.
@@ -102,7 +84,7 @@ async fn keep_reading(context: &Context, aws: Aws) -> Aws {
                 let (account, region) = (&aws.location.account, &aws.location.region);
                 tracing::warn!(account, region, error = chain(&error), "the inbox was not read");
                 let back_off = Duration::from_secs(1 << failures.min(5)).min(MAX_BACK_OFF);
-                tokio::time::sleep(crate::jitter::around(back_off)).await;
+                tokio::time::sleep(jitter::around(back_off)).await;
                 continue;
             }
         };

@@ -45,6 +45,7 @@ pub mod jitter;
 pub mod layers;
 pub mod leader;
 pub mod metrics;
+pub mod places;
 pub mod probes;
 pub mod server;
 pub mod settings;

@@ -7,18 +7,15 @@
 use std::time::{Duration, Instant};
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender};
-use std::collections::HashSet;
-
-use futures::stream::{FuturesUnordered, StreamExt as _};
 use kube::runtime::reflector::ObjectRef;
 
 use crate::aws::{Aws, AwsError, Caller, Urgency};
 use crate::chain::chain;
 use crate::crd::ScheduledTaskPipeline;
 use crate::identity::ClusterName;
-use crate::jitter;
 use crate::memory::Memory;
 use crate::resource::bulk;
+use crate::{jitter, places};
 
 /// One sweep of one account and region, however slow it answers.
 const MAX_SWEEP: Duration = Duration::from_mins(5);
@@ -27,33 +24,10 @@ const MAX_SWEEP: Duration = Duration::from_mins(5);
 pub type Look = ObjectRef<ScheduledTaskPipeline>;
 
 /// Sweeps each account and region that comes up, each by itself, until it is dropped.
-pub async fn run(
-    cluster: &ClusterName,
-    memory: &Memory,
-    mut places: UnboundedReceiver<Aws>,
-    looks: UnboundedSender<Look>,
-) {
-    let mut swept = HashSet::new();
-    let mut sweeping = FuturesUnordered::new();
+pub async fn run(cluster: &ClusterName, memory: &Memory, places: UnboundedReceiver<Aws>, looks: UnboundedSender<Look>) {
     let caller = Caller { name: "".into(), urgency: Urgency::Sweep };
     let sweep = |aws: Aws| keep_sweeping(cluster, memory, aws.on_behalf_of(caller.clone()), looks.clone());
-    loop {
-        tokio::select! {
-            place = places.next() => match place {
-                Some(aws) if swept.insert(aws.location.clone()) => sweeping.push(sweep(aws)),
-                Some(_) => {}
-                None => return,
-            },
-            Some(aws) = sweeping.next() => {
-                // A pipeline may have come since its sweep found none.
-                if memory.singly(&aws.location).is_some() {
-                    sweeping.push(sweep(aws));
-                } else {
-                    swept.remove(&aws.location);
-                }
-            }
-        }
-    }
+    places::each(memory, places, sweep).await;
 }
 
 /// Sweeps one account and region for as long as pipelines live there.
