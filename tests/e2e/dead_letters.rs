@@ -1,35 +1,13 @@
 //! `kubectl pipelines dlq`: dead letters listed, shown, sent again and deleted.
 
-use std::process::{Command, Stdio};
-
 use serde_json::{Value, json};
 
-use crate::harness::{Lab, eventually, specs};
-
-/// What the plugin printed, and its exit status.
-#[derive(Debug)]
-struct Answer {
-    stdout: String,
-    stderr: String,
-    status: i32,
-}
+use crate::harness::{Lab, Printed, eventually, specs};
 
 impl Lab {
-    fn dlq(&self, arguments: &[&str]) -> Answer {
-        let output = Command::new(env!("CARGO_BIN_EXE_kubectl-pipelines"))
-            .args(["--namespace", &self.namespace, "dlq"])
-            .args(arguments)
-            .env_clear()
-            .env("KUBECONFIG", &self.environment.kubeconfig)
-            .env("AWS_ENDPOINT_URL", &self.environment.aws)
-            .env("AWS_ACCESS_KEY_ID", &self.account)
-            .env("AWS_SECRET_ACCESS_KEY", "local")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        Answer { stdout: text(output.stdout), stderr: text(output.stderr), status: output.status.code().unwrap() }
+    fn dlq(&self, arguments: &[&str]) -> Printed {
+        let plugin = env!("CARGO_BIN_EXE_kubectl-pipelines");
+        Printed::by(self.program(plugin).args(["--namespace", &self.namespace, "dlq"]).args(arguments))
     }
 
     async fn await_dead_letters(&self, queue: &str, count: u32) {

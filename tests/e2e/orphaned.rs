@@ -1,30 +1,19 @@
 //! What pipelines left that are gone from the cluster.
 
 use std::collections::BTreeSet;
-use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Lab, specs};
+use crate::harness::{Lab, Printed, specs};
 
 /// Runs `task-pipelines orphans` as somebody without a terminal.
-fn orphans(lab: &Lab, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_task-pipelines"))
-        .args(["orphans", "--cluster-name", "e2e", "--pacing", "off"])
-        .args(arguments)
-        .env_clear()
-        .env("KUBECONFIG", &lab.environment.kubeconfig)
-        .env("AWS_ENDPOINT_URL", &lab.environment.aws)
-        .env("AWS_REGION", &lab.environment.region)
-        .env("AWS_ACCESS_KEY_ID", &lab.account)
-        .env("AWS_SECRET_ACCESS_KEY", "local")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .output()
-        .unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
+fn orphans(lab: &Lab, arguments: &[&str]) -> Printed {
+    Printed::by(
+        lab.program(env!("CARGO_BIN_EXE_task-pipelines"))
+            .args(["orphans", "--cluster-name", "e2e", "--pacing", "off"])
+            .args(arguments)
+            .env("AWS_REGION", &lab.environment.region),
+    )
 }
 
 #[tokio::test]
@@ -37,7 +26,7 @@ async fn what_a_pipeline_left_that_is_gone_is_listed_and_deleted_when_asked_for(
         lab.ready(name).await;
     }
     let none = orphans(&lab, &[]);
-    assert_eq!((none.status.code(), stdout(&none)), (Some(0), String::new()), "{none:?}");
+    assert_eq!((none.status, &*none.stdout), (0, ""), "{none:?}");
 
     lab.operator = None;
     lab.delete("lost").await;
@@ -48,29 +37,29 @@ async fn what_a_pipeline_left_that_is_gone_is_listed_and_deleted_when_asked_for(
     another.send().await.unwrap();
 
     let found = orphans(&lab, &["-o", "json"]);
-    assert_eq!(found.status.code(), Some(1), "{found:?}");
-    let list: Vec<Value> = serde_json::from_slice(&found.stdout).unwrap();
+    assert_eq!(found.status, 1, "{found:?}");
+    let list: Vec<Value> = serde_json::from_str(&found.stdout).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let names = list.iter().map(|orphan| format!("{} {}", text(&orphan["kind"]), text(&orphan["name"])));
     assert_eq!(names.collect::<BTreeSet<_>>(), lab.names("lost").all());
     assert!(list.iter().all(|orphan| orphan["pipeline"] == "lost" && orphan["namespace"] == lab.namespace), "{list:?}");
-    let shown = stdout(&orphans(&lab, &[]));
+    let shown = orphans(&lab, &[]).stdout;
     let queue = lab.arn("sqs", &lab.names("lost").tasks);
     for words in [format!("{}/lost, UID ", lab.namespace), queue, "(fires)".to_owned()] {
         assert!(shown.contains(&words), "no `{words}` in {shown}");
     }
 
     let unasked = orphans(&lab, &["--delete"]);
-    assert_eq!(unasked.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&unasked.stderr).contains("pass --yes"), "{unasked:?}");
+    assert_eq!(unasked.status, 2);
+    assert!(unasked.stderr.contains("pass --yes"), "{unasked:?}");
     let foreign = BTreeSet::from(["Queue anothers-tasks".to_owned(), "Queue payroll".to_owned()]);
     let before: BTreeSet<String> = lab.names("alive").all_and_inbox().union(&foreign).cloned().collect();
     assert_eq!(lab.aws.everything().await, before.union(&lab.names("lost").all()).cloned().collect());
 
     let deleted = orphans(&lab, &["--delete", "--yes"]);
-    assert_eq!(deleted.status.code(), Some(0), "{deleted:?}");
+    assert_eq!(deleted.status, 0, "{deleted:?}");
     assert_eq!(lab.aws.everything().await, before);
-    assert_eq!(orphans(&lab, &[]).status.code(), Some(0));
+    assert_eq!(orphans(&lab, &[]).status, 0);
 }
 
 #[tokio::test]
@@ -84,6 +73,6 @@ async fn what_a_new_pipeline_of_the_same_name_can_take_over_is_no_orphan() {
     lab.gone("again").await;
     lab.apply("again", specs::message(specs::YEARLY)).await;
     let none = orphans(&lab, &["--delete", "--yes"]);
-    assert_eq!((none.status.code(), stdout(&none)), (Some(0), String::new()), "{none:?}");
+    assert_eq!((none.status, &*none.stdout), (0, ""), "{none:?}");
     assert_eq!(lab.aws.everything().await, lab.names("again").all_and_inbox());
 }

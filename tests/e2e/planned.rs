@@ -2,65 +2,35 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 use task_pipelines::crd::ScheduledTaskPipeline;
 
-use crate::harness::{Lab, eventually, specs};
+use crate::harness::{Lab, Printed, eventually, specs};
 
 /// A value that must be nowhere but on AWS.
 const MARKER: &str = "marker-4711";
 
-/// What a plan printed, and its exit status.
-#[derive(Debug)]
-struct Planned {
-    stdout: String,
-    stderr: String,
-    status: i32,
-}
-
-impl Planned {
-    #[track_caller]
-    fn says(&self, words: &[&str]) {
-        for word in words {
-            assert!(self.stdout.contains(word), "no {word:?} in {self:#?}");
-        }
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap()
-    }
-}
-
 impl Lab {
     /// Runs the command with no cluster in reach.
-    fn plan_alone(&self, arguments: &[&str]) -> Planned {
+    fn plan_alone(&self, arguments: &[&str]) -> Printed {
         self.plan_with("/nowhere", arguments)
     }
 
     /// Runs the command with the cluster in reach.
-    fn plan(&self, arguments: &[&str]) -> Planned {
+    fn plan(&self, arguments: &[&str]) -> Printed {
         self.plan_with(&self.environment.kubeconfig, arguments)
     }
 
-    fn plan_with(&self, kubeconfig: &str, arguments: &[&str]) -> Planned {
-        let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_task-pipelines"))
-            .args(["plan", "--cluster-name", "e2e", "--pacing", "off"])
-            .args(arguments)
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .env_clear()
-            .env("KUBECONFIG", kubeconfig)
-            .env("AWS_ENDPOINT_URL", &self.environment.aws)
-            .env("AWS_REGION", &self.environment.region)
-            .env("AWS_ACCESS_KEY_ID", &self.account)
-            .env("AWS_SECRET_ACCESS_KEY", "local")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        let planned = Planned { stdout: text(stdout), stderr: text(stderr), status: status.code().unwrap() };
+    fn plan_with(&self, kubeconfig: &str, arguments: &[&str]) -> Printed {
+        let planned = Printed::by(
+            self.program(env!("CARGO_BIN_EXE_task-pipelines"))
+                .args(["plan", "--cluster-name", "e2e", "--pacing", "off"])
+                .args(arguments)
+                .current_dir(env!("CARGO_MANIFEST_DIR"))
+                .env("KUBECONFIG", kubeconfig)
+                .env("AWS_REGION", &self.environment.region),
+        );
         assert!(!planned.stdout.contains(MARKER) && !planned.stderr.contains(MARKER), "{planned:#?}");
         planned
     }

@@ -2,32 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Lab, specs};
-
-/// What a trial printed, and its exit status.
-#[derive(Debug)]
-struct Tried {
-    stdout: String,
-    stderr: String,
-    status: i32,
-}
+use crate::harness::{Lab, Printed, specs};
 
 /// Runs the command with no cluster, no AWS and no environment.
-fn try_out(arguments: &[&str]) -> Tried {
-    let output = Command::new(env!("CARGO_BIN_EXE_task-pipelines"))
-        .arg("try")
-        .args(arguments)
-        .env_clear()
-        .env("KUBECONFIG", "/nowhere")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Tried { stdout: text(output.stdout), stderr: text(output.stderr), status: output.status.code().unwrap() }
+fn try_out(arguments: &[&str]) -> Printed {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_task-pipelines"));
+    Printed::by(command.arg("try").args(arguments).env_clear().env("KUBECONFIG", "/nowhere"))
 }
 
 fn file(lab: &Lab, name: &str, documents: &[Value]) -> PathBuf {

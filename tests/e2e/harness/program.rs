@@ -1,0 +1,50 @@
+//! Programs that a person runs by hand: the operator's commands, and the plugin.
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::Lab;
+
+/// What a program printed, and its exit status.
+#[derive(Debug)]
+pub(crate) struct Printed {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) status: i32,
+}
+
+impl Printed {
+    /// Runs a program without a terminal, to its end.
+    pub(crate) fn by(command: &mut Command) -> Self {
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Self { stdout: text(output.stdout), stderr: text(output.stderr), status: output.status.code().unwrap() }
+    }
+
+    #[track_caller]
+    pub(crate) fn says(&self, words: &[&str]) {
+        for word in words {
+            assert!(self.stdout.contains(word), "no {word:?} in {self:#?}");
+        }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+}
+
+impl Lab {
+    /// A program with this world's cluster and account, and nothing else of the environment's.
+    pub(crate) fn program(&self, path: &str) -> Command {
+        let mut command = Command::new(path);
+        command
+            .env_clear()
+            .env("KUBECONFIG", &self.environment.kubeconfig)
+            .env("AWS_ENDPOINT_URL", &self.environment.aws)
+            .env("AWS_ACCESS_KEY_ID", &self.account)
+            .env("AWS_SECRET_ACCESS_KEY", "local")
+            .env("AWS_EC2_METADATA_DISABLED", "true");
+        command
+    }
+}
