@@ -10,6 +10,7 @@ mod event_source_mapping;
 mod function;
 mod layer_version;
 mod log_group;
+mod pages;
 mod parameter;
 mod queue;
 mod role;

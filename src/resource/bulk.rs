@@ -5,13 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_resourcegroupstagging::types::TagFilter;
+use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 use futures::future::try_join_all;
 use futures::try_join;
 
 use super::{
-    Fields, Id, Kind, Observed, event_source_mapping, function, layer_version, log_group, parameter, possible_ids,
-    queue, role, schedule,
+    Fields, Id, Kind, Observed, event_source_mapping, function, layer_version, log_group, pages, parameter,
+    possible_ids, queue, role, schedule,
 };
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::{ClusterName, Owner, Tags, tag};
@@ -138,23 +138,20 @@ pub async fn ids_of(aws: &Aws, owner: &Owner) -> Result<BTreeSet<Id>, AwsError> 
 
 /// The tags of all that carries this cluster's, by ARN.
 async fn tags(aws: &Aws, cluster: &ClusterName) -> Result<BTreeMap<String, Tags>, AwsError> {
-    let ours = TagFilter::builder().key(tag::CLUSTER).values(cluster.to_string()).build();
-    let mut found = BTreeMap::new();
-    let mut token = None;
-    loop {
+    let ours = &TagFilter::builder().key(tag::CLUSTER).values(cluster.to_string()).build();
+    let tagged = |resource: ResourceTagMapping| {
+        let tags = resource.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
+        Some((resource.resource_arn?, tags))
+    };
+    let found = pages::all(|token| async move {
         let request = aws.tagging.get_resources().tag_filters(ours.clone()).resources_per_page(TAGS_PAGE);
         let request = request.set_resource_type_filters(Some(TAGGED.map(str::to_owned).into()));
         let request = request.set_pagination_token(token);
         let answer = aws.call(Operation::GetResources, || request.clone().send()).await?;
-        for resource in answer.resource_tag_mapping_list.unwrap_or_default() {
-            let tags = resource.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
-            found.extend(resource.resource_arn.map(|arn| (arn, tags)));
-        }
-        token = answer.pagination_token.filter(|token| !token.is_empty());
-        if token.is_none() {
-            return Ok(found);
-        }
-    }
+        let page = answer.resource_tag_mapping_list.unwrap_or_default().into_iter().filter_map(tagged).collect();
+        Ok((page, answer.pagination_token))
+    });
+    Ok(found.await?.into_iter().collect())
 }
 
 /// Gives what was listed its tags. A schedule group is nothing but its tags.

@@ -14,7 +14,7 @@ use aws_sdk_lambda::types::{
 use serde_json::json;
 
 use super::function::put_lambda_tags;
-use super::{Changed, Field, Fields, Id, Kind, Observed, Progress};
+use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, pages};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::Tags;
 
@@ -154,22 +154,18 @@ fn of_answer(answer: GetEventSourceMappingOutput) -> EventSourceMappingConfigura
 
 /// All mappings from a queue of ours to a function of ours, without their tags.
 pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
-    let mut found = Vec::new();
-    let mut marker = None;
-    loop {
+    let ours = |mapping: EventSourceMappingConfiguration| {
+        let function = mapping.function_arn().and_then(|arn| arn.rsplit(':').next()).unwrap_or_default();
+        let id = is_from_our_queue(&mapping, function).then(|| Id::new(Kind::EventSourceMapping, function))?;
+        Some((id, without_tags(aws, &mapping)))
+    };
+    pages::all(|marker| async move {
         let request = aws.lambda.list_event_source_mappings().max_items(LIST_PAGE).set_marker(marker);
         let answer = aws.call(Operation::ListEventSourceMappings, || request.clone().send()).await?;
-        for mapping in answer.event_source_mappings.unwrap_or_default() {
-            let function = mapping.function_arn().and_then(|arn| arn.rsplit(':').next()).unwrap_or_default();
-            if is_from_our_queue(&mapping, function) {
-                found.push((Id::new(Kind::EventSourceMapping, function), without_tags(aws, &mapping)));
-            }
-        }
-        marker = answer.next_marker.filter(|marker| !marker.is_empty());
-        if marker.is_none() {
-            return Ok(found);
-        }
-    }
+        let found = answer.event_source_mappings.unwrap_or_default().into_iter().filter_map(ours).collect();
+        Ok((found, answer.next_marker))
+    })
+    .await
 }
 
 fn without_tags(aws: &Aws, mapping: &EventSourceMappingConfiguration) -> Observed {

@@ -8,11 +8,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_lambda::types::{Architecture, LayerVersionContentInput, LayerVersionsListItem, Runtime};
+use aws_sdk_lambda::types::{Architecture, LayerVersionContentInput, LayerVersionsListItem, LayersListItem, Runtime};
 use aws_smithy_runtime_api::client::result::SdkError;
 
 use super::function::{Upload, read_artifact};
-use super::{Changed, Field, Fields, Id, Kind, Observed, Progress};
+use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, pages};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::code::Artifact;
 use crate::identity::{Owner, Tags, tag};
@@ -115,38 +115,31 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
 
 /// All versions of a layer, the oldest first.
 async fn versions(aws: &Aws, layer: &str) -> Result<Vec<LayerVersionsListItem>, AwsError> {
-    let mut found = Vec::new();
-    let mut marker = None;
-    loop {
+    let ask = |marker| async move {
         let request = aws.lambda.list_layer_versions().layer_name(layer).max_items(LIST_PAGE).set_marker(marker);
-        let Some(answer) = aws.find(Operation::ListLayerVersions, || request.clone().send()).await? else {
-            return Ok(Vec::new());
-        };
-        found.extend(answer.layer_versions.unwrap_or_default());
-        marker = answer.next_marker.filter(|marker| !marker.is_empty());
-        if marker.is_none() {
-            found.sort_by_key(|version| version.version);
-            return Ok(found);
-        }
-    }
+        let answer = aws.call(Operation::ListLayerVersions, || request.clone().send()).await?;
+        Ok((answer.layer_versions.unwrap_or_default(), answer.next_marker))
+    };
+    let mut found = match pages::all(ask).await {
+        Err(error) if error.is_not_found() => Vec::new(),
+        found => found?,
+    };
+    found.sort_by_key(|version| version.version);
+    Ok(found)
 }
 
 /// The latest version of each layer of ours: in a pipeline that is as it should be, there is no other.
 pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
-    let mut found = Vec::new();
-    let mut marker = None;
-    loop {
+    let ours = |layer: LayersListItem| {
+        let (name, latest) = (layer.layer_name?, layer.latest_matching_version?);
+        Some((id(&name, &said(&latest)?.content), read(&latest)))
+    };
+    pages::all(|marker| async move {
         let request = aws.lambda.list_layers().max_items(LIST_PAGE).set_marker(marker);
         let answer = aws.call(Operation::ListLayers, || request.clone().send()).await?;
-        for layer in answer.layers.unwrap_or_default() {
-            let (Some(name), Some(latest)) = (layer.layer_name, layer.latest_matching_version) else { continue };
-            found.extend(said(&latest).map(|said| (id(&name, &said.content), read(&latest))));
-        }
-        marker = answer.next_marker.filter(|marker| !marker.is_empty());
-        if marker.is_none() {
-            return Ok(found);
-        }
-    }
+        Ok((answer.layers.unwrap_or_default().into_iter().filter_map(ours).collect(), answer.next_marker))
+    })
+    .await
 }
 
 /// All versions of a pipeline's layers, whatever their content.

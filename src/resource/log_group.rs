@@ -5,7 +5,7 @@
 
 use aws_sdk_cloudwatchlogs::types::LogGroup as SdkLogGroup;
 
-use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, TagChanges};
+use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, TagChanges, pages};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::Tags;
 
@@ -77,22 +77,18 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
 
 /// All log groups of functions, without their tags.
 pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
-    let mut found = Vec::new();
-    let mut token = None;
-    loop {
+    let shown = |group: SdkLogGroup| {
+        let name = group.log_group_name()?;
+        let arn = aws.location.log_group_arn(name);
+        Some((Id::new(Kind::LogGroup, name), Observed { arn, ..read(&group) }))
+    };
+    pages::all(|token| async move {
         let request = aws.logs.describe_log_groups().log_group_name_prefix(OF_FUNCTIONS).limit(LIST_PAGE);
         let request = request.set_next_token(token);
         let answer = aws.call(Operation::DescribeLogGroups, || request.clone().send()).await?;
-        for group in answer.log_groups.unwrap_or_default() {
-            let Some(name) = group.log_group_name() else { continue };
-            let arn = aws.location.log_group_arn(name);
-            found.push((Id::new(Kind::LogGroup, name), Observed { arn, ..read(&group) }));
-        }
-        token = answer.next_token;
-        if token.is_none() {
-            return Ok(found);
-        }
-    }
+        Ok((answer.log_groups.unwrap_or_default().into_iter().filter_map(shown).collect(), answer.next_token))
+    })
+    .await
 }
 
 /// The only search there is goes by prefix.

@@ -7,10 +7,11 @@
 use std::time::Duration;
 
 use aws_sdk_ssm::types::{
-    Parameter as SdkParameter, ParameterStringFilter, ParameterTier, ParameterType, ResourceTypeForTagging, Tag,
+    Parameter as SdkParameter, ParameterMetadata, ParameterStringFilter, ParameterTier, ParameterType,
+    ResourceTypeForTagging, Tag,
 };
 
-use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, TagChanges};
+use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, TagChanges, pages};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::Tags;
 use crate::pipeline::SecretText;
@@ -103,25 +104,21 @@ pub(super) const LISTED: [&str; 1] = ["type"];
 pub(super) async fn list(aws: &Aws, path: &str) -> Result<Vec<(Id, Observed)>, AwsError> {
     let below = ParameterStringFilter::builder().key("Path").option("Recursive").values(path).build();
     // The builder refuses only a missing key.
-    let filters: Vec<ParameterStringFilter> = below.into_iter().collect();
-    let mut found = Vec::new();
-    let mut token = None;
-    loop {
+    let filters: &Vec<ParameterStringFilter> = &below.into_iter().collect();
+    let shown = |parameter: ParameterMetadata| {
+        let name = parameter.name()?;
+        let (id, arn) = (Id::new(Kind::Parameter, name), aws.location.parameter_arn(name));
+        let kind = parameter.r#type().map(|kind| ("type", Field::plain(kind.as_str())));
+        let revision = Some(parameter.version.to_string());
+        Some((id, Observed { arn, fields: kind.into_iter().collect(), revision, ..Observed::default() }))
+    };
+    pages::all(|token| async move {
         let request = aws.ssm.describe_parameters().set_parameter_filters(Some(filters.clone()));
         let request = request.max_results(LIST_PAGE).set_next_token(token);
         let answer = aws.call(Operation::DescribeParameters, || request.clone().send()).await?;
-        for parameter in answer.parameters.unwrap_or_default() {
-            let Some(name) = parameter.name() else { continue };
-            let (id, arn) = (Id::new(Kind::Parameter, name), aws.location.parameter_arn(name));
-            let kind = parameter.r#type().map(|kind| ("type", Field::plain(kind.as_str())));
-            let revision = Some(parameter.version.to_string());
-            found.push((id, Observed { arn, fields: kind.into_iter().collect(), revision, ..Observed::default() }));
-        }
-        token = answer.next_token;
-        if token.is_none() {
-            return Ok(found);
-        }
-    }
+        Ok((answer.parameters.unwrap_or_default().into_iter().filter_map(shown).collect(), answer.next_token))
+    })
+    .await
 }
 
 fn read(parameter: SdkParameter) -> Fields {

@@ -12,7 +12,7 @@ use aws_sdk_iam::types::{EntityType, RoleDetail, Tag};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, TagChanges};
+use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, TagChanges, pages};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::Tags;
 use crate::policy::Document;
@@ -143,19 +143,15 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
 
 /// All roles there are, each as a look would show it.
 pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
-    let mut found = Vec::new();
-    let mut marker = None;
-    loop {
+    let shown = |role: RoleDetail| Some((Id::new(Kind::Role, role.role_name()?), read(role)));
+    pages::all(|marker| async move {
         let request = aws.iam.get_account_authorization_details().filter(EntityType::Role);
         let request = request.max_items(LIST_PAGE).set_marker(marker);
         let answer = aws.call(Operation::GetAccountAuthorizationDetails, || request.clone().send()).await?;
-        let roles = answer.role_detail_list.unwrap_or_default();
-        found.extend(roles.into_iter().filter_map(|role| Some((Id::new(Kind::Role, role.role_name()?), read(role)))));
-        marker = answer.marker.filter(|_| answer.is_truncated);
-        if marker.is_none() {
-            return Ok(found);
-        }
-    }
+        let found = answer.role_detail_list.unwrap_or_default().into_iter().filter_map(shown).collect();
+        Ok((found, answer.marker.filter(|_| answer.is_truncated)))
+    })
+    .await
 }
 
 fn read(role: RoleDetail) -> Observed {

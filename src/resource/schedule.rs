@@ -7,12 +7,12 @@ use aws_sdk_scheduler::operation::get_schedule::GetScheduleOutput;
 use aws_sdk_scheduler::primitives::DateTime;
 use aws_sdk_scheduler::types::{
     ActionAfterCompletion, DeadLetterConfig, FlexibleTimeWindow, FlexibleTimeWindowMode, RetryPolicy, ScheduleState,
-    Target,
+    ScheduleSummary, Target,
 };
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::{Changed, Field, Fields, Id, Kind, Observed, Progress};
+use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, pages};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::{Tags, tag};
 
@@ -154,27 +154,21 @@ pub(super) const LISTED: [&str; 2] = ["state", "target"];
 
 /// All schedules in groups of their own name, with little more than when each was changed last.
 pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
-    let mut found = Vec::new();
-    let mut token = None;
-    loop {
+    let shown = |summary: ScheduleSummary| {
+        let name = summary.name.as_deref().filter(|name| summary.group_name() == Some(name))?;
+        let state = summary.state().unwrap_or(&ScheduleState::Enabled);
+        let mut fields = Fields::from([("state", Field::plain(state.as_str()))]);
+        fields.extend(summary.target().map(|target| ("target", Field::plain(target.arn()))));
+        let revision = summary.last_modification_date().map(ToString::to_string);
+        let arn = aws.location.schedule_arn(name, name);
+        Some((Id::new(Kind::Schedule, name), Observed { arn, fields, revision, ..Observed::default() }))
+    };
+    pages::all(|token| async move {
         let request = aws.scheduler.list_schedules().max_results(LIST_PAGE).set_next_token(token);
         let answer = aws.call(Operation::ListSchedules, || request.clone().send()).await?;
-        for summary in answer.schedules {
-            let Some(name) = summary.name.as_deref().filter(|name| summary.group_name() == Some(name)) else {
-                continue;
-            };
-            let state = summary.state().unwrap_or(&ScheduleState::Enabled);
-            let mut fields = Fields::from([("state", Field::plain(state.as_str()))]);
-            fields.extend(summary.target().map(|target| ("target", Field::plain(target.arn()))));
-            let revision = summary.last_modification_date().map(ToString::to_string);
-            let arn = aws.location.schedule_arn(name, name);
-            found.push((Id::new(Kind::Schedule, name), Observed { arn, fields, revision, ..Observed::default() }));
-        }
-        token = answer.next_token;
-        if token.is_none() {
-            return Ok(found);
-        }
-    }
+        Ok((answer.schedules.into_iter().filter_map(shown).collect(), answer.next_token))
+    })
+    .await
 }
 
 fn read(answer: &GetScheduleOutput, now: Timestamp) -> Fields {

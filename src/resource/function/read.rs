@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_lambda::types::{Architecture, FunctionConfiguration, LastUpdateStatus, PackageType, State};
 use serde_json::json;
 
-use super::super::{Field, Fields, Id, Kind, Observed};
+use super::super::{Field, Fields, Id, Kind, Observed, pages};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::tag;
 
@@ -45,21 +45,17 @@ pub(in crate::resource) async fn observe_async(aws: &Aws, name: &str) -> Result<
 
 /// All functions there are, without their tags, and without what becomes of their asynchronous invocations.
 pub(in crate::resource) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
-    let mut found = Vec::new();
-    let mut marker = None;
-    loop {
+    let shown = |configuration: FunctionConfiguration| {
+        let name = configuration.function_name.clone()?;
+        let arn = configuration.function_arn.clone().unwrap_or_else(|| aws.location.function_arn(&name));
+        Some((Id::new(Kind::Function, name), Observed { arn, ..read(configuration) }))
+    };
+    pages::all(|marker| async move {
         let request = aws.lambda.list_functions().max_items(LIST_PAGE).set_marker(marker);
         let answer = aws.call(Operation::ListFunctions, || request.clone().send()).await?;
-        for configuration in answer.functions.unwrap_or_default() {
-            let Some(name) = configuration.function_name.clone() else { continue };
-            let arn = configuration.function_arn.clone().unwrap_or_else(|| aws.location.function_arn(&name));
-            found.push((Id::new(Kind::Function, name), Observed { arn, ..read(configuration) }));
-        }
-        marker = answer.next_marker.filter(|marker| !marker.is_empty());
-        if marker.is_none() {
-            return Ok(found);
-        }
-    }
+        Ok((answer.functions.unwrap_or_default().into_iter().filter_map(shown).collect(), answer.next_marker))
+    })
+    .await
 }
 
 /// The one field that a list does not show.
