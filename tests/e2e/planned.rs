@@ -1,8 +1,5 @@
 //! `task-pipelines plan`: what would be done, for people and programs, with nothing done.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use serde_json::{Value, json};
 use task_pipelines::crd::ScheduledTaskPipeline;
 
@@ -33,17 +30,6 @@ impl Lab {
         );
         assert!(!planned.stdout.contains(MARKER) && !planned.stderr.contains(MARKER), "{planned:#?}");
         planned
-    }
-
-    /// Writes a file of pipelines.
-    fn file(&self, name: &str, documents: &[Value]) -> PathBuf {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plans");
-        fs::create_dir_all(&folder).unwrap();
-        let path = folder.join(format!("{}-{name}.yaml", self.account));
-        // JSON is YAML.
-        let texts: Vec<String> = documents.iter().map(Value::to_string).collect();
-        fs::write(&path, texts.join("\n---\n")).unwrap();
-        path
     }
 }
 

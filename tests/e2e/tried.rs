@@ -1,7 +1,5 @@
 //! `task-pipelines try`: a pipeline's tasks on a laptop, with neither AWS nor a cluster.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -12,16 +10,6 @@ use crate::harness::{Lab, Printed, specs};
 fn try_out(arguments: &[&str]) -> Printed {
     let mut command = Command::new(env!("CARGO_BIN_EXE_task-pipelines"));
     Printed::by(command.arg("try").args(arguments).env_clear().env("KUBECONFIG", "/nowhere"))
-}
-
-fn file(lab: &Lab, name: &str, documents: &[Value]) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("trials");
-    fs::create_dir_all(&folder).unwrap();
-    let path = folder.join(format!("{}-{name}.yaml", lab.account));
-    // JSON is YAML.
-    let texts: Vec<String> = documents.iter().map(Value::to_string).collect();
-    fs::write(&path, texts.join("\n---\n")).unwrap();
-    path
 }
 
 fn pipeline(name: &str, spec: &Value) -> Value {
@@ -63,7 +51,7 @@ async fn each_channel_is_shown_and_posted_to_when_that_is_asked_for() {
             {"name": "f", "function": "f"},
         ],
     });
-    let file_of = |name: &str, secrets: Value| file(&lab, name, &[secret(&secrets), pipeline("site", &spec)]);
+    let file_of = |name: &str, secrets: Value| lab.file(name, &[secret(&secrets), pipeline("site", &spec)]);
 
     let little = file_of("little", json!({"token": "Bearer canary-token"}));
     let tried = try_out(&["-f", little.to_str().unwrap()]);
@@ -111,7 +99,7 @@ async fn what_cannot_be_tried_is_said_with_its_place() {
     let good = specs::message(specs::YEARLY);
     let odd =
         specs::one_task(specs::YEARLY, json!({"name": "a", "message": {}, "template": "{{ a", "notify": ["team"]}));
-    let path = file(&lab, "odd", &[pipeline("good", &good), pipeline("odd", &odd)]);
+    let path = lab.file("odd", &[pipeline("good", &good), pipeline("odd", &odd)]);
     let path = path.to_str().unwrap();
     for (arguments, words) in [
         (&["-f", path][..], &[":2: spec.tasks[a].template: the template cannot be rendered: syntax error"][..]),

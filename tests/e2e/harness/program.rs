@@ -1,5 +1,7 @@
 //! Programs that a person runs by hand: the operator's commands, and the plugin.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -46,5 +48,16 @@ impl Lab {
             .env("AWS_SECRET_ACCESS_KEY", "local")
             .env("AWS_EC2_METADATA_DISABLED", "true");
         command
+    }
+
+    /// Writes a file of resources for a program to read.
+    pub(crate) fn file(&self, name: &str, documents: &[Value]) -> PathBuf {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("files");
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join(format!("{}-{name}.yaml", self.account));
+        // JSON is YAML.
+        let texts: Vec<String> = documents.iter().map(Value::to_string).collect();
+        fs::write(&path, texts.join("\n---\n")).unwrap();
+        path
     }
 }
