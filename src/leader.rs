@@ -139,6 +139,7 @@ impl Candidate {
             }
         };
         if held {
+            self.ballot.won();
             self.until.send_replace(Some(began + LEADS_FOR));
         }
         held

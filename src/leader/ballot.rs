@@ -40,6 +40,11 @@ impl Ballot {
         self.lost
     }
 
+    /// Its turn was written down: it leads.
+    pub(super) fn won(&mut self) {
+        self.led = true;
+    }
+
     /// Judges a lease of this version, seen at this moment.
     pub(super) fn turn(&mut self, spec: Option<&LeaseSpec>, version: &str, now: Instant) -> Turn {
         let since = match &self.seen {
@@ -52,7 +57,6 @@ impl Ballot {
         let holder = spec.and_then(|spec| spec.holder_identity.as_deref()).filter(|holder| !holder.is_empty());
         let Some(holder) = holder else { return Turn::Take };
         if holder == self.identity {
-            self.led = true;
             return Turn::Renew;
         }
         self.lost |= self.led;
@@ -97,10 +101,22 @@ mod tests {
     fn our_own_lease_is_renewed_until_another_holds_it() {
         let mut ballot = Ballot::new("me");
         let now = Instant::now();
+        assert_eq!(ballot.turn(None, "0", now), Turn::Take);
+        ballot.won();
         assert_eq!(ballot.turn(Some(&held_by("me")), "1", now), Turn::Renew);
         assert_eq!(ballot.turn(Some(&held_by("me")), "1", now + second(60)), Turn::Renew, "nobody took it");
         assert!(!ballot.is_lost());
         assert_eq!(ballot.turn(Some(&held_by("other")), "2", now + second(61)), Turn::Wait);
+        assert!(ballot.is_lost());
+    }
+
+    #[test]
+    fn a_lease_that_another_takes_before_its_first_renewal_is_lost() {
+        let mut ballot = Ballot::new("me");
+        let now = Instant::now();
+        assert_eq!(ballot.turn(None, "0", now), Turn::Take);
+        ballot.won();
+        assert_eq!(ballot.turn(Some(&held_by("other")), "2", now), Turn::Wait);
         assert!(ballot.is_lost());
     }
 }
