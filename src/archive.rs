@@ -13,7 +13,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// A zip in memory.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Zip {
     bytes: Vec<u8>,
     sha256: String,

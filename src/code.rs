@@ -35,7 +35,7 @@ pub enum Code {
 }
 
 /// An object in S3.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct S3Object {
     /// Name of the bucket.
     pub bucket: String,

@@ -1,4 +1,4 @@
-//! Builds the zips of layers, beside the looks at pipelines: a build takes seconds or minutes, and nobody waits for
+//! Builds the zips of layers of packages, beside the looks at pipelines: a build takes seconds or minutes, and nobody waits for
 //! another's.
 //!
 //! A zip is kept on disk by what it is made of, so it is built once. Only a version that is to be published is built.
@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
 use crate::code::Artifact;
-use crate::pipeline::{Layer, LayerContent, Reason, Refusal};
+use crate::pipeline::{Layer, LayerContent, Packages, Reason, Refusal};
 use crate::plan::{Goal, Plan, Verdict};
 use crate::resource::Resource;
 
@@ -138,7 +138,8 @@ impl Layers {
                 continue;
             };
             let Resource::LayerVersion(version) = &mut wanted.resource else { continue };
-            match self.look(&version.content) {
+            let LayerContent::Python(packages) = &version.content.content else { continue };
+            match self.look(&version.content, packages) {
                 Known::Built(zip) => version.zip = Some(zip),
                 Known::Building(None) => building = Some(format!("layer `{}` is being built", version.content.name)),
                 Known::Building(Some(error)) | Known::Failed(error, _) => refusals.push(Refusal {
@@ -157,7 +158,7 @@ impl Layers {
     }
 
     /// What is known of a layer's zip; its build begins when nothing is.
-    fn look(self: &Arc<Self>, layer: &Layer) -> Known {
+    fn look(self: &Arc<Self>, layer: &Layer, packages: &Packages) -> Known {
         let path = self.path(layer);
         let mut known = self.known();
         let failed = match known.get(&path) {
@@ -168,16 +169,16 @@ impl Layers {
         };
         let building = Known::Building(failed);
         known.insert(path.clone(), building.clone());
-        tokio::spawn(Arc::clone(self).build(layer.clone(), path));
+        tokio::spawn(Arc::clone(self).build(packages.clone(), path));
         building
     }
 
-    async fn build(self: Arc<Self>, layer: Layer, path: PathBuf) {
+    async fn build(self: Arc<Self>, packages: Packages, path: PathBuf) {
         // The semaphore is never closed.
         let _turn = self.turns.acquire().await;
         let started = Instant::now();
         let (shared, place) = (Arc::clone(&self), path.clone());
-        let built = tokio::task::spawn_blocking(move || shared.build_now(&layer, &place)).await;
+        let built = tokio::task::spawn_blocking(move || shared.build_now(&packages, &place)).await;
         let seconds = started.elapsed().as_secs();
         let known = match built.unwrap_or(Err(BuildError::BrokenOff)) {
             Ok(zip) => {
@@ -192,10 +193,9 @@ impl Layers {
         self.known().insert(path, known);
     }
 
-    fn build_now(&self, layer: &Layer, path: &Path) -> Result<Artifact, BuildError> {
+    fn build_now(&self, packages: &Packages, path: &Path) -> Result<Artifact, BuildError> {
         if !path.exists() {
             fs::create_dir_all(&self.directory).map_err(BuildError::disk(&self.directory))?;
-            let LayerContent::Python(packages) = &layer.content;
             // Of this process alone, and moved to its place when it is whole.
             let workshop = path.with_extension(std::process::id().to_string());
             let zip = workshop.join("zip");

@@ -45,7 +45,8 @@ def _lambda(call):
     if "LayerName" in params or operation == "GetLayerVersion":
         version = params.get("VersionNumber")
         name = f"layer:{params.get('LayerName')}" + (f":{version}" if version else "")
-        return [Need(f"lambda:{operation}", params.get("Arn") or _arn(call, "lambda", name))]
+        needs = [Need(f"lambda:{operation}", params.get("Arn") or _arn(call, "lambda", name))]
+        return needs + _fetched(params.get("Content"))
     if "Resource" in params:
         return [Need(f"lambda:{operation}", params["Resource"],
                      {**_tags_of_lambda(params["Resource"]), **of_tags("RequestTag", params.get("Tags")), **_keys(params)})]
@@ -59,11 +60,15 @@ def _lambda(call):
     if params.get("Tags"):
         needs.append(Need("lambda:TagResource", arn, of_tags("RequestTag", params["Tags"])))
     needs += [Need("lambda:GetLayerVersion", layer) for layer in layers]
-    code = params.get("Code") or params
-    if isinstance(code, dict) and code.get("S3Bucket"):
-        action = "s3:GetObjectVersion" if code.get("S3ObjectVersion") else "s3:GetObject"
-        needs.append(Need(action, f"arn:aws:s3:::{code['S3Bucket']}/{code.get('S3Key')}"))
-    return needs
+    return needs + _fetched(params.get("Code") or params)
+
+
+def _fetched(code):
+    """What it takes to give Lambda a zip in S3."""
+    if not isinstance(code, dict) or not code.get("S3Bucket"):
+        return []
+    action = "s3:GetObjectVersion" if code.get("S3ObjectVersion") else "s3:GetObject"
+    return [Need(action, f"arn:aws:s3:::{code['S3Bucket']}/{code.get('S3Key')}")]
 
 
 def _mapping(call):

@@ -36,7 +36,7 @@ impl Given<'_> {
             (Some(source), None, None, None) => self.inline(&format!("{field}.inline"), source, refusals),
             (None, Some(ConfigMapRef { name }), None, None) => {
                 let field = format!("{field}.configMapRef");
-                let zip = config_map::zip(&field, name, &context.owner.namespace, context.config_maps, refusals);
+                let zip = config_map::code(&field, name, context, refusals);
                 let entry = self.entry(refusals);
                 Some(Code::Zip { zip: Arc::new(zip?), entry: entry? })
             }
@@ -74,18 +74,8 @@ impl Given<'_> {
     }
 
     fn s3(&self, field: &str, object: &crd::S3Object, context: &Context<'_>, refusals: &mut Refusals) -> Option<Code> {
-        let crd::S3Object { bucket, key, version } = object;
         let entry = self.entry(refusals);
-        if !is_bucket(bucket) {
-            let message = format!("{} is no name of a bucket", quoted(bucket));
-            refusals.invalid_hint(format!("{field}.bucket"), message, "write lower-case letters, digits, `-` and `.`");
-        } else if key.is_empty() || key.chars().any(char::is_control) {
-            let message = format!("{} is no key of an object", quoted(key));
-            refusals.invalid_hint(format!("{field}.key"), message, "write one like `reports/1.4.2.zip`");
-        } else if let Err(missing) = context.configuration.s3(&context.owner.namespace, bucket, key) {
-            refusals.not_allowed(field, missing);
-        }
-        let object = S3Object { bucket: bucket.clone(), key: key.clone(), version: version.clone() };
+        let object = s3_object(field, object, context, refusals);
         Some(Code::S3 { object, entry: entry? })
     }
 
@@ -130,6 +120,26 @@ impl Given<'_> {
         }
         Some(Entry { runtime, handler })
     }
+}
+
+/// An object in S3 that the namespace may take code from.
+pub(super) fn s3_object(
+    field: &str,
+    object: &crd::S3Object,
+    context: &Context<'_>,
+    refusals: &mut Refusals,
+) -> S3Object {
+    let crd::S3Object { bucket, key, version } = object;
+    if !is_bucket(bucket) {
+        let message = format!("{} is no name of a bucket", quoted(bucket));
+        refusals.invalid_hint(format!("{field}.bucket"), message, "write lower-case letters, digits, `-` and `.`");
+    } else if key.is_empty() || key.chars().any(char::is_control) {
+        let message = format!("{} is no key of an object", quoted(key));
+        refusals.invalid_hint(format!("{field}.key"), message, "write one like `reports/1.4.2.zip`");
+    } else if let Err(missing) = context.configuration.s3(&context.owner.namespace, bucket, key) {
+        refusals.not_allowed(field, missing);
+    }
+    S3Object { bucket: bucket.clone(), key: key.clone(), version: version.clone() }
 }
 
 /// What source text becomes, where the runtime takes source.

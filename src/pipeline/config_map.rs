@@ -1,14 +1,17 @@
 //! The `ConfigMaps` that a pipeline takes files from.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::io::Cursor;
+use std::path::Path;
 
 use zip::ZipArchive;
 
+use super::Context;
 use super::refusal::{Refusals, quoted};
 use super::secret::is_object_name;
-use crate::archive::{Files, Zip};
-use crate::crd::ScheduledTaskPipelineSpec;
+use crate::archive::{Files, UNKNOWN, Zip};
+use crate::crd::{ConfigMapKeyRef, ScheduledTaskPipelineSpec};
 
 /// What the cluster answered for each `ConfigMap`.
 pub type ConfigMaps = BTreeMap<String, ConfigMapLookup>;
@@ -33,36 +36,96 @@ pub enum ConfigMapLookup {
 
 /// The `ConfigMaps` to read for a spec, by name. Names that none can have are left out, and refused later.
 pub fn config_map_refs(spec: &ScheduledTaskPipelineSpec) -> BTreeSet<String> {
-    let of_functions = spec.functions.iter().filter_map(|function| function.code.config_map_ref.as_ref());
-    let of_hops = [&spec.sender.code, &spec.runner.code].into_iter().flatten();
-    let references = of_functions.chain(of_hops.filter_map(|code| code.config_map_ref.as_ref()));
-    references.map(|reference| reference.name.clone()).filter(|name| is_object_name(name)).collect()
+    let of_functions = spec.functions.iter().map(|function| &function.code);
+    let codes = of_functions.chain([&spec.sender.code, &spec.runner.code].into_iter().flatten());
+    let of_codes = codes.filter_map(|code| code.config_map_ref.as_ref()).map(|reference| &reference.name);
+    let of_layers = spec.layers.iter().filter_map(|layer| {
+        let files = layer.config_map_ref.as_ref().map(|reference| &reference.name);
+        let python = layer.python.as_ref().and_then(|python| python.requirements_from.as_ref());
+        files.or(python.map(|requirements| &requirements.config_map_ref.name))
+    });
+    of_codes.chain(of_layers).filter(|name| is_object_name(name)).cloned().collect()
 }
 
-/// The zip of a `ConfigMap`'s files, or the one that it holds.
-pub(super) fn zip(
+/// The code in a `ConfigMap`: its files, or the zip that it holds.
+pub(super) fn code(field: &str, name: &str, context: &Context<'_>, refusals: &mut Refusals) -> Option<Zip> {
+    packed_as("code", str::to_owned, field, name, context, refusals)
+}
+
+/// The layer in a `ConfigMap`: its files, where the language looks for them, or the zip that it holds.
+pub(super) fn layer(field: &str, name: &str, context: &Context<'_>, refusals: &mut Refusals) -> Option<Zip> {
+    packed_as("a layer", path_in_layer, field, name, context, refusals)
+}
+
+/// The text that a `ConfigMap` has under a key; [`UNKNOWN`] where only the cluster knows it.
+pub(super) fn text<'a>(
+    field: &str,
+    reference: &ConfigMapKeyRef,
+    context: &Context<'a>,
+    refusals: &mut Refusals,
+) -> Option<&'a str> {
+    let ConfigMapKeyRef { name, key } = reference;
+    let Found::Content { data, binary_data: _ } = found(field, name, context, refusals)? else { return Some(UNKNOWN) };
+    let text = data.get(key);
+    if text.is_none() {
+        let message = format!("the ConfigMap {} has no key {}", quoted(name), quoted(key));
+        let namespace = &context.owner.namespace;
+        let hint = format!("add it: `kubectl --namespace {namespace} edit configmap {name}`, under `data`");
+        refusals.config_map(format!("{field}.key"), message, hint);
+    }
+    text.map(String::as_str)
+}
+
+fn packed_as(
+    what: &str,
+    path: fn(&str) -> String,
     field: &str,
     name: &str,
-    namespace: &str,
-    config_maps: &ConfigMaps,
+    context: &Context<'_>,
     refusals: &mut Refusals,
 ) -> Option<Zip> {
+    let Found::Content { data, binary_data } = found(field, name, context, refusals)? else {
+        return Some(Zip::unknown());
+    };
+    packed(data, binary_data, path)
+        .map_err(|problem| {
+            let message = format!("the ConfigMap {} cannot be {what}: {problem}", quoted(name));
+            refusals.invalid_hint(format!("{field}.name"), message, "give it files, or a zip in `binaryData` alone");
+        })
+        .ok()
+}
+
+/// Where Lambda's runtimes look for a file of a layer. Keys of a `ConfigMap` have no folders.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html>
+fn path_in_layer(name: &str) -> String {
+    match Path::new(name).extension().and_then(OsStr::to_str) {
+        Some("py") => format!("python/{name}"),
+        Some("js" | "cjs" | "mjs") => format!("nodejs/node_modules/{name}"),
+        _ => name.to_owned(),
+    }
+}
+
+/// A `ConfigMap` that is there.
+enum Found<'a> {
+    Content {
+        data: &'a BTreeMap<String, String>,
+        binary_data: &'a BTreeMap<String, Vec<u8>>,
+    },
+    /// There is no cluster to ask.
+    Unknown,
+}
+
+fn found<'a>(field: &str, name: &str, context: &Context<'a>, refusals: &mut Refusals) -> Option<Found<'a>> {
     let field = format!("{field}.name");
+    let namespace = &context.owner.namespace;
     if !is_object_name(name) {
         let message = format!("{} is no name of a ConfigMap", quoted(name));
         refusals.invalid_hint(field, message, "write lower-case letters, digits, `-` and `.`");
         return None;
     }
-    let (message, hint) = match config_maps.get(name) {
-        Some(ConfigMapLookup::Found { data, binary_data }) => {
-            return packed(data, binary_data)
-                .map_err(|problem| {
-                    let message = format!("the ConfigMap {} cannot be code: {problem}", quoted(name));
-                    refusals.invalid_hint(field, message, "give it files, or a zip in `binaryData` alone");
-                })
-                .ok();
-        }
-        Some(ConfigMapLookup::NotAsked) => return Some(Zip::unknown()),
+    let (message, hint) = match context.config_maps.get(name) {
+        Some(ConfigMapLookup::Found { data, binary_data }) => return Some(Found::Content { data, binary_data }),
+        Some(ConfigMapLookup::NotAsked) => return Some(Found::Unknown),
         Some(ConfigMapLookup::NotFound) | None => (
             format!("there is no ConfigMap {} in namespace `{namespace}`", quoted(name)),
             format!("create it: `kubectl --namespace {namespace} create configmap {name} --from-file=…`"),
@@ -89,7 +152,11 @@ enum NoCode {
     Archive(#[from] crate::archive::ArchiveError),
 }
 
-fn packed(data: &BTreeMap<String, String>, binary_data: &BTreeMap<String, Vec<u8>>) -> Result<Zip, NoCode> {
+fn packed(
+    data: &BTreeMap<String, String>,
+    binary_data: &BTreeMap<String, Vec<u8>>,
+    path: fn(&str) -> String,
+) -> Result<Zip, NoCode> {
     let is_zip = |name: &&String| name.to_ascii_lowercase().ends_with(".zip");
     if let Some(name) = binary_data.keys().find(is_zip) {
         if data.len() + binary_data.len() > 1 {
@@ -99,8 +166,9 @@ fn packed(data: &BTreeMap<String, String>, binary_data: &BTreeMap<String, Vec<u8
         ZipArchive::new(Cursor::new(&bytes)).map_err(|error| NoCode::NoZip(quoted(name), error))?;
         return Ok(Zip::of(bytes));
     }
-    let texts = data.iter().map(|(name, text)| (name.clone(), text.as_bytes().to_vec()));
-    let files: Files = texts.chain(binary_data.clone()).collect();
+    let texts = data.iter().map(|(name, text)| (path(name), text.as_bytes().to_vec()));
+    let others = binary_data.iter().map(|(name, bytes)| (path(name), bytes.clone()));
+    let files: Files = texts.chain(others).collect();
     if files.is_empty() { Err(NoCode::Empty) } else { Ok(Zip::pack(&files)?) }
 }
 
@@ -115,14 +183,25 @@ mod tests {
     #[test]
     fn files_are_packed_and_a_zip_is_taken_as_it_is() {
         let texts = BTreeMap::from([("index.py".to_owned(), "x".to_owned())]);
-        let with_library = packed(&texts, &binary(&[("lib.so", b"\0")])).unwrap();
+        let with_library = packed(&texts, &binary(&[("lib.so", b"\0")]), str::to_owned).unwrap();
         let both = [("index.py", b"x".as_slice()), ("lib.so", b"\0")];
         let files: Files = both.into_iter().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
         assert_eq!(with_library, Zip::pack(&files).unwrap());
 
         let theirs = Zip::pack(&files).unwrap().bytes().to_vec();
-        let taken = packed(&BTreeMap::new(), &binary(&[("code.ZIP", &theirs)])).unwrap();
+        let taken = packed(&BTreeMap::new(), &binary(&[("code.ZIP", &theirs)]), path_in_layer).unwrap();
         assert_eq!(taken.bytes(), theirs);
+    }
+
+    #[test]
+    fn files_of_a_layer_are_where_the_language_looks() {
+        for (name, expected) in [
+            ("greeting.py", "python/greeting.py"),
+            ("greeting.mjs", "nodejs/node_modules/greeting.mjs"),
+            ("cities.json", "cities.json"),
+        ] {
+            assert_eq!(path_in_layer(name), expected);
+        }
     }
 
     #[test]
@@ -133,7 +212,7 @@ mod tests {
             (texts, binary(&[("a.zip", b"")]), "it has `a.zip`, and other files beside it"),
             (BTreeMap::new(), binary(&[("a.zip", b"no zip")]), "`a.zip` is no zip: "),
         ] {
-            let problem = packed(&texts, &binary).unwrap_err().to_string();
+            let problem = packed(&texts, &binary, str::to_owned).unwrap_err().to_string();
             assert!(problem.starts_with(expected), "{problem}");
         }
     }

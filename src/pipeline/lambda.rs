@@ -48,7 +48,8 @@ impl Settings<'_> {
         } = self;
         check_retention(&format!("{field}.logRetentionDays"), log_retention_days, refusals);
         environment::check(&format!("{field}.environment"), environment, taken, refusals);
-        let layers = defined.of_function(field, layers, architecture, context, refusals);
+        let runtime = code.as_ref().and_then(Code::entry).map(|entry| entry.runtime);
+        let layers = defined.of_function(field, layers, runtime.as_deref(), architecture, context, refusals);
         let statements = statement::resolve(&format!("{field}.policyStatements"), policy_statements, context, refusals);
         if let (Some(Code::Image(_)), false) = (&code, layers.is_empty()) {
             let message = "an image has no layers: Lambda takes them with zips alone";

@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use data_encoding::BASE32_NOPAD;
 use regex::Regex;
 use sha2::{Digest as _, Sha256};
 
-use super::Context;
+use super::code::s3_object;
 use super::refusal::{Refusals, quoted};
+use super::{Context, config_map};
+use crate::archive::{UNKNOWN, Zip};
+use crate::code::S3Object;
 use crate::configuration::is_layer_arn;
-use crate::crd::{self, Architecture};
+use crate::crd::{self, Architecture, ConfigMapRef, RequirementsFrom};
 use crate::identity::Target;
 
 /// Layers of a function at most.
@@ -59,6 +62,10 @@ pub struct Layer {
 pub enum LayerContent {
     /// Python packages of the package index.
     Python(Packages),
+    /// Files of a `ConfigMap`, or the zip in it.
+    Zip(Arc<Zip>),
+    /// A zip in S3, which Lambda fetches when the layer is published.
+    S3(S3Object),
 }
 
 /// Python packages of the package index.
@@ -80,15 +87,20 @@ impl Layer {
                 let requirements: Vec<&str> = requirements.iter().map(String::as_str).collect();
                 ["python", version, architecture.as_str(), &requirements.join("\n")].join("\0")
             }
+            LayerContent::Zip(zip) => ["zip", zip.sha256()].join("\0"),
+            LayerContent::S3(object) => ["s3", &object.mark()].join("\0"),
         };
         BASE32_NOPAD.encode(&Sha256::digest(text)[..10]).to_ascii_lowercase()
     }
 
     /// The field that says what it is made of.
     pub fn field(&self) -> String {
-        match &self.content {
-            LayerContent::Python(_) => format!("spec.layers[{}].python", self.name),
-        }
+        let what = match &self.content {
+            LayerContent::Python(_) => "python",
+            LayerContent::Zip(_) => "configMapRef",
+            LayerContent::S3(_) => "s3",
+        };
+        format!("spec.layers[{}].{what}", self.name)
     }
 }
 
@@ -99,10 +111,25 @@ pub(super) struct Layers<'spec> {
     region: Option<String>,
 }
 
-/// What a layer is made of, whatever the architecture.
-struct Source {
-    version: String,
-    requirements: BTreeSet<String>,
+/// What a layer is made of, as the spec says it.
+enum Source {
+    /// Packages, which each architecture has its own of.
+    Python { version: String, requirements: BTreeSet<String> },
+    /// The same for all.
+    Content(LayerContent),
+}
+
+impl Source {
+    fn content(&self, architecture: Architecture) -> LayerContent {
+        match self {
+            Self::Python { version, requirements } => LayerContent::Python(Packages {
+                version: version.clone(),
+                architecture,
+                requirements: requirements.clone(),
+            }),
+            Self::Content(content) => content.clone(),
+        }
+    }
 }
 
 /// Checks the layers of a spec, also those that no function has.
@@ -123,24 +150,59 @@ pub(super) fn resolve<'spec>(
         refusals.invalid_hint("spec.layers", message, "give the pipeline a shorter name");
     }
     Layers {
-        sources: layers.iter().map(|layer| (layer.name.as_str(), source(layer, refusals))).collect(),
+        sources: layers.iter().map(|layer| (layer.name.as_str(), source(layer, context, refusals))).collect(),
         region: target.region.clone().or_else(|| context.home.own_region.map(str::to_owned)),
     }
 }
 
-fn source(layer: &crd::Layer, refusals: &mut Refusals) -> Option<Source> {
+fn source(layer: &crd::Layer, context: &Context<'_>, refusals: &mut Refusals) -> Option<Source> {
     let crd::Layer { name, python, config_map_ref, s3 } = layer;
     let field = format!("spec.layers[{name}]");
     let choices = [("python", python.is_some()), ("configMapRef", config_map_ref.is_some()), ("s3", s3.is_some())];
     refusals.one_of(&field, "the layer", &choices);
-    refusals.unsupported(&field, &choices[1..]);
-    let crd::PythonLayer { version, requirements, requirements_from } = python.as_ref()?;
-    let field = format!("{field}.python");
-    refusals.unsupported(&field, &[("requirementsFrom", requirements_from.is_some())]);
-    check_version(&field, version, refusals);
-    let lines = requirements.as_ref()?.iter().map(String::as_str);
-    let requirements = read_requirements(&format!("{field}.requirements"), lines, refusals);
-    Some(Source { version: version.clone(), requirements })
+    match (python, config_map_ref, s3) {
+        (Some(python), None, None) => python_source(&format!("{field}.python"), python, context, refusals),
+        (None, Some(ConfigMapRef { name }), None) => {
+            let zip = config_map::layer(&format!("{field}.configMapRef"), name, context, refusals)?;
+            Some(Source::Content(LayerContent::Zip(Arc::new(zip))))
+        }
+        (None, None, Some(object)) => {
+            let object = s3_object(&format!("{field}.s3"), object, context, refusals);
+            Some(Source::Content(LayerContent::S3(object)))
+        }
+        _ => None,
+    }
+}
+
+fn python_source(
+    field: &str,
+    layer: &crd::PythonLayer,
+    context: &Context<'_>,
+    refusals: &mut Refusals,
+) -> Option<Source> {
+    let crd::PythonLayer { version, requirements, requirements_from } = layer;
+    check_version(field, version, refusals);
+    let choices = [("requirements", requirements.is_some()), ("requirementsFrom", requirements_from.is_some())];
+    refusals.one_of(field, "the layer", &choices);
+    let requirements = match (requirements, requirements_from) {
+        (Some(lines), None) => {
+            read_requirements(&format!("{field}.requirements"), lines.iter().map(String::as_str), refusals)
+        }
+        (None, Some(RequirementsFrom { config_map_ref })) => {
+            let reference = format!("{field}.requirementsFrom.configMapRef");
+            match config_map::text(&reference, config_map_ref, context, refusals)? {
+                UNKNOWN => BTreeSet::from([UNKNOWN.to_owned()]),
+                text => read_requirements(&format!("{reference}.key"), std::iter::once(text), refusals),
+            }
+        }
+        _ => return None,
+    };
+    Some(Source::Python { version: version.clone(), requirements })
+}
+
+/// The version of Python that a runtime is.
+fn python_of(runtime: &str) -> Option<&str> {
+    runtime.strip_prefix("python")
 }
 
 fn check_version(field: &str, version: &str, refusals: &mut Refusals) {
@@ -203,6 +265,7 @@ impl Layers<'_> {
         &self,
         field: &str,
         names: &[String],
+        runtime: Option<&str>,
         architecture: Architecture,
         context: &Context<'_>,
         refusals: &mut Refusals,
@@ -227,16 +290,15 @@ impl Layers<'_> {
                 refusals.invalid_hint(&field, message, "add it there, or remove it here");
                 continue;
             };
-            found.extend(source.as_ref().map(|Source { version, requirements }| {
-                FunctionLayer::Built(Layer {
-                    name: name.clone(),
-                    content: LayerContent::Python(Packages {
-                        version: version.clone(),
-                        architecture,
-                        requirements: requirements.clone(),
-                    }),
-                })
-            }));
+            let Some(source) = source else { continue };
+            if let (Source::Python { version, .. }, Some(python)) = (source, runtime.and_then(python_of))
+                && version != python
+            {
+                let message =
+                    format!("{} is for Python {version}, and the function runs Python {python}", quoted(name));
+                refusals.invalid_hint(&field, message, "give both the same version");
+            }
+            found.push(FunctionLayer::Built(Layer { name: name.clone(), content: source.content(architecture) }));
         }
         found
     }

@@ -8,8 +8,6 @@ use crate::configuration::Missing;
 /// Why a field is refused: the reason of the condition `Ready`. Where several apply, the first of this order is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    /// The field belongs to the API, and this version of the operator cannot honour it.
-    NotSupportedYet,
     /// The field reaches beyond the pipeline's own resources, and the operator's configuration does not let it.
     NotAllowed,
     /// The field has a value that cannot work.
@@ -26,7 +24,6 @@ impl Reason {
     /// The reason as conditions and events show it.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::NotSupportedYet => "NotSupportedYet",
             Self::NotAllowed => "NotAllowed",
             Self::InvalidSpec => "InvalidSpec",
             Self::SecretMissing => "SecretMissing",
@@ -118,14 +115,6 @@ impl Refusals {
         hint: impl Into<String>,
     ) {
         self.push(Reason::InvalidSpec, field, message, Some(hint.into()));
-    }
-
-    /// Refuses those fields of a struct that are set, since only a later version will honour them.
-    pub(super) fn unsupported(&mut self, parent: &str, fields: &[(&str, bool)]) {
-        for (field, _) in fields.iter().filter(|(_, is_set)| *is_set) {
-            let message = "this version of the operator cannot honour it yet";
-            self.push(Reason::NotSupportedYet, format!("{parent}.{field}"), message, Some("remove it".to_owned()));
-        }
     }
 
     /// Refuses a value that the operator's configuration does not allow, and says what it lacks.

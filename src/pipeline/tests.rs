@@ -90,9 +90,13 @@ fn config_maps() -> ConfigMaps {
         binary_data: BTreeMap::new(),
     };
     let denied = ConfigMapLookup::Denied("configmaps \"locked\" is forbidden".to_owned());
-    [("code", found(&[("main.py", "x")])), ("empty", found(&[])), ("locked", denied)]
-        .map(|(name, lookup)| (name.to_owned(), lookup))
-        .into()
+    [
+        ("code", found(&[("main.py", "x"), ("good.txt", "humanize==4.13.0\n"), ("bad.txt", "-e .")])),
+        ("empty", found(&[])),
+        ("locked", denied),
+    ]
+    .map(|(name, lookup)| (name.to_owned(), lookup))
+    .into()
 }
 
 /// There are zips for one architecture.

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use aws_sdk_lambda::error::SdkError;
 use aws_sdk_lambda::operation::create_function::CreateFunctionOutput;
 use aws_sdk_lambda::operation::update_function_code::UpdateFunctionCodeOutput;
 use aws_sdk_lambda::types::{
@@ -22,7 +23,7 @@ use super::{Changed, Field, Fields, Observed, Progress, TagChanges};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::code::{Code, Entry};
 use crate::identity::{Tags, tag};
-pub(super) use upload::{Upload, read as read_artifact};
+pub(super) use upload::{NoZip, Upload};
 
 pub(super) use read::{LISTED_NOT, list, observe, observe_async, take_mark};
 
@@ -126,7 +127,10 @@ impl Function {
             .environment(self.sdk_environment())
             .code(self.sdk_code())
             .set_tags(Some(self.tags.clone().into_iter().collect()));
-        let send = || async { Upload::fill_in(&self.code, request.clone().customize()).await?.send().await };
+        let send = || async {
+            let upload = Upload::of_code(&self.code).await.map_err(SdkError::construction_failure)?;
+            Upload::fill_in(upload, request.clone().customize()).send().await
+        };
         let CreateFunctionOutput { state, code_sha256, .. } = aws.call(Operation::CreateFunction, send).await?;
         self.note_fetched(code_sha256);
         if matches!(self.code, Code::S3 { .. }) || state.is_some_and(|state| state != State::Active) {
@@ -186,7 +190,10 @@ impl Function {
             .set_s3_key(s3_key)
             .set_s3_object_version(s3_object_version)
             .set_image_uri(image_uri);
-        let send = || async { Upload::fill_in(&self.code, request.clone().customize()).await?.send().await };
+        let send = || async {
+            let upload = Upload::of_code(&self.code).await.map_err(SdkError::construction_failure)?;
+            Upload::fill_in(upload, request.clone().customize()).send().await
+        };
         let UpdateFunctionCodeOutput { code_sha256, .. } = aws.call(Operation::UpdateFunctionCode, send).await?;
         self.note_fetched(code_sha256);
         Ok(Progress::waiting("the function's new code", ACTIVE_POLL))

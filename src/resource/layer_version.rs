@@ -11,10 +11,10 @@ use std::time::Duration;
 use aws_sdk_lambda::types::{Architecture, LayerVersionContentInput, LayerVersionsListItem, LayersListItem, Runtime};
 use aws_smithy_runtime_api::client::result::SdkError;
 
-use super::function::{Upload, read_artifact};
+use super::function::{NoZip, Upload};
 use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, pages};
 use crate::aws::{Aws, AwsError, Operation};
-use crate::code::Artifact;
+use crate::code::{Artifact, S3Object};
 use crate::identity::{Owner, Tags, tag};
 use crate::pipeline::{Layer, LayerContent, Packages};
 
@@ -32,7 +32,7 @@ pub struct LayerVersion {
     pub layer: String,
     /// What it is made of.
     pub content: Layer,
-    /// Its zip, once that was built: only one that is to be published is.
+    /// The zip of packages, once it was built: only one that is to be published is.
     pub zip: Option<Arc<Artifact>>,
     /// The four tags of its owner, for the description.
     pub owner_tags: Tags,
@@ -50,26 +50,30 @@ impl LayerVersion {
                 ("compatibleRuntime", Field::plain(format!("python{version}"))),
                 ("compatibleArchitecture", Field::plain(architecture.as_str())),
             ]),
+            LayerContent::Zip(_) | LayerContent::S3(_) => Fields::new(),
         }
     }
 
     pub(super) async fn create(&self, aws: &Aws) -> Result<Progress, AwsError> {
-        let Some(zip) = &self.zip else {
+        if matches!(self.content.content, LayerContent::Python(_)) && self.zip.is_none() {
             // It was there when the look began.
             return Ok(Progress::waiting("its zip to be built", Duration::ZERO));
-        };
-        let LayerContent::Python(Packages { version, architecture, requirements: _ }) = &self.content.content;
+        }
         let request = aws
             .lambda
             .publish_layer_version()
             .layer_name(&self.layer)
             .description(description(&self.owner_tags, &self.content.digest()))
-            .compatible_runtimes(Runtime::from(format!("python{version}").as_str()))
-            .compatible_architectures(Architecture::from(architecture.as_str()))
-            .content(LayerVersionContentInput::builder().zip_file(Upload::placeholder()).build());
+            .content(self.sdk_content());
+        let request = match &self.content.content {
+            LayerContent::Python(Packages { version, architecture, requirements: _ }) => request
+                .compatible_runtimes(Runtime::from(format!("python{version}").as_str()))
+                .compatible_architectures(Architecture::from(architecture.as_str())),
+            LayerContent::Zip(_) | LayerContent::S3(_) => request,
+        };
         let send = || async {
-            let upload = read_artifact(zip).await.map_err(SdkError::construction_failure)?;
-            request.clone().customize().mutate_request(upload.fill()).send().await
+            let upload = self.upload().await.map_err(SdkError::construction_failure)?;
+            Upload::fill_in(upload, request.clone().customize()).send().await
         };
         let answer = aws.call(Operation::PublishLayerVersion, send).await?;
         // A look might not show it yet, and what is not shown would be published again.
@@ -80,6 +84,26 @@ impl LayerVersion {
             revision: Some(answer.version.to_string()),
             ..Observed::default()
         }))
+    }
+
+    fn sdk_content(&self) -> LayerVersionContentInput {
+        let content = LayerVersionContentInput::builder();
+        match &self.content.content {
+            LayerContent::Python(_) | LayerContent::Zip(_) => content.zip_file(Upload::placeholder()),
+            LayerContent::S3(S3Object { bucket, key, version }) => {
+                content.s3_bucket(bucket).s3_key(key).set_s3_object_version(version.clone())
+            }
+        }
+        .build()
+    }
+
+    /// What there is to upload; nothing where Lambda fetches it.
+    async fn upload(&self) -> Result<Option<Upload>, NoZip> {
+        match (&self.content.content, &self.zip) {
+            (LayerContent::Python(_), Some(zip)) => Upload::read(zip).await.map(Some),
+            (LayerContent::Zip(zip), _) => Ok(Some(Upload::of(zip))),
+            (LayerContent::Python(_), None) | (LayerContent::S3(_), _) => Ok(None),
+        }
     }
 
     pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {

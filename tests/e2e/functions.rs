@@ -1,6 +1,7 @@
 //! Functions: what they get and return, what they are on AWS, and what becomes of their edits.
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionConfiguration, LastUpdateStatus};
@@ -290,41 +291,18 @@ async fn code_comes_from_a_config_map_and_follows_it() {
     lab.ready("filed").await;
 }
 
-/// Python that puts one message on the queue, and none of the pipeline's.
-const SENDER: &str = "
-import boto3, json, os
-
-def handler(event, context):
-    body = json.dumps({'due': event['scheduledTime'], 'text': 'from the lab'})
-    boto3.client('sqs').send_message(QueueUrl=os.environ['QUEUE_URL'], MessageBody=body)
-";
-
-/// Python that posts each message's text.
-const RUNNER: &str = "
-import json, os, urllib.request
-
-def handler(event, context):
-    for record in event['Records']:
-        text = json.loads(record['body'])['text']
-        body = json.dumps({'text': text}).encode()
-        headers = {'Content-Type': 'application/json'}
-        urllib.request.urlopen(urllib.request.Request(os.environ['HOOK'], body, headers))
-";
-
 #[tokio::test]
-async fn senders_and_runners_may_be_the_users_own() {
+async fn the_lab_sends_and_posts_with_functions_and_a_layer_of_its_own() {
     let lab = Lab::new().await;
-    let hop = |source: &str, environment: Value| {
-        let code = json!({"inline": source});
-        json!({"runtime": "python3.13", "handler": "index.handler", "code": code, "environment": environment})
-    };
-    let spec = json!({
-        "schedule": specs::AT_ONCE,
-        "sender": hop(SENDER, json!({})), "runner": hop(RUNNER, json!({"HOOK": lab.chat.url("slack", "team")})),
-    });
-    lab.apply("lab", spec).await;
-    let received = lab.chat.await_received("slack", "team", 1).await;
-    assert_eq!(received[0].body, json!({"text": "from the lab"}));
+    let example = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/lab.yaml")).unwrap();
+    let example: Value = serde_saphyr::from_str(&example).unwrap();
+    let here = json!({"WEBHOOK_URL": lab.chat.url("slack", "team")});
+    let changes = json!({"schedule": specs::AT_ONCE, "runner": {"environment": here}});
+    lab.apply("lab", specs::merged(example["spec"].clone(), changes)).await;
+    let received = lab.chat.await_received("slack", "team", 2).await;
+    let mut texts: Vec<&str> = received.iter().map(|post| post.body["text"].as_str().unwrap()).collect();
+    texts.sort_unstable();
+    assert!(texts[0].starts_with("Berlin at 20") && texts[1].starts_with("Taipei at 20"), "{texts:?}");
     lab.ready("lab").await;
     unchanged(&lab, "lab").await;
     let names = lab.names("lab");
@@ -342,8 +320,8 @@ async fn senders_and_runners_may_be_the_users_own() {
 
     // The built-in functions come back, with the pipeline's own tasks.
     lab.apply("lab", specs::message("rate(13 hours)")).await;
-    let received = lab.chat.await_received("slack", "team", 2).await;
-    assert_eq!(received[1].text(), "Hello");
+    let received = lab.chat.await_received("slack", "team", 3).await;
+    assert_eq!(received[2].text(), "Hello");
     lab.delete("lab").await;
     lab.gone("lab").await;
     assert_eq!(lab.aws.everything().await, BTreeSet::new());

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File, Permissions};
-use std::io::Write as _;
+use std::io::{Cursor, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::harness::{Lab, Settings, specs};
+use crate::harness::{Lab, Settings, eventually, specs};
 
 /// A folder of a test's own.
 fn folder(name: &str) -> PathBuf {
@@ -139,6 +139,71 @@ async fn a_layer_is_published_once_per_content_and_goes_with_its_last_function()
     lab.ready("a").await;
     assert_eq!(lab.only_version("a").await, 3, "AWS uses no number twice");
     lab.finish().await;
+}
+
+/// A zip of one file.
+fn zipped(path: &str, text: &str) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    zip.start_file(path, SimpleFileOptions::default()).unwrap();
+    zip.write_all(text.as_bytes()).unwrap();
+    zip.finish().unwrap().into_inner()
+}
+
+#[tokio::test]
+async fn layers_come_from_config_maps_from_s3_and_from_others() {
+    let rule = "layers: ['arn:aws:lambda:*:*:layer:theirs:*'], s3: ['arn:aws:s3:::team-code/*']";
+    let configuration = Some(format!("allow: [{{namespaces: ['*'], {rule}}}]"));
+    let lab = Lab::with(Settings { configuration, ..with_index(&index("mixed", &["1.0", "2.0"])) }).await;
+    lab.aws.object("team-code", "layer.zip", zipped("python/stored.py", "TEXT = 'from S3'\n")).await;
+    let code = "import greeting, stored, theirs, words\n\ndef handler(event, context):\n    \
+                return ', '.join([greeting.TEXT, words.TEXT, stored.TEXT, theirs.TEXT])\n";
+    lab.aws.object("team-code", "code.zip", zipped("report.py", code)).await;
+    let content = Blob::new(zipped("python/theirs.py", "TEXT = 'by ARN'\n"));
+    let content = LayerVersionContentInput::builder().zip_file(content).build();
+    let theirs = lab.aws.lambda.publish_layer_version().layer_name("theirs").content(content).send().await.unwrap();
+    let from = json!({"configMapRef": {"name": "deps", "key": "requirements-layer.txt"}});
+    let spec = json!({
+        "schedule": specs::AT_ONCE,
+        "layers": [
+            {"name": "packages", "python": {"version": "3.13", "requirementsFrom": from}},
+            {"name": "files", "configMapRef": {"name": "files"}},
+            {"name": "stored", "s3": {"bucket": "team-code", "key": "layer.zip"}},
+        ],
+        "functions": [{
+            "name": "report", "runtime": "python3.13", "handler": "report.handler",
+            "code": {"s3": {"bucket": "team-code", "key": "code.zip"}},
+            "layers": ["packages", "files", "stored", theirs.layer_version_arn.unwrap()],
+        }],
+        "tasks": [{"name": "report", "function": "report", "notify": ["team"]}],
+        "channels": [specs::slack()],
+    });
+    lab.apply("mixed", spec).await;
+    let message = lab.not_ready("mixed", "ConfigMapMissing").await;
+    assert!(message.contains("create configmap deps") && message.contains("create configmap files"), "{message}");
+    lab.config_map("deps", json!({"data": {"requirements-layer.txt": "# ours\ngreeting==1.0\n"}})).await;
+    lab.config_map("files", json!({"data": {"words.py": "TEXT = 'from a ConfigMap'\n"}})).await;
+    lab.ready("mixed").await;
+    let received = lab.chat.await_received("slack", "team", 1).await;
+    assert_eq!(received[0].text(), "✅ report (mixed): hello 1.0, from a ConfigMap, from S3, by ARN");
+    lab.ready("mixed").await;
+    lab.strict.forget_calls().await;
+    lab.resync("mixed").await;
+    assert_eq!(lab.strict.writes().await, Vec::<String>::new());
+
+    let function = lab.names("mixed").function("report");
+    let before = lab.aws.function(&function).await.layers.unwrap();
+    lab.config_map("deps", json!({"data": {"requirements-layer.txt": "greeting==2.0\n"}})).await;
+    lab.config_map("files", json!({"data": {"words.py": "TEXT = 'edited'\n"}})).await;
+    eventually("the function has the new ones", async || {
+        let now = lab.aws.function(&function).await.layers.unwrap();
+        let changed = before.iter().zip(&now).map(|(before, now)| before.arn != now.arn).collect::<Vec<_>>();
+        if changed == [true, true, false, false] { Ok(()) } else { Err(format!("{now:?}")) }
+    })
+    .await;
+    lab.ready("mixed").await;
+    lab.delete("mixed").await;
+    lab.gone("mixed").await;
+    lab.finish_leaving(&["Layer theirs".to_owned()]).await;
 }
 
 #[tokio::test]

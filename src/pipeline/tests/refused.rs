@@ -10,28 +10,6 @@ fn check_refusals(cases: &[(&str, &[&str])]) {
     }
 }
 
-/// Cases: fields of the spec, and the paths of those that a later version will honour.
-#[track_caller]
-fn check_unsupported(cases: &[(&str, &[&str])]) {
-    for (yaml, fields) in cases {
-        let what = "this version of the operator cannot honour it yet; remove it";
-        let expected: Vec<_> = fields.iter().map(|field| format!("NotSupportedYet: {field}: {what}")).collect();
-        assert_eq!(refused(yaml), expected.join("\n"), "{yaml}");
-    }
-}
-
-#[test]
-fn what_a_later_version_will_honour_is_refused_by_name() {
-    check_unsupported(&[
-        ("layers: [{name: l, configMapRef: {name: x}}]", &["spec.layers[l].configMapRef"]),
-        ("layers: [{name: l, s3: {bucket: abc, key: x}}]", &["spec.layers[l].s3"]),
-        (
-            "layers: [{name: l, python: {version: '3.13', requirementsFrom: {configMapRef: {name: x, key: k}}}}]",
-            &["spec.layers[l].python.requirementsFrom"],
-        ),
-    ]);
-}
-
 #[test]
 fn layers() {
     let names = "write lines such as `humanize==4.13.0`, without options and addresses";
@@ -57,6 +35,36 @@ fn layers() {
             "layers: [{name: l, python: {version: '3.13', requirements: ['# none']}}]",
             &["InvalidSpec: spec.layers[l].python.requirements: it names no package; add a line such as \
                `humanize==4.13.0`"],
+        ),
+        (
+            "layers: [{name: l, python: {version: '3.13', requirementsFrom: {configMapRef: {name: code, key: k}}}}]",
+            &[
+                "ConfigMapMissing: spec.layers[l].python.requirementsFrom.configMapRef.key: the ConfigMap `code` has no key \
+               `k`; add it: `kubectl --namespace team-a edit configmap code`, under `data`",
+            ],
+        ),
+        (
+            "layers: [{name: l, python: {version: '3.13', requirementsFrom: {configMapRef: {name: code, key: bad.txt}}}}]",
+            &[&format!(
+                "InvalidSpec: spec.layers[l].python.requirementsFrom.configMapRef.key: `-e .` does not name a package of \
+                 the package index; {names}"
+            )],
+        ),
+        (
+            "layers: [{name: l, configMapRef: {name: empty}}]",
+            &[
+                "InvalidSpec: spec.layers[l].configMapRef.name: the ConfigMap `empty` cannot be a layer: it is empty; give \
+               it files, or a zip in `binaryData` alone",
+            ],
+        ),
+        (
+            &("{layers: [{name: l, python: {version: '3.12', requirements: [a]}}], ".to_owned()
+                + &function("code: {inline: x}, layers: [l]")
+                + "}"),
+            &[
+                "InvalidSpec: spec.functions[f].layers: `l` is for Python 3.12, and the function runs Python 3.13; give \
+               both the same version",
+            ],
         ),
         (
             "layers: [{name: l}]",

@@ -77,8 +77,8 @@ fn a_summary_shows_the_gravest_first_and_stays_short() {
         message: message.to_owned(),
         hint: Some("do".to_owned()),
     };
-    let few = [refusal(Reason::SecretMissing, "a"), refusal(Reason::NotSupportedYet, "b")];
-    assert_eq!(summary(&few), (Reason::NotSupportedYet, "spec.x: b; do | spec.x: a; do".to_owned()));
+    let few = [refusal(Reason::SecretMissing, "a"), refusal(Reason::InvalidSpec, "b")];
+    assert_eq!(summary(&few), (Reason::InvalidSpec, "spec.x: b; do | spec.x: a; do".to_owned()));
 
     let many = vec![refusal(Reason::InvalidSpec, &"ü".repeat(400)); 9];
     let (reason, text) = summary(&many);

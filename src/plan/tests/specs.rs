@@ -15,9 +15,10 @@ use proptest::sample::{select, subsequence};
 use serde_json::Value;
 
 use crate::crd::{
-    Architecture, Channel, Code, ConcurrencyPolicy, DeletionPolicy, Discord, Function, FunctionSecret, Header, Http,
-    HttpMethod, Invocation, LOG_RETENTION_DAYS, Layer, MessageTask, Mode, NotifyOn, PythonLayer, Queue, Retry, Runner,
-    S3Object, ScheduledTaskPipelineSpec, SecretKeyRef, SecretSource, Sender, Slack, Task, Teams, Telegram, Webhook,
+    Architecture, Channel, Code, ConcurrencyPolicy, ConfigMapKeyRef, ConfigMapRef, DeletionPolicy, Discord, Function,
+    FunctionSecret, Header, Http, HttpMethod, Invocation, LOG_RETENTION_DAYS, Layer, MessageTask, Mode, NotifyOn,
+    PythonLayer, Queue, RequirementsFrom, Retry, Runner, S3Object, ScheduledTaskPipelineSpec, SecretKeyRef,
+    SecretSource, Sender, Slack, Task, Teams, Telegram, Webhook,
 };
 
 /// Seconds that the runner keeps for deliveries beside each task.
@@ -193,14 +194,29 @@ fn queue(runner_timeout: u32) -> BoxedStrategy<Queue> {
         .boxed()
 }
 
+/// What layers are made of; packages are for the Python of [`code`].
 fn layers() -> BoxedStrategy<Vec<Layer>> {
-    let packages = (select(vec!["3.9", "3.13"]), btree_set("[a-z]{1,8}==[0-9]", 1..4)).prop_map(|(version, lines)| {
+    let empty = || Layer { name: String::new(), python: None, config_map_ref: None, s3: None };
+    let packages = btree_set("[a-z]{1,8}==[0-9]", 1..4).prop_map(move |lines| {
         let requirements = Some(lines.into_iter().collect());
-        Some(PythonLayer { version: version.to_owned(), requirements, requirements_from: None })
+        let python = PythonLayer { version: "3.13".to_owned(), requirements, requirements_from: None };
+        Layer { python: Some(python), ..empty() }
     });
-    let layer = |(name, python)| Layer { name, python, config_map_ref: None, s3: None };
-    btree_map("[a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?", packages, 0..4)
-        .prop_map(move |layers| layers.into_iter().map(layer).collect())
+    let listed = Just(()).prop_map(move |()| {
+        let config_map_ref = ConfigMapKeyRef { name: "code".to_owned(), key: "good.txt".to_owned() };
+        let requirements_from = Some(RequirementsFrom { config_map_ref });
+        let python = PythonLayer { version: "3.13".to_owned(), requirements: None, requirements_from };
+        Layer { python: Some(python), ..empty() }
+    });
+    let files = Just(())
+        .prop_map(move |()| Layer { config_map_ref: Some(ConfigMapRef { name: "code".to_owned() }), ..empty() });
+    let stored = "[a-z]{1,9}".prop_map(move |key| {
+        let object = S3Object { bucket: "team-a-code".to_owned(), key: format!("{key}.zip"), version: None };
+        Layer { s3: Some(object), ..empty() }
+    });
+    let layer = prop_oneof![3 => packages, 1 => listed, 1 => files, 1 => stored];
+    btree_map("[a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?", layer, 0..4)
+        .prop_map(|layers| layers.into_iter().map(|(name, layer)| Layer { name, ..layer }).collect())
         .boxed()
 }
 

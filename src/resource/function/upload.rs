@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use aws_sdk_lambda::client::customize::CustomizableOperation;
-use aws_sdk_lambda::error::SdkError;
 use aws_sdk_lambda::primitives::Blob;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
@@ -42,37 +41,43 @@ pub(in crate::resource) enum NoZip {
     Changed { path: PathBuf },
 }
 
-pub(in crate::resource) async fn read(artifact: &Artifact) -> Result<Upload, NoZip> {
-    let path = || artifact.path.clone();
-    let permit = Arc::clone(&artifact.uploads).acquire_owned().await?;
-    let bytes = tokio::fs::read(&artifact.path).await.map_err(|source| NoZip::Unreadable { path: path(), source })?;
-    let zip = Zip::of(bytes);
-    if zip.sha256() != artifact.sha256 {
-        return Err(NoZip::Changed { path: path() });
-    }
-    Ok(Upload { zip: Arc::new(zip), _permit: Some(permit) })
-}
-
 impl Upload {
+    /// A zip that is in memory.
+    pub(in crate::resource) fn of(zip: &Arc<Zip>) -> Self {
+        Self { zip: Arc::clone(zip), _permit: None }
+    }
+
+    /// A zip on disk, when there is room for it.
+    pub(in crate::resource) async fn read(artifact: &Artifact) -> Result<Self, NoZip> {
+        let path = || artifact.path.clone();
+        let permit = Arc::clone(&artifact.uploads).acquire_owned().await?;
+        let bytes =
+            tokio::fs::read(&artifact.path).await.map_err(|source| NoZip::Unreadable { path: path(), source })?;
+        let zip = Zip::of(bytes);
+        if zip.sha256() != artifact.sha256 {
+            return Err(NoZip::Changed { path: path() });
+        }
+        Ok(Self { zip: Arc::new(zip), _permit: Some(permit) })
+    }
+
     /// What there is to upload of a function's code; nothing where Lambda fetches it.
-    async fn of(code: &Code) -> Result<Option<Self>, NoZip> {
+    pub(super) async fn of_code(code: &Code) -> Result<Option<Self>, NoZip> {
         match code {
-            Code::Builtin(artifact) => read(artifact).await.map(Some),
-            Code::Zip { zip, .. } => Ok(Some(Self { zip: Arc::clone(zip), _permit: None })),
+            Code::Builtin(artifact) => Self::read(artifact).await.map(Some),
+            Code::Zip { zip, .. } => Ok(Some(Self::of(zip))),
             Code::S3 { .. } | Code::Image(_) => Ok(None),
         }
     }
 
-    /// A request with what there is to upload of the code in place of the placeholder.
-    pub(super) async fn fill_in<T, E, B>(
-        code: &Code,
+    /// A request with what there is to upload in place of the placeholder.
+    pub(in crate::resource) fn fill_in<T, E, B>(
+        upload: Option<Self>,
         request: CustomizableOperation<T, E, B>,
-    ) -> Result<CustomizableOperation<T, E, B>, SdkError<E>> {
-        let upload = Self::of(code).await.map_err(SdkError::construction_failure)?;
-        Ok(match upload {
+    ) -> CustomizableOperation<T, E, B> {
+        match upload {
             Some(upload) => request.mutate_request(upload.fill()),
             None => request,
-        })
+        }
     }
 
     /// What to give to the SDK in place of the zip.
@@ -81,7 +86,7 @@ impl Upload {
     }
 
     /// Puts the zip into a request that the SDK has written, before it is signed.
-    pub(in crate::resource) fn fill(&self) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
+    fn fill(&self) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
         let zip = Arc::clone(&self.zip);
         move |request| {
             // Lambda refuses the placeholder as no zip, so that nothing else is ever deployed.
@@ -143,9 +148,9 @@ mod tests {
         std::fs::write(&path, b"abc").unwrap();
         let sha256 = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=".to_owned();
         let artifact = Artifact { path: path.clone(), sha256, uploads: Arc::new(Semaphore::new(1)) };
-        let as_it_was = read(&artifact).await.map(|upload| upload.zip.bytes().to_vec());
+        let as_it_was = Upload::read(&artifact).await.map(|upload| upload.zip.bytes().to_vec());
         std::fs::write(&path, b"abd").unwrap();
-        let changed = read(&artifact).await.map(|upload| upload.zip.bytes().to_vec());
+        let changed = Upload::read(&artifact).await.map(|upload| upload.zip.bytes().to_vec());
         std::fs::remove_file(&path).unwrap();
         assert_eq!(as_it_was.unwrap(), b"abc");
         assert!(changed.unwrap_err().to_string().ends_with("has changed since the operator started: restart it"));
