@@ -42,4 +42,6 @@ pub mod annotation {
     pub const RUN_NOW: &str = "taskpipelines.dev/run-now";
     /// Input of the tasks that `RUN_NOW` fires, in place of their own: a JSON object.
     pub const RUN_INPUT: &str = "taskpipelines.dev/run-input";
+    /// Why somebody suspended it, for people.
+    pub const SUSPEND_REASON: &str = "taskpipelines.dev/suspend-reason";
 }

@@ -22,6 +22,7 @@ mod observed;
 mod orphaned;
 mod owned;
 mod planned;
+mod plugin;
 mod refused;
 mod reliability;
 mod secrets;

@@ -2,9 +2,14 @@
 
 use std::error::Error;
 
+use kube::api::{ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
+use serde_json::Value;
 use task_pipelines::crd::ScheduledTaskPipeline;
+
+/// Who changed it, as `metadata.managedFields` says.
+const MANAGER: &str = "kubectl-pipelines";
 
 /// Where pipelines are looked for.
 #[derive(Clone, Debug, clap::Args)]
@@ -18,19 +23,57 @@ pub(crate) struct Place {
     context: Option<String>,
 }
 
+/// The pipelines of one namespace, or of all.
+pub(crate) struct Pipelines {
+    api: Api<ScheduledTaskPipeline>,
+    namespace: String,
+}
+
 impl Place {
-    /// A pipeline as it is now.
-    pub(crate) async fn pipeline(self, name: &str) -> Result<ScheduledTaskPipeline, Box<dyn Error>> {
-        let config = match self.context {
+    /// Connects to the pipelines of its namespace.
+    pub(crate) async fn connect(self) -> Result<Pipelines, Box<dyn Error>> {
+        let config = self.config().await?;
+        let namespace = self.namespace.unwrap_or_else(|| config.default_namespace.clone());
+        Ok(Pipelines { api: Api::namespaced(Client::try_from(config)?, &namespace), namespace })
+    }
+
+    /// Lists the pipelines of all namespaces.
+    pub(crate) async fn everywhere(self) -> Result<Vec<ScheduledTaskPipeline>, Box<dyn Error>> {
+        let api = Api::all(Client::try_from(self.config().await?)?);
+        Ok(api.list(&ListParams::default()).await?.items)
+    }
+
+    async fn config(&self) -> Result<Config, Box<dyn Error>> {
+        Ok(match self.context.clone() {
             None => Config::infer().await?,
             Some(context) => {
                 let options = KubeConfigOptions { context: Some(context), ..KubeConfigOptions::default() };
                 Config::from_custom_kubeconfig(Kubeconfig::read()?, &options).await?
             }
-        };
-        let namespace = self.namespace.unwrap_or_else(|| config.default_namespace.clone());
-        let pipelines: Api<ScheduledTaskPipeline> = Api::namespaced(Client::try_from(config)?, &namespace);
-        let found = pipelines.get_opt(name).await?;
-        found.ok_or_else(|| format!("there is no pipeline `{name}` in namespace `{namespace}`").into())
+        })
+    }
+}
+
+impl Pipelines {
+    /// All of them.
+    pub(crate) async fn list(&self) -> Result<Vec<ScheduledTaskPipeline>, Box<dyn Error>> {
+        Ok(self.api.list(&ListParams::default()).await?.items)
+    }
+
+    /// A pipeline as it is now.
+    pub(crate) async fn get(&self, name: &str) -> Result<ScheduledTaskPipeline, Box<dyn Error>> {
+        self.api.get_opt(name).await?.ok_or_else(|| self.none(name))
+    }
+
+    /// Merges a change into a pipeline.
+    pub(crate) async fn change(&self, name: &str, change: Value) -> Result<ScheduledTaskPipeline, Box<dyn Error>> {
+        match self.api.patch(name, &PatchParams::apply(MANAGER), &Patch::Merge(change)).await {
+            Err(kube::Error::Api(status)) if status.is_not_found() => Err(self.none(name)),
+            changed => Ok(changed?),
+        }
+    }
+
+    fn none(&self, name: &str) -> Box<dyn Error> {
+        format!("there is no pipeline `{name}` in namespace `{}`", self.namespace).into()
     }
 }

@@ -5,20 +5,18 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use aws_config::{BehaviorVersion, Region};
-use clap::{Subcommand, ValueEnum};
-use comfy_table::{ContentArrangement, Table, presets};
-use jiff::{Timestamp, Unit};
+use clap::Subcommand;
+use jiff::Timestamp;
 use task_pipelines::chain::chain;
 use task_pipelines::dead_letters::{DeadLetter, Queues, Report};
 
 use crate::cluster::Place;
+use crate::output::{self, Output};
 use crate::print;
+use crate::text::{age, short, shortened, table};
 
 /// Characters of an id that tables show: enough to name a message by.
 const SHORT_ID: usize = 8;
-
-/// Characters of a reason that tables show.
-const SHORT_REASON: usize = 80;
 
 /// Not all went as it should.
 const NOT_ALL: u8 = 1;
@@ -75,20 +73,14 @@ struct Which {
     all: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Output {
-    Text,
-    Json,
-}
-
 pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
     match arguments.command {
         Command::List { name, output } => {
             let letters = queues(&name, place).await?.list().await?;
-            match output {
-                Output::Text if letters.is_empty() => writeln!(io::stderr(), "no dead letters of {name}")?,
-                Output::Text => print(&table(&letters, Timestamp::now()))?,
-                Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&letters)?))?,
+            match output::document(output, &letters)? {
+                Some(document) => print(&document)?,
+                None if letters.is_empty() => writeln!(io::stderr(), "no dead letters of {name}")?,
+                None => print(&lines(&letters, Timestamp::now()))?,
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -115,7 +107,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, 
 }
 
 async fn queues(name: &str, place: Place) -> Result<Queues, Box<dyn Error>> {
-    let status = place.pipeline(name).await?.status.unwrap_or_default();
+    let status = place.connect().await?.get(name).await?.status.unwrap_or_default();
     let config = aws_config::defaults(BehaviorVersion::v2026_01_12());
     let config = status.region.iter().fold(config, |config, region| config.region(Region::new(region.clone())));
     Ok(Queues::of(&status, &config.load().await).await?)
@@ -150,41 +142,14 @@ fn named(letters: Vec<DeadLetter>, ids: &[String]) -> Result<Vec<DeadLetter>, St
     Ok(letters.into_iter().filter(is_wanted).collect())
 }
 
-fn table(letters: &[DeadLetter], now: Timestamp) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["ID", "QUEUE", "WHAT", "RUN", "AGE", "WHY"]);
-    for DeadLetter { id, queue, what, run, sent, why, body: _ } in letters {
+fn lines(letters: &[DeadLetter], now: Timestamp) -> String {
+    let row = |letter: &DeadLetter| {
+        let DeadLetter { id, queue, what, run, sent, why, body: _ } = letter;
         let age = sent.map_or_else(String::new, |sent| age(sent, now));
-        let run = run.as_deref().unwrap_or_default();
-        let why = shortened(why);
-        table.add_row([short(id, SHORT_ID), queue.as_str(), what.as_str(), run, age.as_str(), why.as_str()]);
-    }
-    let lines = table.lines().map(|line| line.trim().to_owned() + "\n");
-    lines.collect()
-}
-
-fn short(text: &str, characters: usize) -> &str {
-    text.char_indices().nth(characters).map_or(text, |(at, _)| &text[..at])
-}
-
-/// One line of it, without what would steer a terminal.
-fn shortened(text: &str) -> String {
-    let line: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
-    match short(&line, SHORT_REASON) {
-        whole if whole.len() == line.len() => line,
-        begin => format!("{begin}…"),
-    }
-}
-
-fn age(since: Timestamp, now: Timestamp) -> String {
-    let seconds = now.since((Unit::Second, since)).map_or(0, |span| span.get_seconds()).max(0);
-    match seconds {
-        0..120 => format!("{seconds}s"),
-        120..7_200 => format!("{}m", seconds / 60),
-        7_200..172_800 => format!("{}h", seconds / 3_600),
-        _ => format!("{}d", seconds / 86_400),
-    }
+        let run = run.clone().unwrap_or_default();
+        [short(id, SHORT_ID).to_owned(), queue.as_str().to_owned(), what.clone(), run, age, shortened(why)]
+    };
+    table(["ID", "QUEUE", "WHAT", "RUN", "AGE", "WHY"], letters.iter().map(row).collect())
 }
 
 fn in_full(letter: &DeadLetter) -> String {
@@ -232,7 +197,7 @@ mod tests {
     fn dead_letters_are_listed_a_line_each() {
         let now = "2026-01-01T12:00:00Z".parse().unwrap();
         let long = format!("{}\n\u{1b}[31m", "x".repeat(100));
-        let table = table(&[letter("12345678-abcd", "HTTP 404 Not Found"), letter("9", &long)], now);
+        let table = lines(&[letter("12345678-abcd", "HTTP 404 Not Found"), letter("9", &long)], now);
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         let lines: Vec<String> = table.lines().map(words).collect();
         assert_eq!(lines[0], "ID QUEUE WHAT RUN AGE WHY");

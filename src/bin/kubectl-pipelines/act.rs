@@ -1,0 +1,135 @@
+//! `kubectl pipelines run`, `suspend` and `resume`: what changes a pipeline.
+
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use task_pipelines::crd::{RunResult, RunTrigger, annotation};
+use tokio::time::{Instant, sleep};
+
+use crate::cluster::{Pipelines, Place};
+use crate::{print, runs};
+
+/// The run did not succeed.
+const NOT_SUCCEEDED: u8 = 1;
+
+/// How often a run is looked for.
+const POLL: Duration = Duration::from_secs(1);
+
+/// Fires a pipeline now.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Run {
+    /// The pipeline.
+    name: String,
+
+    /// Input of its tasks in place of their own: a JSON object.
+    #[arg(long, value_parser = object)]
+    input: Option<Map<String, Value>>,
+
+    /// Wait until the run has ended. Exit status: 0 it succeeded, 1 it did not.
+    #[arg(long)]
+    wait: bool,
+
+    /// How long to wait, in seconds.
+    #[arg(long, default_value_t = 300, requires = "wait")]
+    timeout: u64,
+}
+
+/// Pipelines to suspend.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Suspend {
+    /// The pipelines.
+    #[arg(required = true)]
+    names: Vec<String>,
+
+    /// Why: `status` shows it.
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+/// Pipelines to resume.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Resume {
+    /// The pipelines.
+    #[arg(required = true)]
+    names: Vec<String>,
+}
+
+fn object(text: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|error| format!("it is no JSON object, such as {{\"days\": 7}}: {error}"))
+}
+
+pub(crate) async fn run(arguments: Run, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+    let Run { name, input, wait, timeout } = arguments;
+    let pipelines = place.connect().await?;
+    let token = Timestamp::now().to_string();
+    // Also removes the input of an earlier run.
+    let input = input.map(|input| Value::Object(input).to_string());
+    let annotations = json!({annotation::RUN_NOW: token, annotation::RUN_INPUT: input});
+    let before = pipelines.change(&name, json!({"metadata": {"annotations": annotations}})).await?;
+    if !wait {
+        print(&format!("{name} fires\n"))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let known: Vec<String> = before.status.unwrap_or_default().runs.into_iter().map(|run| run.run_id).collect();
+    await_run(&pipelines, &name, &known, Duration::from_secs(timeout)).await
+}
+
+/// Waits for a run by hand that was not known, and for its end.
+async fn await_run(
+    pipelines: &Pipelines,
+    name: &str,
+    known: &[String],
+    patience: Duration,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let runs = pipelines.get(name).await?.status.unwrap_or_default().runs;
+        let run = runs.into_iter().find(|run| run.trigger == RunTrigger::Manual && !known.contains(&run.run_id));
+        if let Some(run) = run.filter(|run| run.result != RunResult::Running) {
+            print(&runs::lines(std::slice::from_ref(&run), Timestamp::now()))?;
+            let succeeded = run.result == RunResult::Succeeded;
+            return Ok(if succeeded { ExitCode::SUCCESS } else { ExitCode::from(NOT_SUCCEEDED) });
+        }
+        if Instant::now() > deadline {
+            let seconds = patience.as_secs();
+            let events = format!("kubectl events --for scheduledtaskpipeline/{name}");
+            return Err(format!("the run did not end within {seconds} s; see `{events}`").into());
+        }
+        sleep(POLL).await;
+    }
+}
+
+pub(crate) async fn suspend(arguments: Suspend, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+    let Suspend { names, reason } = arguments;
+    let change = json!({
+        "metadata": {"annotations": {annotation::SUSPEND_REASON: reason}}, "spec": {"suspend": true},
+    });
+    each(&names, &change, "suspended", place).await
+}
+
+pub(crate) async fn resume(arguments: Resume, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+    let change = json!({
+        "metadata": {"annotations": {annotation::SUSPEND_REASON: null}}, "spec": {"suspend": false},
+    });
+    each(&arguments.names, &change, "resumed", place).await
+}
+
+/// Changes each; one that cannot be changed keeps none from it.
+async fn each(names: &[String], change: &Value, verb: &str, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+    let pipelines = place.connect().await?;
+    let mut code = ExitCode::SUCCESS;
+    for name in names {
+        match pipelines.change(name, change.clone()).await {
+            Ok(_) => print(&format!("{name} {verb}\n"))?,
+            Err(error) => {
+                writeln!(io::stderr(), "error: {error}")?;
+                code = ExitCode::from(2);
+            }
+        }
+    }
+    Ok(code)
+}

@@ -1,0 +1,105 @@
+//! `kubectl pipelines status`: one screen about one pipeline.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+use task_pipelines::crd::{PipelineStatus, ResourceState, ScheduledTaskPipeline, annotation};
+
+use crate::cluster::Place;
+use crate::list::moment;
+use crate::output::{self, Output};
+use crate::print;
+use crate::runs;
+use crate::text::{plain, span, table};
+
+/// Something stands in the pipeline's way.
+const NOT_WELL: u8 = 1;
+
+/// Conditions, and what each says when something is wrong.
+const WRONG: [(&str, &str); 4] =
+    [("Stalled", "True"), ("Ready", "False"), ("OnTime", "False"), ("Delivering", "False")];
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The pipeline.
+    name: String,
+
+    /// Form of the status.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+    let Arguments { name, output } = arguments;
+    let pipeline = place.connect().await?.get(&name).await?;
+    let status = pipeline.status.clone().unwrap_or_default();
+    match output::document(output, &status)? {
+        Some(document) => print(&document)?,
+        None => print(&page(&pipeline, &status, Timestamp::now()))?,
+    }
+    Ok(if problem(&status).is_some() { ExitCode::from(NOT_WELL) } else { ExitCode::SUCCESS })
+}
+
+/// The first thing that is wrong; messages say what to do.
+fn problem(status: &PipelineStatus) -> Option<String> {
+    WRONG.into_iter().find_map(|(kind, wrong)| {
+        let condition = status.conditions.iter().find(|it| it.type_ == kind && it.status == wrong)?;
+        Some(format!("{}: {}", condition.reason, plain(&condition.message)))
+    })
+}
+
+fn page(pipeline: &ScheduledTaskPipeline, status: &PipelineStatus, now: Timestamp) -> String {
+    let mut lines = vec![("Pipeline", format!("{}/{}", pipeline.namespace().unwrap_or_default(), pipeline.name_any()))];
+    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+    lines.push(("State", ready.map_or_else(|| "not looked at yet".to_owned(), |ready| ready.reason.clone())));
+    if let Some(problem) = problem(status) {
+        lines.push(("Problem", problem));
+    }
+    if let Some((account, region)) = status.account.as_ref().zip(status.region.as_ref()) {
+        lines.push(("AWS", format!("account {account}, {region}")));
+    }
+    let spec = &pipeline.spec;
+    lines.push(("Schedule", format!("{}, {}", spec.schedule, spec.time_zone)));
+    if spec.suspend {
+        let reason = pipeline.annotations().get(annotation::SUSPEND_REASON);
+        lines.push(("Suspended", reason.map_or_else(|| "yes".to_owned(), |reason| plain(reason))));
+    }
+    for (number, next) in status.schedule.iter().flat_map(|schedule| &schedule.next).enumerate() {
+        let within = moment(next).map(|moment| format!(" (in {})", span(moment.duration_since(now))));
+        lines.push((if number == 0 { "Next" } else { "" }, format!("{next}{}", within.unwrap_or_default())));
+    }
+    if let Some(queue) = status.queue {
+        let (waiting, running) = (queue.visible, queue.in_flight);
+        lines.push((
+            "Queue",
+            format!("{waiting} waiting, {running} with the runner, {} dead letters", queue.dead_letters),
+        ));
+    }
+    let troubled: Vec<_> = status.resources.iter().filter(|row| row.state != ResourceState::Ready).collect();
+    let made = status.resources.len();
+    lines.push((
+        "Resources",
+        match troubled.len() {
+            0 => format!("{made}, all ready"),
+            count => format!("{made}, {count} of them not ready"),
+        },
+    ));
+    let line = |(title, text): (&str, String)| {
+        let title = if title.is_empty() { String::new() } else { format!("{title}:") };
+        format!("{title:<10} {text}\n")
+    };
+    let mut parts = vec![lines.into_iter().map(line).collect::<String>()];
+    if !troubled.is_empty() {
+        let rows = troubled.into_iter().map(|row| {
+            let state = format!("{:?}", row.state);
+            [row.kind.clone(), row.name.clone(), state, plain(row.message.as_deref().unwrap_or_default())]
+        });
+        parts.push(table(["RESOURCE", "NAME", "STATE", "WHY"], rows.collect()));
+    }
+    if !status.runs.is_empty() {
+        parts.push(runs::lines(&status.runs, now));
+    }
+    parts.join("\n")
+}
