@@ -67,7 +67,8 @@ impl Pipelines {
 
     /// Merges a change into a pipeline.
     pub(crate) async fn change(&self, name: &str, change: Value) -> Result<ScheduledTaskPipeline, Box<dyn Error>> {
-        match self.api.patch(name, &PatchParams::apply(MANAGER), &Patch::Merge(change)).await {
+        let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        match self.api.patch(name, &parameters, &Patch::Merge(change)).await {
             Err(kube::Error::Api(status)) if status.is_not_found() => Err(self.none(name)),
             changed => Ok(changed?),
         }

@@ -85,12 +85,14 @@ impl Upload {
         Blob::new(PLACEHOLDER)
     }
 
-    /// Puts the zip into a request that the SDK has written, before it is signed.
-    fn fill(&self) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
-        let zip = Arc::clone(&self.zip);
+    /// Puts the zip into a request that the SDK has written, before it is signed. Keeps the permit for as long as the
+    /// request is.
+    fn fill(self) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
         move |request| {
+            // All of it, or the closure would be given the zip alone.
+            let upload = &self;
             // Lambda refuses the placeholder as no zip, so that nothing else is ever deployed.
-            let Some(body) = request.body().bytes().and_then(|body| with_zip(body, zip.bytes())) else { return };
+            let Some(body) = request.body().bytes().and_then(|body| with_zip(body, upload.zip.bytes())) else { return };
             request.headers_mut().insert("content-length", body.len().to_string());
             *request.body_mut() = SdkBody::from(body);
         }
@@ -154,6 +156,19 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         assert_eq!(as_it_was.unwrap(), b"abc");
         assert!(changed.unwrap_err().to_string().ends_with("has changed since the operator started: restart it"));
+    }
+
+    #[tokio::test]
+    async fn a_zip_counts_for_as_long_as_its_request_has_it() {
+        let path = std::env::temp_dir().join(format!("counted-{}.zip", std::process::id()));
+        std::fs::write(&path, b"abc").unwrap();
+        let sha256 = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=".to_owned();
+        let artifact = Artifact { path: path.clone(), sha256, uploads: Arc::new(Semaphore::new(1)) };
+        let filling = Upload::read(&artifact).await.unwrap().fill();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(artifact.uploads.available_permits(), 0);
+        drop(filling);
+        assert_eq!(artifact.uploads.available_permits(), 1);
     }
 
     #[test]
