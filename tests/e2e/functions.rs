@@ -283,6 +283,8 @@ async fn code_comes_from_a_config_map_and_follows_it() {
     let before = lab.aws.function(&function).await.code_sha256;
     let zip = data_encoding::BASE64.encode(&specs::EMPTY_ZIP);
     lab.config_map("report", json!({"binaryData": {"code.zip": zip}})).await;
+    // ConfigMaps are read at each look, and not watched.
+    lab.resync("filed").await;
     eventually("the function has the zip", async || {
         let now = lab.aws.function(&function).await.code_sha256;
         if now == before { Err(format!("{now:?}")) } else { Ok(()) }
