@@ -249,7 +249,7 @@ fn brief(value: &str) -> String {
 
 /// An event for a pipeline that fails otherwise than before, or is well again.
 pub fn news_of_change(before: &PipelineStatus, health: &Health) -> Option<News> {
-    let old = before.conditions.iter().find(|condition| condition.type_ == "Ready");
+    let old = before.condition("Ready");
     let same = old.is_some_and(|old| old.reason == health.reason && old.message == health.message);
     let was_ready = old.is_some_and(|old| old.status == "True");
     let news = |warning, note: &str| {

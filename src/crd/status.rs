@@ -61,6 +61,11 @@ pub struct PipelineStatus {
 pub const NEWS_CONDITIONS: [&str; 2] = ["Delivering", "OnTime"];
 
 impl PipelineStatus {
+    /// The condition of a type, if it was ever said.
+    pub fn condition(&self, kind: &str) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| condition.type_ == kind)
+    }
+
     /// The part that looks write. The rest, what is known of runs, is written by whoever reads the inbox, under a field
     /// manager of its own: so neither ever overwrites the other.
     #[must_use]

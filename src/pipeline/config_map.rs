@@ -10,7 +10,7 @@ use zip::ZipArchive;
 use super::Context;
 use super::refusal::{Refusals, quoted};
 use super::secret::is_object_name;
-use crate::archive::{Files, UNKNOWN, Zip};
+use crate::archive::{Files, Zip};
 use crate::crd::{ConfigMapKeyRef, ScheduledTaskPipelineSpec};
 
 /// What the cluster answered for each `ConfigMap`.
@@ -57,15 +57,15 @@ pub(super) fn layer(field: &str, name: &str, context: &Context<'_>, refusals: &m
     packed_as("a layer", path_in_layer, field, name, context, refusals)
 }
 
-/// The text that a `ConfigMap` has under a key; [`UNKNOWN`] where only the cluster knows it.
+/// The text that a `ConfigMap` has under a key.
 pub(super) fn text<'a>(
     field: &str,
     reference: &ConfigMapKeyRef,
     context: &Context<'a>,
     refusals: &mut Refusals,
-) -> Option<&'a str> {
+) -> Option<Known<&'a str>> {
     let ConfigMapKeyRef { name, key } = reference;
-    let Found::Content { data, binary_data: _ } = found(field, name, context, refusals)? else { return Some(UNKNOWN) };
+    let Known::Is((data, _)) = found(field, name, context, refusals)? else { return Some(Known::Unknown) };
     let text = data.get(key);
     if text.is_none() {
         let message = format!("the ConfigMap {} has no key {}", quoted(name), quoted(key));
@@ -73,7 +73,7 @@ pub(super) fn text<'a>(
         let hint = format!("add it: `kubectl --namespace {namespace} edit configmap {name}`, under `data`");
         refusals.config_map(format!("{field}.key"), message, hint);
     }
-    text.map(String::as_str)
+    text.map(|text| Known::Is(text.as_str()))
 }
 
 fn packed_as(
@@ -84,7 +84,7 @@ fn packed_as(
     context: &Context<'_>,
     refusals: &mut Refusals,
 ) -> Option<Zip> {
-    let Found::Content { data, binary_data } = found(field, name, context, refusals)? else {
+    let Known::Is((data, binary_data)) = found(field, name, context, refusals)? else {
         return Some(Zip::unknown());
     };
     packed(data, binary_data, path)
@@ -105,17 +105,18 @@ fn path_in_layer(name: &str) -> String {
     }
 }
 
-/// A `ConfigMap` that is there.
-enum Found<'a> {
-    Content {
-        data: &'a BTreeMap<String, String>,
-        binary_data: &'a BTreeMap<String, Vec<u8>>,
-    },
-    /// There is no cluster to ask.
+/// What is in a `ConfigMap`, as far as there is a cluster to ask.
+pub(super) enum Known<T> {
+    /// This.
+    Is(T),
+    /// There is none.
     Unknown,
 }
 
-fn found<'a>(field: &str, name: &str, context: &Context<'a>, refusals: &mut Refusals) -> Option<Found<'a>> {
+/// Texts and other content by key.
+type Content<'a> = (&'a BTreeMap<String, String>, &'a BTreeMap<String, Vec<u8>>);
+
+fn found<'a>(field: &str, name: &str, context: &Context<'a>, refusals: &mut Refusals) -> Option<Known<Content<'a>>> {
     let field = format!("{field}.name");
     let namespace = &context.owner.namespace;
     if !is_object_name(name) {
@@ -124,8 +125,8 @@ fn found<'a>(field: &str, name: &str, context: &Context<'a>, refusals: &mut Refu
         return None;
     }
     let (message, hint) = match context.config_maps.get(name) {
-        Some(ConfigMapLookup::Found { data, binary_data }) => return Some(Found::Content { data, binary_data }),
-        Some(ConfigMapLookup::NotAsked) => return Some(Found::Unknown),
+        Some(ConfigMapLookup::Found { data, binary_data }) => return Some(Known::Is((data, binary_data))),
+        Some(ConfigMapLookup::NotAsked) => return Some(Known::Unknown),
         Some(ConfigMapLookup::NotFound) | None => (
             format!("there is no ConfigMap {} in namespace `{namespace}`", quoted(name)),
             format!("create it: `kubectl --namespace {namespace} create configmap {name} --from-file=…`"),

@@ -9,6 +9,7 @@ use regex::Regex;
 use sha2::{Digest as _, Sha256};
 
 use super::code::s3_object;
+use super::config_map::Known;
 use super::refusal::{Refusals, quoted};
 use super::{Context, config_map};
 use crate::archive::{UNKNOWN, Zip};
@@ -191,8 +192,8 @@ fn python_source(
         (None, Some(RequirementsFrom { config_map_ref })) => {
             let reference = format!("{field}.requirementsFrom.configMapRef");
             match config_map::text(&reference, config_map_ref, context, refusals)? {
-                UNKNOWN => BTreeSet::from([UNKNOWN.to_owned()]),
-                text => read_requirements(&format!("{reference}.key"), std::iter::once(text), refusals),
+                Known::Unknown => BTreeSet::from([UNKNOWN.to_owned()]),
+                Known::Is(text) => read_requirements(&format!("{reference}.key"), std::iter::once(text), refusals),
             }
         }
         _ => return None,

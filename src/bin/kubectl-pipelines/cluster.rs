@@ -23,7 +23,7 @@ pub(crate) struct Place {
     context: Option<String>,
 }
 
-/// The pipelines of one namespace, or of all.
+/// The pipelines of one namespace.
 pub(crate) struct Pipelines {
     api: Api<ScheduledTaskPipeline>,
     namespace: String,

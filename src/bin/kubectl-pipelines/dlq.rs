@@ -11,7 +11,7 @@ use task_pipelines::chain::chain;
 use task_pipelines::dead_letters::{DeadLetter, Queues, Report};
 
 use crate::cluster::Place;
-use crate::output::{self, Output};
+use crate::output::{self, OfPipeline};
 use crate::print;
 use crate::text::{age, short, shortened, table};
 
@@ -30,13 +30,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List the dead letters of a pipeline.
-    List {
-        /// The pipeline.
-        name: String,
-        /// Form of the list.
-        #[arg(short, long, value_enum, default_value_t = Output::Text)]
-        output: Output,
-    },
+    List(OfPipeline),
     /// Show dead letters in full, and why they are here.
     Show {
         /// The pipeline.
@@ -75,13 +69,9 @@ struct Which {
 
 pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
     match arguments.command {
-        Command::List { name, output } => {
+        Command::List(OfPipeline { name, output }) => {
             let letters = queues(&name, place).await?.list().await?;
-            match output::document(output, &letters)? {
-                Some(document) => print(&document)?,
-                None if letters.is_empty() => writeln!(io::stderr(), "no dead letters of {name}")?,
-                None => print(&lines(&letters, Timestamp::now()))?,
-            }
+            output::list(output, &letters, &format!("no dead letters of {name}"), lines)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Show { name, ids } => {

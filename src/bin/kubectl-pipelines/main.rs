@@ -35,11 +35,11 @@ enum Command {
     /// Show one pipeline on one screen, with the first thing that is wrong and what to do about it.
     ///
     /// Exit status: 0 all is well, 1 something is wrong, 2 an error.
-    Status(status::Arguments),
+    Status(output::OfPipeline),
     /// Show when a pipeline fires next, in its time zone and in UTC, with what daylight saving does.
     Next(next::Arguments),
     /// List the last runs of a pipeline.
-    Runs(runs::Arguments),
+    Runs(output::OfPipeline),
     /// Fire a pipeline now, also while it is suspended.
     Run(act::Run),
     /// Let pipelines keep all they have and fire nothing.

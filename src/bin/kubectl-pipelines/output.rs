@@ -1,7 +1,24 @@
 //! Forms that commands print.
 
+use std::error::Error;
+use std::io::{self, Write as _};
+
 use clap::ValueEnum;
+use jiff::Timestamp;
 use serde::Serialize;
+
+use crate::print;
+
+/// A pipeline, and the form in which something of it is printed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct OfPipeline {
+    /// The pipeline.
+    pub(crate) name: String,
+
+    /// Form of what is printed.
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
 
 /// The form of what is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -15,10 +32,25 @@ pub(crate) enum Output {
 }
 
 /// The document, in a form for programs.
-pub(crate) fn document(output: Output, content: &impl Serialize) -> Result<Option<String>, Box<dyn std::error::Error>> {
+pub(crate) fn document(output: Output, content: &impl Serialize) -> Result<Option<String>, Box<dyn Error>> {
     Ok(match output {
         Output::Text => None,
         Output::Json => Some(format!("{}\n", serde_json::to_string_pretty(content)?)),
         Output::Yaml => Some(serde_saphyr::to_string(content)?),
     })
+}
+
+/// Prints what there is, or says that there is nothing.
+pub(crate) fn list<T: Serialize>(
+    output: Output,
+    items: &[T],
+    none: &str,
+    lines: impl FnOnce(&[T], Timestamp) -> String,
+) -> Result<(), Box<dyn Error>> {
+    match document(output, &items)? {
+        Some(document) => print(&document)?,
+        None if items.is_empty() => writeln!(io::stderr(), "{none}")?,
+        None => print(&lines(items, Timestamp::now()))?,
+    }
+    Ok(())
 }

@@ -1,35 +1,19 @@
 //! `kubectl pipelines runs`: what became of the last runs.
 
 use std::error::Error;
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use jiff::Timestamp;
 use task_pipelines::crd::{Run, RunCounts};
 
 use crate::cluster::Place;
-use crate::output::{self, Output};
-use crate::print;
+use crate::output::{self, OfPipeline};
 use crate::text::{age, plain, shortened, table};
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
-    /// The pipeline.
-    name: String,
-
-    /// Form of the list.
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
-}
-
-pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
-    let Arguments { name, output } = arguments;
+pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+    let OfPipeline { name, output } = arguments;
     let runs = place.connect().await?.get(&name).await?.status.unwrap_or_default().runs;
-    match output::document(output, &runs)? {
-        Some(document) => print(&document)?,
-        None if runs.is_empty() => writeln!(io::stderr(), "no run of {name} is known")?,
-        None => print(&lines(&runs, Timestamp::now()))?,
-    }
+    output::list(output, &runs, &format!("no run of {name} is known"), lines)?;
     Ok(ExitCode::SUCCESS)
 }
 

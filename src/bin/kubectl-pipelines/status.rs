@@ -8,8 +8,7 @@ use kube::ResourceExt as _;
 use task_pipelines::crd::{PipelineStatus, ResourceState, ScheduledTaskPipeline, annotation};
 
 use crate::cluster::Place;
-use crate::list::moment;
-use crate::output::{self, Output};
+use crate::output::{self, OfPipeline};
 use crate::print;
 use crate::runs;
 use crate::text::{plain, span, table};
@@ -21,18 +20,8 @@ const NOT_WELL: u8 = 1;
 const WRONG: [(&str, &str); 4] =
     [("Stalled", "True"), ("Ready", "False"), ("OnTime", "False"), ("Delivering", "False")];
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
-    /// The pipeline.
-    name: String,
-
-    /// Form of the status.
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    output: Output,
-}
-
-pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
-    let Arguments { name, output } = arguments;
+pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+    let OfPipeline { name, output } = arguments;
     let pipeline = place.connect().await?.get(&name).await?;
     let status = pipeline.status.clone().unwrap_or_default();
     match output::document(output, &status)? {
@@ -45,14 +34,14 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, 
 /// The first thing that is wrong; messages say what to do.
 fn problem(status: &PipelineStatus) -> Option<String> {
     WRONG.into_iter().find_map(|(kind, wrong)| {
-        let condition = status.conditions.iter().find(|it| it.type_ == kind && it.status == wrong)?;
+        let condition = status.condition(kind).filter(|condition| condition.status == wrong)?;
         Some(format!("{}: {}", condition.reason, plain(&condition.message)))
     })
 }
 
 fn page(pipeline: &ScheduledTaskPipeline, status: &PipelineStatus, now: Timestamp) -> String {
     let mut lines = vec![("Pipeline", format!("{}/{}", pipeline.namespace().unwrap_or_default(), pipeline.name_any()))];
-    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+    let ready = status.condition("Ready");
     lines.push(("State", ready.map_or_else(|| "not looked at yet".to_owned(), |ready| ready.reason.clone())));
     if let Some(problem) = problem(status) {
         lines.push(("Problem", problem));
@@ -67,7 +56,7 @@ fn page(pipeline: &ScheduledTaskPipeline, status: &PipelineStatus, now: Timestam
         lines.push(("Suspended", reason.map_or_else(|| "yes".to_owned(), |reason| plain(reason))));
     }
     for (number, next) in status.schedule.iter().flat_map(|schedule| &schedule.next).enumerate() {
-        let within = moment(next).map(|moment| format!(" (in {})", span(moment.duration_since(now))));
+        let within = next.parse().ok().map(|next: Timestamp| format!(" (in {})", span(next.duration_since(now))));
         lines.push((if number == 0 { "Next" } else { "" }, format!("{next}{}", within.unwrap_or_default())));
     }
     if let Some(queue) = status.queue {

@@ -144,28 +144,30 @@ mod tests {
         assert_eq!(whole.len(), whole.capacity());
     }
 
-    #[tokio::test]
-    async fn a_zip_that_changed_on_disk_is_not_deployed() {
-        let path = std::env::temp_dir().join(format!("changed-{}.zip", std::process::id()));
+    /// A file of a test's own, and the one permit to hold it.
+    fn artifact(name: &str) -> Artifact {
+        let path = std::env::temp_dir().join(format!("{name}-{}.zip", std::process::id()));
         std::fs::write(&path, b"abc").unwrap();
         let sha256 = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=".to_owned();
-        let artifact = Artifact { path: path.clone(), sha256, uploads: Arc::new(Semaphore::new(1)) };
+        Artifact { path, sha256, uploads: Arc::new(Semaphore::new(1)) }
+    }
+
+    #[tokio::test]
+    async fn a_zip_that_changed_on_disk_is_not_deployed() {
+        let artifact = artifact("changed");
         let as_it_was = Upload::read(&artifact).await.map(|upload| upload.zip.bytes().to_vec());
-        std::fs::write(&path, b"abd").unwrap();
+        std::fs::write(&artifact.path, b"abd").unwrap();
         let changed = Upload::read(&artifact).await.map(|upload| upload.zip.bytes().to_vec());
-        std::fs::remove_file(&path).unwrap();
+        std::fs::remove_file(&artifact.path).unwrap();
         assert_eq!(as_it_was.unwrap(), b"abc");
         assert!(changed.unwrap_err().to_string().ends_with("has changed since the operator started: restart it"));
     }
 
     #[tokio::test]
     async fn a_zip_counts_for_as_long_as_its_request_has_it() {
-        let path = std::env::temp_dir().join(format!("counted-{}.zip", std::process::id()));
-        std::fs::write(&path, b"abc").unwrap();
-        let sha256 = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=".to_owned();
-        let artifact = Artifact { path: path.clone(), sha256, uploads: Arc::new(Semaphore::new(1)) };
+        let artifact = artifact("counted");
         let filling = Upload::read(&artifact).await.unwrap().fill();
-        std::fs::remove_file(&path).unwrap();
+        std::fs::remove_file(&artifact.path).unwrap();
         assert_eq!(artifact.uploads.available_permits(), 0);
         drop(filling);
         assert_eq!(artifact.uploads.available_permits(), 1);
