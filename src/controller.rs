@@ -16,6 +16,7 @@ use tracing::Instrument as _;
 
 use crate::chain::chain;
 use crate::crd::ScheduledTaskPipeline;
+use crate::metrics::Ended;
 use crate::probes::Probes;
 use crate::reconcile::{Context, Next, reconcile};
 
@@ -84,7 +85,7 @@ pub async fn run(
     let changes = watcher(api, watcher::Config::default())
         .default_backoff()
         .try_filter_map(|event| future::ready(Ok(readable(event))))
-        .inspect_ok(move |event| forget_deleted(event, &remembering))
+        .inspect_ok(move |event| see(event, &remembering))
         .modify(prune)
         .reflect(writer)
         .applied_objects()
@@ -129,8 +130,9 @@ fn readable(event: Event<Listed>) -> Option<Event<ScheduledTaskPipeline>> {
     })
 }
 
-/// A pipeline whose finalizer somebody took away goes without a last look.
-fn forget_deleted(event: &Event<ScheduledTaskPipeline>, context: &Context) {
+/// Tells Prometheus of it. A pipeline whose finalizer somebody took away goes without a last look.
+fn see(event: &Event<ScheduledTaskPipeline>, context: &Context) {
+    context.metrics.pipelines.see(event);
     if let Event::Delete(pipeline) = event {
         context.forget_all(pipeline);
     }
@@ -149,13 +151,21 @@ async fn look(pipeline: Arc<ScheduledTaskPipeline>, context: Arc<Context>) -> Re
         pipeline = pipeline.name_any(),
         generation = pipeline.metadata.generation
     );
+    let waiting = context.metrics.looks.wait();
     let Some(_slot) = context.slots.take(account(&pipeline)).await else {
         return Ok(Action::requeue(Duration::ZERO));
     };
+    let looking = waiting.begin();
     let next = tokio::time::timeout(MAX_LOOK, Box::pin(reconcile(&pipeline, &context)).instrument(span))
         .await
-        .map_err(|_| LookError::TooLong)??;
-    Ok(match next {
+        .map_err(|_| LookError::TooLong)
+        .and_then(|next| Ok(next?));
+    looking.end(match next {
+        Ok(Next::OnChange) => Ended::Success,
+        Ok(Next::In(_)) => Ended::RequeueAfter,
+        Err(_) => Ended::Error,
+    });
+    Ok(match next? {
         Next::OnChange => Action::await_change(),
         Next::In(time) => Action::requeue(time),
     })

@@ -46,15 +46,23 @@ impl Leadership {
         Self { until: None }
     }
 
+    /// Whether this operator leads now.
+    pub fn is_held(&self) -> bool {
+        self.until.as_ref().is_none_or(|until| leads(*until.borrow()))
+    }
+
     /// Waits for as long as this operator does not lead.
     pub async fn held(&self) {
         let Some(mut until) = self.until.clone() else { return };
-        let leads = |until: &Option<Instant>| until.is_some_and(|until| Instant::now() < until);
-        if until.wait_for(leads).await.is_err() {
+        if until.wait_for(|until| leads(*until)).await.is_err() {
             // Nobody stands for election any more: the program ends.
             std::future::pending::<()>().await;
         }
     }
+}
+
+fn leads(until: Option<Instant>) -> bool {
+    until.is_some_and(|until| Instant::now() < until)
 }
 
 /// One operator's standing for election.

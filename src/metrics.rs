@@ -1,43 +1,44 @@
-//! What the operator counts, for Prometheus.
+//! What the operator tells Prometheus. The names are a contract: alerts, the dashboard and `docs/metrics.md` use them.
 
+mod lead;
+mod looks;
+mod pipelines;
+mod requests;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use kube::ResourceExt as _;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::crd::{Run, RunResult, ScheduledTaskPipeline};
+use crate::crd::{Run, ScheduledTaskPipeline};
 use crate::drift::Drift;
-use crate::runs::due;
+use crate::leader::Leadership;
+use lead::Lead;
 
-/// The counters.
+pub use looks::{Ended, Looks};
+pub use pipelines::Pipelines;
+pub use requests::{ApiServerRequests, AwsRequests};
+
+/// All of it.
 pub struct Metrics {
     registry: Registry,
+    /// How each pipeline is.
+    pub pipelines: Arc<Pipelines>,
+    /// How looks at pipelines go.
+    pub looks: Looks,
+    /// What is asked of AWS.
+    pub aws: AwsRequests,
+    /// What is asked of the API server.
+    pub api_server: ApiServerRequests,
     drift: Family<DriftLabels, Counter>,
-    runs: Family<RunLabels, Counter>,
-    last_success: Family<PipelineLabels, Gauge>,
     durations: Histogram,
     dropped: Counter,
 }
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct RunLabels {
-    result: String,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct PipelineLabels {
-    namespace: String,
-    pipeline: String,
-}
-
-/// Upper ends of the buckets of a task's duration: a message, a request, a function, the longest there is.
-const DURATIONS: [f64; 8] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0];
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct DriftLabels {
@@ -45,36 +46,43 @@ struct DriftLabels {
     field: String,
 }
 
+/// Upper ends of the buckets of a task's duration: a message, a request, a function, the longest there is.
+const DURATIONS: [f64; 8] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0];
+
 /// What stands in place of a field when the whole resource was deleted.
 const DELETED: &str = "(deleted)";
 
 impl Default for Metrics {
     fn default() -> Self {
-        let (mut registry, drift) = (Registry::with_prefix("task_pipelines"), Family::default());
-        registry.register(
+        let mut registry = Registry::default();
+        let pipelines = Arc::new(Pipelines::default());
+        registry.register_collector(Box::new(Arc::clone(&pipelines)));
+        let (looks, aws) = (Looks::new(&mut registry), AwsRequests::new(&mut registry));
+        let api_server = ApiServerRequests::new(&mut registry);
+        let ours = registry.sub_registry_with_prefix("task_pipelines");
+        let (drift, durations) = (Family::default(), Histogram::new(DURATIONS));
+        ours.register(
             "drift",
             "Fields that somebody else changed on AWS, and resources they deleted, and that were put right",
             Family::clone(&drift),
         );
-        let (runs, last_success) = (Family::default(), Family::default());
-        let (durations, dropped) = (Histogram::new(DURATIONS), Counter::default());
-        registry.register("runs", "Runs that ended, or were missed, by result", Family::clone(&runs));
-        registry.register(
-            "last_success_timestamp_seconds",
-            "When the last run that succeeded was due, by pipeline",
-            Family::clone(&last_success),
-        );
-        registry.register("task_duration_seconds", "How long the last attempts of tasks took", durations.clone());
-        registry.register(
+        ours.register("task_duration_seconds", "How long the last attempts of tasks took", durations.clone());
+        let dropped = Counter::default();
+        ours.register(
             "inbox_messages_dropped",
             "Messages in inboxes that were no news, or not from who they were about",
             dropped.clone(),
         );
-        Self { registry, drift, runs, last_success, durations, dropped }
+        Self { registry, pipelines, looks, aws, api_server, drift, durations, dropped }
     }
 }
 
 impl Metrics {
+    /// Also tells whether this operator leads: who stands for the lease of this name.
+    pub fn tell_lead(&mut self, lease: &str, leadership: Leadership) {
+        self.registry.register_collector(Box::new(Lead::new(lease, leadership)));
+    }
+
     /// Counts what was put right: `task_pipelines_drift_total{kind, field}`.
     pub fn count_drift(&self, drift: &Drift) {
         let count = |field: &str| {
@@ -88,27 +96,17 @@ impl Metrics {
         drift.differences.iter().for_each(|difference| count(&difference.field));
     }
 
-    /// Counts a run that ended: `task_pipelines_runs_total{result}`, its tasks' durations, and when a pipeline last
-    /// succeeded.
+    /// Counts a run that ended, and how long its tasks took.
     pub fn count_run(&self, pipeline: &ScheduledTaskPipeline, run: &Run) {
-        self.runs.get_or_create(&RunLabels { result: format!("{:?}", run.result) }).inc();
+        self.pipelines.count_run(pipeline, run);
         for duration in run.tasks.iter().filter_map(|task| task.duration_ms) {
             self.durations.observe(Duration::from_millis(duration).as_secs_f64());
-        }
-        if run.result == RunResult::Succeeded {
-            let last = self.last_success.get_or_create(&labels(pipeline)).clone();
-            last.set(last.get().max(due(run).as_second()));
         }
     }
 
     /// Counts a message of an inbox that says nothing.
     pub fn count_dropped(&self) {
         self.dropped.inc();
-    }
-
-    /// Drops what is told of a pipeline that is gone.
-    pub fn forget(&self, pipeline: &ScheduledTaskPipeline) {
-        self.last_success.remove(&labels(pipeline));
     }
 
     /// All of it, as Prometheus reads it.
@@ -120,14 +118,19 @@ impl Metrics {
     }
 }
 
-fn labels(pipeline: &ScheduledTaskPipeline) -> PipelineLabels {
-    PipelineLabels { namespace: pipeline.namespace().unwrap_or_default(), pipeline: pipeline.name_any() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::{AwsError, Class, Operation};
     use crate::resource::{Difference, Id, Kind};
+
+    #[track_caller]
+    fn check(metrics: &Metrics, lines: &[&str]) {
+        let text = metrics.text();
+        for line in lines {
+            assert!(text.contains(line), "no {line} in:\n{text}");
+        }
+    }
 
     #[test]
     fn drift_is_counted_by_kind_and_field() {
@@ -136,13 +139,58 @@ mod tests {
         let drift = |kind, differences| Drift { id: Id::new(kind, "a"), differences };
         metrics.count_drift(&drift(Kind::Function, vec![change("memorySize"), change("tags.team"), change("tags.a")]));
         metrics.count_drift(&drift(Kind::Queue, Vec::new()));
-        let text = metrics.text();
-        for line in [
-            r#"task_pipelines_drift_total{kind="Function",field="memorySize"} 1"#,
-            r#"task_pipelines_drift_total{kind="Function",field="tags"} 2"#,
-            r#"task_pipelines_drift_total{kind="Queue",field="(deleted)"} 1"#,
-        ] {
-            assert!(text.contains(line), "no {line} in:\n{text}");
+        check(
+            &metrics,
+            &[
+                r#"task_pipelines_drift_total{kind="Function",field="memorySize"} 1"#,
+                r#"task_pipelines_drift_total{kind="Function",field="tags"} 2"#,
+                r#"task_pipelines_drift_total{kind="Queue",field="(deleted)"} 1"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn calls_of_aws_are_counted_by_what_came_of_them() {
+        let metrics = Metrics::default();
+        let refused = |class, code: &str| {
+            let error =
+                AwsError { operation: Operation::GetRole, class, code: code.to_owned(), message: String::new() };
+            Err::<(), _>(error)
+        };
+        for result in [Ok(()), refused(Class::Throttled, "Throttling"), refused(Class::Invalid, "NoSuchEntity")] {
+            metrics.aws.count(Operation::GetRole, Duration::from_millis(70), &result);
         }
+        check(
+            &metrics,
+            &[
+                r#"task_pipelines_aws_requests_total{service="iam",operation="GetRole",result="ok"} 1"#,
+                r#"task_pipelines_aws_requests_total{service="iam",operation="GetRole",result="throttled"} 1"#,
+                r#"task_pipelines_aws_requests_total{service="iam",operation="GetRole",result="not_found"} 1"#,
+                r#"task_pipelines_aws_request_duration_seconds_bucket{le="0.1",service="iam",operation="GetRole"} 3"#,
+            ],
+        );
+    }
+
+    #[test]
+    fn looks_are_counted_as_controller_runtime_counts_reconciles() {
+        let metrics = Metrics::default();
+        metrics.looks.allow(64);
+        let waits = metrics.looks.wait();
+        let works = metrics.looks.wait().begin();
+        let name = r#"name="scheduledtaskpipeline",controller="scheduledtaskpipeline""#;
+        let depth = |count| format!("workqueue_depth{{{name}}} {count}");
+        check(&metrics, &[&depth(1), r#"controller_runtime_active_workers{controller="scheduledtaskpipeline"} 1"#]);
+        drop(waits);
+        works.end(Ended::Error);
+        check(
+            &metrics,
+            &[
+                &depth(0),
+                r#"controller_runtime_active_workers{controller="scheduledtaskpipeline"} 0"#,
+                r#"controller_runtime_reconcile_total{controller="scheduledtaskpipeline",result="error"} 1"#,
+                r#"controller_runtime_reconcile_errors_total{controller="scheduledtaskpipeline"} 1"#,
+                r#"controller_runtime_max_concurrent_reconciles{controller="scheduledtaskpipeline"} 64"#,
+            ],
+        );
     }
 }

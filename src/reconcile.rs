@@ -152,12 +152,12 @@ impl Context {
     pub fn forget_all(&self, pipeline: &ScheduledTaskPipeline) {
         self.forget(pipeline);
         self.memory.forget(&pipeline.uid().unwrap_or_default());
-        self.metrics.forget(pipeline);
         self.expectations.forget(&pipeline.uid().unwrap_or_default());
     }
 
     /// The pause after one more failure of a pipeline: doubled each time, with jitter.
     pub fn back_off(&self, pipeline: &ScheduledTaskPipeline) -> Duration {
+        self.metrics.looks.count_retry();
         let uid = pipeline.uid().unwrap_or_default();
         let count = self.failures.lock().map_or(1, |mut failures| {
             let count = failures.entry(uid).or_insert(0);

@@ -16,9 +16,10 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use tokio::sync::Mutex;
 
-use super::{Access, Aws, AwsError, Operation, Pacer, Pacing, attempt};
+use super::{Access, Aws, AwsError, Operation, Pacer, Pacing, Shared, attempt};
 use crate::identity::{AssumedRole, Location, Target};
 use crate::leader::Leadership;
+use crate::metrics::AwsRequests;
 
 /// One attempt of a call. The SDK has no default, and a connection that hangs would hold a reconcile for ever.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,8 +38,7 @@ const SESSION_NAME: &str = "task-pipelines";
 pub struct Accounts {
     own: SdkConfig,
     access: Access,
-    pacer: Arc<Pacer>,
-    leadership: Leadership,
+    shared: Shared,
     /// One provider of credentials for each role that could be assumed.
     roles: Mutex<HashMap<AssumedRole, SdkConfig>>,
     /// Each asked for by one at a time, and not again once it is known.
@@ -79,7 +79,12 @@ pub enum NoAws {
 
 impl Accounts {
     /// Reads the usual environment variables and files; makes no call.
-    pub async fn from_environment(pacing: Pacing, access: Access, leadership: Leadership) -> Self {
+    pub async fn from_environment(
+        pacing: Pacing,
+        access: Access,
+        leadership: Leadership,
+        requests: AwsRequests,
+    ) -> Self {
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
         let http = aws_smithy_http_client::Builder::new()
             .pool_idle_timeout(IDLE_TIMEOUT)
@@ -92,8 +97,8 @@ impl Accounts {
             .timeout_config(timeouts)
             .load()
             .await;
-        let pacer = Arc::new(Pacer::new(pacing));
-        Self { own, access, pacer, leadership, roles: Mutex::default(), targets: Mutex::default() }
+        let shared = Shared { pacer: Arc::new(Pacer::new(pacing)), leadership, requests };
+        Self { own, access, shared, roles: Mutex::default(), targets: Mutex::default() }
     }
 
     /// The operator's own region, in which pipelines live that name none.
@@ -145,7 +150,7 @@ impl Accounts {
         let config = config.to_builder().region(Region::new(region.to_owned())).build();
         let client = aws_sdk_sts::Client::new(&config);
         let request = Box::pin(client.get_caller_identity().send());
-        let answer = attempt(Operation::GetCallerIdentity, request).await?;
+        let answer = attempt(Operation::GetCallerIdentity, &self.shared.requests, request).await?;
         let location = Location {
             partition: answer.arn().and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws").to_owned(),
             account: answer.account().unwrap_or_default().to_owned(),
@@ -156,7 +161,7 @@ impl Accounts {
         if let Some(role) = role {
             self.roles.lock().await.entry(role.clone()).or_insert_with(|| config.clone());
         }
-        Ok(Arc::new(Aws::new(&config, self.access, location, Arc::clone(&self.pacer), self.leadership.clone())))
+        Ok(Arc::new(Aws::new(&config, self.access, location, self.shared.clone())))
     }
 
     /// The operator's configuration with a role's credentials, which one provider refreshes for all regions.

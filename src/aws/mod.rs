@@ -26,6 +26,7 @@ use tokio::time::sleep;
 
 use crate::identity::Location;
 use crate::leader::Leadership;
+use crate::metrics::AwsRequests;
 
 pub use access::Access;
 pub use accounts::{Accounts, NoAws};
@@ -56,13 +57,20 @@ pub struct Aws {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// Resource Groups Tagging API.
     pub tagging: aws_sdk_resourcegroupstagging::Client,
-    pacer: Arc<Pacer>,
-    leadership: Leadership,
+    shared: Shared,
     caller: Caller,
 }
 
+/// What the clients of all accounts and regions share.
+#[derive(Clone, Debug)]
+struct Shared {
+    pacer: Arc<Pacer>,
+    leadership: Leadership,
+    requests: AwsRequests,
+}
+
 impl Aws {
-    fn new(config: &SdkConfig, access: Access, location: Location, pacer: Arc<Pacer>, leadership: Leadership) -> Self {
+    fn new(config: &SdkConfig, access: Access, location: Location, shared: Shared) -> Self {
         macro_rules! client {
             ($sdk:ident) => {
                 $sdk::Client::from_conf($sdk::config::Builder::from(config).interceptor(access).build())
@@ -77,8 +85,7 @@ impl Aws {
             ssm: client!(aws_sdk_ssm),
             logs: client!(aws_sdk_cloudwatchlogs),
             tagging: client!(aws_sdk_resourcegroupstagging),
-            pacer,
-            leadership,
+            shared,
             caller: Caller { name: Arc::from(""), urgency: Urgency::Resync },
         }
     }
@@ -100,10 +107,10 @@ impl Aws {
     {
         let mut failed = 0;
         loop {
-            let permit = self.pacer.permit(&self.location, operation, &self.caller).await;
-            self.leadership.held().await;
+            let permit = self.shared.pacer.permit(&self.location, operation, &self.caller).await;
+            self.shared.leadership.held().await;
             // On the heap: the SDK's futures are tens of kilobytes.
-            let error = match attempt(operation, Box::pin(send())).await {
+            let error = match attempt(operation, &self.shared.requests, Box::pin(send())).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -143,6 +150,7 @@ impl fmt::Debug for Aws {
 
 async fn attempt<T, E>(
     operation: Operation,
+    requests: &AwsRequests,
     request: Pin<Box<impl Future<Output = Result<T, SdkError<E, HttpResponse>>>>>,
 ) -> Result<T, AwsError>
 where
@@ -150,7 +158,9 @@ where
 {
     let started = Instant::now();
     let result = request.await.map_err(|error| AwsError::new(operation, &error));
-    let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took = started.elapsed();
+    requests.count(operation, took, &result);
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     match &result {
         Ok(_) => tracing::debug!(aws.operation = %operation, duration_ms, "called AWS"),
         Err(error) => tracing::debug!(aws.operation = %operation, aws.code = error.code, duration_ms, "AWS refused"),
@@ -178,7 +188,13 @@ mod tests {
             .build();
         let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
         let location = Location { partition, account, region, endpoint: None };
-        Aws::new(&config, access, location, Arc::new(Pacer::new(Pacing::Off)), Leadership::sole())
+        let pacer = Arc::new(Pacer::new(Pacing::Off));
+        Aws::new(
+            &config,
+            access,
+            location,
+            Shared { pacer, leadership: Leadership::sole(), requests: AwsRequests::default() },
+        )
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use crate::chain::chain;
 use crate::configuration::Configuration;
 use crate::identity::Target;
 use crate::leader::Leadership;
+use crate::metrics::AwsRequests;
 use crate::resource::boundary;
 use crate::settings::IamPolicySettings;
 
@@ -40,7 +41,9 @@ async fn policy(settings: &IamPolicySettings, configuration: &Configuration) -> 
     let IamPolicySettings { installation, account, regions, partition, boundary: _ } = settings;
     let cluster =
         installation.cluster_name.clone().ok_or("set --cluster-name: roles and parameters have it in their path")?;
-    let accounts = Accounts::from_environment(installation.pacing, Access::ReadOnly, Leadership::sole()).await;
+    let accounts =
+        Accounts::from_environment(installation.pacing, Access::ReadOnly, Leadership::sole(), AwsRequests::default())
+            .await;
     let regions = match (regions.as_slice(), accounts.own_region()) {
         ([], None) => Vec::new(),
         ([], Some(own)) => {

@@ -22,6 +22,7 @@ use crate::identity::ClusterName;
 use crate::inbox::queue::Inboxes;
 use crate::leader::Leadership;
 use crate::memory::{Memory, Periods};
+use crate::metrics::AwsRequests;
 use crate::plan::render::{Style, text};
 use crate::plan::shown::{Shown, Summary};
 use crate::reconcile::{Context, NoPlan, plan_of};
@@ -102,7 +103,13 @@ async fn in_cluster(wanted: PipelineName, settings: PlanSettings) -> Result<Answ
     let (installation, layers) = setup::installation(&settings.installation)?;
     let context = Context {
         cluster: Cluster::new(client, None),
-        accounts: Accounts::from_environment(settings.installation.pacing, Access::ReadOnly, Leadership::sole()).await,
+        accounts: Accounts::from_environment(
+            settings.installation.pacing,
+            Access::ReadOnly,
+            Leadership::sole(),
+            AwsRequests::default(),
+        )
+        .await,
         configuration: settings.installation.configuration()?,
         installation,
         layers,
@@ -135,7 +142,13 @@ async fn of_files(settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
         installation: setup::installation(&settings.installation)?.0,
         cluster_name: cluster_name(settings.installation.cluster_name.clone()).await?,
         configuration: settings.installation.configuration()?,
-        accounts: Accounts::from_environment(settings.installation.pacing, Access::ReadOnly, Leadership::sole()).await,
+        accounts: Accounts::from_environment(
+            settings.installation.pacing,
+            Access::ReadOnly,
+            Leadership::sole(),
+            AwsRequests::default(),
+        )
+        .await,
     };
     for document in documents {
         let place = &document.place;

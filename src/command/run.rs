@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures::channel::mpsc;
 use kube::Client;
+use kube::client::ClientBuilder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -39,11 +40,17 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
     let (installation, layers) = setup::installation(&settings.installation)?;
     let configuration = settings.installation.configuration()?;
-    let client = Client::try_default().await?;
+    let mut metrics = Metrics::default();
+    let client = ClientBuilder::try_from(kube::Config::infer().await?)?.with_layer(&metrics.api_server).build();
     let candidate = settings.lease.as_deref().map(|lease| Candidate::new(client.clone(), lease));
     let leadership = candidate.as_ref().map_or_else(Leadership::sole, Candidate::leadership);
-    let accounts = Accounts::from_environment(settings.installation.pacing, Access::ReadWrite, leadership).await;
-    let metrics = Arc::new(Metrics::default());
+    if let Some(lease) = &settings.lease {
+        metrics.tell_lead(lease, leadership.clone());
+    }
+    metrics.looks.allow(settings.concurrency);
+    let metrics = Arc::new(metrics);
+    let (pacing, requests) = (settings.installation.pacing, metrics.aws.clone());
+    let accounts = Accounts::from_environment(pacing, Access::ReadWrite, leadership, requests).await;
     let probes = Arc::new(Probes::new("the API server"));
     if let Some(address) = settings.metrics_address {
         server::serve(Arc::clone(&metrics), Arc::clone(&probes), address)?;

@@ -256,7 +256,7 @@ pub enum RunTrigger {
 }
 
 /// How a run ended, or that it has not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum RunResult {
     /// All its tasks did.
     Succeeded,

@@ -1,0 +1,33 @@
+//! Whether this operator leads, in client-go's name.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::metrics::MetricType;
+
+use crate::leader::Leadership;
+
+#[derive(Debug)]
+pub(super) struct Lead {
+    lease: String,
+    leadership: Leadership,
+}
+
+impl Lead {
+    pub(super) fn new(lease: &str, leadership: Leadership) -> Self {
+        Self { lease: lease.to_owned(), leadership }
+    }
+}
+
+impl Collector for Lead {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let mut metric = encoder.encode_descriptor(
+            "leader_election_master_status",
+            "Whether this operator leads",
+            None,
+            MetricType::Gauge,
+        )?;
+        metric.encode_family(&[("name", self.lease.as_str())])?.encode_gauge(&i64::from(self.leadership.is_held()))
+    }
+}

@@ -1,0 +1,177 @@
+//! Looks at pipelines, in the names that controller-runtime gave to reconciles and their queue, so that dashboards for
+//! it show this operator too: <https://book.kubebuilder.io/reference/metrics-reference>.
+
+use std::hash::Hash;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use tokio::time::Instant;
+
+/// What controller-runtime would call this controller.
+const CONTROLLER: &str = "scheduledtaskpipeline";
+
+/// Upper ends of the buckets of times: a look that finds nothing to do, one that waits for AWS, and one that is held up.
+const SECONDS: [f64; 10] = [0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 600.0];
+
+/// How looks go.
+#[derive(Debug)]
+pub struct Looks {
+    ended: Family<ResultLabels, Counter>,
+    failed: Family<ControllerLabels, Counter>,
+    seconds: Family<ControllerLabels, Histogram>,
+    active: Family<ControllerLabels, Gauge>,
+    most: Family<ControllerLabels, Gauge>,
+    depth: Family<QueueLabels, Gauge>,
+    added: Family<QueueLabels, Counter>,
+    retried: Family<QueueLabels, Counter>,
+    queued_seconds: Family<QueueLabels, Histogram>,
+    worked_seconds: Family<QueueLabels, Histogram>,
+}
+
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ControllerLabels {
+    controller: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ResultLabels {
+    controller: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct QueueLabels {
+    name: &'static str,
+    controller: &'static str,
+}
+
+const ALL: ControllerLabels = ControllerLabels { controller: CONTROLLER };
+const QUEUE: QueueLabels = QueueLabels { name: CONTROLLER, controller: CONTROLLER };
+
+/// How a look ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The next comes when the pipeline changes.
+    Success,
+    /// The next comes after some time.
+    RequeueAfter,
+    /// The API server did not answer, or it took too long.
+    Error,
+}
+
+impl Ended {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::RequeueAfter => "requeue_after",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl Looks {
+    /// Nothing yet.
+    pub fn new(registry: &mut Registry) -> Self {
+        let looks = Self {
+            ended: Family::default(),
+            failed: Family::default(),
+            seconds: histograms(),
+            active: Family::default(),
+            most: Family::default(),
+            depth: Family::default(),
+            added: Family::default(),
+            retried: Family::default(),
+            queued_seconds: histograms(),
+            worked_seconds: histograms(),
+        };
+        let controller = registry.sub_registry_with_prefix("controller_runtime");
+        controller.register("reconcile", "Looks at pipelines, by how they ended", looks.ended.clone());
+        controller.register("reconcile_errors", "Looks at pipelines that failed", looks.failed.clone());
+        controller.register("reconcile_time_seconds", "How long looks took", looks.seconds.clone());
+        controller.register("active_workers", "Looks under way", looks.active.clone());
+        controller.register("max_concurrent_reconciles", "Looks at a time in one AWS account", looks.most.clone());
+        let queue = registry.sub_registry_with_prefix("workqueue");
+        queue.register("depth", "Pipelines that wait to be looked at", looks.depth.clone());
+        queue.register("adds", "Looks asked for", looks.added.clone());
+        queue.register("retries", "Looks asked for again after a failure", looks.retried.clone());
+        queue.register("queue_duration_seconds", "How long pipelines waited", looks.queued_seconds.clone());
+        queue.register("work_duration_seconds", "How long looks took", looks.worked_seconds.clone());
+        looks
+    }
+
+    /// So many go on at a time, in each account.
+    pub fn allow(&self, most: u16) {
+        self.most.get_or_create(&ALL).set(most.into());
+    }
+
+    /// A look is asked for again, since the last one came to nothing.
+    pub fn count_retry(&self) {
+        self.retried.get_or_create(&QUEUE).inc();
+    }
+
+    /// A pipeline begins to wait for a look.
+    pub fn wait(&self) -> Waiting<'_> {
+        self.added.get_or_create(&QUEUE).inc();
+        Waiting { looks: self, since: Instant::now(), _one: One::of(self.depth.get_or_create_owned(&QUEUE)) }
+    }
+}
+
+fn histograms<Labels: Clone + Eq + Hash>() -> Family<Labels, Histogram> {
+    Family::new_with_constructor(|| Histogram::new(SECONDS))
+}
+
+/// A pipeline that waits for a look.
+pub struct Waiting<'looks> {
+    looks: &'looks Looks,
+    since: Instant,
+    _one: One,
+}
+
+impl<'looks> Waiting<'looks> {
+    /// Its turn has come.
+    pub fn begin(self) -> Looking<'looks> {
+        self.looks.queued_seconds.get_or_create(&QUEUE).observe(self.since.elapsed().as_secs_f64());
+        let one = One::of(self.looks.active.get_or_create_owned(&ALL));
+        Looking { looks: self.looks, since: Instant::now(), _one: one }
+    }
+}
+
+/// A look under way.
+pub struct Looking<'looks> {
+    looks: &'looks Looks,
+    since: Instant,
+    _one: One,
+}
+
+impl Looking<'_> {
+    /// It came to its end.
+    pub fn end(self, how: Ended) {
+        let seconds = self.since.elapsed().as_secs_f64();
+        self.looks.ended.get_or_create(&ResultLabels { controller: CONTROLLER, result: how.label() }).inc();
+        if how == Ended::Error {
+            self.looks.failed.get_or_create(&ALL).inc();
+        }
+        self.looks.seconds.get_or_create(&ALL).observe(seconds);
+        self.looks.worked_seconds.get_or_create(&QUEUE).observe(seconds);
+    }
+}
+
+/// One more of something, for as long as this lives.
+struct One(Gauge);
+
+impl One {
+    fn of(gauge: Gauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for One {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
