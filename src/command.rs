@@ -1,7 +1,10 @@
 //! The program's commands, one file each.
 
+pub mod check;
 mod documents;
 pub mod iam_policy;
+pub mod lint;
+mod offline;
 pub mod orphans;
 pub mod plan;
 pub mod run;
@@ -29,6 +32,7 @@ pub fn execute(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
         Command::Run(settings) => run::run(settings)?,
         Command::Plan(settings) => return plan::plan(settings),
         Command::Try(settings) => return trial::run(settings),
+        Command::Check(settings) => return check::check(&settings),
         Command::Crd => print(&crd::crd_yaml()?)?,
         Command::IamPolicy(settings) => iam_policy::run(&settings)?,
         Command::Orphans(settings) => return orphans::orphans(settings),

@@ -37,6 +37,7 @@ pub mod memory;
 pub mod sweep;
 
 pub mod chain;
+pub mod checks;
 pub mod cluster;
 pub mod command;
 pub mod controller;

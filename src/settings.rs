@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -47,6 +47,10 @@ pub enum Command {
     /// Each task of kind `message` or `http` gets one attempt, with the code that runs it on AWS; functions run there
     /// alone. Exit status: 0 all went well, 1 a task or a delivery failed, 2 an error or a refused spec.
     Try(TrySettings),
+    /// Check that the operator has all it needs: functions, configuration, API server, definition, permissions, AWS.
+    ///
+    /// It changes nothing. Exit status: 0 all is there, 1 something is missing, with what to do about it.
+    Check(Box<RunSettings>),
     /// Print the `CustomResourceDefinition` as YAML.
     Crd,
     /// Print the IAM policy that the operator needs, for its settings.
@@ -342,11 +346,19 @@ impl InstallationSettings {
     /// # Errors
     /// It cannot be read, or has mistakes: all of them.
     pub fn configuration(&self) -> Result<Configuration, ConfigurationError> {
-        let Some(path) = &self.config else { return Ok(Configuration::default()) };
-        let text = fs::read_to_string(path);
-        let text = text.map_err(|source| ConfigurationError::Read { path: path.clone(), source })?;
-        Configuration::parse(&text).map_err(|source| ConfigurationError::Parse { path: path.clone(), source })
+        read_configuration(self.config.as_deref())
     }
+}
+
+/// What a configuration's file says; without one, that nothing is allowed.
+///
+/// # Errors
+/// It cannot be read, or has mistakes: all of them.
+pub fn read_configuration(path: Option<&Path>) -> Result<Configuration, ConfigurationError> {
+    let Some(path) = path else { return Ok(Configuration::default()) };
+    let text = fs::read_to_string(path);
+    let text = text.map_err(|source| ConfigurationError::Read { path: path.to_owned(), source })?;
+    Configuration::parse(&text).map_err(|source| ConfigurationError::Parse { path: path.to_owned(), source })
 }
 
 /// Why there is no configuration.
@@ -377,6 +389,7 @@ impl Arguments {
             Command::Run(_) => "info",
             Command::Plan(_)
             | Command::Orphans(_)
+            | Command::Check(_)
             | Command::Crd
             | Command::IamPolicy(_)
             | Command::ConfigurationSchema

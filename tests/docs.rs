@@ -5,9 +5,15 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use http::Method;
 use serde_json::Value;
-use task_pipelines::aws::OperatorPolicy;
+use task_pipelines::aws::{Operation, OperatorPolicy};
+use task_pipelines::drift::Drift;
+use task_pipelines::leader::Leadership;
+use task_pipelines::metrics::{Ended, Metrics};
+use task_pipelines::resource::{Id, Kind};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -144,6 +150,30 @@ fn the_configuration_is_documented_from_its_types() {
 fn the_example_of_a_configuration_can_be_used() {
     let page = read("docs/configuration.md");
     task_pipelines::configuration::Configuration::parse(between(&page, "```yaml\n", "```")).unwrap();
+}
+
+#[test]
+fn every_metric_is_listed_as_it_is_served() {
+    let mut metrics = Metrics::default();
+    metrics.tell_lead("task-pipelines", Leadership::sole());
+    // What was never counted is not served.
+    metrics.looks.allow(1);
+    metrics.looks.count_retry();
+    metrics.looks.wait().begin().end(Ended::Error);
+    metrics.aws.count(Operation::GetRole, Duration::ZERO, &Ok(()));
+    metrics.api_server.count(&Method::GET, String::new(), None);
+    metrics.count_drift(&Drift { id: Id::new(Kind::Queue, "a"), differences: Vec::new() });
+    let text = metrics.text();
+    let rows = all_between(&text, "# HELP ", ".\n").into_iter().map(|line| {
+        let (name, help) = line.split_once(' ').unwrap();
+        let kind = between(&text, &format!("# TYPE {name} "), "\n");
+        let total = if kind == "counter" { "_total" } else { "" };
+        format!("| `{name}{total}` | {kind} | {help} |")
+    });
+    let expected = format!("\n| metric | kind | meaning |\n|---|---|---|\n{}\n", rows.collect::<Vec<_>>().join("\n"));
+    let page = read("docs/metrics.md");
+    let table = between(&page, "the kind.\n", "\n## ");
+    assert_eq!(table.trim_end(), expected.trim_end(), "docs/metrics.md has this table:\n{expected}");
 }
 
 /// All tests, as source.

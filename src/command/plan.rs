@@ -182,7 +182,8 @@ async fn cluster_name(given: Option<ClusterName>) -> Result<ClusterName, Box<dyn
     })
 }
 
-fn style(colour: Colour) -> Style {
+/// How to print to stdout.
+pub fn style(colour: Colour) -> Style {
     let is_terminal = io::stdout().is_terminal();
     let colour = match colour {
         Colour::Always => true,

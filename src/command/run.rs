@@ -12,9 +12,10 @@ use kube::client::ClientBuilder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::{runtime, setup};
+use super::{check, runtime, setup};
 use crate::aws::{Access, Accounts};
 use crate::chain::chain;
+use crate::checks::Finding;
 use crate::cluster::Cluster;
 use crate::expected::Expectations;
 use crate::identity::{ClusterName, Target};
@@ -79,6 +80,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
         };
         probes.wait_for("the definition of ScheduledTaskPipeline, and leave to list pipelines");
         tracing::info!(%cluster_name, "owns the AWS resources of this cluster");
+        warn_of_what_is_missing(&client, &settings).await;
         let (to_sweep, new_to_sweep) = mpsc::unbounded();
         let (to_read, new_to_read) = mpsc::unbounded();
         let (asks, looks) = mpsc::unbounded();
@@ -159,6 +161,13 @@ async fn finish(mut work: Pin<Box<impl Future<Output = ()>>>, mut stop: watch::R
     }
     // Started looks come to their end; a start-up that still waits for something has nothing to finish.
     let _ = tokio::time::timeout(GRACE, work).await;
+}
+
+/// Says what would fail later. It may be put right while the operator runs.
+async fn warn_of_what_is_missing(client: &Client, settings: &RunSettings) {
+    for Finding { what, found, .. } in check::cluster(client, settings).await.into_iter().filter(|it| !it.is_well) {
+        tracing::warn!(what, found, "something is missing in the cluster");
+    }
 }
 
 async fn warn_without_aws(context: &Context) {

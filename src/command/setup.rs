@@ -29,7 +29,7 @@ pub(super) enum NoClusterName {
 /// # Errors
 /// There are no zips of the built-in functions.
 pub(super) fn installation(settings: &InstallationSettings) -> Result<(Installation, Arc<Layers>), FunctionsError> {
-    let uploads = Arc::new(Semaphore::new(settings.uploads.into()));
+    let uploads = uploads(settings);
     let installation = Installation {
         artifacts: functions::find(settings.functions_dir.as_deref(), &uploads)?,
         permissions_boundary: settings.permissions_boundary.clone(),
@@ -38,6 +38,11 @@ pub(super) fn installation(settings: &InstallationSettings) -> Result<(Installat
     let tools = Tools { uv, index: package_index };
     let cache = cache_dir.unwrap_or_else(|| env::temp_dir().join("task-pipelines"));
     Ok((installation, Arc::new(Layers::new(tools, cache.join("layers"), uploads))))
+}
+
+/// So many uploads at a time.
+pub(super) fn uploads(settings: &InstallationSettings) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(settings.uploads.into()))
 }
 
 /// The cluster's name where none is set.

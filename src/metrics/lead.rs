@@ -24,7 +24,7 @@ impl Collector for Lead {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let mut metric = encoder.encode_descriptor(
             "leader_election_master_status",
-            "Whether this operator leads",
+            "Whether this operator leads.",
             None,
             MetricType::Gauge,
         )?;

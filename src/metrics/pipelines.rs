@@ -132,15 +132,15 @@ impl Collector for Pipelines {
         let (state, now) = (self.state(), Timestamp::now());
         state.encode_conditions(&mut encoder, now)?;
         let gauges: [(&str, &str, Of<Shown>); 5] = [
-            ("last_success_timestamp_seconds", "When the last run that succeeded was due", &|shown| {
+            ("last_success_timestamp_seconds", "When the last run that succeeded was due.", &|shown| {
                 shown.last_success.map(Timestamp::as_second)
             }),
-            ("next_firing_timestamp_seconds", "When the schedule fires next", &|shown| {
+            ("next_firing_timestamp_seconds", "When the schedule fires next.", &|shown| {
                 shown.next.map(Timestamp::as_second)
             }),
-            ("queue_messages", "Messages that wait in the queue of tasks", &|shown| i64::try_from(shown.waiting).ok()),
-            ("dead_letters", "Messages in both dead-letter queues", &|shown| i64::try_from(shown.dead_letters).ok()),
-            ("pending_changes", "Resources that differ on AWS from what is wanted, 50 at most", &|shown| {
+            ("queue_messages", "Messages that wait in the queue of tasks.", &|shown| i64::try_from(shown.waiting).ok()),
+            ("dead_letters", "Messages in both dead-letter queues.", &|shown| i64::try_from(shown.dead_letters).ok()),
+            ("pending_changes", "Resources that differ on AWS from what is wanted, 50 at most.", &|shown| {
                 i64::try_from(shown.pending).ok()
             }),
         ];
@@ -155,7 +155,7 @@ impl Collector for Pipelines {
         }
         let mut metric = encoder.encode_descriptor(
             "task_pipelines_runs",
-            "Runs that ended, or were missed",
+            "Runs that ended, or were missed.",
             None,
             MetricType::Counter,
         )?;
@@ -176,8 +176,8 @@ impl State {
         let kind = ScheduledTaskPipeline::kind(&());
         let kind = [("group", GROUP), ("kind", kind.as_ref())];
         let gauges: [(&str, &str, Of<Said>); 2] = [
-            ("count", "1 for each condition as it stands", &|_| Some(1)),
-            ("current_status_seconds", "How long conditions have stood so", &|said| {
+            ("count", "1 for each condition as it stands.", &|_| Some(1)),
+            ("current_status_seconds", "How long conditions have stood so.", &|said| {
                 Some(now.duration_since(said.since).as_secs())
             }),
         ];
@@ -192,7 +192,7 @@ impl State {
         }
         let mut metric = encoder.encode_descriptor(
             "operator_status_condition_transitions",
-            "Changes of conditions into this one",
+            "Changes of conditions into this one.",
             None,
             MetricType::Counter,
         )?;
@@ -202,7 +202,7 @@ impl State {
         }
         let mut metric = encoder.encode_descriptor(
             "operator_termination_current_time_seconds",
-            "How long pipelines have been being deleted",
+            "How long pipelines have been in deletion.",
             None,
             MetricType::Gauge,
         )?;

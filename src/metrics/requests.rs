@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use http::{Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -88,6 +88,13 @@ impl ApiServerRequests {
         registry.register("rest_client_requests", "Requests to the API server", requests.made.clone());
         requests
     }
+
+    /// Counts a request that was answered, or was not.
+    pub fn count(&self, method: &Method, host: String, status: Option<StatusCode>) {
+        // As client-go says that nothing came back.
+        let code = status.map_or_else(|| "<error>".to_owned(), |status| status.as_str().to_owned());
+        self.made.get_or_create(&HttpLabels { code, method: method.to_string(), host }).inc();
+    }
 }
 
 impl<S> Layer<S> for ApiServerRequests {
@@ -119,15 +126,12 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (method, made) = (request.method().to_string(), self.requests.made.clone());
+        let (method, requests) = (request.method().clone(), self.requests.clone());
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let answer = self.inner.call(request);
         async move {
             let answer = answer.await;
-            // As client-go says that nothing came back.
-            let code =
-                answer.as_ref().map_or_else(|_| "<error>".to_owned(), |answer| answer.status().as_str().to_owned());
-            made.get_or_create(&HttpLabels { code, method, host }).inc();
+            requests.count(&method, host, answer.as_ref().ok().map(Response::status));
             answer
         }
         .boxed()

@@ -80,12 +80,22 @@ impl Action {
 pub fn text(shown: &Shown, style: Style) -> String {
     let Shown { namespace, name, cluster, account, region, plan, not_compared } = shown;
     let mut text = format!("Pipeline {namespace}/{name}: cluster {cluster}, account {account}, region {region}\n");
+    text.push_str(&changes(plan, style));
+    for what in not_compared {
+        _ = writeln!(text, "Not compared: {what}, since only the cluster knows it.");
+    }
+    text
+}
+
+/// What is to be done, and what that comes to.
+pub fn changes(plan: &[Change], style: Style) -> String {
+    let mut text = String::new();
     let pending = || plan.iter().filter(|change| change.action != Action::InSync);
     let (drift, rest): (Vec<&Change>, Vec<&Change>) = pending().partition(|change| change.drift);
     section(&mut text, "Has changed on AWS, and will be put right:", &drift, style);
     section(&mut text, "Will be done:", &rest, style);
     text.push('\n');
-    match shown.summary() {
+    match Summary::of(plan) {
         Summary::NothingToDo => {
             _ = writeln!(text, "Nothing to do: AWS has what the pipeline says.");
             _ = writeln!(text, "Compared, with all fields and tags that are managed: {}.", compared(plan));
@@ -98,9 +108,6 @@ pub fn text(shown: &Shown, style: Style) -> String {
             _ = writeln!(text, "Signs: {}.", legend(plan));
             _ = writeln!(text, "Plan: {}. Nothing is done until that is resolved.", counts(plan));
         }
-    }
-    for what in not_compared {
-        _ = writeln!(text, "Not compared: {what}, since only the cluster knows it.");
     }
     text
 }

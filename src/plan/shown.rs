@@ -74,13 +74,20 @@ impl Shown {
 
     /// What it comes to.
     pub fn summary(&self) -> Summary {
-        let has = |wanted: fn(Action) -> bool| self.plan.iter().any(|change| wanted(change.action));
+        Summary::of(&self.plan)
+    }
+}
+
+impl Summary {
+    /// Of all that would be done.
+    pub fn of(plan: &[Change]) -> Self {
+        let has = |wanted: fn(Action) -> bool| plan.iter().any(|change| wanted(change.action));
         if has(|action| action == Action::Conflict) {
-            Summary::Conflict
+            Self::Conflict
         } else if has(|action| action != Action::InSync) {
-            Summary::Changes
+            Self::Changes
         } else {
-            Summary::NothingToDo
+            Self::NothingToDo
         }
     }
 }

@@ -80,3 +80,163 @@ async fn one_screen_says_how_a_pipeline_is_and_what_to_do() {
     broken.says(&["Problem:   SecretMissing: spec.channels[team].slack.webhookUrl", "create secret generic no"]);
     lab.finish().await;
 }
+
+#[tokio::test]
+async fn everything_on_aws_is_shown_hop_by_hop_with_what_it_logged() {
+    let lab = Lab::new().await;
+    lab.apply("hello", specs::message(specs::AT_ONCE)).await;
+    lab.ready("hello").await;
+    let tree = lab.plugin(&["tree", "hello"]);
+    assert_eq!((tree.status, &*tree.stderr), (0, ""), "{tree:#?}");
+    tree.says(&[
+        &format!("{}/hello: InSync in account ", lab.namespace),
+        "├── schedule\n",
+        "├── sender\n",
+        "├── queue\n",
+        "└── runner\n",
+        "arn:aws:lambda:",
+        ".console.aws.amazon.com/lambda/home?region=",
+    ]);
+    let resources: Value = serde_json::from_str(&lab.plugin(&["tree", "hello", "-o", "json"]).stdout).unwrap();
+    let listed = lab.get("hello").await.status.unwrap().resources.len();
+    assert_eq!(resources.as_array().unwrap().len(), listed);
+    assert!(resources.as_array().unwrap().iter().all(|it| it["console"].is_string()), "{resources:#}");
+
+    lab.chat.await_received("slack", "team", 1).await;
+    eventually("the run has ended", async || {
+        let runs: Value = serde_json::from_str(&lab.plugin(&["runs", "hello", "-o", "json"]).stdout).unwrap();
+        if runs[0]["result"] == "Succeeded" { Ok(()) } else { Err(runs.to_string()) }
+    })
+    .await;
+    let runs: Value = serde_json::from_str(&lab.plugin(&["runs", "hello", "-o", "json"]).stdout).unwrap();
+    let id = runs[0]["runId"].as_str().unwrap();
+    eventually("both functions' logs are there", async || {
+        let logs = lab.plugin(&["logs", "hello", "--run", id]);
+        let of = |whose: &str, what: &str| {
+            logs.stdout.lines().any(|line| line.contains(&format!(" {whose}")) && line.contains(what))
+        };
+        let told = of("sender", "run started") && of("runner", "task succeeded") && of("runner", "delivered");
+        if told && logs.stdout.lines().all(|line| line.contains(id)) { Ok(()) } else { Err(format!("{logs:#?}")) }
+    })
+    .await;
+    let none = lab.plugin(&["logs", "hello", "--run", "nothing"]);
+    assert_eq!((none.status, &*none.stdout), (2, ""));
+    none.says(&["the status has no run whose id begins with `nothing`"]);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn what_is_pending_is_told_as_the_status_says_it() {
+    let lab = Lab::new().await;
+    lab.apply("hello", specs::merged(specs::message(specs::YEARLY), json!({"mode": "Observe"}))).await;
+    lab.ready("hello").await;
+    let plan = lab.plugin(&["plan", "hello"]);
+    assert_eq!((plan.status, &*plan.stderr), (1, ""), "{plan:#?}");
+    plan.says(&["Will be done:\n", "+ create", "Plan: ", " to create."]);
+    assert!(!lab.plugin(&["plan", "hello", "-o", "json"]).json().as_array().unwrap().is_empty());
+    lab.apply("managed", specs::message(specs::YEARLY)).await;
+    lab.ready("managed").await;
+    let nothing = lab.plugin(&["plan", "managed"]);
+    assert_eq!((nothing.status, &*nothing.stdout), (0, "Nothing is pending; managed is InSync.\n"), "{nothing:#?}");
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn the_cluster_and_the_account_are_checked() {
+    let lab = Lab::new().await;
+    let check = lab.plugin(&["check", "--lease", "nobody"]);
+    assert_eq!(check.status, 1, "{check:#?}");
+    check.says(&[
+        "ok   API server: it answers, version v1.",
+        "ok   definition: the API server knows ScheduledTaskPipeline with all fields of this version\n",
+        "FAIL operator: no namespace has a Lease `nobody`: no operator ever led; install it with helm",
+        "ok   permissions: all ",
+        "ok   your AWS credentials: arn:aws:",
+        " schedule groups are used",
+    ]);
+    let operator = Printed::by(
+        lab.program(env!("CARGO_BIN_EXE_task-pipelines"))
+            .args(["check", "--cluster-name", "e2e", "--pacing", "off"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env("AWS_REGION", &lab.environment.region),
+    );
+    assert_eq!(operator.status, 0, "{operator:#?}");
+    operator.says(&[
+        "ok   functions: sender-",
+        "ok   uv: uv ",
+        "ok   AWS permissions: the reads of its policy are granted",
+    ]);
+    let lost = Printed::by(
+        lab.program(env!("CARGO_BIN_EXE_task-pipelines"))
+            .args(["check", "--uv", "/nowhere/uv", "--functions-dir", "/nowhere"])
+            .env("KUBECONFIG", "/nowhere")
+            .env("AWS_REGION", &lab.environment.region),
+    );
+    assert_eq!(lost.status, 1, "{lost:#?}");
+    lost.says(&[
+        "FAIL functions: no zips of the built-in functions in /nowhere",
+        "FAIL uv: /nowhere/uv does not run",
+        "FAIL API server: ",
+    ]);
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn files_are_linted_with_nothing_in_reach() {
+    let lab = Lab::new().await;
+    let document = |name: &str, spec: Value| {
+        json!({
+            "apiVersion": "taskpipelines.dev/v1alpha1", "kind": "ScheduledTaskPipeline",
+            "metadata": {"name": name, "namespace": "team"}, "spec": spec,
+        })
+    };
+    let lint = |file: &std::path::Path, more: &[&str]| {
+        Printed::by(
+            lab.program(env!("CARGO_BIN_EXE_kubectl-pipelines"))
+                .arg("lint")
+                .arg(file)
+                .args(more)
+                .env("KUBECONFIG", "/nowhere")
+                .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        )
+    };
+    let good = lab.file("good", &[document("good", specs::message(specs::YEARLY))]);
+    let fine = lint(&good, &[]);
+    assert_eq!((fine.status, &*fine.stdout, &*fine.stderr), (0, "", "nothing would be refused\n"));
+    let elsewhere = specs::merged(specs::message("0 25 * * *"), json!({"aws": {"region": "ap-south-2"}}));
+    let mut lost = specs::message(specs::YEARLY);
+    lost["tasks"][0]["notify"] = json!(["nobody"]);
+    let bad = lab.file("bad", &[document("a", elsewhere), document("b", lost)]);
+    let refused = lint(&bad, &[]);
+    assert_eq!((refused.status, &*refused.stderr), (1, ""), "{refused:#?}");
+    let name = bad.display();
+    refused.says(&[
+        &format!("{name}:1: spec.schedule: `25` in the hour field of `0 25 * * *`"),
+        &format!("{name}:1: spec.aws.region: "),
+        &format!("{name}:2: spec.tasks["),
+    ]);
+    let found = lint(&bad, &["-o", "json"]).json();
+    assert!(found.as_array().unwrap().iter().all(|one| one["place"].is_string() && one["problem"].is_string()));
+    let none = lint(std::path::Path::new("/nowhere/a.yaml"), &[]);
+    assert_eq!((none.status, &*none.stdout), (2, ""));
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn the_shell_completes_commands_and_names_of_pipelines() {
+    let lab = Lab::new().await;
+    lab.apply("hello", specs::message(specs::YEARLY)).await;
+    lab.ready("hello").await;
+    let name = std::env::temp_dir().join(format!("complete-{}", lab.namespace));
+    std::fs::create_dir(&name).unwrap();
+    let program = name.join("kubectl_complete-pipelines");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_kubectl-pipelines"), &program).unwrap();
+    let complete = |words: &[&str]| Printed::by(lab.program(program.to_str().unwrap()).args(words)).stdout;
+    let commands = complete(&["st"]);
+    assert!(commands.starts_with("status\tShow one pipeline on one screen"), "{commands}");
+    assert!(commands.ends_with("\n:4\n"), "{commands}");
+    assert!(complete(&["dlq", ""]).contains("redrive\t"));
+    assert_eq!(complete(&["--namespace", &lab.namespace, "status", "he"]), "hello\n:4\n");
+    std::fs::remove_dir_all(&name).unwrap();
+    lab.finish().await;
+}

@@ -5,13 +5,15 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use task_pipelines::chain::chain;
 use task_pipelines::crd::{RunResult, RunTrigger, annotation};
 use tokio::time::{Instant, sleep};
 
 use crate::cluster::{Pipelines, Place};
-use crate::{print, runs};
+use crate::{complete, print, runs};
 
 /// The run did not succeed.
 const NOT_SUCCEEDED: u8 = 1;
@@ -23,6 +25,7 @@ const POLL: Duration = Duration::from_secs(1);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Run {
     /// The pipeline.
+    #[arg(add = ArgValueCompleter::new(complete::pipelines))]
     name: String,
 
     /// Input of its tasks in place of their own: a JSON object.
@@ -42,7 +45,7 @@ pub(crate) struct Run {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Suspend {
     /// The pipelines.
-    #[arg(required = true)]
+    #[arg(required = true, add = ArgValueCompleter::new(complete::pipelines))]
     names: Vec<String>,
 
     /// Why: `status` shows it.
@@ -54,7 +57,7 @@ pub(crate) struct Suspend {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Resume {
     /// The pipelines.
-    #[arg(required = true)]
+    #[arg(required = true, add = ArgValueCompleter::new(complete::pipelines))]
     names: Vec<String>,
 }
 
@@ -126,7 +129,7 @@ async fn each(names: &[String], change: &Value, verb: &str, place: Place) -> Res
         match pipelines.change(name, change.clone()).await {
             Ok(_) => print(&format!("{name} {verb}\n"))?,
             Err(error) => {
-                writeln!(io::stderr(), "error: {error}")?;
+                writeln!(io::stderr(), "error: {}", chain(error.as_ref()))?;
                 code = ExitCode::from(2);
             }
         }

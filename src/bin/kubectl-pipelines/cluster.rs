@@ -30,11 +30,31 @@ pub(crate) struct Pipelines {
 }
 
 impl Place {
-    /// Connects to the pipelines of its namespace.
-    pub(crate) async fn connect(self) -> Result<Pipelines, Box<dyn Error>> {
+    /// As far as the words of a command line say it that nobody has finished.
+    pub(crate) fn of_words(words: &[String]) -> Self {
+        let after = |flags: [&str; 2]| {
+            let at = words.iter().position(|word| flags.contains(&word.as_str()))?;
+            words.get(at + 1).cloned()
+        };
+        Self { namespace: after(["--namespace", "-n"]), context: after(["--context", "--context"]) }
+    }
+
+    /// The namespace that is asked for.
+    pub(crate) fn namespace(self) -> Option<String> {
+        self.namespace
+    }
+
+    /// A client, and the namespace.
+    pub(crate) async fn client(self) -> Result<(Client, String), Box<dyn Error>> {
         let config = self.config().await?;
         let namespace = self.namespace.unwrap_or_else(|| config.default_namespace.clone());
-        Ok(Pipelines { api: Api::namespaced(Client::try_from(config)?, &namespace), namespace })
+        Ok((Client::try_from(config)?, namespace))
+    }
+
+    /// Connects to the pipelines of its namespace.
+    pub(crate) async fn connect(self) -> Result<Pipelines, Box<dyn Error>> {
+        let (client, namespace) = self.client().await?;
+        Ok(Pipelines { api: Api::namespaced(client, &namespace), namespace })
     }
 
     /// Lists the pipelines of all namespaces.

@@ -6,14 +6,15 @@ use std::process::ExitCode;
 
 use aws_config::{BehaviorVersion, Region};
 use clap::Subcommand;
+use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
 use task_pipelines::chain::chain;
 use task_pipelines::dead_letters::{DeadLetter, Queues, Report};
 
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};
-use crate::print;
 use crate::text::{age, short, shortened, table};
+use crate::{complete, print};
 
 /// Characters of an id that tables show: enough to name a message by.
 const SHORT_ID: usize = 8;
@@ -34,6 +35,7 @@ enum Command {
     /// Show dead letters in full, and why they are here.
     Show {
         /// The pipeline.
+        #[arg(add = ArgValueCompleter::new(complete::pipelines))]
         name: String,
         /// Which: the ids, or their beginnings, that `list` shows [default: all].
         ids: Vec<String>,
@@ -41,6 +43,7 @@ enum Command {
     /// Send dead letters on their way again: tasks and deliveries to the queue, firings to the sender.
     Redrive {
         /// The pipeline.
+        #[arg(add = ArgValueCompleter::new(complete::pipelines))]
         name: String,
         #[command(flatten)]
         which: Which,
@@ -48,6 +51,7 @@ enum Command {
     /// Delete dead letters for good, after asking.
     Purge {
         /// The pipeline.
+        #[arg(add = ArgValueCompleter::new(complete::pipelines))]
         name: String,
         #[command(flatten)]
         which: Which,

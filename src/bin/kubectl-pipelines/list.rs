@@ -1,14 +1,18 @@
 //! `kubectl pipelines list`: all pipelines, a line each.
 
 use std::error::Error;
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use task_pipelines::crd::{PipelineStatus, ScheduledTaskPipeline};
+use tokio::time::sleep;
 
 use crate::cluster::Place;
 use crate::output::{self, Output};
+use crate::print;
 use crate::text::{age, span, table};
 
 #[derive(Debug, clap::Args)]
@@ -17,17 +21,51 @@ pub(crate) struct Arguments {
     #[arg(short = 'A', long)]
     all_namespaces: bool,
 
+    /// Go on showing them as they change, until interrupted.
+    #[arg(short, long, conflicts_with = "output")]
+    watch: bool,
+
     /// Form of the list.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
 }
 
 pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
-    let Arguments { all_namespaces, output } = arguments;
-    let pipelines = if all_namespaces { place.everywhere().await? } else { place.connect().await?.list().await? };
+    let Arguments { all_namespaces, watch, output } = arguments;
+    let list = async || {
+        let place = place.clone();
+        if all_namespaces { place.everywhere().await } else { place.connect().await?.list().await }
+    };
+    if watch {
+        return show(list).await;
+    }
+    let pipelines = list().await?;
     output::list(output, &pipelines, "no pipelines found", lines)?;
     Ok(ExitCode::SUCCESS)
 }
+
+/// Shows the list whenever it has changed: in place of the old one on a terminal, behind it elsewhere.
+async fn show(
+    list: impl AsyncFn() -> Result<Vec<ScheduledTaskPipeline>, Box<dyn Error>>,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let clear = if io::stdout().is_terminal() { CLEAR } else { "" };
+    let mut shown = String::new();
+    loop {
+        let lines = lines(&list().await?, Timestamp::now());
+        if lines != shown {
+            print(&format!("{clear}{lines}"))?;
+            shown = lines;
+        }
+        sleep(POLL).await;
+    }
+}
+
+/// Moves to the upper left corner and clears what is there.
+/// <https://www.ecma-international.org/publications-and-standards/standards/ecma-48/>
+const CLEAR: &str = "\x1b[H\x1b[2J";
+
+/// How often pipelines are asked for: ages are told to the second.
+const POLL: Duration = Duration::from_secs(1);
 
 fn lines(pipelines: &[ScheduledTaskPipeline], now: Timestamp) -> String {
     let row = |pipeline: &ScheduledTaskPipeline| {

@@ -1,21 +1,30 @@
 //! `kubectl pipelines`: what people do with pipelines beside writing them.
 
 mod act;
+mod check;
 mod cluster;
+mod complete;
+mod console;
 mod dlq;
+mod lint;
 mod list;
+mod logs;
 mod next;
 mod output;
+mod plan;
 mod runs;
 mod status;
 mod text;
+mod tree;
 
+use std::env;
 use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use task_pipelines::chain::chain;
+use tokio::runtime::Runtime;
 
 /// Look after scheduled task pipelines.
 #[derive(Debug, Parser)]
@@ -36,12 +45,23 @@ enum Command {
     ///
     /// Exit status: 0 all is well, 1 something is wrong, 2 an error.
     Status(output::OfPipeline),
+    /// Show every AWS resource of a pipeline, hop by hop, with its state, ARN and page in the console.
+    Tree(output::OfPipeline),
+    /// Show what the operator would do, or still has to do, as the pipeline's status says it.
+    ///
+    /// Of files that nobody applied yet, `task-pipelines plan -f` shows it. Exit status: 0 nothing, 1 changes, 2 an error or
+    /// a conflict.
+    Plan(output::OfPipeline),
     /// Show when a pipeline fires next, in its time zone and in UTC, with what daylight saving does.
     Next(next::Arguments),
     /// List the last runs of a pipeline.
     Runs(output::OfPipeline),
     /// Fire a pipeline now, also while it is suspended.
     Run(act::Run),
+    /// Show what sender, runner and functions logged, in the order of time.
+    ///
+    /// Logs are read with your own AWS credentials, found as the AWS CLI finds them.
+    Logs(logs::Arguments),
     /// Let pipelines keep all they have and fire nothing.
     Suspend(act::Suspend),
     /// Let pipelines fire again.
@@ -51,11 +71,28 @@ enum Command {
     /// The pipeline's status says where they are; they are reached with your own AWS credentials, found as the AWS CLI
     /// finds them. Exit status: 0 done, 1 not for all messages, 2 an error.
     Dlq(dlq::Arguments),
+    /// Check the cluster, what you may do in it, your AWS credentials, and how full the account is.
+    ///
+    /// Exit status: 0 all is well, 1 something is not, with what to do about it.
+    Check(check::Arguments),
+    /// Find all that the API server and the operator would refuse in files: offline, for CI.
+    ///
+    /// Exit status: 0 nothing, 1 something would be refused, 2 an error.
+    Lint(lint::Arguments),
 }
 
 fn main() -> ExitCode {
-    let Arguments { command, place } = Arguments::parse();
-    match run(command, place) {
+    let mut words = env::args_os();
+    let done = match words.next() {
+        Some(program) if complete::is_asked(&program) => {
+            complete::answer(words).map(|()| ExitCode::SUCCESS).map_err(Into::into)
+        }
+        _ => {
+            let Arguments { command, place } = Arguments::parse();
+            run(command, place)
+        }
+    };
+    match done {
         Ok(code) => code,
         Err(error) => {
             // Nothing is left to do about a closed stderr.
@@ -66,19 +103,27 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command, place: cluster::Place) -> Result<ExitCode, Box<dyn Error>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         match command {
             Command::List(arguments) => Box::pin(list::run(arguments, place)).await,
             Command::Status(arguments) => Box::pin(status::run(arguments, place)).await,
+            Command::Tree(arguments) => Box::pin(tree::run(arguments, place)).await,
+            Command::Plan(arguments) => Box::pin(plan::run(arguments, place)).await,
             Command::Next(arguments) => Box::pin(next::run(arguments, place)).await,
             Command::Runs(arguments) => Box::pin(runs::run(arguments, place)).await,
             Command::Run(arguments) => Box::pin(act::run(arguments, place)).await,
+            Command::Logs(arguments) => Box::pin(logs::run(arguments, place)).await,
             Command::Suspend(arguments) => Box::pin(act::suspend(arguments, place)).await,
             Command::Resume(arguments) => Box::pin(act::resume(arguments, place)).await,
             Command::Dlq(arguments) => Box::pin(dlq::run(arguments, place)).await,
+            Command::Check(arguments) => Box::pin(check::run(arguments, place)).await,
+            Command::Lint(arguments) => Box::pin(lint::run(arguments, place)).await,
         }
     })
+}
+
+fn runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 /// Writes data to stdout.

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use clap_complete::engine::ArgValueCompleter;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -10,12 +11,13 @@ use task_pipelines::crd::{RunTrigger, ScheduledTaskPipeline};
 use task_pipelines::cron::{self, Window};
 
 use crate::cluster::Place;
-use crate::print;
 use crate::text::{span, table};
+use crate::{complete, print};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// The pipeline.
+    #[arg(add = ArgValueCompleter::new(complete::pipelines))]
     name: String,
 
     /// How many firings.

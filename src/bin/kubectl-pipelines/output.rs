@@ -4,15 +4,17 @@ use std::error::Error;
 use std::io::{self, Write as _};
 
 use clap::ValueEnum;
+use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::print;
+use crate::{complete, print};
 
 /// A pipeline, and the form in which something of it is printed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct OfPipeline {
     /// The pipeline.
+    #[arg(add = ArgValueCompleter::new(complete::pipelines))]
     pub(crate) name: String,
 
     /// Form of what is printed.

@@ -3,28 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
-
 use crate::apply::observe_all;
 use crate::archive::UNKNOWN;
 use crate::aws::{Accounts, Aws, AwsError};
 use crate::command::documents::Document;
+use crate::command::offline::Offline;
 use crate::configuration::Configuration;
 use crate::crd::ScheduledTaskPipelineSpec;
-use crate::functions::own_architecture;
 use crate::health::Health;
 use crate::identity::{ClusterName, Owner, Ownership, tag};
-use crate::pipeline::{
-    self, ConfigMapLookup, ConfigMaps, Home, Pipeline, Reason, Refusal, SecretLookup, SecretValues, config_map_refs,
-    secret_refs,
-};
+use crate::pipeline::{Reason, Refusal};
 use crate::plan::shown::{Knowledge, Shown, changes};
 use crate::plan::{Have, plan};
 use crate::reconcile::NoPlan;
 use crate::resource::{Field, Id, Installation, Kind, Resource, bulk, want};
-
-/// The UID of a pipeline that may have none yet.
-const UNKNOWN_UID: &str = "unknown";
 
 /// What plans are made with.
 pub(super) struct WithoutCluster {
@@ -35,24 +27,23 @@ pub(super) struct WithoutCluster {
 }
 
 impl WithoutCluster {
-    /// All that is wrong, whatever AWS has, beside what the API server would refuse.
+    /// All that is wrong, whatever AWS has.
     pub(super) fn refusals(&self, document: &Document, spec: &ScheduledTaskPipelineSpec) -> Vec<Refusal> {
-        let named = |refusal: &Refusal| document.broken.iter().any(|broken| broken.field == refusal.field);
-        let refusals = self.resolve(&self.owner(document), spec, true).err().unwrap_or_default();
-        refusals.into_iter().filter(|refusal| !named(refusal)).collect()
+        self.offline().refusals(document, spec)
     }
 
     pub(super) async fn plan(&self, document: &Document, spec: &ScheduledTaskPipelineSpec) -> Result<Shown, NoPlan> {
-        let owner = self.owner(document);
+        let offline = self.offline();
+        let owner = offline.owner(document);
         // What is wrong in any case is said without AWS.
-        let pipeline = self.resolve(&owner, spec, true).map_err(NoPlan::Refused)?;
+        let pipeline = offline.resolve(&owner, spec, true).map_err(NoPlan::Refused)?;
         let aws = self.accounts.get(&pipeline.target).await.map_err(|error| NoPlan::Aws(Health::no_aws(&error)))?;
         let wanted = want(&pipeline, &self.installation, &aws.location).iter().map(Resource::id).collect();
         let seen = look(&aws, &owner, wanted).await;
         let mut have = whatever_the_uid(seen.map_err(|error| NoPlan::Aws(Health::aws(&error)))?, &owner);
         let known = ours(&have, &owner);
         let has_schedule = known.keys().any(|id| id.kind == Kind::Schedule);
-        let pipeline = self.resolve(&owner, spec, has_schedule).map_err(NoPlan::Refused)?;
+        let pipeline = offline.resolve(&owner, spec, has_schedule).map_err(NoPlan::Refused)?;
         let want = want(&pipeline, &self.installation, &aws.location);
         same_kind_of_queue(&want, &known)?;
         overlook_unknown(&want, &mut have);
@@ -61,37 +52,13 @@ impl WithoutCluster {
         Ok(Shown::new(&owner, &aws.location, changes(&plan, &owner, knowledge), knowledge))
     }
 
-    fn owner(&self, document: &Document) -> Owner {
-        Owner {
-            cluster: self.cluster_name.clone(),
-            namespace: document.namespace.clone(),
-            name: document.name.clone(),
-            uid: UNKNOWN_UID.to_owned(),
-        }
-    }
-
-    fn resolve(
-        &self,
-        owner: &Owner,
-        spec: &ScheduledTaskPipelineSpec,
-        has_schedule: bool,
-    ) -> Result<Pipeline, Vec<Refusal>> {
-        let secrets: SecretValues =
-            secret_refs(spec).into_iter().map(|used| (used.reference, SecretLookup::NotAsked)).collect();
-        let config_maps: ConfigMaps =
-            config_map_refs(spec).into_iter().map(|name| (name, ConfigMapLookup::NotAsked)).collect();
-        let context = pipeline::Context {
-            owner,
-            now: Timestamp::now(),
-            secrets: &secrets,
-            config_maps: &config_maps,
-            default_architecture: own_architecture(),
+    fn offline(&self) -> Offline<'_> {
+        Offline {
             artifacts: &self.installation.artifacts,
             configuration: &self.configuration,
-            home: Home { own_region: self.accounts.own_region(), ..Home::default() },
-            has_schedule,
-        };
-        pipeline::resolve(spec, &context)
+            cluster_name: &self.cluster_name,
+            own_region: self.accounts.own_region(),
+        }
     }
 }
 

@@ -1,0 +1,44 @@
+//! Where the AWS console shows a resource. AWS documents no such addresses; these are what the console itself has in its
+//! address bar.
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use task_pipelines::crd::ResourceRow;
+use task_pipelines::resource::Kind;
+
+/// The page of a resource in a region; none for kinds that this version does not know.
+pub(crate) fn link(row: &ResourceRow, region: &str) -> Option<String> {
+    let host = match row.arn.split(':').nth(1)? {
+        "aws-cn" => "console.amazonaws.cn",
+        "aws-us-gov" => "console.amazonaws-us-gov.com",
+        _ => "console.aws.amazon.com",
+    };
+    let name = &row.name;
+    let page = match row.kind.parse().ok()? {
+        Kind::LogGroup => {
+            format!("cloudwatch/home?region={region}#logsV2:log-groups/log-group/{}", name.replace('/', "$252F"))
+        }
+        Kind::Queue => format!("sqs/v3/home?region={region}#/queues/{}", encoded(&queue_url(row, region)?)),
+        Kind::Parameter => format!("systems-manager/parameters/{}/description?region={region}", encoded(name)),
+        Kind::Role => format!("iam/home#/roles/details/{name}"),
+        Kind::ScheduleGroup => format!("scheduler/home?region={region}#schedule-groups/{name}"),
+        Kind::LayerVersion => {
+            let (layer, version) = row.arn.rsplit_once(':')?;
+            let layer = layer.rsplit(':').next()?;
+            format!("lambda/home?region={region}#/layers/{layer}/versions/{version}")
+        }
+        // A mapping is shown with its function.
+        Kind::Function | Kind::EventSourceMapping => format!("lambda/home?region={region}#/functions/{name}"),
+        Kind::Schedule => format!("scheduler/home?region={region}#schedules/{name}/{name}"),
+    };
+    Some(format!("https://{region}.{host}/{page}"))
+}
+
+fn queue_url(row: &ResourceRow, region: &str) -> Option<String> {
+    let suffix = if row.arn.starts_with("arn:aws-cn:") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let account = row.arn.split(':').nth(4)?;
+    Some(format!("https://sqs.{region}.{suffix}/{account}/{}", row.name))
+}
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}

@@ -1,0 +1,217 @@
+//! `kubectl pipelines logs`: what sender, runner and functions wrote, in the order of time.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_cloudwatchlogs::Client;
+use aws_sdk_cloudwatchlogs::error::DisplayErrorContext;
+use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
+use clap_complete::engine::ArgValueCompleter;
+use futures::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
+use task_pipelines::crd::{PipelineStatus, Run};
+use task_pipelines::resource::Kind;
+use tokio::time::sleep;
+
+use crate::cluster::Place;
+use crate::text::plain;
+use crate::{complete, print};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The pipeline.
+    #[arg(add = ArgValueCompleter::new(complete::pipelines))]
+    name: String,
+
+    /// Only what belongs to a run: its id, or the beginning of it, that `runs` shows.
+    #[arg(long, value_name = "ID", conflicts_with = "follow")]
+    run: Option<String>,
+
+    /// Go on with what is written from now on.
+    #[arg(short, long)]
+    follow: bool,
+
+    /// How far back, in minutes.
+    #[arg(long, default_value_t = 60, conflicts_with = "run")]
+    since: u32,
+}
+
+/// How often new lines are asked for.
+const POLL: Duration = Duration::from_secs(2);
+
+/// How late lines may show up: those of the last moments are asked for again.
+const LATE: SignedDuration = SignedDuration::from_secs(30);
+
+/// Before a run was due and after it ended: clocks differ, and functions log on for a moment.
+const AROUND: SignedDuration = SignedDuration::from_secs(60);
+
+/// The longest that a run is looked for where its end is not known.
+const LONGEST: SignedDuration = SignedDuration::from_hours(6);
+
+pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+    let Arguments { name, run, follow, since } = arguments;
+    let status = place.connect().await?.get(&name).await?.status.unwrap_or_default();
+    let groups = groups(&status);
+    if groups.is_empty() {
+        return Err(format!("the status of {name} lists no log groups: it was never ready").into());
+    }
+    let config = aws_config::defaults(BehaviorVersion::v2026_01_12());
+    let config = status.region.iter().fold(config, |config, region| config.region(Region::new(region.clone())));
+    let client = Client::new(&config.load().await);
+    let now = Timestamp::now();
+    let mut wanted = match run {
+        Some(id) => Wanted::of_run(named(&status.runs, &id)?, now),
+        None => Wanted { from: now - SignedDuration::from_mins(since.into()), to: None, run: None },
+    };
+    let mut seen = BTreeSet::new();
+    loop {
+        let began = Timestamp::now();
+        let lines = lines(&client, &groups, &wanted).await?;
+        for line in lines {
+            if seen.insert(line.id.clone()) {
+                print(&line.text())?;
+            }
+        }
+        if !follow {
+            if seen.is_empty() {
+                writeln!(io::stderr(), "nothing was logged then")?;
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        wanted.from = began - LATE;
+        sleep(POLL).await;
+    }
+}
+
+/// A log group, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Group {
+    name: String,
+    whose: String,
+}
+
+impl Group {
+    /// Whether each of its lines says which run it is about.
+    fn names_runs(&self) -> bool {
+        ["sender", "runner"].contains(&self.whose.as_str())
+    }
+}
+
+fn groups(status: &PipelineStatus) -> Vec<Group> {
+    let rows = || status.resources.iter();
+    let prefix = rows().find(|row| row.kind == Kind::ScheduleGroup.to_string()).map(|row| row.name.as_str());
+    let whose = |name: &str| {
+        let part = prefix.and_then(|prefix| name.split_once(prefix)).map_or(name, |(_, part)| part);
+        part.trim_start_matches('-').trim_start_matches("fn-").to_owned()
+    };
+    let of = rows().filter(|row| row.kind == Kind::LogGroup.to_string());
+    of.map(|row| Group { name: row.name.clone(), whose: whose(&row.name) }).collect()
+}
+
+fn named<'runs>(runs: &'runs [Run], id: &str) -> Result<&'runs Run, String> {
+    let mut found = runs.iter().filter(|run| run.run_id.starts_with(id));
+    match (found.next(), found.next()) {
+        (Some(run), None) => Ok(run),
+        (None, _) => Err(format!("the status has no run whose id begins with `{id}`: `runs` shows the last 10")),
+        (Some(_), Some(_)) => Err(format!("several runs have ids that begin with `{id}`: write more of it")),
+    }
+}
+
+/// Which lines.
+#[derive(Clone, Debug)]
+struct Wanted {
+    from: Timestamp,
+    to: Option<Timestamp>,
+    run: Option<String>,
+}
+
+impl Wanted {
+    fn of_run(run: &Run, now: Timestamp) -> Self {
+        let time = |text: &str| text.parse::<Timestamp>().ok();
+        let due = time(&run.scheduled_time).unwrap_or(now);
+        let began = run.started_at.as_deref().and_then(time).unwrap_or(due).min(due);
+        let ended = run.finished_at.as_deref().and_then(time).unwrap_or(began + LONGEST);
+        Self { from: began - AROUND, to: Some(ended + AROUND), run: Some(run.run_id.clone()) }
+    }
+}
+
+/// A line of a log.
+#[derive(Clone, Debug)]
+struct Line {
+    id: String,
+    when: Timestamp,
+    whose: String,
+    message: String,
+}
+
+impl Line {
+    fn of(event: FilteredLogEvent, whose: &str) -> Option<Self> {
+        let when = Timestamp::from_millisecond(event.timestamp?).ok()?;
+        Some(Self { id: event.event_id?, when, whose: whose.to_owned(), message: event.message? })
+    }
+
+    fn text(&self) -> String {
+        format!("{:.3} {:<8} {}\n", self.when, self.whose, plain(self.message.trim_end()))
+    }
+}
+
+async fn lines(client: &Client, groups: &[Group], wanted: &Wanted) -> Result<Vec<Line>, String> {
+    let all = try_join_all(groups.iter().map(|group| of_group(client, group, wanted))).await?;
+    let mut lines: Vec<Line> = all.into_iter().flatten().collect();
+    lines.sort_by_key(|line| line.when);
+    Ok(lines)
+}
+
+async fn of_group(client: &Client, group: &Group, wanted: &Wanted) -> Result<Vec<Line>, String> {
+    let mut pages = client
+        .filter_log_events()
+        .log_group_name(&group.name)
+        .start_time(wanted.from.as_millisecond())
+        .set_end_time(wanted.to.map(Timestamp::as_millisecond))
+        .into_paginator()
+        .send();
+    let mut lines = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page =
+            page.map_err(|error| format!("FilterLogEvents of {}: {}", group.name, DisplayErrorContext(error)))?;
+        lines.extend(page.events.unwrap_or_default().into_iter().filter_map(|event| Line::of(event, &group.whose)));
+    }
+    if let Some(run) = wanted.run.as_ref().filter(|_| group.names_runs()) {
+        lines.retain(|line| line.message.contains(run));
+    }
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn groups_go_by_whose_they_are() {
+        let row = |kind: &str, name: &str| json!({"kind": kind, "name": name, "arn": "", "state": "Ready"});
+        let status = json!({"resources": [
+            row("LogGroup", "/aws/lambda/team-a-x-fn-report"), row("LogGroup", "/aws/lambda/team-a-x-sender"),
+            row("ScheduleGroup", "team-a-x"),
+        ]});
+        let groups = groups(&serde_json::from_value(status).unwrap());
+        assert_eq!(groups.iter().map(|group| &*group.whose).collect::<Vec<_>>(), ["report", "sender"]);
+        assert!(!groups[0].names_runs() && groups[1].names_runs());
+    }
+
+    #[test]
+    fn a_line_cannot_steer_a_terminal() {
+        let line = Line {
+            id: String::new(),
+            when: "2026-03-01T09:00:00.5Z".parse().unwrap(),
+            whose: "runner".to_owned(),
+            message: "a\u{1b}[31m\n".to_owned(),
+        };
+        assert_eq!(line.text(), "2026-03-01T09:00:00.500Z runner   a [31m\n");
+    }
+}

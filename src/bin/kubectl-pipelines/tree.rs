@@ -1,0 +1,177 @@
+//! `kubectl pipelines tree`: what a pipeline is made of on AWS, hop by hop.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use kube::ResourceExt as _;
+use serde::Serialize;
+use task_pipelines::crd::{PipelineStatus, ResourceRow, ScheduledTaskPipeline};
+use task_pipelines::resource::Kind;
+use termtree::Tree;
+
+use crate::cluster::Place;
+use crate::console;
+use crate::output::{self, OfPipeline};
+use crate::print;
+use crate::text::plain;
+
+pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+    let OfPipeline { name, output } = arguments;
+    let pipeline = place.connect().await?.get(&name).await?;
+    let resources = resources(&pipeline.status.clone().unwrap_or_default());
+    match output::document(output, &resources)? {
+        Some(document) => print(&document)?,
+        None => print(&tree(&pipeline, &resources))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A resource, and where it belongs.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Resource {
+    hop: String,
+    #[serde(flatten)]
+    row: ResourceRow,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    console: Option<String>,
+}
+
+/// The hops that every pipeline has, in the order in which a firing takes them; its functions follow.
+const HOPS: [&str; 4] = ["schedule", "sender", "queue", "runner"];
+
+/// All resources, in the order of their hops.
+fn resources(status: &PipelineStatus) -> Vec<Resource> {
+    let region = status.region.as_deref().unwrap_or_default();
+    let rows = &status.resources;
+    let prefix = rows.iter().find(|row| is(row, Kind::ScheduleGroup)).map(|row| row.name.as_str());
+    let parts: Vec<&str> =
+        rows.iter().filter(|row| is(row, Kind::Function)).filter_map(|row| part(row, prefix)).collect();
+    let mut resources: Vec<Resource> = rows
+        .iter()
+        .map(|row| Resource { hop: hop(row, prefix, &parts), row: row.clone(), console: console::link(row, region) })
+        .collect();
+    let place = |hop: &str| HOPS.iter().position(|known| *known == hop).unwrap_or(HOPS.len());
+    resources.sort_by(|a, b| (place(&a.hop), &a.hop).cmp(&(place(&b.hop), &b.hop)));
+    resources
+}
+
+fn is(row: &ResourceRow, kind: Kind) -> bool {
+    row.kind == kind.to_string()
+}
+
+/// What stands behind the name that all names of the pipeline begin with.
+fn part<'row>(row: &'row ResourceRow, prefix: Option<&str>) -> Option<&'row str> {
+    let (_, part) = row.name.split_once(prefix?)?;
+    Some(part.trim_start_matches(['-', '/']))
+}
+
+fn hop(row: &ResourceRow, prefix: Option<&str>, functions: &[&str]) -> String {
+    let Some(part) = part(row, prefix) else { return "other".to_owned() };
+    let hop = match part.trim_end_matches(".fifo") {
+        "" | "scheduler" => "schedule",
+        "sender" => "sender",
+        "runner" | "channels" => "runner",
+        "tasks" | "tasks-dlq" | "undelivered-dlq" => "queue",
+        part if part.starts_with("layer-") => "layers",
+        part => {
+            // A function's secrets are named `fn-<function>-<secret>`.
+            let owner = functions.iter().filter(|function| part.starts_with(**function)).max_by_key(|name| name.len());
+            return owner.map_or("other", |owner| owner).replacen("fn-", "function ", 1);
+        }
+    };
+    hop.to_owned()
+}
+
+fn tree(pipeline: &ScheduledTaskPipeline, resources: &[Resource]) -> String {
+    let status = pipeline.status.as_ref();
+    let ready = status.and_then(|status| status.condition("Ready"));
+    let place = status.and_then(|status| Some((status.account.as_ref()?, status.region.as_ref()?)));
+    let place = place.map(|(account, region)| format!(" in account {account}, {region}")).unwrap_or_default();
+    let root = format!(
+        "{}/{}: {}{place}",
+        pipeline.namespace().unwrap_or_default(),
+        pipeline.name_any(),
+        ready.map_or("not looked at yet", |ready| &ready.reason),
+    );
+    let hops = resources.chunk_by(|a, b| a.hop == b.hop).map(|hop| {
+        let leaves = hop.iter().map(|resource| Tree::new(leaf(resource)).with_multiline(true));
+        Tree::new(hop.first().map(|first| first.hop.clone()).unwrap_or_default()).with_leaves(leaves)
+    });
+    Tree::new(root).with_leaves(hops).to_string()
+}
+
+fn leaf(Resource { row, console, .. }: &Resource) -> String {
+    let why = row.message.as_deref().map(|why| format!(", {}", plain(why))).unwrap_or_default();
+    let lines =
+        [Some(format!("{} {}: {:?}{why}", row.kind, row.name, row.state)), Some(row.arn.clone()), console.clone()];
+    lines.into_iter().flatten().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pipeline(rows: &[(&str, &str, &str)]) -> ScheduledTaskPipeline {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|(kind, name, arn)| json!({"kind": kind, "name": name, "arn": arn, "state": "Ready"}))
+            .collect();
+        let mut pipeline = ScheduledTaskPipeline::new(
+            "hello",
+            serde_json::from_value(json!({"schedule": "@daily", "tasks": []})).unwrap(),
+        );
+        let status = json!({"account": "111122223333", "region": "eu-west-1", "resources": rows});
+        pipeline.status = serde_json::from_value(status).unwrap();
+        pipeline.metadata.namespace = Some("team".to_owned());
+        pipeline
+    }
+
+    #[test]
+    fn resources_stand_below_the_hop_that_they_are_for() {
+        let pipeline = pipeline(&[
+            (
+                "LogGroup",
+                "/aws/lambda/team-hello-x-fn-a",
+                "arn:aws:logs:eu-west-1:111122223333:log-group:/aws/lambda/a",
+            ),
+            ("Queue", "team-hello-x-tasks.fifo", "arn:aws:sqs:eu-west-1:111122223333:team-hello-x-tasks.fifo"),
+            (
+                "Parameter",
+                "/taskpipelines/lab/team-hello-x/fn-a-b-key",
+                "arn:aws:ssm:eu-west-1:111122223333:parameter/p",
+            ),
+            ("Role", "team-hello-x-scheduler", "arn:aws:iam::111122223333:role/team-hello-x-scheduler"),
+            ("ScheduleGroup", "team-hello-x", "arn:aws:scheduler:eu-west-1:111122223333:schedule-group/team-hello-x"),
+            ("LayerVersion", "team-hello-x-layer-deps@abc", "arn:aws:lambda:eu-west-1:111122223333:layer:l:3"),
+            ("Function", "team-hello-x-fn-a", "arn:aws:lambda:eu-west-1:111122223333:function:team-hello-x-fn-a"),
+            ("Function", "team-hello-x-fn-a-b", "arn:aws:lambda:eu-west-1:111122223333:function:team-hello-x-fn-a-b"),
+        ]);
+        let resources = resources(pipeline.status.as_ref().unwrap());
+        let hops: Vec<(&str, &str)> = resources.iter().map(|it| (it.hop.as_str(), it.row.kind.as_str())).collect();
+        let expected = [
+            ("schedule", "Role"),
+            ("schedule", "ScheduleGroup"),
+            ("queue", "Queue"),
+            ("function a", "LogGroup"),
+            ("function a", "Function"),
+            ("function a-b", "Parameter"),
+            ("function a-b", "Function"),
+            ("layers", "LayerVersion"),
+        ];
+        assert_eq!(hops, expected);
+        let text = tree(&pipeline, &resources);
+        for line in [
+            "team/hello: not looked at yet in account 111122223333, eu-west-1\n",
+            "├── schedule\n│   ├── Role team-hello-x-scheduler: Ready\n│   │   arn:aws:iam::111122223333:role/team-hello-x-scheduler\n",
+            "https://eu-west-1.console.aws.amazon.com/scheduler/home?region=eu-west-1#schedule-groups/team-hello-x\n",
+            "/sqs/v3/home?region=eu-west-1#/queues/https%3A%2F%2Fsqs%2Eeu%2Dwest%2D1%2Eamazonaws%2Ecom%2F111122223333%2F",
+            "#/layers/l/versions/3\n",
+            "#logsV2:log-groups/log-group/$252Faws$252Flambda$252Fteam-hello-x-fn-a\n",
+        ] {
+            assert!(text.contains(line), "no {line} in:\n{text}");
+        }
+    }
+}

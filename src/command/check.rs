@@ -1,0 +1,151 @@
+//! `task-pipelines check`: whether the operator has all it needs, with the settings it would run with.
+
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+
+use kube::Client;
+use tokio::process::Command;
+
+use super::{print, runtime, setup};
+use crate::aws::{Access, Accounts, Aws};
+use crate::chain::chain;
+use crate::checks::{Finding, Right, api_server, definition, lines, permissions};
+use crate::crd::GROUP;
+use crate::functions;
+use crate::identity::{ClusterName, Target};
+use crate::leader::Leadership;
+use crate::metrics::AwsRequests;
+use crate::resource::bulk;
+use crate::settings::RunSettings;
+
+/// Something is missing.
+const MISSING: u8 = 1;
+
+/// Checks everything, and prints a line for each.
+///
+/// # Errors
+/// There is nothing to check with: no program can run here.
+pub fn check(settings: &RunSettings) -> Result<ExitCode, Box<dyn Error>> {
+    let findings = runtime()?.block_on(all(settings));
+    print(&lines(&findings))?;
+    let is_well = findings.iter().all(|finding| finding.is_well);
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::from(MISSING) })
+}
+
+async fn all(settings: &RunSettings) -> Vec<Finding> {
+    let installation = &settings.installation;
+    let mut findings = vec![
+        Finding::of("functions", built_in_functions(settings)),
+        Finding::of("configuration", configuration(settings)),
+        Finding::of("uv", uv(&installation.layers.uv).await),
+    ];
+    let cluster_name = match Client::try_default().await {
+        Ok(client) => {
+            findings.extend(cluster(&client, settings).await);
+            match installation.cluster_name.clone() {
+                Some(name) => Ok(name),
+                None => setup::derived_cluster_name(&client).await.map_err(|error| chain(&error)),
+            }
+        }
+        Err(error) => {
+            findings.push(Finding::of("API server", Err(format!("{}; set KUBECONFIG", chain(&error)))));
+            installation.cluster_name.clone().ok_or_else(|| "no cluster tells it; set --cluster-name".to_owned())
+        }
+    };
+    findings.push(Finding::of("cluster name", cluster_name.as_ref().map(ToString::to_string).map_err(Clone::clone)));
+    findings.extend(aws(settings, cluster_name.ok()).await);
+    findings
+}
+
+/// What a running operator also looks at when it starts.
+pub(super) async fn cluster(client: &Client, settings: &RunSettings) -> Vec<Finding> {
+    let first = api_server(client).await;
+    if !first.is_well {
+        return vec![first];
+    }
+    vec![first, definition(client).await, permissions(client, &rights(client, settings)).await]
+}
+
+/// What the chart's roles grant.
+fn rights<'a>(client: &'a Client, settings: &'a RunSettings) -> Vec<Right<'a>> {
+    let namespace = settings.watch_namespace.as_deref();
+    let right = |verb, group, resource| Right { verb, group, resource, namespace, name: None };
+    let of_pipelines = ["get", "list", "watch", "patch"].map(|verb| right(verb, GROUP, "scheduledtaskpipelines"));
+    let mut rights = of_pipelines.to_vec();
+    rights.extend([
+        right("patch", GROUP, "scheduledtaskpipelines/status"),
+        right("get", "", "secrets"),
+        right("get", "", "configmaps"),
+        right("create", "events.k8s.io", "events"),
+        right("patch", "events.k8s.io", "events"),
+    ]);
+    if settings.installation.cluster_name.is_none() {
+        let name = Some("kube-system");
+        rights.push(Right { verb: "get", group: "", resource: "namespaces", namespace: None, name });
+    }
+    if let Some(lease) = &settings.lease {
+        let of_lease = |verb, name| Right {
+            verb,
+            group: "coordination.k8s.io",
+            resource: "leases",
+            namespace: Some(client.default_namespace()),
+            name,
+        };
+        rights.extend([of_lease("create", None), of_lease("get", Some(lease)), of_lease("update", Some(lease))]);
+    }
+    rights
+}
+
+fn built_in_functions(settings: &RunSettings) -> Result<String, String> {
+    let directory = settings.installation.functions_dir.as_deref();
+    let found = functions::find(directory, &setup::uploads(&settings.installation)).map_err(|error| chain(&error))?;
+    let names = found.keys().map(|(builtin, architecture)| format!("{}-{}", builtin.as_str(), architecture.as_str()));
+    Ok(names.collect::<Vec<_>>().join(", "))
+}
+
+fn configuration(settings: &RunSettings) -> Result<String, String> {
+    settings.installation.configuration().map_err(|error| chain(&error))?;
+    let file = settings.installation.config.as_deref().map(Path::display);
+    Ok(file
+        .map_or_else(|| "none: pipelines reach nothing beyond their own".to_owned(), |file| format!("{file} is valid")))
+}
+
+async fn uv(program: &Path) -> Result<String, String> {
+    let missing =
+        |why: String| format!("{} does not run ({why}); layers from requirements need it: set --uv", program.display());
+    let answer = Command::new(program).arg("--version").output().await.map_err(|error| missing(error.to_string()))?;
+    if answer.status.success() {
+        Ok(String::from_utf8_lossy(&answer.stdout).trim().to_owned())
+    } else {
+        Err(missing(answer.status.to_string()))
+    }
+}
+
+async fn aws(settings: &RunSettings, cluster: Option<ClusterName>) -> Vec<Finding> {
+    let pacing = settings.installation.pacing;
+    let requests = AwsRequests::default();
+    let accounts = Accounts::from_environment(pacing, Access::ReadOnly, Leadership::sole(), requests).await;
+    let aws = match accounts.get(&Target::default()).await {
+        Ok(aws) => aws,
+        Err(error) => {
+            let remedy = "give the operator AWS credentials and a region";
+            return vec![Finding::of("AWS identity", Err(format!("{}; {remedy}", chain(&error))))];
+        }
+    };
+    let identity = format!("account {}, {}", aws.location.account, aws.location.region);
+    let mut findings = vec![Finding::of("AWS identity", Ok(identity))];
+    if let Some(cluster) = cluster {
+        findings.push(Finding::of("AWS permissions", may_read(&aws, &cluster).await));
+    }
+    findings
+}
+
+/// Asks for all lists of a sweep. Writes cannot be tried: AWS has no way to ask that the policy grants.
+async fn may_read(aws: &Aws, cluster: &ClusterName) -> Result<String, String> {
+    let singly = bulk::Singly { layers: true, ..bulk::Singly::default() };
+    match bulk::list(aws, cluster, &singly).await {
+        Ok(_) => Ok("the reads of its policy are granted".to_owned()),
+        Err(error) => Err(format!("{error}; {}", error.remedy())),
+    }
+}
