@@ -100,9 +100,10 @@ async fn missing_fields(client: &Client) -> Result<Vec<String>, String> {
     let request = http::Request::get(path).body(Vec::new()).map_err(|error| error.to_string())?;
     let document: Value = match client.request(request).await {
         Ok(document) => document,
-        Err(kube::Error::Api(status)) if status.is_not_found() => {
-            let what = "the API server does not know ScheduledTaskPipeline";
-            return Err(format!("{what}; install it with the chart, or with `kubectl apply --server-side -f crds/`"));
+        Err(kube::Error::Api(status)) if status.code == 404 => {
+            return Err("the API server does not know ScheduledTaskPipeline, or not long enough to show its fields; \
+                        install it with the chart, or with `kubectl apply --server-side -f crds/`"
+                .to_owned());
         }
         Err(error) => return Err(chain(&error)),
     };

@@ -2,10 +2,9 @@
 
 use std::error::Error;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use kube::Client;
-use tokio::process::Command;
 
 use super::{print, runtime, setup};
 use crate::aws::{Access, Accounts, Aws};
@@ -38,7 +37,7 @@ async fn all(settings: &RunSettings) -> Vec<Finding> {
     let mut findings = vec![
         Finding::of("functions", built_in_functions(settings)),
         Finding::of("configuration", configuration(settings)),
-        Finding::of("uv", uv(&installation.layers.uv).await),
+        Finding::of("uv", uv(&installation.layers.uv)),
     ];
     let cluster_name = match Client::try_default().await {
         Ok(client) => {
@@ -111,10 +110,10 @@ fn configuration(settings: &RunSettings) -> Result<String, String> {
         .map_or_else(|| "none: pipelines reach nothing beyond their own".to_owned(), |file| format!("{file} is valid")))
 }
 
-async fn uv(program: &Path) -> Result<String, String> {
+fn uv(program: &Path) -> Result<String, String> {
     let missing =
         |why: String| format!("{} does not run ({why}); layers from requirements need it: set --uv", program.display());
-    let answer = Command::new(program).arg("--version").output().await.map_err(|error| missing(error.to_string()))?;
+    let answer = Command::new(program).arg("--version").output().map_err(|error| missing(error.to_string()))?;
     if answer.status.success() {
         Ok(String::from_utf8_lossy(&answer.stdout).trim().to_owned())
     } else {

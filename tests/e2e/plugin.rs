@@ -144,7 +144,18 @@ async fn what_is_pending_is_told_as_the_status_says_it() {
 #[tokio::test]
 async fn the_cluster_and_the_account_are_checked() {
     let lab = Lab::new().await;
-    let check = lab.plugin(&["check", "--lease", "nobody"]);
+    // A new definition's fields are shown a moment later.
+    let check = || {
+        let plugin = env!("CARGO_BIN_EXE_kubectl-pipelines");
+        let check = ["--namespace", &lab.namespace, "check", "--lease", "nobody"];
+        Printed::by(lab.program(plugin).args(check).env("AWS_REGION", &lab.environment.region))
+    };
+    eventually("the API server shows the definition", async || {
+        let check = check();
+        if check.stdout.contains("FAIL definition") { Err(format!("{check:#?}")) } else { Ok(()) }
+    })
+    .await;
+    let check = check();
     assert_eq!(check.status, 1, "{check:#?}");
     check.says(&[
         "ok   API server: it answers, version v1.",

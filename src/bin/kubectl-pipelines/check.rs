@@ -93,12 +93,12 @@ async fn operator(client: &Client, name: &str) -> Result<String, String> {
 }
 
 async fn aws(config: &SdkConfig) -> Vec<Finding> {
+    if config.region().is_none() {
+        return vec![Finding::of("your AWS credentials", Err("no region is set; set AWS_REGION".to_owned()))];
+    }
     let identity = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
     let found = match &identity {
-        Ok(identity) => {
-            let region = config.region().map_or("no region", AsRef::as_ref);
-            Ok(format!("{} in {region}", identity.arn().unwrap_or_default()))
-        }
+        Ok(identity) => Ok(identity.arn().unwrap_or_default().to_owned()),
         Err(error) => Err(format!("{}; `aws configure` sets credentials", DisplayErrorContext(error))),
     };
     let mut findings = vec![Finding::of("your AWS credentials", found)];

@@ -151,7 +151,10 @@ struct Line {
 impl Line {
     fn of(event: FilteredLogEvent, whose: &str) -> Option<Self> {
         let when = Timestamp::from_millisecond(event.timestamp?).ok()?;
-        Some(Self { id: event.event_id?, when, whose: whose.to_owned(), message: event.message? })
+        // An emulator may give none.
+        let by_content = || format!("{when} {:?} {:?}", event.log_stream_name, event.message);
+        let id = event.event_id.clone().unwrap_or_else(by_content);
+        Some(Self { id, when, whose: whose.to_owned(), message: event.message? })
     }
 
     fn text(&self) -> String {
