@@ -4,7 +4,7 @@
 //! of it was read. Only then is a firing that is past its grace called missing: so an operator that was away first hears
 //! what happened meanwhile. Kept in the process alone; status has what lasts, and the next look says the rest again.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -32,7 +32,9 @@ pub struct Expectation {
     pub schedule: Schedule,
     /// Between which times.
     pub window: Window,
-    /// Whether firings are to be heard of: it is not suspended, and no function of the user's own is on the way.
+    /// Whether the schedule fires nothing for now.
+    pub suspended: bool,
+    /// Whether runs are to be heard of: no function of the user's own is on the way.
     pub audible: bool,
     /// Whether its conditions are yet to say that nothing is heard of it.
     pub unsaid: bool,
@@ -46,8 +48,10 @@ pub struct Expectation {
     pub schedule_arn: String,
     /// How many tasks a firing has.
     pub tasks: u32,
-    /// What to look at when nothing is heard of a firing.
-    pub hop: String,
+    /// Name of its sender.
+    pub sender: String,
+    /// Name of the queue of what did not get to the tasks' queue.
+    pub undelivered: String,
 }
 
 /// How all pipelines fire, by UID.
@@ -63,31 +67,45 @@ struct Kept {
     begun: BTreeSet<Timestamp>,
     /// Firings up to here are accounted for.
     judged: Timestamp,
+    /// Runs that were fired by hand and of which not all tasks have begun, by id.
+    by_hand: BTreeMap<String, RunRef>,
 }
 
-/// A pipeline with firings that nobody has heard of, or one that will never be heard of and does not say so yet.
+/// A pipeline with runs that nobody has heard of, or not of all their tasks; or one that will never be heard of and does not say so yet.
 #[derive(Clone, Debug)]
 pub struct Overdue {
     /// Its UID.
     pub uid: String,
     /// How it fires.
     pub expectation: Expectation,
-    /// When they were due.
-    pub firings: Vec<Timestamp>,
+    /// What they would have been.
+    pub runs: Vec<RunRef>,
 }
 
 impl Expectations {
     /// Takes over how a pipeline fires, and which of its runs are known.
     pub fn expect(&self, uid: &str, expectation: Expectation, runs: &[Run]) {
         let mut pipelines = self.lock();
-        let judged = pipelines.get(uid).map_or(expectation.since, |kept| kept.judged.max(expectation.since));
-        pipelines.insert(uid.to_owned(), Kept { expectation, begun: begun(runs), judged });
+        let (judged, by_hand) = match pipelines.remove(uid) {
+            None => (expectation.since, BTreeMap::new()),
+            Some(kept) => (kept.judged.max(expectation.since), kept.by_hand),
+        };
+        let mut kept = Kept { expectation, begun: BTreeSet::new(), judged, by_hand };
+        kept.hear(runs);
+        pipelines.insert(uid.to_owned(), kept);
+    }
+
+    /// Expects a run that was fired by hand.
+    pub fn fired(&self, uid: &str, run: RunRef) {
+        if let Some(kept) = self.lock().get_mut(uid) {
+            kept.by_hand.insert(run.run_id.clone(), run);
+        }
     }
 
     /// Takes over which runs of a pipeline are known.
     pub fn heard(&self, uid: &str, runs: &[Run]) {
         if let Some(kept) = self.lock().get_mut(uid) {
-            kept.begun = begun(runs);
+            kept.hear(runs);
         }
     }
 
@@ -96,27 +114,29 @@ impl Expectations {
         self.lock().remove(uid);
     }
 
-    /// The pipelines of a place with firings that are past their grace, when all that was reported until `read` is known,
+    /// The pipelines of a place with runs that are past their grace, when all that was reported until `read` is known,
     /// and that nobody has heard of.
     pub fn overdue(&self, location: &Location, read: Timestamp) -> Vec<Overdue> {
         let mut pipelines = self.lock();
         let here = pipelines.iter_mut().filter(|(_, kept)| kept.expectation.location == *location);
         here.filter_map(|(uid, kept)| {
             let until = read.saturating_sub(kept.expectation.grace(read)).unwrap_or(Timestamp::MIN);
-            let firings = kept.overdue(until);
-            if firings.is_empty() {
+            let runs = kept.overdue(until);
+            if runs.is_empty() {
                 kept.judged = kept.judged.max(until);
             }
-            let overdue = Overdue { uid: uid.clone(), expectation: kept.expectation.clone(), firings };
-            (!overdue.firings.is_empty() || overdue.expectation.unsaid).then_some(overdue)
+            let overdue = Overdue { uid: uid.clone(), expectation: kept.expectation.clone(), runs };
+            (!overdue.runs.is_empty() || overdue.expectation.unsaid).then_some(overdue)
         })
         .collect()
     }
 
     /// What was overdue is told, or turned out to be known.
-    pub fn judged(&self, uid: &str, last: Option<Timestamp>) {
+    pub fn judged(&self, uid: &str, runs: &[RunRef]) {
         if let Some(kept) = self.lock().get_mut(uid) {
-            kept.judged = last.map_or(kept.judged, |last| kept.judged.max(last));
+            kept.by_hand.retain(|id, _| !runs.iter().any(|run| run.run_id == *id));
+            let firings = runs.iter().filter(|run| run.trigger == Trigger::Schedule).map(was_due);
+            kept.judged = firings.max().map_or(kept.judged, |last| kept.judged.max(last));
             kept.expectation.unsaid = false;
         }
     }
@@ -128,9 +148,30 @@ impl Expectations {
 }
 
 impl Kept {
-    fn overdue(&self, until: Timestamp) -> Vec<Timestamp> {
-        let Expectation { schedule, window, audible, since, .. } = &self.expectation;
-        if !audible {
+    fn hear(&mut self, runs: &[Run]) {
+        let of = |trigger| runs.iter().filter(move |run| run.trigger == trigger);
+        self.begun = of(RunTrigger::Schedule).filter(|run| has_begun(run)).map(due).collect();
+        for run in of(RunTrigger::Manual) {
+            if has_begun(run) {
+                self.by_hand.remove(&run.run_id);
+            } else {
+                self.by_hand.insert(run.run_id.clone(), by_hand(run));
+            }
+        }
+    }
+
+    fn overdue(&self, until: Timestamp) -> Vec<RunRef> {
+        if !self.expectation.audible {
+            return Vec::new();
+        }
+        let by_hand = self.by_hand.values().filter(|run| was_due(run) <= until).cloned();
+        let firings = self.overdue_firings(until).into_iter().map(|firing| self.expectation.run(firing));
+        firings.chain(by_hand).collect()
+    }
+
+    fn overdue_firings(&self, until: Timestamp) -> Vec<Timestamp> {
+        let Expectation { schedule, window, suspended, since, .. } = &self.expectation;
+        if *suspended {
             return Vec::new();
         }
         let from = self.judged.max(since.saturating_add(TAKING_OVER).unwrap_or(Timestamp::MAX));
@@ -153,6 +194,16 @@ impl Expectation {
         grace + SignedDuration::from_mins(self.flexible_window_minutes.unwrap_or(0).into())
     }
 
+    /// Where a run got lost that nothing is heard of, and what to look at.
+    pub fn hop(&self, trigger: Trigger) -> String {
+        let Self { sender, undelivered, .. } = self;
+        let what = match trigger {
+            Trigger::Schedule => "EventBridge Scheduler did not hand it to the sender, or the sender failed",
+            Trigger::Manual => "the sender failed",
+        };
+        format!("{what}; look at the log of {sender} and at queue {undelivered}")
+    }
+
     /// The run that a firing would have been.
     pub fn run(&self, firing: Timestamp) -> RunRef {
         let scheduled_time = firing.to_string();
@@ -165,9 +216,18 @@ impl Expectation {
     }
 }
 
-/// When the schedule's runs were due that have begun, all of their tasks.
-fn begun(runs: &[Run]) -> BTreeSet<Timestamp> {
-    runs.iter().filter(|run| run.trigger == RunTrigger::Schedule && has_begun(run)).map(due).collect()
+fn was_due(run: &RunRef) -> Timestamp {
+    run.scheduled_time.parse().unwrap_or(Timestamp::MIN)
+}
+
+/// A run by hand that the status has, and that tells how many tasks it has.
+fn by_hand(run: &Run) -> RunRef {
+    RunRef {
+        run_id: run.run_id.clone(),
+        scheduled_time: run.scheduled_time.clone(),
+        trigger: Trigger::Manual,
+        tasks: u32::try_from(run.marks.len()).unwrap_or(u32::MAX),
+    }
 }
 
 #[cfg(test)]
@@ -188,6 +248,7 @@ mod tests {
             location: Location { partition, account, region, endpoint: None },
             schedule: cron::parse(schedule, "UTC").unwrap(),
             window: Window::default(),
+            suspended: false,
             audible: true,
             unsaid: false,
             since: at(since),
@@ -195,7 +256,8 @@ mod tests {
             flexible_window_minutes: None,
             schedule_arn: "arn:aws:scheduler:eu-west-1:111122223333:schedule/a/a".to_owned(),
             tasks: 1,
-            hop: "look".to_owned(),
+            sender: "sender".to_owned(),
+            undelivered: "undelivered-dlq".to_owned(),
         }
     }
 
@@ -225,7 +287,7 @@ mod tests {
         let expectations = Expectations::default();
         expectations.expect("uid", expectation.clone(), &runs(expectation, heard));
         let overdue = expectations.overdue(&expectation.location, at(read));
-        let firings: Vec<Timestamp> = overdue.into_iter().flat_map(|overdue| overdue.firings).collect();
+        let firings: Vec<Timestamp> = overdue.iter().flat_map(|overdue| &overdue.runs).map(was_due).collect();
         assert_eq!(firings, expected.iter().map(|time| at(time)).collect::<Vec<_>>(), "{expectation:?}");
     }
 
@@ -255,6 +317,7 @@ mod tests {
     fn nothing_is_missing_that_was_not_to_come() {
         let hourly = expectation("0 * * * *", "08:30:00");
         check(&Expectation { audible: false, ..hourly.clone() }, &[], "12:00:00", &[]);
+        check(&Expectation { suspended: true, ..hourly.clone() }, &[], "12:00:00", &[]);
         check(&Expectation { since: at("11:59:30"), ..hourly.clone() }, &[], "12:30:00", &[]);
         let window = Window { start: Some(at("09:30:00")), end: Some(at("10:30:00")) };
         check(&Expectation { window, ..hourly }, &[], "13:00:00", &["10:00:00"]);
@@ -273,13 +336,42 @@ mod tests {
     }
 
     #[test]
+    fn a_run_by_hand_is_missing_until_all_of_its_tasks_have_begun_also_while_suspended() {
+        let hourly = Expectation { suspended: true, ..expectation("0 * * * *", "08:30:00") };
+        let expectations = Expectations::default();
+        expectations.expect("uid", hourly.clone(), &[]);
+        let run = RunRef { trigger: Trigger::Manual, tasks: 2, ..hourly.run(at("08:40:00")) };
+        expectations.fired("uid", run.clone());
+        let overdue = |time: &str| -> Vec<RunRef> {
+            expectations.overdue(&hourly.location, at(time)).into_iter().flat_map(|overdue| overdue.runs).collect()
+        };
+        assert!(overdue("08:54:59").is_empty());
+        assert_eq!(overdue("08:55:00"), std::slice::from_ref(&run));
+        let mut runs = Vec::new();
+        let began = |position| News::Started { at: at("08:41:00"), task: "t".to_owned(), position, attempt: 1 };
+        tell(&mut runs, &run, &[began(0)]);
+        settle(&mut runs);
+        // An operator that was started anew knows it by its status alone.
+        expectations.forget("uid");
+        expectations.expect("uid", hourly.clone(), &runs);
+        assert_eq!(overdue("08:55:00"), std::slice::from_ref(&run));
+        tell(&mut runs, &run, &[began(1)]);
+        settle(&mut runs);
+        expectations.heard("uid", &runs);
+        assert!(overdue("08:55:00").is_empty());
+        expectations.fired("uid", run.clone());
+        expectations.judged("uid", &[run]);
+        assert!(overdue("09:55:00").is_empty());
+    }
+
+    #[test]
     fn what_is_never_heard_of_is_said_once() {
         let own = Expectation { audible: false, unsaid: true, ..expectation("0 * * * *", "08:30:00") };
         let expectations = Expectations::default();
         expectations.expect("uid", own.clone(), &[]);
         let [silent] = &expectations.overdue(&own.location, at("12:00:00"))[..] else { panic!("one pipeline") };
-        assert!(silent.firings.is_empty());
-        expectations.judged("uid", None);
+        assert!(silent.runs.is_empty());
+        expectations.judged("uid", &[]);
         assert!(expectations.overdue(&own.location, at("13:00:00")).is_empty());
     }
 
@@ -288,7 +380,7 @@ mod tests {
         let hourly = expectation("0 * * * *", "08:30:00");
         let expectations = Expectations::default();
         expectations.expect("uid", hourly.clone(), &[]);
-        expectations.judged("uid", Some(at("09:00:00")));
+        expectations.judged("uid", &[hourly.run(at("09:00:00"))]);
         assert!(expectations.overdue(&hourly.location, at("09:30:00")).is_empty());
         expectations.expect("uid", hourly.clone(), &[]);
         assert!(expectations.overdue(&hourly.location, at("09:30:00")).is_empty());

@@ -80,7 +80,6 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
         };
         probes.wait_for("the definition of ScheduledTaskPipeline, and leave to list pipelines");
         tracing::info!(%cluster_name, "owns the AWS resources of this cluster");
-        warn_of_what_is_missing(&client, &settings).await;
         let (to_sweep, new_to_sweep) = mpsc::unbounded();
         let (to_read, new_to_read) = mpsc::unbounded();
         let (asks, looks) = mpsc::unbounded();
@@ -110,6 +109,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             let shared = Arc::clone(&context);
             tokio::join!(
                 warn_without_aws(&context),
+                warn_of_what_is_missing(&client, &settings),
                 controller::run(client.clone(), namespace, shared, looks, &probes, stopped)
             );
         };

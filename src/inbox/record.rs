@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
+use protocol::RunRef;
 use serde::Serialize;
 
 use super::Fate;
@@ -76,18 +77,23 @@ pub(super) async fn record(context: &Context, aws: &Aws, key: &Key, letters: &[L
 /// # Errors
 /// The API server does not answer, or refuses.
 pub(super) async fn miss(context: &Context, aws: &Aws, overdue: &Overdue) -> kube::Result<()> {
-    let Overdue { uid, expectation, firings } = overdue;
+    let Overdue { uid, expectation, runs: late } = overdue;
     let (namespace, name) = &expectation.pipeline;
     let fate = write(context, aws, namespace, name, |live, all| {
         // Older runs than those that are kept are forgotten, not missing.
         let oldest = if all.len() < runs::MAX_RUNS { None } else { all.iter().map(runs::due).min() };
-        for firing in firings.iter().filter(|firing| live == uid && oldest.is_none_or(|oldest| **firing > oldest)) {
-            runs::missing(all, &expectation.run(*firing), &expectation.hop);
+        let is_newer = |run: &RunRef| {
+            let due = run.scheduled_time.parse().unwrap_or(Timestamp::MIN);
+            oldest.is_none_or(|oldest| due > oldest) || all.iter().any(|known| known.run_id == run.run_id)
+        };
+        let late: Vec<&RunRef> = late.iter().filter(|run| live == uid && is_newer(run)).collect();
+        for run in late {
+            runs::missing(all, run, &expectation.hop(run.trigger));
         }
     })
     .await?;
     if fate == Fate::Done {
-        context.expectations.judged(uid, firings.last().copied());
+        context.expectations.judged(uid, late);
     }
     Ok(())
 }

@@ -187,23 +187,21 @@ impl Look<'_> {
     fn expect(&self, pipeline: &Pipeline, location: &Location, status: &PipelineStatus, now: Timestamp) {
         let since = status.schedule.as_ref().and_then(|schedule| schedule.since.as_ref()?.parse().ok());
         let (schedule, silent) = (self.owner.prefix(), reports_nothing(&self.pipeline.spec));
-        let (sender, undelivered) = (self.owner.part("sender"), self.owner.part("undelivered-dlq"));
         let expectation = Expectation {
             pipeline: (self.owner.namespace.clone(), self.owner.name.clone()),
             location: location.clone(),
             schedule: pipeline.schedule.clone(),
             window: pipeline.window,
-            audible: !pipeline.suspended && !silent,
+            suspended: pipeline.suspended,
+            audible: !silent,
             unsaid: silent && !self.says_not_reported(),
             since: since.unwrap_or(now),
             missed_after_seconds: pipeline.missed_after_seconds,
             flexible_window_minutes: pipeline.flexible_window_minutes,
             schedule_arn: location.schedule_arn(&schedule, &schedule),
             tasks: u32::try_from(self.pipeline.spec.tasks.len()).unwrap_or(u32::MAX),
-            hop: format!(
-                "EventBridge Scheduler did not hand it to the sender, or the sender failed; look at the log of {sender} and \
-                 at queue {undelivered}"
-            ),
+            sender: self.owner.part("sender"),
+            undelivered: self.owner.part("undelivered-dlq"),
         };
         let runs = self.pipeline.status.as_ref().map_or(&[][..], |status| &status.runs);
         self.context.expectations.expect(&self.owner.uid, expectation, runs);

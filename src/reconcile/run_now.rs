@@ -7,7 +7,7 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use jiff::Timestamp;
 use kube::ResourceExt as _;
-use protocol::{Firing, Trigger};
+use protocol::{Firing, RunRef, Trigger};
 use serde_json::Value;
 
 use super::Look;
@@ -52,7 +52,7 @@ impl Look<'_> {
         let arn = aws.location.schedule_arn(&schedule, &schedule);
         let news = match firing(&pipeline.input, &arn, &token, input.map(String::as_str), Timestamp::now()) {
             Err(refused) => warning(format!("annotation {}: {refused}; nothing was fired", annotation::RUN_INPUT)),
-            Ok((run_id, payload)) => {
+            Ok((run, payload)) => {
                 let request = aws
                     .lambda
                     .invoke()
@@ -60,7 +60,8 @@ impl Look<'_> {
                     .invocation_type(InvocationType::Event)
                     .payload(Blob::new(payload));
                 aws.call(Operation::InvokeFunction, || request.clone().send()).await?;
-                let note = format!("run {run_id} was fired by hand, by token `{token}`");
+                let note = format!("run {} was fired by hand, by token `{token}`", run.run_id);
+                self.context.expectations.fired(&self.owner.uid, run);
                 News { warning: false, reason: "RunNow".to_owned(), action: "RunNow", note }
             }
         };
@@ -76,14 +77,14 @@ impl Look<'_> {
     }
 }
 
-/// What the sender is to get, and the run's id: the schedule's Input, marked, and with other input where that is given.
+/// The run, and what the sender is to get: the schedule's Input, marked, and with other input where that is given.
 fn firing(
     input: &str,
     schedule_arn: &str,
     token: &str,
     run_input: Option<&str>,
     now: Timestamp,
-) -> Result<(String, String), Refused> {
+) -> Result<(RunRef, String), Refused> {
     let mut firing: Firing = serde_json::from_str(input).map_err(|error| Refused::NoObject(error.to_string()))?;
     schedule_arn.clone_into(&mut firing.schedule_arn);
     firing.scheduled_time = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
@@ -100,7 +101,16 @@ fn firing(
         }
     }
     let payload = serde_json::json!(firing).to_string();
-    if payload.len() > MAX_PAYLOAD { Err(Refused::TooLarge(payload.len())) } else { Ok((firing.run_id(), payload)) }
+    if payload.len() > MAX_PAYLOAD {
+        return Err(Refused::TooLarge(payload.len()));
+    }
+    let run = RunRef {
+        run_id: firing.run_id(),
+        scheduled_time: firing.scheduled_time,
+        trigger: firing.trigger,
+        tasks: u32::try_from(firing.tasks.len()).unwrap_or(u32::MAX),
+    };
+    Ok((run, payload))
 }
 
 fn warning(note: String) -> News {
@@ -126,7 +136,7 @@ mod tests {
         });
         let now = "2026-01-01T09:00:00.7Z".parse().unwrap();
         let fired = firing(&input.to_string(), ARN, token, run_input, now).map_err(|refused| refused.to_string())?;
-        Ok((fired.0, serde_json::from_str(&fired.1).unwrap()))
+        Ok((fired.0.run_id, serde_json::from_str(&fired.1).unwrap()))
     }
 
     #[test]

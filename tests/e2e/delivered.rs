@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use task_pipelines::crd::RunResult;
 
-use crate::harness::{Lab, Settings, eventually, specs};
+use crate::harness::{Lab, Settings, condition, eventually, specs};
 
 /// Waits until a queue holds so many messages.
 async fn await_messages(lab: &Lab, queue: &str, count: u32) {
@@ -228,4 +229,86 @@ async fn every_task_of_a_large_firing_runs_once() {
     numbers.sort_unstable();
     assert_eq!(numbers, (0..37).collect::<Vec<_>>());
     assert_eq!(lab.chat.received("hook", "all").await.len(), 37);
+}
+
+#[tokio::test]
+async fn chats_that_fail_or_say_nothing_get_the_message_when_they_are_back() {
+    let lab = Lab::new().await;
+    lab.chat.answer("slack", "team", json!({"status": 500, "count": 2})).await;
+    // Longer than a delivery waits for an answer.
+    lab.chat.answer("discord", "ops", json!({"status": 503, "delaySeconds": 15})).await;
+    let task = json!({"name": "hello", "message": {}, "template": "Hello", "notify": ["team", "ops"]});
+    let channels = json!([specs::slack(), specs::discord()]);
+    lab.apply("patient", json!({"schedule": specs::AT_ONCE, "tasks": [task], "channels": channels})).await;
+    let slack = lab.chat.await_received("slack", "team", 3).await;
+    assert_eq!(slack.iter().map(|post| post.status).collect::<Vec<_>>(), [500, 500, 200]);
+    let discord = lab.chat.await_received("discord", "ops", 2).await;
+    assert!(discord.iter().any(|post| post.status == 200), "{discord:?}");
+    await_messages(&lab, &lab.names("patient").tasks, 0).await;
+    assert_eq!(lab.chat.received("slack", "team").await.len(), 3, "the good channel's trouble repeats nothing");
+    assert_eq!(lab.aws.messages(&lab.names("patient").tasks_dlq).await, 0);
+    lab.until("patient", "says that all was delivered", |pipeline| {
+        condition(pipeline, "Delivering").is_some_and(|condition| condition.status == "True")
+    })
+    .await;
+}
+
+/// Bytes of an answer that no one asked for.
+const HUGE: usize = 10_000_000;
+
+#[tokio::test]
+async fn an_answer_of_any_size_and_content_harms_nothing() {
+    let lab = Lab::new().await;
+    let hostile = "<!channel> @everyone <script> *b* [x](http://evil) {{ 7 * 7 }} \u{1b}[2J \u{202e} ";
+    let huge = hostile.repeat(HUGE / hostile.len());
+    lab.chat.answer("hook", "good", json!({"status": 200, "body": huge, "count": -1})).await;
+    lab.chat.answer("hook", "bad", json!({"status": 500, "body": huge, "count": -1})).await;
+    let nested = "[".repeat(1_000_000);
+    let headers = json!({"Content-Type": "application/json"});
+    lab.chat.answer("hook", "nested", json!({"status": 200, "body": nested, "headers": headers, "count": -1})).await;
+    let task =
+        |name: &str| json!({"name": name, "http": {"url": lab.chat.url("hook", name)}, "notify": ["team", "ops"]});
+    let spec = json!({
+        "schedule": specs::AT_ONCE, "tasks": [task("good"), task("bad"), task("nested")],
+        "channels": [specs::slack(), specs::discord()],
+    });
+    lab.apply("untouched", spec).await;
+    let slack = lab.chat.await_received("slack", "team", 3).await;
+    let discord = lab.chat.await_received("discord", "ops", 3).await;
+    await_messages(&lab, &lab.names("untouched").tasks, 0).await;
+    for post in slack.iter().chain(&discord) {
+        assert_eq!(post.status, 200, "the receiver checks each service's limits: {post:?}");
+        assert!(!post.readable.contains("49"), "no answer is a template: {post:?}");
+    }
+    assert!(slack.iter().all(|post| !post.body.to_string().contains("<!channel>")), "{slack:?}");
+    assert!(discord.iter().all(|post| post.body["allowed_mentions"] == json!({"parse": []})), "{discord:?}");
+    let pipeline = lab
+        .until("untouched", "knows how all three ended", |pipeline| {
+            let run = pipeline.status.as_ref().and_then(|status| status.runs.first());
+            run.is_some_and(|run| run.result == RunResult::Partial)
+        })
+        .await;
+    let status = pipeline.status.unwrap();
+    let run = &status.runs[0];
+    assert_eq!((run.counts.succeeded, run.counts.failed), (2, 1), "{run:?}");
+    let error = run.tasks.iter().find_map(|task| task.error.as_ref()).unwrap();
+    assert!(error.contains("500") && error.chars().count() <= 256, "{error}");
+    assert!(!error.contains(char::is_control), "{error:?}");
+    assert!(serde_json::to_string(&status).unwrap().len() < 64_000);
+    assert!(lab.accidents().is_empty(), "{:?}", lab.accidents());
+}
+
+#[tokio::test]
+async fn the_smallest_example_reads_in_the_chat_exactly_as_it_is_written() {
+    let lab = Lab::new().await;
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/hello.yaml")).unwrap();
+    let example: Value = serde_saphyr::from_str(&text).unwrap();
+    lab.apply("hello", specs::merged(example["spec"].clone(), json!({"schedule": specs::AT_ONCE}))).await;
+    let received = lab.chat.await_received("slack", "team", 1).await;
+    assert_eq!(received[0].body, json!({"text": "Stand-up in five minutes"}));
+    lab.until("hello", "has its run", |pipeline| {
+        let run = pipeline.status.as_ref().and_then(|status| status.runs.first());
+        run.is_some_and(|run| run.result == RunResult::Succeeded)
+    })
+    .await;
 }

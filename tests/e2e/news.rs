@@ -4,7 +4,7 @@ use jiff::{Timestamp, ToSpan as _, Unit};
 use serde_json::{Value, json};
 use task_pipelines::crd::{PipelineStatus, Run, RunResult, RunTrigger, ScheduledTaskPipeline, TaskResult};
 
-use crate::harness::{INBOX, Lab, condition, eventually, specs};
+use crate::harness::{INBOX, Lab, Settings, condition, eventually, specs};
 
 fn runs(pipeline: &ScheduledTaskPipeline) -> &[Run] {
     pipeline.status.as_ref().map_or(&[], |status| &status.runs)
@@ -121,6 +121,34 @@ async fn a_pipeline_is_fired_by_hand_once_a_token_with_other_input_and_while_sus
 }
 
 #[tokio::test]
+async fn a_token_is_one_run_wherever_the_operator_is_killed() {
+    for writes in 0..4 {
+        let mut lab = Lab::gated().await;
+        lab.start(&Settings::default());
+        lab.apply("crashed", specs::message(specs::YEARLY)).await;
+        lab.ready("crashed").await;
+        lab.resync("crashed").await;
+        lab.gate().hold_after(writes);
+        annotate(&lab, "crashed", json!({"taskpipelines.dev/run-now": "one"})).await;
+        if writes < 3 {
+            lab.gate().held().await;
+        } else {
+            // More than it has to write: killed when all is done.
+            recorded(&lab, "crashed", "one").await;
+        }
+        lab.kill();
+        lab.gate().release();
+        lab.start(&Settings::default());
+        let status = ended(&lab, "crashed", RunResult::Succeeded).await;
+        assert_eq!((status.runs.len(), status.runs[0].trigger), (1, RunTrigger::Manual), "killed after {writes}");
+        recorded(&lab, "crashed", "one").await;
+        let posts = lab.chat.received("slack", "team").await.len();
+        // What was under way when it was killed may be repeated, as the same run.
+        assert!((1..=2).contains(&posts), "{posts} posts when killed after {writes}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_that_came_with_the_pipeline_is_recorded_and_fires_nothing() {
     let mut lab = Lab::without_operator().await;
     lab.apply("restored", specs::message(specs::YEARLY)).await;
@@ -184,6 +212,70 @@ async fn news_from_anybody_but_the_pipelines_own_functions_are_dropped() {
     let after = lab.get("honest").await.status.unwrap();
     assert_eq!(after.runs, before.runs);
     assert!(lab.accidents().is_empty(), "{:?}", lab.accidents());
+}
+
+/// A function that reports in the name of whatever pipeline its input says.
+const FORGER: &str = "
+import boto3, json
+
+def handler(event, context):
+    url = boto3.client('sqs').get_queue_url(QueueName=event['input']['queue'])['QueueUrl']
+    for report in event['input']['reports']:
+        boto3.client('sqs').send_message(QueueUrl=url, MessageBody=json.dumps(report))
+    return 'sent'
+";
+
+#[tokio::test]
+async fn a_function_that_may_write_to_the_inbox_can_report_for_no_pipeline() {
+    let allowed = "{actions: ['sqs:*'], resources: ['arn:aws:sqs:*:*:*']}";
+    let configuration = format!("allow: [{{namespaces: ['*'], policyStatements: [{allowed}]}}]");
+    let lab = Lab::with(Settings { configuration: Some(configuration), ..Settings::default() }).await;
+    lab.apply("victim", specs::message(specs::AT_ONCE)).await;
+    let before = ended(&lab, "victim", RunResult::Succeeded).await;
+    let report = |pipeline: &str| {
+        json!({
+            "pipeline": {"namespace": lab.namespace, "name": pipeline}, "runId": "forgedforged2345", "tasks": 1,
+            "scheduledTime": Timestamp::now().to_string(), "trigger": "Schedule",
+            "news": [{"kind": "ended", "at": Timestamp::now().to_string(), "task": "hello", "position": 0, "attempt": 1,
+                      "status": "Failed", "again": false, "durationMs": 1, "error": "forged"}],
+        })
+    };
+    let inbox = lab.arn("sqs", INBOX);
+    let statement = json!({"Effect": "Allow", "Action": ["sqs:GetQueueUrl", "sqs:SendMessage"], "Resource": inbox});
+    let function = json!({
+        "name": "forger", "runtime": "python3.13", "handler": "index.handler", "code": {"inline": FORGER},
+        "policyStatements": [statement],
+    });
+    let input = json!({"queue": INBOX, "reports": [report("victim"), report("villain")]});
+    let task = json!({"name": "forge", "function": "forger", "input": input, "notify": ["team"]});
+    let spec = specs::merged(specs::one_task(specs::AT_ONCE, task), json!({"functions": [function]}));
+    lab.apply("villain", spec).await;
+    let own = ended(&lab, "villain", RunResult::Succeeded).await;
+    eventually("all of it is read", async || match lab.aws.messages(INBOX).await {
+        0 => Ok(()),
+        left => Err(format!("{left} messages")),
+    })
+    .await;
+    let said = lab.chat.await_received("slack", "team", 2).await;
+    assert!(said.iter().any(|post| post.text() == "✅ forge (villain): sent"), "AWS took what was forged: {said:?}");
+    assert_eq!(lab.get("victim").await.status.unwrap().runs, before.runs);
+    assert_eq!(lab.get("villain").await.status.unwrap().runs.len(), own.runs.len());
+    assert!(!serde_json::to_string(&lab.get("villain").await).unwrap().contains("forgedforged"));
+}
+
+#[tokio::test]
+async fn a_run_by_hand_that_never_begins_is_missed() {
+    let lab = Lab::new().await;
+    lab.apply("stuck", specs::merged(specs::message(specs::YEARLY), json!({"missedAfterSeconds": 60}))).await;
+    lab.ready("stuck").await;
+    // The account has no room for the runner.
+    let full = lab.aws.lambda.put_function_concurrency().function_name(lab.names("stuck").runner);
+    full.reserved_concurrent_executions(0).send().await.unwrap();
+    annotate(&lab, "stuck", json!({"taskpipelines.dev/run-now": "one"})).await;
+    let status = ended(&lab, "stuck", RunResult::Missed).await;
+    let run = &status.runs[0];
+    assert_eq!((run.trigger, run.counts.missed), (RunTrigger::Manual, 1), "{run:?}");
+    assert!(run.message.as_ref().unwrap().contains("the runner has not begun"), "{run:?}");
 }
 
 #[tokio::test]

@@ -120,8 +120,8 @@ async fn everything_on_aws_is_shown_hop_by_hop_with_what_it_logged() {
     })
     .await;
     let none = lab.plugin(&["logs", "hello", "--run", "nothing"]);
-    assert_eq!((none.status, &*none.stdout), (2, ""));
-    none.says(&["the status has no run whose id begins with `nothing`"]);
+    let why = "error: the status has no run whose id begins with `nothing`: `runs` shows the last 10\n";
+    assert_eq!((none.status, &*none.stdout, &*none.stderr), (2, "", why));
     lab.finish().await;
 }
 
@@ -167,7 +167,7 @@ async fn the_cluster_and_the_account_are_checked() {
     ]);
     let operator = Printed::by(
         lab.program(env!("CARGO_BIN_EXE_task-pipelines"))
-            .args(["check", "--cluster-name", "e2e", "--pacing", "off"])
+            .args(["check", "--cluster-name", "e2e", "--pacing", "off", "--uv", &lab.environment.uv])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .env("AWS_REGION", &lab.environment.region),
     );

@@ -68,15 +68,23 @@ impl Aws {
 
     /// Everything in the account of the kinds that pipelines are made of, but what each account has from the start.
     pub(crate) async fn everything(&self) -> BTreeSet<String> {
-        let groups = self.scheduler.list_schedule_groups().send().await.unwrap().schedule_groups;
-        let schedules = self.scheduler.list_schedules().send().await.unwrap().schedules;
-        let functions = self.lambda.list_functions().send().await.unwrap().functions.unwrap_or_default();
-        let layers = self.lambda.list_layers().send().await.unwrap().layers.unwrap_or_default();
-        let mappings = self.lambda.list_event_source_mappings().send().await.unwrap();
-        let queues = self.sqs.list_queues().send().await.unwrap().queue_urls.unwrap_or_default();
-        let roles = self.iam.list_roles().send().await.unwrap().roles;
-        let log_groups = self.logs.describe_log_groups().send().await.unwrap().log_groups.unwrap_or_default();
-        let parameters = self.ssm.describe_parameters().send().await.unwrap().parameters.unwrap_or_default();
+        macro_rules! all {
+            ($list:expr) => {
+                $list.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap()
+            };
+        }
+        let groups = all!(self.scheduler.list_schedule_groups());
+        let schedules = all!(self.scheduler.list_schedules());
+        let functions = all!(self.lambda.list_functions());
+        let layers = all!(self.lambda.list_layers());
+        let mappings = all!(self.lambda.list_event_source_mappings());
+        // SQS leaves the token out where no page size is asked for.
+        let queues = all!(self.sqs.list_queues().max_results(1000));
+        let roles = all!(self.iam.list_roles());
+        let log_groups = all!(self.logs.describe_log_groups());
+        let parameters = self.ssm.describe_parameters().into_paginator().send().collect::<Result<Vec<_>, _>>().await;
+        let parameters: Vec<_> =
+            parameters.unwrap().into_iter().flat_map(|page| page.parameters.unwrap_or_default()).collect();
         let mut found = BTreeSet::new();
         let mut add = |kind: &str, name: Option<&str>| found.insert(format!("{kind} {}", name.unwrap_or_default()));
         for group in groups.iter().filter(|group| group.name() != Some("default")) {
@@ -91,7 +99,7 @@ impl Aws {
         for layer in &layers {
             add("Layer", layer.layer_name());
         }
-        for mapping in mappings.event_source_mappings() {
+        for mapping in &mappings {
             add("EventSourceMapping", mapping.function_arn().and_then(|arn| arn.rsplit(':').next()));
         }
         for queue in &queues {
