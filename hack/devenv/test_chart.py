@@ -23,14 +23,14 @@ class GeneratedTest(unittest.TestCase):
 
     def test_what_was_written_passes_until_the_values_change(self):
         chart.write()
-        chart._check_generated()
+        chart.check_generated()
         self.texts["README.md"] = "# Another\n"
         with self.assertRaisesRegex(Failure, "README.md is not what values.yaml says; run `make chart`"):
-            chart._check_generated()
+            chart.check_generated()
 
     def test_a_missing_file_is_named(self):
         with self.assertRaisesRegex(Failure, "values.schema.json is not what"):
-            chart._check_generated()
+            chart.check_generated()
 
     def test_a_tool_that_fails_is_quoted(self):
         with self.assertRaisesRegex(Failure, "`sh` failed:\nno such chart"):

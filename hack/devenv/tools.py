@@ -56,6 +56,16 @@ def helm_values_schema_json():
     return _built("helm-values-schema-json", "values-schema")
 
 
+def promtool():
+    """promtool, which tests alerts."""
+    return _built("promtool", "prometheus")
+
+
+def prometheus():
+    """Prometheus itself, which reads what an operator really tells."""
+    return _built("prometheus", "prometheus")
+
+
 def uv():
     """uv, which the operator builds Python layers with: of `TASK_PIPELINES_UV`, or from PyPI."""
     return _named("TASK_PIPELINES_UV") or venv.environment("uv", [f"uv=={UV_VERSION}"]) / "bin" / "uv"

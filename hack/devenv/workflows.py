@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 
-from . import build, chart, cloud, control_plane, demo, environment, paths, permissions, tools, venv
+from . import build, chart, chart_checks, cloud, control_plane, demo, environment, paths, permissions, tools, venv
 from .console import Failure, say
 from .process import Registry
 
@@ -134,7 +134,7 @@ def check():
     for folder in PYTHON_SOURCES:
         for source in sorted((paths.ROOT / folder).rglob("*.py")):
             ast.parse(source.read_text(), str(source.relative_to(paths.ROOT)), feature_version=(3, 10))
-    chart.check()
+    chart_checks.check()
 
 
 COMMANDS = {
