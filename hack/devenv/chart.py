@@ -24,7 +24,8 @@ def check_generated():
     for name, text in _generated().items():
         path = paths.CHART / name
         if not path.exists() or path.read_text() != text:
-            raise Failure(f"{path.relative_to(paths.ROOT)} is not what values.yaml says; run `make chart` and commit it")
+            where = path.relative_to(paths.ROOT)
+            raise Failure(f"{where} is not what values.yaml says; run `make chart` and commit it")
 
 
 def render(*settings, only=None, release="task-pipelines"):
@@ -44,8 +45,9 @@ def _schema():
     with tempfile.TemporaryDirectory() as folder:
         schema = Path(folder) / "values.schema.json"
         # Draft 7 is what helm before 3.18 understands.
-        run(tools.helm_values_schema_json(), "--values", paths.CHART / "values.yaml", "--output", schema, "--draft", "7",
-            "--indent", "2", "--use-helm-docs", "--no-additional-properties", "--schema-root.title", paths.CHART.name)
+        run(tools.helm_values_schema_json(), "--values", paths.CHART / "values.yaml", "--output", schema,
+            "--draft", "7", "--indent", "2", "--use-helm-docs", "--no-additional-properties",
+            "--schema-root.title", paths.CHART.name)
         return schema.read_text()
 
 

@@ -58,12 +58,12 @@ def helm_values_schema_json():
 
 def promtool():
     """promtool, which tests alerts."""
-    return _built("promtool", "prometheus")
+    return _prometheus() / "promtool"
 
 
 def prometheus():
     """Prometheus itself, which reads what an operator really tells."""
-    return _built("prometheus", "prometheus")
+    return _prometheus() / "prometheus"
 
 
 def uv():
@@ -126,9 +126,7 @@ def _download_envtest(folder):
     system, architecture = paths.machine()
     name = f"envtest-{ENVTEST_VERSION}-{system}-{architecture}.tar.gz"
     url = f"https://github.com/kubernetes-sigs/controller-tools/releases/download/envtest-{ENVTEST_VERSION}/{name}"
-    fetch(url, folder / name, f"{url}.sha512", "sha512")
-    unpack(folder / name, ["kube-apiserver", "etcd", "kubectl"], folder)
-    (folder / name).unlink()
+    _download(folder, url, f"{url}.sha512", "sha512", ["kube-apiserver", "etcd", "kubectl"])
     _runs(folder / "kube-apiserver", "--version")
 
 
@@ -146,13 +144,37 @@ def _make_helm(folder):
     archive = f"helm-{HELM_VERSION}-{system}-{architecture}.tar.gz"
     url = f"https://get.helm.sh/{archive}"
     try:
-        fetch(url, folder / archive, f"{url}.sha256sum", "sha256")
-        unpack(folder / archive, ["helm"], folder)
-        (folder / archive).unlink()
+        _download(folder, url, f"{url}.sha256sum", "sha256", ["helm"])
         _runs(folder / "helm", "version")
     except Unreachable as error:
         note(f"no published helm ({error}); building instead, once")
         golang.install("helm.sh/helm/v3/cmd/helm", HELM_VERSION, folder)
+
+
+def _prometheus():
+    return _cached("prometheus", golang.version("prometheus"), _make_prometheus)
+
+
+def _make_prometheus(folder):
+    system, architecture = paths.machine()
+    # Module v0.315.1 is release 3.15.1.
+    release = re.sub(r"^v0\.3(\d\d)", lambda found: f"3.{int(found[1])}", golang.version("prometheus"))
+    base = f"https://github.com/prometheus/prometheus/releases/download/v{release}"
+    url = f"{base}/prometheus-{release}.{system}-{architecture}.tar.gz"
+    try:
+        _download(folder, url, f"{base}/sha256sums.txt", "sha256", ["prometheus", "promtool"])
+        _runs(folder / "promtool", "--version")
+    except Unreachable as error:
+        note(f"no published Prometheus ({error}); building instead, once")
+        for name in ("prometheus", "promtool"):
+            golang.build(name, "prometheus", folder / name)
+
+
+def _download(folder, url, checksum_url, algorithm, names):
+    archive = folder / url.rsplit("/", 1)[-1]
+    fetch(url, archive, checksum_url, algorithm)
+    unpack(archive, names, folder)
+    archive.unlink()
 
 
 def _runs(path, argument):

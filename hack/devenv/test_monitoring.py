@@ -1,0 +1,73 @@
+import http.server
+import tempfile
+import threading
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from devenv import monitoring
+from devenv.console import Failure
+
+SAMPLE = Path(__file__).with_name("metrics_sample.txt").read_text()
+
+
+def selector(name, **equals):
+    labels = {**equals, "__name__": name}
+    matchers = [{"name": label, "type": "=", "value": value} for label, value in labels.items()]
+    return {"type": "vectorSelector", "name": name, "matchers": matchers}
+
+
+class MissingTest(unittest.TestCase):
+    def missing(self, tree, labels=(), **found):
+        return list(monitoring.missing(tree, labels, found))
+
+    def test_metrics_and_labels_that_are_there_are_not_missed(self):
+        tree = {"type": "aggregation", "grouping": ["name"], "expr": selector("up", kind="A")}
+        self.assertEqual(self.missing(tree, up={"name": {"x"}, "kind": {"A", "B"}}), [])
+        self.assertEqual(self.missing(selector("task_pipelines_drift_total", field="x"), {"kind"}), [])
+        self.assertEqual(self.missing(selector("up", job="x"), up={}), [])
+
+    def test_what_is_not_there_is_named(self):
+        self.assertEqual(self.missing(selector("down"), up={}), ["there is no metric down"])
+        matching = {"on": True, "labels": ["name"]}
+        tree = {"type": "binaryExpr", "matching": matching, "lhs": selector("up"), "rhs": selector("up", x="1")}
+        self.assertEqual(self.missing(tree, {"y"}, up={"y": {"1"}}),
+                         ["up has no label name, but y", "up has no label name, x, but y"])
+        self.assertEqual(self.missing(selector("up", kind="A"), up={"kind": {"B"}}), ['up has no kind="A", but B'])
+
+
+class Metrics(http.server.BaseHTTPRequestHandler):
+    text = SAMPLE
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.end_headers()
+        self.wfile.write(self.text.encode())
+
+    def log_message(self, *arguments):
+        pass
+
+
+class ScrapeTest(unittest.TestCase):
+    def check(self, text):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Metrics)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(Metrics, "text", text):
+            monitoring.check(f"127.0.0.1:{server.server_port}", Path(folder))
+
+    def test_the_contract_has_what_alerts_and_dashboard_ask_for(self):
+        self.check(SAMPLE)
+
+    def test_what_an_operator_does_not_tell_is_named_with_who_asks_for_it(self):
+        with self.assertRaises(Failure) as failure:
+            self.check(SAMPLE.replace("task_pipelines_dead_letters", "dead").replace('controller="', 'by="'))
+        message = str(failure.exception)
+        self.assertIn("alert DeadLetterNotEmpty: there is no metric task_pipelines_dead_letters", message)
+        self.assertIn("panel Workers: controller_runtime_active_workers has no label controller, but by", message)
+
+
+if __name__ == "__main__":
+    unittest.main()
