@@ -10,6 +10,7 @@ from . import chart, paths, tools
 from .console import Failure
 
 TESTS = paths.CHART / "tests" / "alerts.promtool.yaml"
+LIST = paths.ROOT / "docs" / "monitoring.md"
 RUNBOOKS = paths.ROOT / "docs" / "runbooks"
 SECTIONS = ("**Meaning.**", "**Impact.**", "## Diagnosis", "## Mitigation")
 
@@ -19,7 +20,7 @@ def check():
     text = rules()
     names = re.findall(r"- alert: (\w+)", text)
     pages = {page.stem: page.read_text() for page in RUNBOOKS.glob("*.md")}
-    problems = [*_untold(names, pages), *_untested(names, TESTS.read_text())]
+    problems = [*_untold(names, pages, LIST.read_text()), *_untested(names, TESTS.read_text())]
     if problems:
         raise Failure("\n".join(problems))
     with tempfile.TemporaryDirectory() as folder:
@@ -37,8 +38,11 @@ def rules():
     return textwrap.dedent(rendered.split("\nspec:\n")[1])
 
 
-def _untold(names, pages):
-    """What is wrong with the pages, by name, of these alerts."""
+def _untold(names, pages, table):
+    """What is wrong with the pages, by name, of these alerts, and with the table that links to them."""
+    for name in names:
+        if f"](runbooks/{name}.md)" not in table:
+            yield f"docs/monitoring.md does not link to runbooks/{name}.md; add a row"
     for name in sorted({*names, *pages}):
         page = pages.get(name, "")
         missing = [section for section in (f"# {name}\n", *SECTIONS) if section not in page]
