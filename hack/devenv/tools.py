@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from . import golang, paths, venv
+from . import golang, paths, schemas, venv
 from .console import Failure, note
 from .download import Unreachable, fetch, unpack
 from .locks import held
@@ -17,6 +17,9 @@ from .locks import held
 ENVTEST_VERSION = "v1.34.1"
 HELM_VERSION = "v3.21.4"
 HELM_DOCS_VERSION = "v1.14.2"
+KUBECONFORM_VERSION = "v0.7.0"
+KUBE_SCORE_VERSION = "v1.20.0"
+KUBERNETES_VALIDATE_VERSION = "1.37.0"
 UV_VERSION = "0.13.8"
 
 
@@ -54,6 +57,32 @@ def helm_docs():
 def helm_values_schema_json():
     """helm-values-schema-json, which writes the schema of the chart's values."""
     return _built("helm-values-schema-json", "values-schema")
+
+
+def helm_unittest():
+    """helm-unittest, which runs the chart's own tests."""
+    return _built("helm-unittest", "helm-unittest")
+
+
+def kubeconform():
+    """kubeconform, which holds objects against Kubernetes' schemas."""
+    return _installed("github.com/yannh/kubeconform/cmd/kubeconform", KUBECONFORM_VERSION)
+
+
+def kube_score():
+    """kube-score, which knows what is good practice."""
+    return _installed("github.com/zegl/kube-score/cmd/kube-score", KUBE_SCORE_VERSION)
+
+
+def kubernetes_schemas(version):
+    """A folder with the strict schemas of a Kubernetes version such as `v1.29.0`, as kubeconform reads them."""
+    make = lambda folder: schemas.write(_kubernetes_validate(), version, folder)
+    return _cached("kubernetes-schemas", f"{version}-{KUBERNETES_VALIDATE_VERSION}", make)
+
+
+def _kubernetes_validate():
+    requirement = f"kubernetes-validate=={KUBERNETES_VALIDATE_VERSION}"
+    return venv.environment("kubernetes-validate", [requirement])
 
 
 def promtool():
