@@ -1,5 +1,6 @@
 """What `make lint` checks of the chart."""
 
+import json
 import re
 import tarfile
 import tempfile
@@ -38,6 +39,27 @@ def check():
 
 def _lint():
     chart.run(tools.helm(), "lint", "--quiet", "--strict", paths.CHART)
+
+
+def _values_used():
+    templates = "".join(path.read_text() for path in (paths.CHART / "templates").iterdir())
+    unused = list(_unused(json.loads((paths.CHART / "values.schema.json").read_text()), templates))
+    if unused:
+        raise Failure(f"no template uses {', '.join(unused)}; remove it from values.yaml")
+
+
+def _unused(schema, templates, path=(), whole=False):
+    """The values that no template names: in full, within their parent, or with a parent that is taken whole."""
+    name = re.escape(".Values." + ".".join(path))
+    whole = whole or bool(path and re.search(rf"(toYaml|toJson) {name}\b", templates))
+    # What users may add to is taken as it is.
+    closed = schema.get("additionalProperties") is False
+    for key, value in schema.get("properties", {}).items() if closed else ():
+        if path or key != "global":
+            yield from _unused(value, templates, (*path, key), whole)
+    named = re.search(rf"{name}\b", templates) or (path[:-1] and re.search(rf"(?<!\w)\.{path[-1]}\b", templates))
+    if not (closed or whole or named):
+        yield ".".join(path)
 
 
 def _unit_tests():
@@ -86,6 +108,7 @@ def _score():
 CHECKS = {
     "generated files": chart.check_generated,
     "helm lint": _lint,
+    "values are used": _values_used,
     "helm unittest": _unit_tests,
     "helm package": _package,
     "kubeconform": _conform,

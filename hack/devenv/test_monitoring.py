@@ -1,4 +1,5 @@
 import http.server
+import json
 import tempfile
 import threading
 import unittest
@@ -34,6 +35,34 @@ class MissingTest(unittest.TestCase):
         self.assertEqual(self.missing(tree, {"y"}, up={"y": {"1"}}),
                          ["up has no label name, but y", "up has no label name, x, but y"])
         self.assertEqual(self.missing(selector("up", kind="A"), up={"kind": {"B"}}), ['up has no kind="A", but B'])
+
+
+class DashboardTest(unittest.TestCase):
+    def test_panels_have_numbers_and_places_of_their_own(self):
+        panels = json.loads(monitoring.DASHBOARD.read_text())["panels"]
+        self.assertEqual(len({panel["id"] for panel in panels}), len(panels))
+        taken = set()
+        for panel in panels:
+            place = panel["gridPos"]
+            columns, rows = range(place["x"], place["x"] + place["w"]), range(place["y"], place["y"] + place["h"])
+            cells = {(column, row) for column in columns for row in rows}
+            self.assertLessEqual(columns.stop, 24, panel["title"])
+            self.assertFalse(cells & taken, f"{panel['title']} lies on another panel")
+            taken |= cells
+
+    def test_every_panel_asks_the_chosen_data_source(self):
+        for panel in json.loads(monitoring.DASHBOARD.read_text())["panels"]:
+            for target in panel.get("targets", []):
+                self.assertEqual(target["datasource"]["uid"], "${datasource}", panel["title"])
+                self.assertTrue("$namespace" in target["expr"] or "$job" in target["expr"], panel["title"])
+
+    def test_expressions_come_with_what_is_shown_of_them(self):
+        variable = {"type": "query", "name": "job", "query": {"query": 'label_values(up{a="b"}, job)'}}
+        target = {"expr": "rate(up[$__rate_interval])", "legendFormat": "{{a}} {{b}}"}
+        panels = [{"title": "Up", "targets": [target]}]
+        text = json.dumps({"templating": {"list": [variable]}, "panels": panels})
+        self.assertEqual(list(monitoring.dashboard_expressions(text)),
+                         [("variable job", 'up{a="b"}', {"job"}), ("panel Up", "rate(up[1m])", {"a", "b"})])
 
 
 class Metrics(http.server.BaseHTTPRequestHandler):
