@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Proves the chart: installs it with helm, then runs the operator as its Deployment would.
+"""Proves the chart: installs it with helm, then runs the operator as its Deployment would, and its test.
 
 There is no kubelet here, so this plays its part: it reads the Deployment back from the API server and starts the
 operator as a process, with the Deployment's own arguments, environment and a token of its ServiceAccount. The API
@@ -134,18 +134,50 @@ def container_environment(container: dict[str, Any], secret_value: Callable[[str
     return environment
 
 
-def mounted(cluster: Cluster, namespace: str, pod: dict[str, Any], directory: Path) -> list[str]:
-    """The container's arguments, with the files of its ConfigMaps where the kubelet would mount them in `directory`."""
+@dataclass(frozen=True)
+class Container:
+    """What a Pod's one container is started with."""
+
+    arguments: list[str]
+    environment: dict[str, str]
+
+
+def as_the_kubelet(
+    cluster: Cluster, account: Cluster, namespace: str, pod: dict[str, Any], directory: Path
+) -> Container:
+    """The container as the kubelet would start it, with the identity of its ServiceAccount, `account`, and the files of
+    its ConfigMaps in `directory`."""
+
+    def secret_value(name: str, key: str) -> str:
+        encoded = f"go-template={{{{index .data {json.dumps(key)} | base64decode}}}}"
+        return cluster.run_kubectl("get", "secret", name, f"--namespace={namespace}", f"--output={encoded}")
+
     (container,) = pod["containers"]
-    arguments = container["args"]
+    # Nothing else is inherited: neither the caller's AWS settings nor its home directory's. The image has uv.
+    search_path = f"{Path(os.environ['TASK_PIPELINES_UV']).parent}:{os.environ['PATH']}"
+    environment = {"PATH": search_path, "HOME": str(directory), "KUBECONFIG": str(account.kubeconfig)}
+    environment |= container_environment(container, secret_value)
+    # Where the Pod has a volume of its own to write to.
+    environment["TASK_PIPELINES_CACHE_DIR"] = str(directory / "cache")
+    # A Pod has all ports to itself; here somebody else may listen on the chart's.
+    environment["TASK_PIPELINES_METRICS_ADDRESS"] = f"127.0.0.1:{free_port()}"
+    for path, folder in mounted(cluster, namespace, pod, directory).items():
+        environment = {name: value.replace(path, folder) for name, value in environment.items()}
+    return Container(container["args"], environment)
+
+
+def mounted(cluster: Cluster, namespace: str, pod: dict[str, Any], directory: Path) -> dict[str, str]:
+    """Where the container expects its ConfigMaps, and where in `directory` their files are."""
+    (container,) = pod["containers"]
     names = {volume["name"]: volume["configMap"]["name"] for volume in pod.get("volumes", []) if "configMap" in volume}
+    folders = {}
     for mount in (mount for mount in container.get("volumeMounts", []) if mount["name"] in names):
         folder = directory / names[mount["name"]]
         folder.mkdir(exist_ok=True)
         for name, text in cluster.get("configmap", names[mount["name"]], f"--namespace={namespace}")["data"].items():
             (folder / name).write_text(text)
-        arguments = [argument.replace(mount["mountPath"], str(folder)) for argument in arguments]
-    return arguments
+        folders[mount["mountPath"]] = str(folder)
+    return folders
 
 
 def with_token(admin_config: dict[str, Any], token: str, namespace: str) -> dict[str, Any]:
@@ -246,11 +278,12 @@ class Operator:
 
 
 @contextlib.contextmanager
-def operator(binary: Path, arguments: list[str], environment: dict[str, str], log: Path) -> Iterator[Operator]:
-    """Runs the operator with these arguments and `environment`, and stops it as the kubelet would."""
+def operator(binary: Path, container: Container, log: Path) -> Iterator[Operator]:
+    """Runs the operator as `container`, and stops it as the kubelet would."""
+    command = [str(binary), *container.arguments]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [str(binary), *arguments], env=environment, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
+            command, env=container.environment, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT
         )
     running = Operator(process, log)
     try:
@@ -264,7 +297,9 @@ def operator(binary: Path, arguments: list[str], environment: dict[str, str], lo
             process.wait()
 
 
-def pipeline_lives_and_dies(cluster: Cluster, namespace: str, operator: Operator, region: str | None) -> None:
+@contextlib.contextmanager
+def live_pipeline(cluster: Cluster, namespace: str, operator: Operator, region: str | None) -> Iterator[None]:
+    """A pipeline that becomes Ready, and goes away again afterwards."""
     pipeline = ("stp", PIPELINE, f"--namespace={namespace}")
 
     def is_ready() -> bool:
@@ -284,9 +319,28 @@ def pipeline_lives_and_dies(cluster: Cluster, namespace: str, operator: Operator
     for line in cluster.run_kubectl("get", *pipeline).splitlines():
         note(line)
     operator.wait_for("an event about the pipeline", has_event)
+    yield
     cluster.run_kubectl("delete", *pipeline, "--wait=false")
     operator.wait_for("the deleted pipeline's end", is_gone)
     say("The pipeline is gone again.")
+
+
+def run_test_hook(cluster: Cluster, account: Cluster, binary: Path, directory: Path, namespace: str) -> None:
+    """Runs the release's test, a Pod, as `helm test` would have it run."""
+    manifest = cluster.run_helm("get", "hooks", RELEASE, f"--namespace={namespace}")
+    # Asking the API server also shows that the Pod passes the namespace's restricted profile.
+    created = ("create", "--dry-run=server", "--filename=-", "--output=json", f"--namespace={namespace}")
+    pod = json.loads(succeed(cluster.run([cluster.kubectl, *created], manifest)))["spec"]
+    test = as_the_kubelet(cluster, account, namespace, pod, directory)
+    done = subprocess.run(
+        [str(binary), *test.arguments], env=test.environment, cwd=ROOT, capture_output=True, text=True,
+        check=False, timeout=TIMEOUT_SECONDS,
+    )
+    if done.returncode != 0:
+        raise Failure(f"the chart's test ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    say("The chart's test passes:")
+    for line in done.stdout.splitlines():
+        note(line)
 
 
 def demonstrate(cluster: Cluster, binary: Path, directory: Path, *, only_this_namespace: bool) -> None:
@@ -328,25 +382,16 @@ def run_as_deployed(
     check_rights(account, namespace, only_this_namespace=only_this_namespace)
     say("Its Pod passes the restricted profile, and its ServiceAccount may do what it must and no more.")
 
-    def secret_value(name: str, key: str) -> str:
-        encoded = f"go-template={{{{index .data {json.dumps(key)} | base64decode}}}}"
-        return cluster.run_kubectl("get", "secret", name, f"--namespace={namespace}", f"--output={encoded}")
-
-    # Nothing else is inherited: neither the caller's AWS settings nor its home directory's.
-    environment = {"PATH": os.environ["PATH"], "HOME": str(directory), "KUBECONFIG": str(account.kubeconfig)}
-    environment |= container_environment(container, secret_value)
-    # Where the Pod has a volume of its own to write to.
-    environment["TASK_PIPELINES_CACHE_DIR"] = str(directory / "cache")
-    # A Pod has all ports to itself; here somebody else may listen on the chart's.
-    port = free_port()
-    environment["TASK_PIPELINES_METRICS_ADDRESS"] = f"127.0.0.1:{port}"
+    deployed = as_the_kubelet(cluster, account, namespace, pod, directory)
+    address = deployed.environment["TASK_PIPELINES_METRICS_ADDRESS"]
     log = directory / ("one-namespace.log" if only_this_namespace else "all-namespaces.log")
     region = None if only_this_namespace else CONFIGURED_REGION
-    with operator(binary, mounted(cluster, namespace, pod, directory), environment, log) as running:
-        for probe in ("livenessProbe", "readinessProbe"):
-            url = f"http://127.0.0.1:{port}{container[probe]['httpGet']['path']}"
+    with operator(binary, deployed, log) as running:
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            url = f"http://{address}{container[probe]['httpGet']['path']}"
             running.wait_for(f"a good answer at {url}", lambda url=url: cloud.answers(url))
-        pipeline_lives_and_dies(cluster, namespace, running, region)
+        with live_pipeline(cluster, namespace, running, region):
+            run_test_hook(cluster, account, binary, directory, namespace)
     running.check_log()
 
 

@@ -18,7 +18,7 @@ def fetch(url, target, checksum_url, algorithm):
     """Downloads a file and compares it with its published checksum."""
     try:
         with urllib.request.urlopen(checksum_url, timeout=TIMEOUT_SECONDS) as answer:
-            expected = answer.read().decode().split()[0]
+            expected = _checksum(answer.read().decode(), url.rsplit("/", 1)[-1])
         note(f"downloading {url}")
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer, open(target, "wb") as output:
             shutil.copyfileobj(answer, output)
@@ -27,6 +27,12 @@ def fetch(url, target, checksum_url, algorithm):
     actual = hashlib.new(algorithm, target.read_bytes()).hexdigest()
     if actual != expected:
         raise Unreachable(f"{url} has the {algorithm} {actual}, not the published {expected}")
+
+
+def _checksum(text, name):
+    """The checksum of this file, of a text that has one or a list of them."""
+    lines = [line.split() for line in text.splitlines()]
+    return next((words[0] for words in lines if words[1:] == [name]), lines[0][0])
 
 
 def unpack(archive, names, folder):

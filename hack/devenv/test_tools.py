@@ -62,7 +62,7 @@ class ToolsTest(unittest.TestCase):
         with tarfile.open(source, "w:gz") as archive:
             archive.add(self.executable(self.folder / "etcd"), "controller-tools/envtest/etcd")
         for given, good in ((hashlib.sha512(source.read_bytes()).hexdigest(), True), ("0" * 128, False)):
-            (self.folder / "sum").write_text(f"{given}  archive.tar.gz\n")
+            (self.folder / "sum").write_text(f"{'1' * 128}  another.tar.gz\n{given}  archive.tar.gz\n")
             urls = source.as_uri(), (self.folder / "sum").as_uri()
             if good:
                 download.fetch(urls[0], self.folder / "got", urls[1], "sha512")

@@ -9,13 +9,17 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from . import golang, paths, venv
+from . import golang, paths, schemas, venv
 from .console import Failure, note
 from .download import Unreachable, fetch, unpack
 from .locks import held
 
 ENVTEST_VERSION = "v1.34.1"
 HELM_VERSION = "v3.21.4"
+HELM_DOCS_VERSION = "v1.14.2"
+KUBECONFORM_VERSION = "v0.7.0"
+KUBE_SCORE_VERSION = "v1.20.0"
+KUBERNETES_VALIDATE_VERSION = "1.37.0"
 UV_VERSION = "0.13.8"
 
 
@@ -43,6 +47,52 @@ def kubectl():
 def helm():
     """helm 3: of `TASK_PIPELINES_HELM`, the search path, a published binary, or built."""
     return _named("TASK_PIPELINES_HELM") or _helm_on_path() or _cached("helm", HELM_VERSION, _make_helm) / "helm"
+
+
+def helm_docs():
+    """helm-docs, which writes the chart's README."""
+    return _installed("github.com/norwoodj/helm-docs/cmd/helm-docs", HELM_DOCS_VERSION)
+
+
+def helm_values_schema_json():
+    """helm-values-schema-json, which writes the schema of the chart's values."""
+    return _built("helm-values-schema-json", "values-schema")
+
+
+def helm_unittest():
+    """helm-unittest, which runs the chart's own tests."""
+    return _built("helm-unittest", "helm-unittest")
+
+
+def kubeconform():
+    """kubeconform, which holds objects against Kubernetes' schemas."""
+    return _installed("github.com/yannh/kubeconform/cmd/kubeconform", KUBECONFORM_VERSION)
+
+
+def kube_score():
+    """kube-score, which knows what is good practice."""
+    return _installed("github.com/zegl/kube-score/cmd/kube-score", KUBE_SCORE_VERSION)
+
+
+def kubernetes_schemas(version):
+    """A folder with the strict schemas of a Kubernetes version such as `v1.29.0`, as kubeconform reads them."""
+    make = lambda folder: schemas.write(_kubernetes_validate(), version, folder)
+    return _cached("kubernetes-schemas", f"{version}-{KUBERNETES_VALIDATE_VERSION}", make)
+
+
+def _kubernetes_validate():
+    requirement = f"kubernetes-validate=={KUBERNETES_VALIDATE_VERSION}"
+    return venv.environment("kubernetes-validate", [requirement])
+
+
+def promtool():
+    """promtool, which tests alerts."""
+    return _prometheus() / "promtool"
+
+
+def prometheus():
+    """Prometheus itself, which reads what an operator really tells."""
+    return _prometheus() / "prometheus"
 
 
 def uv():
@@ -105,9 +155,7 @@ def _download_envtest(folder):
     system, architecture = paths.machine()
     name = f"envtest-{ENVTEST_VERSION}-{system}-{architecture}.tar.gz"
     url = f"https://github.com/kubernetes-sigs/controller-tools/releases/download/envtest-{ENVTEST_VERSION}/{name}"
-    fetch(url, folder / name, f"{url}.sha512", "sha512")
-    unpack(folder / name, ["kube-apiserver", "etcd", "kubectl"], folder)
-    (folder / name).unlink()
+    _download(folder, url, f"{url}.sha512", "sha512", ["kube-apiserver", "etcd", "kubectl"])
     _runs(folder / "kube-apiserver", "--version")
 
 
@@ -115,18 +163,47 @@ def _built(name, module):
     return _cached(name, golang.version(module), lambda folder: golang.build(name, module, folder / name)) / name
 
 
+def _installed(package, version):
+    name = package.rsplit("/", 1)[-1]
+    return _cached(name, version, lambda folder: golang.install(package, version, folder)) / name
+
+
 def _make_helm(folder):
     system, architecture = paths.machine()
     archive = f"helm-{HELM_VERSION}-{system}-{architecture}.tar.gz"
     url = f"https://get.helm.sh/{archive}"
     try:
-        fetch(url, folder / archive, f"{url}.sha256sum", "sha256")
-        unpack(folder / archive, ["helm"], folder)
-        (folder / archive).unlink()
+        _download(folder, url, f"{url}.sha256sum", "sha256", ["helm"])
         _runs(folder / "helm", "version")
     except Unreachable as error:
         note(f"no published helm ({error}); building instead, once")
         golang.install("helm.sh/helm/v3/cmd/helm", HELM_VERSION, folder)
+
+
+def _prometheus():
+    return _cached("prometheus", golang.version("prometheus"), _make_prometheus)
+
+
+def _make_prometheus(folder):
+    system, architecture = paths.machine()
+    # Module v0.315.1 is release 3.15.1.
+    release = re.sub(r"^v0\.3(\d\d)", lambda found: f"3.{int(found[1])}", golang.version("prometheus"))
+    base = f"https://github.com/prometheus/prometheus/releases/download/v{release}"
+    url = f"{base}/prometheus-{release}.{system}-{architecture}.tar.gz"
+    try:
+        _download(folder, url, f"{base}/sha256sums.txt", "sha256", ["prometheus", "promtool"])
+        _runs(folder / "promtool", "--version")
+    except Unreachable as error:
+        note(f"no published Prometheus ({error}); building instead, once")
+        for name in ("prometheus", "promtool"):
+            golang.build(name, "prometheus", folder / name)
+
+
+def _download(folder, url, checksum_url, algorithm, names):
+    archive = folder / url.rsplit("/", 1)[-1]
+    fetch(url, archive, checksum_url, algorithm)
+    unpack(archive, names, folder)
+    archive.unlink()
 
 
 def _runs(path, argument):

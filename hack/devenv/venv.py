@@ -11,7 +11,7 @@ from .locks import held
 
 
 def python():
-    """The interpreter that has the emulator and boto3."""
+    """The interpreter that has the emulator, boto3 and Lua."""
     return environment("aws", (paths.HACK / "aws" / "requirements.txt").read_text().split()) / "bin" / "python"
 
 

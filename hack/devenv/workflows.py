@@ -6,8 +6,8 @@ import shlex
 import shutil
 import subprocess
 
-from . import build, cloud, control_plane, demo, environment, paths, permissions, tools, venv
-from .console import Failure, note, say
+from . import build, chart, chart_checks, cloud, control_plane, demo, environment, paths, permissions, tools, venv
+from .console import Failure, say
 from .process import Registry
 
 PYTHON_TESTS = ("hack/aws", "hack/devenv", "tests/support", "bench")
@@ -134,15 +134,12 @@ def check():
     for folder in PYTHON_SOURCES:
         for source in sorted((paths.ROOT / folder).rglob("*.py")):
             ast.parse(source.read_text(), str(source.relative_to(paths.ROOT)), feature_version=(3, 10))
-    for chart in sorted((paths.ROOT / "charts").glob("*/Chart.yaml")):
-        note(f"helm lint {chart.parent.relative_to(paths.ROOT)}")
-        if subprocess.run([tools.helm(), "lint", "--quiet", "--strict", chart.parent], check=False).returncode != 0:
-            raise Failure(f"helm does not like {chart.parent.relative_to(paths.ROOT)}, see above")
+    chart_checks.check()
 
 
 COMMANDS = {
     "up": up, "down": down, "run": run, "demo": demo.run, "test": test, "soak": soak, "python-tests": python_tests, "check": check,
-    "crd": build.write_crd, "functions": build.functions,
+    "crd": build.write_crd, "chart": chart.write, "functions": build.functions,
 }
 
 

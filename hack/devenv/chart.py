@@ -1,0 +1,65 @@
+"""The chart: its generated files, and what helm makes of it."""
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from . import golang, paths, tools
+from .console import Failure
+
+README_TEMPLATE = "README.md.gotmpl"
+
+
+def write():
+    """Generates the schema of the chart's values and its README."""
+    for name, text in _generated().items():
+        temporary = paths.CHART / f"{name}.tmp"
+        temporary.write_text(text)
+        os.replace(temporary, paths.CHART / name)
+
+
+def check_generated():
+    """Fails when a generated file is not what values.yaml says."""
+    for name, text in _generated().items():
+        path = paths.CHART / name
+        if not path.exists() or path.read_text() != text:
+            where = path.relative_to(paths.ROOT)
+            raise Failure(f"{where} is not what values.yaml says; run `make chart` and commit it")
+
+
+def render(*settings, only=None, release="task-pipelines"):
+    """The chart's objects as helm renders them with these `KEY=VALUE` settings, or those of one template `only`."""
+    # A helm that was built here takes the cluster for v1.20.
+    command = ["template", release, paths.CHART, "--kube-version", golang.version("kubernetes")]
+    command += [word for setting in settings for word in ("--set", setting)]
+    return run(tools.helm(), *command, *(["--show-only", f"templates/{only}"] if only else []))
+
+
+def _generated():
+    """The generated files by name."""
+    return {"values.schema.json": _schema(), "README.md": _readme()}
+
+
+def _schema():
+    with tempfile.TemporaryDirectory() as folder:
+        schema = Path(folder) / "values.schema.json"
+        # Draft 7 is what helm before 3.18 understands.
+        run(tools.helm_values_schema_json(), "--values", paths.CHART / "values.yaml", "--output", schema,
+            "--draft", "7", "--indent", "2", "--use-helm-docs", "--no-additional-properties",
+            "--schema-root.title", paths.CHART.name)
+        return schema.read_text()
+
+
+def _readme():
+    return run(tools.helm_docs(), "--dry-run", "--log-level", "warning", "--chart-search-root", paths.CHART,
+               "--template-files", README_TEMPLATE, "--sort-values-order", "file")
+
+
+def run(*command, stdin=None):
+    """Runs a tool and returns its output; a failure says what it said."""
+    words = [str(part) for part in command]
+    answer = subprocess.run(words, capture_output=True, text=True, input=stdin, check=False)
+    if answer.returncode != 0:
+        raise Failure(f"`{Path(words[0]).name}` failed:\n{(answer.stdout + answer.stderr).strip()}")
+    return answer.stdout
