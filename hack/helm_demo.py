@@ -28,7 +28,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from devenv import build, cloud, workflows
+from devenv import build, cloud, monitoring, workflows
 from devenv.console import Failure, fail, note, say, tail
 from devenv.process import free_port
 
@@ -392,6 +392,8 @@ def run_as_deployed(
             running.wait_for(f"a good answer at {url}", lambda url=url: cloud.answers(url))
         with live_pipeline(cluster, namespace, running, region):
             run_test_hook(cluster, account, binary, directory, namespace)
+            say("Checking that the alerts and the dashboard find what they ask for, in a real Prometheus.")
+            monitoring.check(address, directory / "prometheus")
     running.check_log()
 
 

@@ -161,7 +161,7 @@ fn every_metric_is_listed_as_it_is_served() {
     metrics.looks.count_retry();
     metrics.looks.wait().begin().end(Ended::Error);
     metrics.aws.count(Operation::GetRole, Duration::ZERO, &Ok(()));
-    metrics.api_server.count(&Method::GET, String::new(), None);
+    metrics.api_server.count(&Method::GET, None);
     metrics.count_drift(&Drift { id: Id::new(Kind::Queue, "a"), differences: Vec::new() });
     let text = metrics.text();
     let rows = all_between(&text, "# HELP ", ".\n").into_iter().map(|line| {

@@ -42,7 +42,9 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     let (installation, layers) = setup::installation(&settings.installation)?;
     let configuration = settings.installation.configuration()?;
     let mut metrics = Metrics::default();
-    let client = ClientBuilder::try_from(kube::Config::infer().await?)?.with_layer(&metrics.api_server).build();
+    let config = kube::Config::infer().await?;
+    let requests = metrics.api_server.to(config.cluster_url.host().unwrap_or_default());
+    let client = ClientBuilder::try_from(config)?.with_layer(&requests).build();
     let candidate = settings.lease.as_deref().map(|lease| Candidate::new(client.clone(), lease));
     let leadership = candidate.as_ref().map_or_else(Leadership::sole, Candidate::leadership);
     if let Some(lease) = &settings.lease {

@@ -31,6 +31,9 @@ struct State {
     ended: BTreeMap<(Key, RunResult), u64>,
 }
 
+/// How runs end.
+const ENDS: [RunResult; 4] = [RunResult::Succeeded, RunResult::Failed, RunResult::Partial, RunResult::Missed];
+
 /// Namespace and name.
 type Key = (String, String);
 
@@ -159,10 +162,11 @@ impl Collector for Pipelines {
             None,
             MetricType::Counter,
         )?;
-        for (((namespace, name), result), count) in &state.ended {
-            let labels =
-                [("namespace", namespace.as_str()), ("name", name.as_str()), ("result", &format!("{result:?}"))];
-            metric.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(count, None)?;
+        // All results, or Prometheus would not see the first of a kind as an increase.
+        for (key, result) in state.shown.keys().flat_map(|key| ENDS.map(|result| (key, result))) {
+            let count = state.ended.get(&(key.clone(), result)).copied().unwrap_or_default();
+            let labels = [("namespace", key.0.as_str()), ("name", key.1.as_str()), ("result", &format!("{result:?}"))];
+            metric.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
         }
         Ok(())
     }
@@ -275,6 +279,7 @@ mod tests {
                 &format!(r#"operator_status_condition_count{{{object},type="Ready",status="True",reason="Any"}} 1"#),
                 r#"type="Ready",status="True",reason="Any"} 1"#,
                 "operator_status_condition_transitions_total{",
+                r#"task_pipelines_runs_total{namespace="team",name="a",result="Missed"} 0"#,
                 r#"task_pipelines_queue_messages{namespace="team",name="a"} 3"#,
                 r#"task_pipelines_dead_letters{namespace="team",name="a"} 2"#,
                 r#"task_pipelines_pending_changes{namespace="team",name="a"} 1"#,

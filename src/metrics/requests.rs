@@ -73,6 +73,7 @@ impl AwsRequests {
 #[derive(Clone, Debug, Default)]
 pub struct ApiServerRequests {
     made: Family<HttpLabels, Counter>,
+    host: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -89,11 +90,17 @@ impl ApiServerRequests {
         requests
     }
 
+    /// Those to a host.
+    #[must_use]
+    pub fn to(&self, host: &str) -> Self {
+        Self { made: self.made.clone(), host: host.to_owned() }
+    }
+
     /// Counts a request that was answered, or was not.
-    pub fn count(&self, method: &Method, host: String, status: Option<StatusCode>) {
+    pub fn count(&self, method: &Method, status: Option<StatusCode>) {
         // As client-go says that nothing came back.
         let code = status.map_or_else(|| "<error>".to_owned(), |status| status.as_str().to_owned());
-        self.made.get_or_create(&HttpLabels { code, method: method.to_string(), host }).inc();
+        self.made.get_or_create(&HttpLabels { code, method: method.to_string(), host: self.host.clone() }).inc();
     }
 }
 
@@ -127,11 +134,10 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (method, requests) = (request.method().clone(), self.requests.clone());
-        let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let answer = self.inner.call(request);
         async move {
             let answer = answer.await;
-            requests.count(&method, host, answer.as_ref().ok().map(Response::status));
+            requests.count(&method, answer.as_ref().ok().map(Response::status));
             answer
         }
         .boxed()

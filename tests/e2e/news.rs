@@ -259,8 +259,7 @@ async fn a_function_that_may_write_to_the_inbox_can_report_for_no_pipeline() {
     let said = lab.chat.await_received("slack", "team", 2).await;
     assert!(said.iter().any(|post| post.text() == "✅ forge (villain): sent"), "AWS took what was forged: {said:?}");
     assert_eq!(lab.get("victim").await.status.unwrap().runs, before.runs);
-    assert_eq!(lab.get("villain").await.status.unwrap().runs.len(), own.runs.len());
-    assert!(!serde_json::to_string(&lab.get("villain").await).unwrap().contains("forgedforged"));
+    assert_eq!(lab.get("villain").await.status.unwrap().runs.len(), own.runs.len(), "not for itself either");
 }
 
 #[tokio::test]
