@@ -2,7 +2,7 @@
 DEV := python3 hack/dev.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up down run demo helm-demo test soak bench lint fmt crd functions
+.PHONY: help up down run demo helm-demo test soak bench lint fmt crd book functions
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ fmt: ## Format the Rust code
 
 crd: ## Generate crds/ from the API types
 	@$(DEV) crd
+
+book: ## Build the pages of docs/ as a book into target/book
+	@$(DEV) book
 
 functions: ## Build the functions' zips into target/functions
 	@$(DEV) functions

@@ -249,6 +249,18 @@ fn every_link_leads_somewhere() {
     }
 }
 
+#[test]
+fn every_page_is_in_the_summary() {
+    let summary = read("docs/SUMMARY.md");
+    let listed: Vec<&str> = all_between(&summary, "](", ")");
+    for path in files(&root().join("docs"), ".md") {
+        let name = path.strip_prefix(root().join("docs")).unwrap().to_string_lossy().into_owned();
+        let times = listed.iter().filter(|page| **page == name).count();
+        let expected = usize::from(name != "SUMMARY.md");
+        assert_eq!(times, expected, "docs/SUMMARY.md, of which the book is made, lists {name} {times} times");
+    }
+}
+
 /// A heading's anchor, as GitHub makes it.
 fn slug(heading: &str) -> String {
     let text = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");

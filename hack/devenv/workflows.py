@@ -140,9 +140,14 @@ def check():
             raise Failure(f"helm does not like {chart.parent.relative_to(paths.ROOT)}, see above")
 
 
+def book():
+    """Builds the pages of docs/ as a book; returns the exit code."""
+    return subprocess.run([tools.mdbook(), "build", paths.ROOT / "docs"], check=False).returncode
+
+
 COMMANDS = {
     "up": up, "down": down, "run": run, "demo": demo.run, "test": test, "soak": soak, "python-tests": python_tests, "check": check,
-    "crd": build.write_crd, "functions": build.functions,
+    "crd": build.write_crd, "functions": build.functions, "book": book,
 }
 
 
