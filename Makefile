@@ -39,7 +39,7 @@ lint: ## Check format, lints, generated files and the chart
 fmt: ## Format the Rust code
 	cargo fmt --all
 
-crd: ## Generate crds/ from the API types
+crd: ## Generate crds/ and docs/fields.md from the API types
 	@$(DEV) crd
 
 book: ## Build the pages of docs/ as a book into target/book

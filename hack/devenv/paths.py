@@ -9,6 +9,7 @@ HACK = ROOT / "hack"
 DEV = ROOT / ".dev"
 CRDS = ROOT / "crds"
 CRD = CRDS / "taskpipelines.dev_scheduledtaskpipelines.yaml"
+FIELDS = ROOT / "docs" / "fields.md"
 FUNCTIONS = ROOT / "target" / "functions"
 
 
