@@ -14,9 +14,9 @@ def operator(profile="debug"):
     return paths.cargo_target() / profile / "task-pipelines"
 
 
-def functions():
-    """Builds the functions' zips."""
-    _cargo("building the functions", "run", "--package", "package-functions")
+def functions(architecture="host"):
+    """Builds the functions' zips, of this processor or of `all`."""
+    _cargo("building the functions", "run", "--package", "package-functions", "--", "--arch", architecture)
 
 
 def crd():
