@@ -104,6 +104,8 @@ def pipeline(root, config, folder, variables):
     made = json.loads(environment.kubectl(variables, "get", f"stp/{NAME}", "-o", "json"))["status"]["resources"]
     if not any(resource["kind"] == "LayerVersion" for resource in made):
         raise Failure(f"no layer was made, but {', '.join(sorted({resource['kind'] for resource in made}))}")
+    for line in run(root, config, ["check"], settings).splitlines():
+        note(line)
     note(f"its operator made a pipeline of {len(made)} resources, with a layer of Python packages that its uv built")
 
 
