@@ -20,6 +20,8 @@ PYTHON = "3.13"
 # uv asks a Python what it is; that takes the interpreter, what it links, and the modules that come with it.
 PACKAGES = ("libc6", "libgcc-s1", "zlib1g", "libexpat1", f"python{PYTHON}-minimal", f"libpython{PYTHON}-minimal")
 CERTIFICATES = "ca-certificates"
+RELEASE = "base-files"
+GCC_LICENCE = "gcc-14-base"  # where libgcc-s1 has its own
 UNUSED = ("usr/share/man", "usr/share/lintian", "usr/share/locale", "usr/share/bug", "usr/share/binfmts",
           "usr/share/applications", "usr/share/pixmaps", "usr/share/ca-certificates", "usr/sbin")
 USER = 65532
@@ -101,7 +103,7 @@ def fill(workshop, operator, functions, architecture):
 
 def fill_base(folder, workshop, architecture):
     """The C library, certificates, and a Python that uv can ask."""
-    found = debian.download([*PACKAGES, CERTIFICATES], architecture, workshop / "apt")
+    found = debian.download([*PACKAGES, CERTIFICATES, RELEASE, GCC_LICENCE], architecture, workshop / "apt")
     for name in ("usr/bin", "usr/lib", "usr/lib64"):
         (folder / name).mkdir(parents=True)
     for name in ("bin", "lib", "lib64"):
@@ -109,6 +111,10 @@ def fill_base(folder, workshop, architecture):
     for name in PACKAGES:
         debian.unpack(found[name], folder)
     _take(found[CERTIFICATES], workshop / "certificates", f"usr/share/doc/{CERTIFICATES}", folder)
+    _take(found[GCC_LICENCE], workshop / "gcc", f"usr/share/doc/{GCC_LICENCE}", folder)
+    # Which Debian it is: by this scanners know what its packages' versions mean.
+    debian.unpack(found[RELEASE], workshop / "release")
+    _install(workshop / "release/usr/lib/os-release", folder / "etc/os-release", 0o644)
     certificates = sorted((workshop / "certificates/usr/share/ca-certificates/mozilla").glob("*.crt"))
     _write(folder / "etc/ssl/certs/ca-certificates.crt", "".join(path.read_text() for path in certificates))
     _write(folder / "etc/passwd", PASSWD)
