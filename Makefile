@@ -2,10 +2,10 @@
 DEV := python3 hack/dev.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up down run demo helm-demo test soak bench lint fmt crd chart functions
+.PHONY: help up down run demo helm-demo test soak bench lint fmt crd chart book functions image image-check
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## See the whole loop once: apply, fire, read the message, delete
 	@$(DEV) demo
@@ -39,11 +39,20 @@ lint: ## Check format, lints, generated files and the chart
 fmt: ## Format the Rust code
 	cargo fmt --all
 
-crd: ## Generate crds/ from the API types
+crd: ## Generate crds/ and docs/fields.md from the API types
 	@$(DEV) crd
 
 chart: ## Generate the schema of the chart's values and its README
 	@$(DEV) chart
 
+book: ## Build the pages of docs/ as a book into target/book
+	@$(DEV) book
+
 functions: ## Build the functions' zips into target/functions
 	@$(DEV) functions
+
+image: ## Assemble the operator's image into target/image, without a daemon
+	@python3 hack/image.py build
+
+image-check: ## Run the operator of an image from the image's files alone
+	@python3 hack/image.py try

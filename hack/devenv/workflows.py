@@ -137,9 +137,14 @@ def check():
     chart_checks.check()
 
 
+def book():
+    """Builds the pages of docs/ as a book; returns the exit code."""
+    return subprocess.run([tools.mdbook(), "build", paths.ROOT / "docs"], check=False).returncode
+
+
 COMMANDS = {
     "up": up, "down": down, "run": run, "demo": demo.run, "test": test, "soak": soak, "python-tests": python_tests, "check": check,
-    "crd": build.write_crd, "chart": chart.write, "functions": build.functions,
+    "crd": build.write_crd, "chart": chart.write, "functions": build.functions, "book": book,
 }
 
 

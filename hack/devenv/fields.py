@@ -1,0 +1,223 @@
+"""The page of all fields, docs/fields.md, made from the CRD.
+
+Run as a program it prints the page: `fields.py CRD`. It needs PyYAML.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import yaml
+
+HEAD = """# Fields
+
+Every field of a `ScheduledTaskPipeline`, made from the definition that the API server checks (`make crd`). `kubectl
+explain stp.spec` tells the same of the version that your cluster has. `[]` stands for each entry of a list. What fields
+do together is in [Tasks and deliveries](tasks-and-deliveries.md), [Layers](layers.md) and [Conditions](conditions.md).
+
+The API server refuses what breaks these limits. What else cannot work or is not allowed, the operator refuses, with the
+field's path: [`InvalidSpec` and `NotAllowed`](conditions.md#refused-before-anything-changes-on-aws).
+"""
+COLUMNS = ("field", "type", "default", "limits", "meaning")
+PATTERNS = {
+    "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$": "lower-case letters, digits and `-`, which is not at an end",
+    "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$": "lower-case letters, digits, `-` and `.`, which are not at an end",
+    "^[-._a-zA-Z0-9]+$": "letters, digits, `-`, `.` and `_`",
+    "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$": "characters of a header's name",
+}
+SHARED = "secretKeyRef"
+SHARED_PATH = f"{SHARED}."
+
+
+def main():
+    sys.stdout.write(page(yaml.safe_load(Path(sys.argv[1]).read_text())))
+
+
+def page(crd):
+    """The whole page."""
+    (version,) = crd["spec"]["versions"]
+    schema = version["schema"]["openAPIV3Schema"]
+    spec, status = schema["properties"]["spec"], schema["properties"]["status"]
+    sections = [
+        *sections_of("spec", spec),
+        section(SHARED, "A key of a Secret in the pipeline's own namespace.", [], rows(SHARED_PATH, first(spec, SHARED))),
+        *sections_of("status", status),
+    ]
+    return "\n".join([HEAD, *sections])
+
+
+def sections_of(path, schema):
+    """A section for the fields of `spec` or `status` that have none below them, and one for each that has."""
+    below = {name: field for name, field in schema["properties"].items() if children(field)}
+    overview = [linked(path, name, row_of(f"{path}.", name, field, schema)) if name in below
+                else row_of(f"{path}.", name, field, schema) for name, field in schema["properties"].items()]
+    yield section(path, schema.get("description"), rules(schema), overview)
+    for name, field in below.items():
+        inner = children(field)
+        title, prefix = f"{path}.{name}{brackets(field)}", f"{name}{brackets(field)}."
+        yield section(title, inner.get("description") or field.get("description"), rules(inner), rows(prefix, inner))
+
+
+def linked(path, name, row):
+    """The row of a field that has a section, which it leads to."""
+    field, kind, *rest = row
+    return field, f"[{kind}](#{path}{name.lower()})", *rest
+
+
+def section(title, text, bullets, table):
+    """A heading, what it is about, rules that span its fields, and its fields."""
+    lines = [f"## {title}", ""]
+    if text:
+        lines += [*wrapped(text), ""]
+    if bullets:
+        lines += [*(f"- {bullet}" for bullet in bullets), ""]
+    lines += [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
+    lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in table]
+    return "\n".join(lines) + "\n"
+
+
+def rows(prefix, schema):
+    """A row for each field below a schema, and for those below them."""
+    found = []
+    for name, field in schema["properties"].items():
+        inner = children(field)
+        path, kind, default, limited, text = row_of(prefix, name, field, schema)
+        of_entries = rules(inner) if inner and "items" in field else []
+        found.append((path, kind, default, "; ".join(filter(None, [limited, *of_entries])), text))
+        if inner and not (name == SHARED and prefix != SHARED_PATH):
+            found += rows(f"{prefix}{name}{brackets(field)}.", inner)
+    return found
+
+
+def row_of(prefix, name, field, parent):
+    """One field."""
+    path = prefix.removeprefix("spec.").removeprefix("status.") + name
+    default = "required" if name in parent.get("required", []) else ""
+    if "default" in field and not field.get("properties"):
+        default = shown(field["default"])
+    text = " ".join(field.get("description", "").split())
+    return f"`{path}`", type_of(name, field), default, "; ".join(limits(field)), text
+
+
+def type_of(name, field):
+    """What may be written there, in a few words."""
+    if name == SHARED:
+        return f"[{SHARED}](#{SHARED.lower()})"
+    if field.get("x-kubernetes-int-or-string"):
+        return "integer or text"
+    kind = field.get("type")
+    if kind == "array":
+        return f"list of {plural(type_of('', field['items']))}"
+    if kind == "object" and "additionalProperties" in field:
+        return f"map of {plural(type_of('', field['additionalProperties']))}"
+    if kind == "string":
+        return "time" if field.get("format") == "date-time" else "text"
+    if kind == "object" and not field.get("properties"):
+        return "any object"
+    return kind or "any JSON"
+
+
+def plural(kind):
+    """The same, several times."""
+    if " " in kind:
+        return {"any object": "objects", "integer or text": "integers or texts", "any JSON": "anything"}[kind]
+    return f"{kind}s"
+
+
+def limits(field):
+    """What a value has to keep to."""
+    found = []
+    if "enum" in field:
+        found.append(", ".join(shown(value) for value in field["enum"] if value is not None))
+    found += between("", field.get("minimum"), field.get("maximum"))
+    found += between(" characters", field.get("minLength"), field.get("maxLength"))
+    found += between(" entries", field.get("minItems", field.get("minProperties")),
+                     field.get("maxItems", field.get("maxProperties")))
+    if "pattern" in field:
+        found.append(PATTERNS.get(field["pattern"], code(field["pattern"])))
+    each = limits(field["items"]) if "items" in field and not children(field) else []
+    each += limits(field["additionalProperties"]) if "additionalProperties" in field else []
+    found += [f"each: {limit}" for limit in each]
+    return found + rules(field)
+
+
+def between(unit, least, most):
+    """A range in words: `1 to 9`, `at least 1`, `at most 9`."""
+    if least is None and most is None:
+        return []
+    if least is None:
+        return [f"at most {number(most)}{unit}"]
+    if most is None:
+        return [f"at least {number(least)}{unit}"]
+    return [f"{number(least)}{unit}" if least == most else f"{number(least)} to {number(most)}{unit}"]
+
+
+def rules(schema):
+    """What the API server says where a rule is broken, or the rule."""
+    return [escaped(rule["message"]) if "message" in rule else code(rule["rule"])
+            for rule in schema.get("x-kubernetes-validations", [])]
+
+
+def escaped(text):
+    """A text that holds no markup of its own; what is in backticks stays."""
+    return text if "`" in text else text.replace("*", "\\*").replace("_", "\\_")
+
+
+def children(field):
+    """The schema that has the fields below a field: its own, or that of its entries."""
+    schema = field.get("items", field)
+    return schema if schema.get("properties") else None
+
+
+def brackets(field):
+    """What stands behind the name of a list."""
+    return "[]" if "items" in field else ""
+
+
+def first(schema, name):
+    """The first field of that name; the others have to be the same but for their description."""
+    found = list(named(schema, name))
+    assert all(bare(one) == bare(found[0]) for one in found), f"there are several kinds of {name}"
+    return found[0]
+
+
+def named(schema, name):
+    """All fields of that name, at any depth."""
+    for key, field in schema.get("properties", {}).items():
+        if key == name:
+            yield field
+        yield from named(field.get("items", field), name)
+
+
+def bare(schema):
+    """A schema without what only describes it."""
+    if not isinstance(schema, dict):
+        return schema
+    return {key: bare(value) for key, value in schema.items() if key not in ("description", "nullable")}
+
+
+def number(value):
+    """With separators, and without a fraction that is none."""
+    return f"{int(value):,}" if float(value).is_integer() else str(value)
+
+
+def shown(value):
+    """A value as it is written in YAML, on one line."""
+    return code(value if isinstance(value, str) else json.dumps(value))
+
+
+def code(text):
+    """As code, whatever is in it."""
+    return f"`` {text} ``" if "`" in text else f"`{text}`"
+
+
+def wrapped(text, width=120):
+    """Lines of at most so many characters."""
+    lines = [""]
+    for word in text.split():
+        lines.append(word) if len(lines[-1]) + 1 + len(word) > width else lines.append(f"{lines.pop()} {word}".strip())
+    return lines
+
+
+if __name__ == "__main__":
+    main()
