@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use task_pipelines::crd::RunResult;
 
 use crate::harness::{Lab, Settings, condition, eventually, specs};
+use crate::reliability::trials::soak;
 
 /// Waits until a queue holds so many messages.
 async fn await_messages(lab: &Lab, queue: &str, count: u32) {
@@ -311,4 +312,58 @@ async fn the_smallest_example_reads_in_the_chat_exactly_as_it_is_written() {
         run.is_some_and(|run| run.result == RunResult::Succeeded)
     })
     .await;
+}
+
+/// Fires all tasks of many pipelines at once; each result has to reach its chat, once.
+async fn each_reaches_its_chat_once(pipelines: usize, tasks: usize, per_second: Option<u32>) {
+    let lab = Lab::new().await;
+    let names: Vec<String> = (0..pipelines).map(|number| format!("p{number}")).collect();
+    let urls = names.iter().map(|name| (name.clone(), json!(lab.chat.url("slack", name))));
+    lab.secret("many", Value::Object(urls.collect())).await;
+    for name in &names {
+        if let Some(per_second) = per_second {
+            lab.chat.answer("slack", name, json!({"perSecond": per_second, "count": -1})).await;
+        }
+        let task = |number: usize| json!({"name": format!("t{number}"), "message": {}, "template": format!("{name} {number}"), "notify": ["team"]});
+        let channel = json!({"webhookUrl": {"secretKeyRef": {"name": "many", "key": name}}});
+        let spec = json!({
+            "schedule": specs::AT_ONCE, "tasks": (0..tasks).map(task).collect::<Vec<_>>(),
+            "channels": [{"name": "team", "slack": channel}], "runner": {"batchSize": 10},
+        });
+        lab.apply(name, spec).await;
+    }
+    let taken = async |name: &str| -> Vec<String> {
+        let posts = lab.chat.received("slack", name).await;
+        posts.iter().filter(|post| post.status == 200).map(|post| post.text().to_owned()).collect()
+    };
+    for name in &names {
+        eventually(&format!("{tasks} messages in {name}"), async || match taken(name).await.len() {
+            count if count >= tasks => Ok(()),
+            count => Err(format!("{count}")),
+        })
+        .await;
+        await_messages(&lab, &lab.names(name).tasks, 0).await;
+        let mut texts = taken(name).await;
+        texts.sort_unstable();
+        let mut expected: Vec<String> = (0..tasks).map(|number| format!("{name} {number}")).collect();
+        expected.sort_unstable();
+        assert_eq!(texts, expected);
+        assert_eq!(lab.aws.messages(&lab.names(name).tasks_dlq).await, 0);
+        lab.until(name, "accounts for all of it", |pipeline| {
+            let run = pipeline.status.as_ref().and_then(|status| status.runs.first());
+            run.is_some_and(|run| usize::try_from(run.counts.succeeded) == Ok(tasks))
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_tasks_of_ten_pipelines_reach_their_chats_once_each() {
+    each_reaches_its_chat_once(10, 100, None).await;
+}
+
+#[tokio::test]
+async fn chats_that_take_one_message_a_second_get_all_of_them_once() {
+    let (pipelines, tasks) = if soak() { (10, 100) } else { (3, 12) };
+    each_reaches_its_chat_once(pipelines, tasks, Some(1)).await;
 }

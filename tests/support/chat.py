@@ -7,6 +7,7 @@ GET or DELETE /_messages, POST /_behaviour, DELETE /_behaviour. It listens on th
 
 import argparse
 import json
+import math
 import os
 import signal
 import sys
@@ -26,7 +27,8 @@ JSON = {"Content-Type": "application/json"}
 
 @dataclass
 class Behaviour:
-    """How the next `count` requests to a path are answered; -1 lasts. Status 0 is the usual answer, only later."""
+    """How the next `count` requests to a path are answered; -1 lasts. Status 0 is the usual answer, only later, and with
+    `perSecond` to so many a second, as Slack's webhooks do it."""
 
     path: str
     status: int = 0
@@ -34,6 +36,7 @@ class Behaviour:
     count: int = 1
     delaySeconds: float = 0.0
     body: str = ""
+    perSecond: float = 0.0
 
     @classmethod
     def parse(cls, given):
@@ -54,6 +57,7 @@ class Chat(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.messages = []
         self.behaviours = []
+        self.taken = {}
 
     @property
     def url(self):
@@ -67,6 +71,15 @@ class Chat(ThreadingHTTPServer):
                     rule.count -= rule.count > 0
                     return rule
             return None
+
+    def is_too_soon(self, path, per_second):
+        """Whether the last request to a path that was taken is not long enough ago; if it is, this one is taken."""
+        with self.lock:
+            now = time.monotonic()
+            if now - self.taken.get(path, -math.inf) < 1 / per_second:
+                return True
+            self.taken[path] = now
+            return False
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -93,7 +106,9 @@ class Handler(BaseHTTPRequestHandler):
         rule = self.server.behaviour(address.path)
         if rule:
             time.sleep(rule.delaySeconds)
-        if rule and rule.status:
+        if rule and rule.perSecond and self.server.is_too_soon(address.path, rule.perSecond):
+            status, headers, answer = 429, {"Retry-After": str(math.ceil(1 / rule.perSecond))}, "rate_limited"
+        elif rule and rule.status:
             status, headers, answer = rule.status, rule.headers, rule.body
         else:
             status, headers, answer = _usual(service, self.command, address, body, raw)

@@ -115,6 +115,13 @@ class ChatTest(unittest.TestCase):
         self.assertEqual(self.ask("POST", "/slack/y", {"text": "hi"})[0], 200)
         self.assertEqual([message["status"] for message in self.messages()], [429, 429, 200, 200])
 
+    def test_a_place_that_takes_one_message_a_second(self):
+        rule = {"path": "/slack/x", "perSecond": 1, "count": -1}
+        self.assertEqual(self.ask("POST", "/_behaviour", rule)[0], 200)
+        answers = [self.ask("POST", "/slack/x", {"text": "hi"}) for _ in range(2)]
+        self.assertEqual([answer[0] for answer in answers], [200, 429])
+        self.assertEqual(answers[1][2]["Retry-After"], "1")
+
     def test_a_redirect_that_lasts(self):
         self.ask("POST", "/_behaviour", {"path": "/hook/a", "status": 302, "headers": {"Location": "/hook/b"}, "count": -1})
         for _ in range(2):

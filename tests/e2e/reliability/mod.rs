@@ -3,7 +3,7 @@
 //! Each has its number in its name: `cargo test --test e2e n05`. `make soak` tries everything; otherwise a fixed part.
 
 mod lifecycle;
-mod trials;
+pub(crate) mod trials;
 
 mod all_at_once;
 mod n01_killed;
