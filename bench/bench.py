@@ -13,6 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hack"))
 
+import busy
 import scenarios
 from apiserver import ApiServer
 from devenv import build, environment, paths
@@ -22,7 +23,7 @@ from figures import table
 from subject import Bench
 
 OF_OPERATOR = {"one": scenarios.one, "many": scenarios.many, "slow": scenarios.slow, "paced": scenarios.paced,
-               "idle": scenarios.idle, "trouble": scenarios.trouble}
+               "idle": scenarios.idle, "trouble": scenarios.trouble, "busy": busy.busy}
 OF_FUNCTIONS = ("cold", "zips")
 NO_STRICT_DELAYS = {"STRICT_ROLE_DELAY_SECONDS": "0", "STRICT_PENDING_SECONDS": "0"}
 INTERRUPTED = 130
@@ -37,7 +38,7 @@ def main():
         say("Building the functions")
         build.functions()
     sections = {}
-    with environment.private(NO_STRICT_DELAYS, chat=False) as (folder, variables):
+    with environment.private(NO_STRICT_DELAYS) as (folder, variables):
         bench = Bench(folder, variables, ApiServer(Path(variables["KUBECONFIG"])), Emulator(variables["AWS_ENDPOINT_URL"]))
         scenarios.warm_up(bench, binaries[0])
         for binary in binaries:

@@ -79,6 +79,11 @@ class Operator:
         """As the API server has them: the list's own resource version is that of the last change of any."""
         return self.bench.api.get(pipeline.path(self.namespace))
 
+    def secret(self, name, texts):
+        """Creates a Secret in its namespace."""
+        document = {"metadata": {"name": name}, "stringData": texts}
+        self.bench.api.create(f"/api/v1/namespaces/{self.namespace}/secrets", document)
+
     def start(self, names, document=pipeline.document):
         """Creates pipelines."""
         for name in names:

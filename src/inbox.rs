@@ -24,7 +24,7 @@ use std::time::Duration;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName as Attribute};
 use aws_smithy_types::timeout::TimeoutConfig;
 use futures::channel::mpsc::UnboundedReceiver;
-use futures::future::join_all;
+use futures::future::{join_all, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::{Aws, AwsError, Caller, Operation, Urgency};
@@ -46,7 +46,8 @@ const BATCH: usize = 10;
 /// Messages in one round: a hundred tasks that end together are a write or two, not a hundred.
 const ROUND: usize = 100;
 
-/// Between two rounds that had something to write: a pipeline's status is written once a second at most.
+/// Between two rounds that had something to write, unless more waits than a round takes: a pipeline's status is written
+/// once a second at most.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause after failures.
@@ -74,6 +75,7 @@ async fn keep_reading(context: &Context, aws: Aws) -> Aws {
         let read = match round(context, &aws, &mut senders).await {
             // With nothing left in the inbox, what nobody has heard of did not happen.
             Ok(0) => judge(context, &aws, began).await.map(|()| Duration::ZERO),
+            Ok(ROUND..) => Ok(Duration::ZERO),
             Ok(_) => Ok(PAUSE),
             Err(failure) => Err(failure),
         };
@@ -229,7 +231,7 @@ async fn receive_once(aws: &Aws, inbox: &str, wait: Duration) -> Result<Vec<Mess
 }
 
 async fn delete(aws: &Aws, inbox: &str, messages: Vec<Message>) -> Result<(), AwsError> {
-    for batch in messages.chunks(BATCH) {
+    let batches = messages.chunks(BATCH).map(async |batch| {
         let entry = |(at, message): (usize, &Message)| {
             let handle = message.receipt_handle().unwrap_or_default();
             // The builder refuses only a missing id or handle.
@@ -238,9 +240,9 @@ async fn delete(aws: &Aws, inbox: &str, messages: Vec<Message>) -> Result<(), Aw
         let entries = batch.iter().enumerate().filter_map(entry).collect();
         let request = aws.sqs.delete_message_batch().queue_url(aws.location.queue_url(inbox));
         let request = request.set_entries(Some(entries));
-        aws.call(Operation::DeleteMessage, || request.clone().send()).await?;
-    }
-    Ok(())
+        aws.call(Operation::DeleteMessage, || request.clone().send()).await.map(|_| ())
+    });
+    try_join_all(batches).await.map(|_| ())
 }
 
 fn attribute<'message>(message: &'message Message, name: &Attribute) -> Option<&'message str> {
