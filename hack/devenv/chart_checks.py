@@ -23,7 +23,7 @@ NOT_SCORED = {
     "container-image-pull-policy": "a tag names a version for ever, and Pods start while the registry is away",
     "container-resource-requests-equal-limits": "memory is used while zips are uploaded, a minute in a day",
     "container-cpu-requests-equal-limits": "a limit on CPU would slow the operator down and protect nobody",
-    "container-memory-requests-equal-limits": "as above: 64Mi are used, 128Mi at times",
+    "container-memory-requests-equal-limits": "as above: 64Mi are used, 256Mi at times",
     "container-ephemeral-storage-request-equals-limit": "the cache is empty where no pipeline has layers",
     "deployment-has-host-podantiaffinity": "the topology spread keeps operators on different nodes and zones",
 }

@@ -113,11 +113,19 @@ fn configuration(settings: &RunSettings) -> Result<String, String> {
 fn uv(program: &Path) -> Result<String, String> {
     let missing =
         |why: String| format!("{} does not run ({why}); layers from requirements need it: set --uv", program.display());
-    let answer = Command::new(program).arg("--version").output().map_err(|error| missing(error.to_string()))?;
-    if answer.status.success() {
-        Ok(String::from_utf8_lossy(&answer.stdout).trim().to_owned())
-    } else {
-        Err(missing(answer.status.to_string()))
+    let ask = |arguments: &[&str]| {
+        let answer = Command::new(program).args(arguments).output().map_err(|error| missing(error.to_string()))?;
+        let text = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+        Ok::<_, String>((answer.status, text))
+    };
+    let (ended, version) = ask(&["--version"])?;
+    if !ended.success() {
+        return Err(missing(ended.to_string()));
+    }
+    // It runs no code of theirs, and yet asks a Python about itself.
+    match ask(&["python", "find", "--no-cache", "--no-python-downloads"])? {
+        (ended, python) if ended.success() => Ok(format!("{version}, with {python}")),
+        _ => Err(format!("{version} finds no Python, which layers from requirements need; install one of any version")),
     }
 }
 

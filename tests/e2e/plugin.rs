@@ -168,6 +168,8 @@ async fn the_cluster_and_the_account_are_checked() {
     let operator = Printed::by(
         lab.program(env!("CARGO_BIN_EXE_task-pipelines"))
             .args(["check", "--cluster-name", "e2e", "--pacing", "off", "--uv", &lab.environment.uv])
+            // Where uv finds a Python.
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .env("AWS_REGION", &lab.environment.region),
     );
@@ -249,5 +251,31 @@ async fn the_shell_completes_commands_and_names_of_pipelines() {
     assert!(complete(&["dlq", ""]).contains("redrive\t"));
     assert_eq!(complete(&["--namespace", &lab.namespace, "status", "he"]), "hello\n:4\n");
     std::fs::remove_dir_all(&name).unwrap();
+    lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_list_goes_on_as_pipelines_change() {
+    let lab = Lab::new().await;
+    lab.apply("first", specs::message(specs::YEARLY)).await;
+    lab.ready("first").await;
+    let path = std::env::temp_dir().join(format!("watch-{}", lab.namespace));
+    let mut plugin = lab.program(env!("CARGO_BIN_EXE_kubectl-pipelines"));
+    plugin.args(["--namespace", &lab.namespace, "list", "--watch"]).stdout(std::fs::File::create(&path).unwrap());
+    let mut watching = plugin.spawn().unwrap();
+    let shows = async |name: &str| {
+        eventually(&format!("the list shows {name}"), async || {
+            let shown = std::fs::read_to_string(&path).unwrap();
+            let ready = lines(&shown).iter().any(|line| line.contains(&format!(" {name} InSync ")));
+            if ready { Ok(()) } else { Err(shown) }
+        })
+        .await;
+    };
+    shows("first").await;
+    lab.apply("second", specs::message(specs::YEARLY)).await;
+    shows("second").await;
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+    std::fs::remove_file(&path).unwrap();
     lab.finish().await;
 }

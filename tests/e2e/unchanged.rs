@@ -28,9 +28,12 @@ async fn an_unchanged_pipeline_costs_no_write_however_often_it_is_looked_at() {
     lab.apply("calm", spec).await;
     let before = lab.ready("calm").await;
     lab.strict.forget_calls().await;
+    let told = || lab.log().lines().filter(|line| line.contains(r#""level":"INFO""#)).count();
+    let told_before = told();
     for _ in 0..3 {
         lab.resync("calm").await;
     }
+    assert_eq!(told(), told_before, "nothing was changed, so nothing is said: {}", lab.log());
     assert_eq!(lab.strict.writes().await, Vec::<String>::new());
     let after = lab.get("calm").await;
     assert_eq!(before.status, after.status);

@@ -4,7 +4,7 @@ use aws_sdk_cloudwatchlogs::types::LogGroup;
 use aws_sdk_lambda::types::EventSourceMappingConfiguration;
 use serde_json::{Value, json};
 
-use crate::harness::{Lab, condition, eventually, rows, specs};
+use crate::harness::{Lab, Settings, condition, eventually, rows, specs};
 
 /// What AWS shows of a pipeline, by the names that the table below uses.
 async fn shown(lab: &Lab, pipeline: &str) -> Value {
@@ -238,4 +238,60 @@ async fn what_somebody_deletes_or_changes_on_aws_is_put_right() {
     assert_eq!(lab.aws.everything().await, names.all_and_inbox());
     assert_eq!(shown(&lab, "mended").await, expected);
     assert!(!lab.aws.queue_tags(&names.tasks).await.contains_key("stranger"));
+}
+
+/// Copies the built-in functions' zips, with a comment more in each: another release's code.
+fn another_release(folder: &std::path::Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/target/functions");
+    for entry in std::fs::read_dir(ours).unwrap() {
+        let path = entry.unwrap().path();
+        let mut zip = std::fs::read(&path).unwrap();
+        // The length of the comment stands last, and then the comment: <https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>
+        let comment = b"next";
+        let length = zip.len() - 2;
+        zip[length..].copy_from_slice(&u16::try_from(comment.len()).unwrap().to_le_bytes());
+        zip.extend_from_slice(comment);
+        std::fs::write(folder.join(path.file_name().unwrap()), zip).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn another_release_rolls_its_functions_out_and_interrupts_no_pipeline() {
+    let mut lab = Lab::new().await;
+    let names = ["a", "b", "c"];
+    // A run that is under way all the while.
+    lab.chat.answer("hook", "slow", json!({"delaySeconds": 8, "count": -1})).await;
+    let slow = json!({
+        "name": "slow", "http": {"url": lab.chat.url("hook", "slow")}, "timeoutSeconds": 30, "notify": ["team"],
+    });
+    lab.apply("a", specs::one_task(specs::AT_ONCE, slow)).await;
+    for name in &names[1..] {
+        lab.apply(name, specs::message(specs::YEARLY)).await;
+    }
+    let mut before = Vec::new();
+    for name in names {
+        lab.ready(name).await;
+        before.push(lab.aws.function(&lab.names(name).runner).await.code_sha256);
+    }
+    let folder = std::env::temp_dir().join(format!("release-{}", lab.namespace));
+    another_release(&folder);
+    let variables = vec![("TASK_PIPELINES_FUNCTIONS_DIR", folder.to_str().unwrap().to_owned())];
+    lab.strict.forget_calls().await;
+    lab.start(&Settings { variables, ..Settings::default() });
+    for (name, before) in names.iter().zip(before) {
+        eventually("the function is of the new release", async || {
+            let now = lab.aws.function(&lab.names(name).runner).await.code_sha256;
+            if now == before { Err(format!("{now:?}")) } else { Ok(()) }
+        })
+        .await;
+        lab.ready(name).await;
+    }
+    let writes = lab.strict.writes().await;
+    assert!(writes.iter().all(|write| write.contains("UpdateFunctionCode")), "nothing else is touched: {writes:?}");
+    assert_eq!(writes.len(), 2 * names.len(), "{writes:?}");
+    let told = lab.chat.await_received("slack", "team", 1).await;
+    assert!(told[0].text().starts_with("✅ slow (a)"), "{told:?}");
+    assert_eq!(lab.chat.received("hook", "slow").await.len(), 1, "the run went on, and was not begun again");
+    std::fs::remove_dir_all(folder).unwrap();
 }
