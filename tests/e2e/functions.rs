@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::{Environment, FunctionConfiguration, LastUpdateStatus};
+use aws_sdk_lambda::types::{Environment, FunctionConfiguration, LastUpdateStatus, PackageType};
 use serde_json::{Value, json};
 
 use crate::harness::aws::{Texts, allowed};
@@ -291,6 +291,54 @@ async fn code_comes_from_a_config_map_and_follows_it() {
     })
     .await;
     lab.ready("filed").await;
+}
+
+#[tokio::test]
+async fn code_comes_from_an_image_and_follows_its_digest() {
+    let repository = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/reports";
+    let configuration = format!("allow: [{{namespaces: ['*'], images: ['{repository}@*']}}]");
+    let lab = Lab::with(Settings { configuration: Some(configuration), ..Settings::default() }).await;
+    let image = |digit: &str| format!("{repository}@sha256:{}", digit.repeat(64));
+    let mut spec = calling(specs::YEARLY, "report", "");
+    spec["functions"][0] = json!({"name": "report", "code": {"image": image("a")}, "memoryMiB": 512});
+    lab.apply("packed", spec.clone()).await;
+    lab.ready("packed").await;
+    let name = lab.names("packed").function("report");
+    let uri = async || lab.aws.lambda.get_function().function_name(&name).send().await.unwrap().code.unwrap().image_uri;
+    assert_eq!(uri().await, Some(image("a")));
+    let made = lab.aws.function(&name).await;
+    assert_eq!((made.package_type, made.memory_size), (Some(PackageType::Image), Some(512)));
+    unchanged(&lab, "packed").await;
+
+    spec["functions"][0]["code"] = json!({"image": image("b")});
+    lab.apply("packed", spec.clone()).await;
+    eventually("the function runs the other image", async || match uri().await {
+        now if now == Some(image("b")) => Ok(()),
+        now => Err(format!("{now:?}")),
+    })
+    .await;
+    lab.ready("packed").await;
+    unchanged(&lab, "packed").await;
+
+    // Lambda makes no zip out of an image: the function is another one.
+    spec["functions"][0] = python("report", "def handler(event, context):\n    return 1\n");
+    lab.apply("packed", spec.clone()).await;
+    eventually("the function is of a zip", async || {
+        let seen = lab.aws.lambda.get_function().function_name(&name).send().await.ok();
+        match seen.and_then(|seen| seen.configuration?.package_type) {
+            Some(PackageType::Zip) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
+    })
+    .await;
+    lab.ready("packed").await;
+    unchanged(&lab, "packed").await;
+
+    spec["functions"][0] =
+        json!({"name": "report", "code": {"image": "444455556666.dkr.ecr.eu-central-1.amazonaws.com/theirs:v1"}});
+    lab.apply("packed", spec).await;
+    let message = lab.not_ready("packed", "NotAllowed").await;
+    assert!(message.contains("spec.functions[report].code.image"), "{message}");
 }
 
 #[tokio::test]
