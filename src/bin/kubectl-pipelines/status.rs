@@ -5,13 +5,15 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
+use task_pipelines::command::plan::style;
 use task_pipelines::crd::{PipelineStatus, ResourceState, ScheduledTaskPipeline, annotation};
+use task_pipelines::settings::Colour;
 
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};
 use crate::print;
 use crate::runs;
-use crate::text::{plain, span, table};
+use crate::text::{Tone, plain, span, table};
 
 /// Something stands in the pipeline's way.
 const NOT_WELL: u8 = 1;
@@ -26,7 +28,7 @@ pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode,
     let status = pipeline.status.clone().unwrap_or_default();
     match output::document(output, &status)? {
         Some(document) => print(&document)?,
-        None => print(&page(&pipeline, &status, Timestamp::now()))?,
+        None => print(&page(&pipeline, &status, Timestamp::now(), style(Colour::Auto).colour))?,
     }
     Ok(if problem(&status).is_some() { ExitCode::from(NOT_WELL) } else { ExitCode::SUCCESS })
 }
@@ -39,12 +41,13 @@ fn problem(status: &PipelineStatus) -> Option<String> {
     })
 }
 
-fn page(pipeline: &ScheduledTaskPipeline, status: &PipelineStatus, now: Timestamp) -> String {
+fn page(pipeline: &ScheduledTaskPipeline, status: &PipelineStatus, now: Timestamp, colour: bool) -> String {
     let mut lines = vec![("Pipeline", format!("{}/{}", pipeline.namespace().unwrap_or_default(), pipeline.name_any()))];
     let ready = status.condition("Ready");
-    lines.push(("State", ready.map_or_else(|| "not looked at yet".to_owned(), |ready| ready.reason.clone())));
+    let state = ready.map_or("not looked at yet", |ready| ready.reason.as_str());
+    lines.push(("State", Tone::of_ready(ready.map(|ready| ready.status.as_str())).paint(state, colour)));
     if let Some(problem) = problem(status) {
-        lines.push(("Problem", problem));
+        lines.push(("Problem", Tone::Bad.paint(&problem, colour)));
     }
     if let Some((account, region)) = status.account.as_ref().zip(status.region.as_ref()) {
         lines.push(("AWS", format!("account {account}, {region}")));

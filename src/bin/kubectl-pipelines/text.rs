@@ -2,6 +2,7 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::{SignedDuration, Timestamp};
+use task_pipelines::crd::ResourceState;
 
 /// Characters of a text of others that tables show.
 const SHORT: usize = 80;
@@ -13,6 +14,50 @@ pub(crate) fn table<const COLUMNS: usize>(header: [&str; COLUMNS], rows: Vec<[St
     table.set_header(header);
     table.add_rows(rows);
     table.lines().map(|line| line.trim().to_owned() + "\n").collect()
+}
+
+/// How something is, as a colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// As it should be.
+    Good,
+    /// On its way.
+    Busy,
+    /// Something for a person to look at.
+    Bad,
+}
+
+impl Tone {
+    /// The text in this tone's colour, where there is colour.
+    pub(crate) fn paint(self, text: &str, colour: bool) -> String {
+        // SGR parameters. <https://www.ecma-international.org/publications-and-standards/standards/ecma-48/>
+        let parameter = match self {
+            Self::Good => 32,
+            Self::Busy => 33,
+            Self::Bad => 31,
+        };
+        if colour { format!("\x1b[{parameter}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// That of the condition `Ready`.
+    pub(crate) fn of_ready(status: Option<&str>) -> Self {
+        match status {
+            Some("True") => Self::Good,
+            Some("False") => Self::Bad,
+            _ => Self::Busy,
+        }
+    }
+
+    /// That of an AWS resource.
+    pub(crate) fn of_resource(state: ResourceState) -> Self {
+        match state {
+            ResourceState::Ready => Self::Good,
+            ResourceState::Creating | ResourceState::Updating | ResourceState::Deleting | ResourceState::Waiting => {
+                Self::Busy
+            }
+            ResourceState::Failed | ResourceState::Conflict => Self::Bad,
+        }
+    }
 }
 
 /// The first characters of a text.

@@ -5,15 +5,17 @@ use std::process::ExitCode;
 
 use kube::ResourceExt as _;
 use serde::Serialize;
+use task_pipelines::command::plan::style;
 use task_pipelines::crd::{PipelineStatus, ResourceRow, ScheduledTaskPipeline};
 use task_pipelines::resource::Kind;
+use task_pipelines::settings::Colour;
 use termtree::Tree;
 
 use crate::cluster::Place;
 use crate::console;
 use crate::output::{self, OfPipeline};
 use crate::print;
-use crate::text::plain;
+use crate::text::{Tone, plain};
 
 pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode, Box<dyn Error>> {
     let OfPipeline { name, output } = arguments;
@@ -21,7 +23,7 @@ pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode,
     let resources = resources(&pipeline.status.clone().unwrap_or_default());
     match output::document(output, &resources)? {
         Some(document) => print(&document)?,
-        None => print(&tree(&pipeline, &resources))?,
+        None => print(&tree(&pipeline, &resources, style(Colour::Auto).colour))?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -83,7 +85,7 @@ fn hop(row: &ResourceRow, prefix: Option<&str>, functions: &[&str]) -> String {
     hop.to_owned()
 }
 
-fn tree(pipeline: &ScheduledTaskPipeline, resources: &[Resource]) -> String {
+fn tree(pipeline: &ScheduledTaskPipeline, resources: &[Resource], colour: bool) -> String {
     let status = pipeline.status.as_ref();
     let ready = status.and_then(|status| status.condition("Ready"));
     let place = status.and_then(|status| Some((status.account.as_ref()?, status.region.as_ref()?)));
@@ -92,19 +94,20 @@ fn tree(pipeline: &ScheduledTaskPipeline, resources: &[Resource]) -> String {
         "{}/{}: {}{place}",
         pipeline.namespace().unwrap_or_default(),
         pipeline.name_any(),
-        ready.map_or("not looked at yet", |ready| &ready.reason),
+        Tone::of_ready(ready.map(|ready| ready.status.as_str()))
+            .paint(ready.map_or("not looked at yet", |ready| &ready.reason), colour),
     );
     let hops = resources.chunk_by(|a, b| a.hop == b.hop).map(|hop| {
-        let leaves = hop.iter().map(|resource| Tree::new(leaf(resource)).with_multiline(true));
+        let leaves = hop.iter().map(|resource| Tree::new(leaf(resource, colour)).with_multiline(true));
         Tree::new(hop.first().map(|first| first.hop.clone()).unwrap_or_default()).with_leaves(leaves)
     });
     Tree::new(root).with_leaves(hops).to_string()
 }
 
-fn leaf(Resource { row, console, .. }: &Resource) -> String {
+fn leaf(Resource { row, console, .. }: &Resource, colour: bool) -> String {
+    let state = Tone::of_resource(row.state).paint(&format!("{:?}", row.state), colour);
     let why = row.message.as_deref().map(|why| format!(", {}", plain(why))).unwrap_or_default();
-    let lines =
-        [Some(format!("{} {}: {:?}{why}", row.kind, row.name, row.state)), Some(row.arn.clone()), console.clone()];
+    let lines = [Some(format!("{} {}: {state}{why}", row.kind, row.name)), Some(row.arn.clone()), console.clone()];
     lines.into_iter().flatten().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
@@ -162,7 +165,7 @@ mod tests {
             ("layers", "LayerVersion"),
         ];
         assert_eq!(hops, expected);
-        let text = tree(&pipeline, &resources);
+        let text = tree(&pipeline, &resources, false);
         for line in [
             "team/hello: not looked at yet in account 111122223333, eu-west-1\n",
             "├── schedule\n│   ├── Role team-hello-x-scheduler: Ready\n│   │   arn:aws:iam::111122223333:role/team-hello-x-scheduler\n",
