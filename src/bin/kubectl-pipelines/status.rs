@@ -74,6 +74,7 @@ fn page(pipeline: &ScheduledTaskPipeline, status: &PipelineStatus, now: Timestam
     lines.push((
         "Resources",
         match troubled.len() {
+            0 if made == 0 => "none".to_owned(),
             0 => format!("{made}, all ready"),
             count => format!("{made}, {count} of them not ready"),
         },
