@@ -7,14 +7,12 @@ use std::process::{Command, ExitCode};
 use kube::Client;
 
 use super::{print, runtime, setup};
-use crate::aws::{Access, Accounts, Aws};
+use crate::aws::{Access, Aws};
 use crate::chain::chain;
 use crate::checks::{Finding, Right, api_server, definition, lines, permissions};
 use crate::crd::GROUP;
 use crate::functions;
 use crate::identity::{ClusterName, Target};
-use crate::leader::Leadership;
-use crate::metrics::AwsRequests;
 use crate::resource::bulk;
 use crate::settings::RunSettings;
 
@@ -130,9 +128,7 @@ fn uv(program: &Path) -> Result<String, String> {
 }
 
 async fn aws(settings: &RunSettings, cluster: Option<ClusterName>) -> Vec<Finding> {
-    let pacing = settings.installation.pacing;
-    let requests = AwsRequests::default();
-    let accounts = Accounts::from_environment(pacing, Access::ReadOnly, Leadership::sole(), requests).await;
+    let accounts = setup::accounts(&settings.installation, Access::ReadOnly).await;
     let aws = match accounts.get(&Target::default()).await {
         Ok(aws) => aws,
         Err(error) => {

@@ -3,13 +3,11 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 
-use super::{print, runtime};
+use super::{print, runtime, setup};
 use crate::aws::{Access, Accounts, MAX_POLICY, OperatorPolicy};
 use crate::chain::chain;
 use crate::configuration::Configuration;
 use crate::identity::Target;
-use crate::leader::Leadership;
-use crate::metrics::AwsRequests;
 use crate::resource::boundary;
 use crate::settings::IamPolicySettings;
 
@@ -41,9 +39,7 @@ async fn policy(settings: &IamPolicySettings, configuration: &Configuration) -> 
     let IamPolicySettings { installation, account, regions, partition, boundary: _ } = settings;
     let cluster =
         installation.cluster_name.clone().ok_or("set --cluster-name: roles and parameters have it in their path")?;
-    let accounts =
-        Accounts::from_environment(installation.pacing, Access::ReadOnly, Leadership::sole(), AwsRequests::default())
-            .await;
+    let accounts = setup::accounts(installation, Access::ReadOnly).await;
     let regions = match (regions.as_slice(), accounts.own_region()) {
         ([], None) => Vec::new(),
         ([], Some(own)) => {

@@ -9,11 +9,9 @@ use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt as _};
 
 use super::{print, runtime, setup};
-use crate::aws::{Access, Accounts, Aws};
+use crate::aws::{Access, Aws};
 use crate::crd::ScheduledTaskPipeline;
 use crate::identity::{AssumedRole, ClusterName, Owner, Target};
-use crate::leader::Leadership;
-use crate::metrics::AwsRequests;
 use crate::orphans::{self, Living, Orphan};
 use crate::settings::{OrphansSettings, Output};
 
@@ -49,9 +47,7 @@ async fn search(settings: OrphansSettings) -> Result<u8, Box<dyn Error>> {
     let living = living(&client).await?;
     let mut places = Vec::new();
     let access = if settings.delete { Access::ReadWrite } else { Access::ReadOnly };
-    let accounts =
-        Accounts::from_environment(settings.installation.pacing, access, Leadership::sole(), AwsRequests::default())
-            .await;
+    let accounts = setup::accounts(&settings.installation, access).await;
     for target in targets(&settings) {
         let aws = Aws::clone(&*accounts.get(&target).await?);
         let owners = orphans::find(&aws, &cluster, &living).await?.into_iter().collect();

@@ -14,15 +14,13 @@ use futures::channel::mpsc;
 use kube::{Api, Client};
 
 use super::{documents, print, runtime, setup, usual_namespace};
-use crate::aws::{Access, Accounts};
+use crate::aws::Access;
 use crate::chain::chain;
 use crate::cluster::Cluster;
 use crate::expected::Expectations;
 use crate::identity::ClusterName;
 use crate::inbox::queue::Inboxes;
-use crate::leader::Leadership;
 use crate::memory::{Memory, Periods};
-use crate::metrics::AwsRequests;
 use crate::plan::render::{Style, text};
 use crate::plan::shown::{Shown, Summary};
 use crate::reconcile::{Context, NoPlan, plan_of};
@@ -103,13 +101,7 @@ async fn in_cluster(wanted: PipelineName, settings: PlanSettings) -> Result<Answ
     let (installation, layers) = setup::installation(&settings.installation)?;
     let context = Context {
         cluster: Cluster::new(client, None),
-        accounts: Accounts::from_environment(
-            settings.installation.pacing,
-            Access::ReadOnly,
-            Leadership::sole(),
-            AwsRequests::default(),
-        )
-        .await,
+        accounts: setup::accounts(&settings.installation, Access::ReadOnly).await,
         configuration: settings.installation.configuration()?,
         installation,
         layers,
@@ -142,13 +134,7 @@ async fn of_files(settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
         installation: setup::installation(&settings.installation)?.0,
         cluster_name: cluster_name(settings.installation.cluster_name.clone()).await?,
         configuration: settings.installation.configuration()?,
-        accounts: Accounts::from_environment(
-            settings.installation.pacing,
-            Access::ReadOnly,
-            Leadership::sole(),
-            AwsRequests::default(),
-        )
-        .await,
+        accounts: setup::accounts(&settings.installation, Access::ReadOnly).await,
     };
     for document in documents {
         let place = &document.place;

@@ -7,9 +7,12 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt as _};
 use tokio::sync::Semaphore;
 
+use crate::aws::{Access, Accounts};
 use crate::functions::{self, FunctionsError};
 use crate::identity::{ClusterName, ClusterNameError};
 use crate::layers::{Layers, Tools};
+use crate::leader::Leadership;
+use crate::metrics::AwsRequests;
 use crate::resource::Installation;
 use crate::settings::{InstallationSettings, LayerSettings};
 
@@ -38,6 +41,11 @@ pub(super) fn installation(settings: &InstallationSettings) -> Result<(Installat
     let tools = Tools { uv, index: package_index };
     let cache = cache_dir.unwrap_or_else(|| env::temp_dir().join("task-pipelines"));
     Ok((installation, Arc::new(Layers::new(tools, cache.join("layers"), uploads))))
+}
+
+/// AWS, for a command that works by itself.
+pub(super) async fn accounts(settings: &InstallationSettings, access: Access) -> Accounts {
+    Accounts::from_environment(settings.pacing, access, Leadership::sole(), AwsRequests::default()).await
 }
 
 /// So many uploads at a time.

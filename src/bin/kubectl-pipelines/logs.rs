@@ -18,6 +18,7 @@ use task_pipelines::resource::Kind;
 use tokio::time::sleep;
 
 use crate::cluster::Place;
+use crate::parts::Prefix;
 use crate::text::plain;
 use crate::{complete, print};
 
@@ -102,14 +103,10 @@ impl Group {
 }
 
 fn groups(status: &PipelineStatus) -> Vec<Group> {
-    let rows = || status.resources.iter();
-    let prefix = rows().find(|row| row.kind == Kind::ScheduleGroup.to_string()).map(|row| row.name.as_str());
-    let whose = |name: &str| {
-        let part = prefix.and_then(|prefix| name.split_once(prefix)).map_or(name, |(_, part)| part);
-        part.trim_start_matches('-').trim_start_matches("fn-").to_owned()
-    };
-    let of = rows().filter(|row| row.kind == Kind::LogGroup.to_string());
-    of.map(|row| Group { name: row.name.clone(), whose: whose(&row.name) }).collect()
+    let prefix = Prefix::of(status);
+    let whose = |name: &str| prefix.part(name).unwrap_or(name).trim_start_matches("fn-").to_owned();
+    let rows = status.resources.iter().filter(|row| row.kind == Kind::LogGroup.to_string());
+    rows.map(|row| Group { name: row.name.clone(), whose: whose(&row.name) }).collect()
 }
 
 fn named<'runs>(runs: &'runs [Run], id: &str) -> Result<&'runs Run, String> {

@@ -11,6 +11,7 @@ mod list;
 mod logs;
 mod next;
 mod output;
+mod parts;
 mod plan;
 mod runs;
 mod status;

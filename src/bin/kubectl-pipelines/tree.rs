@@ -14,6 +14,7 @@ use termtree::Tree;
 use crate::cluster::Place;
 use crate::console;
 use crate::output::{self, OfPipeline};
+use crate::parts::Prefix;
 use crate::print;
 use crate::text::{Tone, plain};
 
@@ -46,9 +47,10 @@ const HOPS: [&str; 4] = ["schedule", "sender", "queue", "runner"];
 fn resources(status: &PipelineStatus) -> Vec<Resource> {
     let region = status.region.as_deref().unwrap_or_default();
     let rows = &status.resources;
-    let prefix = rows.iter().find(|row| is(row, Kind::ScheduleGroup)).map(|row| row.name.as_str());
+    let prefix = Prefix::of(status);
+    let function = Kind::Function.to_string();
     let parts: Vec<&str> =
-        rows.iter().filter(|row| is(row, Kind::Function)).filter_map(|row| part(row, prefix)).collect();
+        rows.iter().filter(|row| row.kind == function).filter_map(|row| prefix.part(&row.name)).collect();
     let mut resources: Vec<Resource> = rows
         .iter()
         .map(|row| Resource { hop: hop(row, prefix, &parts), row: row.clone(), console: console::link(row, region) })
@@ -58,18 +60,8 @@ fn resources(status: &PipelineStatus) -> Vec<Resource> {
     resources
 }
 
-fn is(row: &ResourceRow, kind: Kind) -> bool {
-    row.kind == kind.to_string()
-}
-
-/// What stands behind the name that all names of the pipeline begin with.
-fn part<'row>(row: &'row ResourceRow, prefix: Option<&str>) -> Option<&'row str> {
-    let (_, part) = row.name.split_once(prefix?)?;
-    Some(part.trim_start_matches(['-', '/']))
-}
-
-fn hop(row: &ResourceRow, prefix: Option<&str>, functions: &[&str]) -> String {
-    let Some(part) = part(row, prefix) else { return "other".to_owned() };
+fn hop(row: &ResourceRow, prefix: Prefix<'_>, functions: &[&str]) -> String {
+    let Some(part) = prefix.part(&row.name) else { return "other".to_owned() };
     let hop = match part.trim_end_matches(".fifo") {
         "" | "scheduler" => "schedule",
         "sender" => "sender",

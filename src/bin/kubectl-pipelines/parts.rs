@@ -1,0 +1,21 @@
+//! Which part of a pipeline an AWS resource is, by its name.
+
+use task_pipelines::crd::PipelineStatus;
+use task_pipelines::resource::Kind;
+
+/// What all names of a pipeline have in common, as its status shows it: the name of its schedule group.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Prefix<'status>(Option<&'status str>);
+
+impl<'status> Prefix<'status> {
+    pub(crate) fn of(status: &'status PipelineStatus) -> Self {
+        let group = status.resources.iter().find(|row| row.kind == Kind::ScheduleGroup.to_string());
+        Self(group.map(|row| row.name.as_str()))
+    }
+
+    /// What stands behind it in a name, such as `sender` or `fn-report`.
+    pub(crate) fn part<'name>(&self, name: &'name str) -> Option<&'name str> {
+        let (_, part) = name.split_once(self.0?)?;
+        Some(part.trim_start_matches(['-', '/']))
+    }
+}
