@@ -19,7 +19,7 @@ run: ## Run the operator against what `make up` started
 down: ## Stop what `make up` started
 	@$(DEV) down
 
-helm-demo: ## Install the chart and run the operator as its Deployment would
+helm-demo: ## Install, upgrade and uninstall the chart, running the operator as deployed
 	@$(DEV) helm-demo
 
 test: ## Build what is needed and run every test

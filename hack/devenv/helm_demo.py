@@ -1,7 +1,8 @@
 """Proves the chart: installs it with helm, and runs the operator as its Deployment would, and its test.
 
 There is no kubelet here, so this plays its part, and the API server enforces the chart's RBAC on what it starts. Done
-twice, in one API server: serving one namespace, and serving all of them.
+twice, in one API server: serving one namespace, and serving all of them, with an upgrade, a rollback, and an uninstall
+while a pipeline lives.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import build, cloud, cluster, definition, deployed, environment, kubelet, monitoring, paths, release, rights
+from . import (
+    build, cloud, cluster, definition, deployed, environment, kubelet, monitoring, paths, release, rights, upgrades,
+)
 from .cluster import Cluster
 from .console import Failure, note, say
 from .release import Release
@@ -55,27 +58,42 @@ def one_namespace(ground: Ground) -> None:
     operator = deployed.start(installed, ground.binary, ground.folder, "one-namespace")
     make_pipeline(ground, installed, operator, {})
     run_test_hook(ground, installed)
-    delete_pipeline(ground, installed, operator)
+    ground.kube.kubectl("delete", *pipeline(installed), "--wait=false")
+    await_end(ground, installed, operator)
     operator.stop()
     uninstall(ground, installed)
 
 
 def all_namespaces(ground: Ground) -> None:
-    """A release that serves all namespaces, from install to uninstall."""
-    say("\nInstalling the chart, to serve all namespaces.")
+    """A release that serves all namespaces: upgraded, rolled back, uninstalled and made again around a pipeline."""
+    say("\nInstalling an older chart, to serve all namespaces.")
     installed = Release(ground.kube, "helm-demo-all")
     installed.prepare(ground.variables)
     allowed = {"allow": [{"namespaces": ["helm-demo-*"], "regions": [ELSEWHERE]}]}
     values = release.write_values(ground.folder / "all.json", ground.variables, {"pacing": "off", "config": allowed})
     # The definition stands there already, made by the other release.
-    installed.helm("install", paths.CHART, f"--values={values}", "--take-ownership")
+    older = upgrades.older_chart(ground.folder)
+    installed.helm("install", older, f"--values={values}", "--take-ownership")
     check_rights(ground, installed, only_this_namespace=False)
     operator = deployed.start(installed, ground.binary, ground.folder, "all-namespaces")
     make_pipeline(ground, installed, operator, {"aws": {"region": ELSEWHERE}})
     run_test_hook(ground, installed)
     say("Checking that the alerts and the dashboard find what they ask for, in a real Prometheus.")
     monitoring.check(operator.address, ground.folder / "prometheus")
-    delete_pipeline(ground, installed, operator)
+    chain = upgrades.Upgrades(installed, pipeline(installed), ground.binary, ground.folder, ground.variables)
+    operator = chain.up_and_back(operator, values)
+    operator.stop()
+    made = on_aws(ground)
+    uninstall(ground, installed)
+    if on_aws(ground) != made:
+        raise Failure(f"uninstalling changed what is on AWS from {made} to {on_aws(ground)}")
+    ground.kube.kubectl("delete", *pipeline(installed), "--wait=false")
+    if not ground.kube.get(*pipeline(installed))["metadata"].get("finalizers"):
+        raise Failure("a pipeline that is deleted while no operator runs does not wait for one")
+    say("The pipeline is still there, and all of it on AWS. It is now deleted, and waits for an operator.")
+    installed.helm("install", paths.CHART, f"--values={values}")
+    operator = deployed.start(installed, ground.binary, ground.folder, "again")
+    await_end(ground, installed, operator)
     operator.stop()
     uninstall(ground, installed)
 
@@ -122,9 +140,8 @@ def make_pipeline(ground: Ground, installed: Release, operator: deployed.Operato
     operator.wait_for("an event about the pipeline", has_event)
 
 
-def delete_pipeline(ground: Ground, installed: Release, operator: deployed.Operator) -> None:
-    """Deletes the pipeline, waits for its end, and looks at AWS."""
-    ground.kube.kubectl("delete", *pipeline(installed), "--wait=false")
+def await_end(ground: Ground, installed: Release, operator: deployed.Operator) -> None:
+    """Waits for the end of a pipeline that is deleted, and looks at AWS."""
     operator.wait_for("the deleted pipeline's end", lambda: not ground.kube.has(*pipeline(installed)))
     left = on_aws(ground)
     if left:
