@@ -7,7 +7,7 @@ DEV := python3 hack/dev.py
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## See the whole loop once: apply, fire, read the message, delete
+demo: ## See the whole loop once: install, apply, fire, read the message, delete
 	@$(DEV) demo
 
 up: ## Start Kubernetes and AWS on this machine; source .dev/env to use them
@@ -19,8 +19,8 @@ run: ## Run the operator against what `make up` started
 down: ## Stop what `make up` started
 	@$(DEV) down
 
-helm-demo: ## Install the chart and run the operator as its Deployment would
-	@python3 hack/helm_demo.py
+helm-demo: ## Install, upgrade and uninstall the chart, running the operator as deployed
+	@$(DEV) helm-demo
 
 test: ## Build what is needed and run every test
 	@$(DEV) test

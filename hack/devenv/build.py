@@ -14,6 +14,12 @@ def operator(profile="debug"):
     return paths.cargo_target() / profile / "task-pipelines"
 
 
+def plugin():
+    """Builds the kubectl plugin, for debugging, and returns its path."""
+    _cargo("building the kubectl plugin", "build", "--bin", "kubectl-pipelines")
+    return paths.cargo_target() / "debug" / "kubectl-pipelines"
+
+
 def functions(architecture="host"):
     """Builds the functions' zips, of this processor or of `all`."""
     _cargo("building the functions", "run", "--package", "package-functions", "--", "--arch", architecture)

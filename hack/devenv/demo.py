@@ -1,96 +1,139 @@
-"""The whole loop, shown: a pipeline applied with kubectl, fired by its schedule, read in a chat, and gone again."""
+"""The whole loop, shown: the operator installed with helm, a pipeline applied with kubectl, fired by its schedule, read
+in a chat, looked at with the plugin, and gone again."""
 
 import json
+import shlex
 import textwrap
 import time
 import urllib.request
 from collections import Counter
+from dataclasses import replace
 
-from . import build, cloud, console, environment, paths, tools, venv
+from . import build, cloud, cluster, console, deployed, environment, paths, release, tools, venv
 from .console import Failure, note, say
-from .process import Registry, await_ready
 
 EXAMPLE = paths.ROOT / "examples" / "demo.yaml"
 PIPELINE = "scheduledtaskpipeline/demo"
+NAMESPACE = "task-pipelines"
 READY_SECONDS = 120
 FIRE_SECONDS = 90
+REPORT_SECONDS = 60
 DELETE_SECONDS = 330  # the runner may drain for five minutes
 POLL_SECONDS = 0.5
-TOTAL = 8
+STEPS = (
+    "Get the tools: a Kubernetes API server, kubectl, helm, an AWS that runs on this machine",
+    "Build the operator, the kubectl plugin and the two Lambda functions",
+    "Start Kubernetes, AWS and a chat",
+    "Install the operator with helm",
+    "Run it as its Deployment says",
+    f"Create the Secret with the chat's address and apply {EXAMPLE.relative_to(paths.ROOT)}",
+    "Wait until the operator has made it on AWS",
+    f"Wait for the schedule to fire and the message to arrive (at most {FIRE_SECONDS} s)",
+    "Look at it with the kubectl plugin",
+    "Delete the pipeline and look at what is left on AWS",
+    "Uninstall the operator, and stop everything",
+)
 
 
 def run():
     """Runs the demo; raises `Failure` when anything is not as it should be."""
     started = time.monotonic()
-    _step(1, "Get the tools: a Kubernetes API server, kubectl, an AWS that runs on this machine")
-    for tool in (tools.kube_apiserver, tools.etcd, tools.kubectl, venv.python):
+    steps = _steps()
+    next(steps)
+    for tool in (tools.kube_apiserver, tools.etcd, tools.kubectl, tools.helm, tools.uv, venv.python):
         tool()
-    _step(2, "Build the operator and the two Lambda functions")
-    operator = build.operator()
+    next(steps)
+    operator, plugin = build.operator(), build.plugin()
     build.functions()
-    _step(3, "Start Kubernetes, AWS and a chat")
-    with environment.private() as (folder, variables):
+    next(steps)
+    with environment.private(with_definition=False) as (folder, variables):
         note(f"Kubernetes from {variables['KUBECONFIG']}")
         note(f"AWS at {variables['AWS_ENDPOINT_URL']}, chat at {variables['TASK_PIPELINES_CHAT_URL']}")
-        log = _start_operator(operator, folder, variables)
-        try:
-            _loop(variables)
-        except Failure as failure:
-            raise Failure(f"{failure}\nThe operator's log is {log} and ends with:\n{console.tail(log)}") from failure
+        _loop(steps, _with_plugin(cluster.of(variables), folder, plugin), folder, variables, operator)
     say(f"\nDone in {console.elapsed(started)}. Next: `make up`, `make run`, and your own pipeline (see README.md).")
 
 
-def _loop(variables):
-    _step(4, f"Create the Secret with the chat's address and apply {EXAMPLE.relative_to(paths.ROOT)}")
+def _loop(steps, kube, folder, variables, binary):
+    next(steps)
+    installed = release.Release(kube, NAMESPACE)
+    installed.prepare(variables)
+    values = release.write_values(folder / "values.json", variables, {"clusterName": "demo"})
+    note("into a namespace of its own; the values are this machine's AWS, and keys from the Secret aws")
+    _helm(installed, "install", paths.CHART.relative_to(paths.ROOT), f"--values={values}")
+    next(steps)
+    note("There is no kubelet here to start its Pod. So this starts the same program as a process, with what the Pod")
+    note("would get: the Deployment's arguments and environment, its Secrets, a token of its ServiceAccount.")
+    operator = deployed.start(installed, binary, folder)
+    command = shlex.join(["task-pipelines", *operator.container.arguments])
+    note(f"`{command}` is ready, as its probes say; its log is {operator.log}")
+    try:
+        _pipeline(steps, kube, variables)
+    except Failure as failure:
+        raise operator.failure(str(failure)) from failure
+    next(steps)
+    operator.stop()
+    note("the operator ended, as on SIGTERM it should")
+    _helm(installed, "uninstall")
+
+
+def _pipeline(steps, kube, variables):
+    next(steps)
     chat = variables["TASK_PIPELINES_CHAT_URL"]
-    environment.kubectl(variables, "create", "secret", "generic", "chat", f"--from-literal=slack={chat}/slack/demo")
-    _show(EXAMPLE.read_text())
-    environment.kubectl(variables, "apply", "-f", EXAMPLE)
-    _step(5, "Wait until the operator has made it on AWS")
+    _kubectl(kube, "create", "secret", "generic", "chat", f"--from-literal=slack={chat}/slack/demo")
+    _lines(EXAMPLE.read_text())
+    _kubectl(kube, "apply", "--filename", EXAMPLE.relative_to(paths.ROOT))
+    next(steps)
     since = time.monotonic()
-    _await_ready_pipeline(variables)
+    _await_ready_pipeline(kube)
     note(f"Ready after {time.monotonic() - since:.1f} s, with {_summary(cloud.resources(variables))}")
-    _show(environment.kubectl(variables, "get", "pipelines"))
-    _step(6, f"Wait for the schedule to fire and the message to arrive (at most {FIRE_SECONDS} s)")
-    message = _await_message(chat)
+    _kubectl(kube, "get", "pipelines")
+    next(steps)
+    message = _await("message in the chat", FIRE_SECONDS, lambda: _message(chat))
     note(f"the chat received, after {time.monotonic() - since:.0f} s:")
-    _show(message["text"])
-    _step(7, "Delete the pipeline and look at what is left on AWS")
-    environment.kubectl(variables, "delete", PIPELINE, f"--timeout={DELETE_SECONDS}s")
+    _lines(message["text"])
+    next(steps)
+    _await("report of a run that ended", REPORT_SECONDS, lambda: _has_ended_run(kube))
+    _kubectl(kube, "pipelines", "status", "demo")
+    next(steps)
+    _kubectl(kube, "delete", PIPELINE, f"--timeout={DELETE_SECONDS}s")
     left = cloud.resources(variables)
     if left:
         raise Failure("the pipeline is deleted, but this is left on AWS:\n" + "\n".join(map(" ".join, left)))
-    note("nothing: no schedule, function, queue, role, log group or parameter")
-    _step(8, "Stop everything")
+    note("left on AWS is nothing: no schedule, function, queue, role, log group or parameter")
 
 
-def _await_ready_pipeline(variables):
+def _with_plugin(kube, folder, plugin):
+    """The same, with the plugin where kubectl finds it: in the search path."""
+    (folder / "bin").mkdir()
+    (folder / "bin" / plugin.name).symlink_to(plugin.resolve())
+    return replace(kube, search_path=f"{folder / 'bin'}:{kube.search_path}")
+
+
+def _await_ready_pipeline(kube):
     try:
-        environment.kubectl(variables, "wait", "--for=condition=Ready", PIPELINE, f"--timeout={READY_SECONDS}s")
+        kube.kubectl("wait", "--for=condition=Ready", PIPELINE, f"--timeout={READY_SECONDS}s")
     except Failure as failure:
-        status = json.loads(environment.kubectl(variables, "get", PIPELINE, "-o", "json")).get("status", {})
+        status = kube.get(PIPELINE).get("status", {})
         raise Failure(f"{failure}\nIts status:\n{json.dumps(status, indent=2)}") from failure
 
 
-def _await_message(chat):
-    deadline = time.monotonic() + FIRE_SECONDS
+def _await(what, seconds, found):
+    """Waits until `found` has something, and returns it."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        with urllib.request.urlopen(f"{chat}/_messages", timeout=5) as answer:
-            delivered = [message for message in json.load(answer) if message["status"] == 200]
-        if delivered:
-            return delivered[0]
+        if it := found():
+            return it
         time.sleep(POLL_SECONDS)
-    raise Failure(f"no message arrived in {FIRE_SECONDS} s")
+    raise Failure(f"there is no {what} after {seconds} s")
 
 
-def _start_operator(binary, folder, variables):
-    """Starts the operator; it is stopped with the rest of the environment."""
-    log = folder / "operator.log"
-    settings = {"PATH": "/usr/bin:/bin", "HOME": str(folder), **variables,
-                "TASK_PIPELINES_FUNCTIONS_DIR": str(paths.FUNCTIONS), "TASK_PIPELINES_LOG_FORMAT": "text"}
-    process = Registry(folder).start("operator", [binary, "run"], settings, log)
-    await_ready(process, log, READY_SECONDS, lambda: log.stat().st_size > 0)
-    return log
+def _message(chat):
+    with urllib.request.urlopen(f"{chat}/_messages", timeout=5) as answer:
+        return next((message for message in json.load(answer) if message["status"] == 200), None)
+
+
+def _has_ended_run(kube):
+    return any(run["result"] != "Running" for run in kube.get(PIPELINE)["status"].get("runs", []))
 
 
 def _summary(resources):
@@ -98,9 +141,27 @@ def _summary(resources):
     return ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in sorted(counts.items()))
 
 
-def _step(number, title):
-    say(f"{'' if number == 1 else chr(10)}[{number}/{TOTAL}] {title}")
+def _steps():
+    for number, title in enumerate(STEPS, 1):
+        say(f"{'' if number == 1 else chr(10)}[{number}/{len(STEPS)}] {title}")
+        yield
 
 
-def _show(text):
-    say(textwrap.indent(text.rstrip(), "    | "))
+def _helm(installed, action, *arguments):
+    """Runs helm as a user would type it, and shows what it says."""
+    said = installed.helm(action, *arguments)
+    _show(shlex.join(["helm", action, release.NAME, *map(str, arguments), installed.within]), said)
+
+
+def _kubectl(kube, *arguments):
+    """Runs kubectl as a user would type it, and shows what it says."""
+    _show(shlex.join(["kubectl", *map(str, arguments)]), kube.kubectl(*arguments))
+
+
+def _show(command, said):
+    say(f"    $ {command}")
+    _lines(said)
+
+
+def _lines(text):
+    say(textwrap.indent(text.rstrip(), "    | ", lambda _: True))

@@ -1,17 +1,13 @@
 """An environment: control plane, AWS and chat, with their state in one folder."""
 
 import contextlib
-import json
-import shlex
 import shutil
 import signal
-import subprocess
 import tempfile
-import time
 from pathlib import Path
 
-from . import cloud, control_plane, paths, tools
-from .console import Failure, note
+from . import cloud, cluster, control_plane, definition
+from .console import note
 from .process import Registry
 
 FAST = {"STRICT_ROLE_DELAY_SECONDS": "0.3", "STRICT_PENDING_SECONDS": "0.1"}
@@ -21,8 +17,9 @@ REAL = {"STRICT_ROLE_DELAY_SECONDS": "10", "STRICT_PENDING_SECONDS": "3"}
 
 
 @contextlib.contextmanager
-def private(settings=None, chat=True):
+def private(settings=None, chat=True, with_definition=True):
     """A fresh environment on free ports: yields its folder and variables, and is gone afterwards.
+    Without `with_definition` the API server does not know pipelines yet.
 
     The folder with its logs is kept when something fails.
     """
@@ -30,7 +27,10 @@ def private(settings=None, chat=True):
     registry = Registry(folder)
     try:
         try:
-            yield folder, start(registry, folder, settings or {}, chat)
+            variables = start(registry, folder, settings or {}, chat)
+            if with_definition:
+                definition.install(cluster.of(variables))
+            yield folder, variables
         finally:
             _stop(registry)
     except BaseException:
@@ -56,35 +56,4 @@ def start(registry, folder, settings, chat):
     variables = {"KUBECONFIG": str(kubeconfig), **cloud.variables(url)}
     if chat:
         variables["TASK_PIPELINES_CHAT_URL"] = cloud.start_chat(registry, folder)
-    install_crd(variables)
     return variables
-
-
-def install_crd(variables):
-    """Applies the CRD, and waits until the API server serves it."""
-    if not paths.CRD.exists():
-        raise Failure(f"{paths.CRD.relative_to(paths.ROOT)} is missing; generate it with `make crd`")
-    kubectl(variables, "apply", "--server-side", "--force-conflicts", "-f", paths.CRD)
-    deadline = time.monotonic() + 30
-    while not is_established(variables):
-        if time.monotonic() > deadline:
-            raise Failure("the API server does not serve the CRD within 30 s")
-        time.sleep(0.2)
-
-
-def is_established(variables):
-    """Whether the API server serves the CRD. `kubectl wait` takes one made this moment, without conditions, for a mistake."""
-    crd = json.loads(kubectl(variables, "get", "-f", paths.CRD, "-o", "json"))
-    conditions = crd.get("status", {}).get("conditions") or []
-    return any(condition["type"] == "Established" and condition["status"] == "True" for condition in conditions)
-
-
-def kubectl(variables, *arguments, stdin=None):
-    """Runs kubectl and returns its output; a failure says what it said."""
-    command = [str(part) for part in (tools.kubectl(), *arguments)]
-    # Its cache of what a server offers must not outlive the server.
-    settings = {"PATH": "/usr/bin:/bin", "HOME": str(Path(variables["KUBECONFIG"]).parent), "KUBECONFIG": variables["KUBECONFIG"]}
-    answer = subprocess.run(command, env=settings, capture_output=True, text=True, input=stdin, check=False)
-    if answer.returncode != 0:
-        raise Failure(f"`kubectl {shlex.join(command[1:])}` failed:\n{(answer.stderr or answer.stdout).strip()}")
-    return answer.stdout

@@ -13,7 +13,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from . import environment, image, oci, paths
+from . import cluster, environment, image, oci, paths
 from .console import Failure, note, say, tail
 from .process import Registry, await_ready
 
@@ -95,13 +95,14 @@ def pipeline(root, config, folder, variables):
     await_ready(process, log, START_SECONDS, lambda: log.stat().st_size > 0)
     manifest = folder / "pipeline.json"
     manifest.write_text(json.dumps(layered()))
+    kube = cluster.of(variables)
     try:
-        environment.kubectl(variables, "apply", "-f", manifest)
-        environment.kubectl(variables, "wait", "--for=condition=Ready", f"stp/{NAME}", f"--timeout={READY_SECONDS}s")
+        kube.kubectl("apply", "-f", manifest)
+        kube.kubectl("wait", "--for=condition=Ready", f"stp/{NAME}", f"--timeout={READY_SECONDS}s")
     except Failure as failure:
-        status = environment.kubectl(variables, "get", f"stp/{NAME}", "-o", "jsonpath={.status.conditions}")
+        status = kube.kubectl("get", f"stp/{NAME}", "-o", "jsonpath={.status.conditions}")
         raise Failure(f"{failure}\n{status}\nThe operator's log ends with:\n{tail(log)}") from failure
-    made = json.loads(environment.kubectl(variables, "get", f"stp/{NAME}", "-o", "json"))["status"]["resources"]
+    made = kube.get(f"stp/{NAME}")["status"]["resources"]
     if not any(resource["kind"] == "LayerVersion" for resource in made):
         raise Failure(f"no layer was made, but {', '.join(sorted({resource['kind'] for resource in made}))}")
     for line in run(root, config, ["check"], settings).splitlines():

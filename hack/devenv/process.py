@@ -29,14 +29,22 @@ class Process:
         """Whether this very process still runs."""
         return _born(self.pid) == self.born
 
-    def stop(self):
+    def exit_code(self):
+        """How it ended; None while it runs, or where it was not this run that started it."""
+        child = _children.get(self.pid)
+        if child is None or self.alive():
+            return None
+        # Its first thread can be gone while others still end, and only then is there a code.
+        return child.wait(STOP_SECONDS)
+
+    def stop(self, seconds=None):
         """Asks it to end, then makes it and its children."""
         if not self.alive():
             return
         # It may end by itself at any moment, and must not keep the others from being stopped.
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGTERM)
-            if not self._ends_within(STOP_SECONDS):
+            if not self._ends_within(STOP_SECONDS if seconds is None else seconds):
                 os.killpg(self.pid, signal.SIGKILL)
                 self._ends_within(STOP_SECONDS)
 

@@ -46,6 +46,14 @@ class ProcessTest(unittest.TestCase):
             process.stop()
         self.assertFalse(process.alive())
 
+    def test_how_it_ended_is_known(self):
+        orderly = "import signal, time; signal.signal(15, lambda *_: exit(3)); print('up', flush=True); time.sleep(60)"
+        process = self.start([sys.executable, "-c", orderly])
+        await_ready(process, self.log, 10, lambda: self.log.read_text())
+        self.assertIsNone(process.exit_code())
+        process.stop()
+        self.assertEqual(process.exit_code(), 3)
+
     def test_an_early_end_shows_the_log(self):
         process = self.start([sys.executable, "-c", "raise SystemExit('no port left')"])
         with self.assertRaisesRegex(Failure, "no port left"):

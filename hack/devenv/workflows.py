@@ -6,7 +6,10 @@ import shlex
 import shutil
 import subprocess
 
-from . import build, chart, chart_checks, cloud, control_plane, demo, environment, paths, permissions, tools, venv
+from . import (
+    build, chart, chart_checks, cloud, cluster, control_plane, definition, demo, environment, helm_demo, paths,
+    permissions, tools, venv,
+)
 from .console import Failure, say
 from .process import Registry
 
@@ -47,7 +50,7 @@ def _start(registry):
     else:
         ours.append("kubernetes")
         variables["KUBECONFIG"] = str(control_plane.start(registry, _fresh(paths.DEV / "kubernetes")))
-        environment.install_crd(variables)
+        definition.install(cluster.of(variables))
     if "AWS_ENDPOINT_URL" in os.environ and "aws" not in sourced:
         variables |= {key: value for key, value in os.environ.items() if key.startswith("AWS_")}
         say(f"Using the AWS of AWS_ENDPOINT_URL ({variables['AWS_ENDPOINT_URL']}).")
@@ -82,8 +85,7 @@ def with_env(command, settings=environment.FAST, afterwards=lambda variables: No
     returns the command's exit code."""
     try:
         with environment.private(settings) as (_, variables):
-            variables |= {"TASK_PIPELINES_HELM": str(tools.helm()), "TASK_PIPELINES_KUBECTL": str(tools.kubectl()),
-                          "TASK_PIPELINES_UV": str(tools.uv())}
+            variables |= {"TASK_PIPELINES_KUBECTL": str(tools.kubectl()), "TASK_PIPELINES_UV": str(tools.uv())}
             subprocess.run(command, env=_with(variables), check=True)
             afterwards(variables)
     except subprocess.CalledProcessError as ended:
@@ -103,7 +105,7 @@ def test():
     if failed:
         return failed
     say("Installing the chart, and running the operator as its Deployment would")
-    return subprocess.run([venv.python(), "-B", paths.ROOT / "hack" / "helm_demo.py"], check=False).returncode
+    return helm_demo.run()
 
 
 def soak():
@@ -143,7 +145,7 @@ def book():
 
 
 COMMANDS = {
-    "up": up, "down": down, "run": run, "demo": demo.run, "test": test, "soak": soak, "python-tests": python_tests, "check": check,
+    "up": up, "down": down, "run": run, "demo": demo.run, "helm-demo": helm_demo.run, "test": test, "soak": soak, "python-tests": python_tests, "check": check,
     "crd": build.write_crd, "chart": chart.write, "functions": build.functions, "book": book,
 }
 

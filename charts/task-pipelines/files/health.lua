@@ -1,4 +1,4 @@
--- Argo CD's health of a ScheduledTaskPipeline (docs/install.md says where it belongs). Argo CD hands in `obj`.
+-- Argo CD's health of a ScheduledTaskPipeline (docs/operations.md says where it belongs). Argo CD hands in `obj`.
 local function condition(conditions, kind)
   for _, each in ipairs(conditions or {}) do
     if each.type == kind and each.status == "True" then
