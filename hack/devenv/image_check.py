@@ -144,7 +144,7 @@ def run(root, config, arguments, settings=None):
     command, seen = entered(root, config, arguments, settings or {})
     answer = subprocess.run(command, env=seen, capture_output=True, text=True, check=False, timeout=60)
     if answer.returncode != 0:
-        said = answer.stderr.strip()
+        said = f"{answer.stdout}{answer.stderr}".strip()
         hint = "; run it as root, or allow user namespaces" if "unshare" in said else ""
         raise Failure(f"`{shlex.join([*config['Entrypoint'], *arguments])}` in the image ended with {answer.returncode}:"
                       f"\n{said}{hint}")

@@ -1,6 +1,7 @@
 //! `task-pipelines check`: whether the operator has all it needs, with the settings it would run with.
 
 use std::error::Error;
+use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
@@ -14,7 +15,7 @@ use crate::crd::GROUP;
 use crate::functions;
 use crate::identity::{ClusterName, Target};
 use crate::resource::bulk;
-use crate::settings::RunSettings;
+use crate::settings::{LayerSettings, RunSettings};
 
 /// Something is missing.
 const MISSING: u8 = 1;
@@ -35,7 +36,7 @@ async fn all(settings: &RunSettings) -> Vec<Finding> {
     let mut findings = vec![
         Finding::of("functions", built_in_functions(settings)),
         Finding::of("configuration", configuration(settings)),
-        Finding::of("uv", uv(&installation.layers.uv)),
+        Finding::of("uv", uv(&installation.layers)),
     ];
     let cluster_name = match Client::try_default().await {
         Ok(client) => {
@@ -108,11 +109,22 @@ fn configuration(settings: &RunSettings) -> Result<String, String> {
         .map_or_else(|| "none: pipelines reach nothing beyond their own".to_owned(), |file| format!("{file} is valid")))
 }
 
-fn uv(program: &Path) -> Result<String, String> {
+fn uv(settings: &LayerSettings) -> Result<String, String> {
+    let (program, cache) = (&settings.uv, setup::cache(settings));
+    fs::create_dir_all(&cache).map_err(|error| {
+        format!(
+            "layers from requirements are built in {}, which cannot be written ({error}): set --cache-dir",
+            cache.display()
+        )
+    })?;
     let missing =
         |why: String| format!("{} does not run ({why}); layers from requirements need it: set --uv", program.display());
     let ask = |arguments: &[&str]| {
-        let answer = Command::new(program).args(arguments).output().map_err(|error| missing(error.to_string()))?;
+        let answer = Command::new(program)
+            .args(arguments)
+            .env("TMPDIR", &cache)
+            .output()
+            .map_err(|error| missing(error.to_string()))?;
         let text = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
         Ok::<_, String>((answer.status, text))
     };

@@ -1,6 +1,7 @@
 //! What each command needs to see pipelines as the operator does.
 
 use std::env;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
@@ -37,10 +38,14 @@ pub(super) fn installation(settings: &InstallationSettings) -> Result<(Installat
         artifacts: functions::find(settings.functions_dir.as_deref(), &uploads)?,
         permissions_boundary: settings.permissions_boundary.clone(),
     };
-    let LayerSettings { package_index, uv, cache_dir } = settings.layers.clone();
+    let LayerSettings { package_index, uv, cache_dir: _ } = settings.layers.clone();
     let tools = Tools { uv, index: package_index };
-    let cache = cache_dir.unwrap_or_else(|| env::temp_dir().join("task-pipelines"));
-    Ok((installation, Arc::new(Layers::new(tools, cache.join("layers"), uploads))))
+    Ok((installation, Arc::new(Layers::new(tools, cache(&settings.layers).join("layers"), uploads))))
+}
+
+/// Where files are kept and built.
+pub(super) fn cache(settings: &LayerSettings) -> PathBuf {
+    settings.cache_dir.clone().unwrap_or_else(|| env::temp_dir().join("task-pipelines"))
 }
 
 /// AWS, for a command that works by itself.
