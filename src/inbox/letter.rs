@@ -130,6 +130,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::runs;
 
     fn now() -> Timestamp {
         "2026-01-01T09:00:00Z".parse().unwrap()
@@ -187,10 +188,74 @@ mod tests {
         assert_eq!(error.chars().count(), 256);
     }
 
+    /// Every place of a report, as JSON pointers.
+    const PLACES: [&str; 16] = [
+        "/pipeline",
+        "/pipeline/namespace",
+        "/pipeline/name",
+        "/runId",
+        "/scheduledTime",
+        "/trigger",
+        "/tasks",
+        "/news",
+        "/news/0",
+        "/news/0/kind",
+        "/news/0/at",
+        "/news/0/task",
+        "/news/0/position",
+        "/news/0/attempt",
+        "/news/0/durationMs",
+        "/news/0/error",
+    ];
+
+    /// What somebody may write in place of what is expected.
+    fn odd() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            any::<i64>().prop_map(Value::from),
+            "\\PC{0,40}".prop_map(Value::from),
+            (1_usize..20_000).prop_map(|length| Value::from("\u{1b}x\n".repeat(length))),
+            prop::sample::select(vec![
+                json!(null),
+                json!(u64::MAX),
+                json!(1.5),
+                json!([]),
+                json!({}),
+                json!(["a"]),
+                json!("2026-01-01T09:00:00.123456789+14:00"),
+                json!("9999-12-31T23:59:59Z"),
+                json!("started"),
+                json!("undelivered"),
+            ]),
+        ]
+    }
+
     proptest! {
         #[test]
         fn anything_is_read_or_refused(body in ".{0,300}") {
             prop_assert!(Letter::read(&body, now()).is_err());
+        }
+
+        #[test]
+        fn of_a_broken_report_runs_stay_small_and_plain(
+            breaks in prop::collection::vec((prop::sample::select(&PLACES[..]), odd()), 1..4)
+        ) {
+            let text = report(|report| {
+                for (place, value) in &breaks {
+                    // An earlier one may have taken it away.
+                    if let Some(found) = report.pointer_mut(place) {
+                        *found = value.clone();
+                    }
+                }
+            });
+            if let Ok(letter) = Letter::read(&text, now()) {
+                let mut all = Vec::new();
+                runs::tell(&mut all, &letter.run, &letter.news);
+                runs::settle(&mut all);
+                let told = serde_json::to_string(&all).unwrap();
+                prop_assert!(told.len() < 4_096, "{}", told);
+                // JSON would escape them.
+                prop_assert!(!told.contains("\\u001b") && !told.contains("\\n"), "{}", told);
+            }
         }
     }
 }
