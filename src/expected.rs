@@ -13,7 +13,7 @@ use protocol::{RunRef, Trigger, scheduled_run_id};
 use crate::crd::{Run, RunTrigger};
 use crate::cron::{Schedule, Window};
 use crate::identity::Location;
-use crate::runs::{MAX_RUNS, due, has_begun};
+use crate::runs::{MAX_RUNS, due, has_begun, was_due};
 
 /// A new or changed schedule may miss what is due in its first minute: AWS takes its time to take it over.
 const TAKING_OVER: SignedDuration = SignedDuration::from_mins(1);
@@ -214,10 +214,6 @@ impl Expectation {
             tasks: self.tasks,
         }
     }
-}
-
-fn was_due(run: &RunRef) -> Timestamp {
-    run.scheduled_time.parse().unwrap_or(Timestamp::MIN)
 }
 
 /// A run by hand that the status has, and that tells how many tasks it has.

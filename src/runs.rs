@@ -96,6 +96,11 @@ pub fn due(run: &Run) -> Timestamp {
     run.scheduled_time.parse().unwrap_or(Timestamp::MIN)
 }
 
+/// When the run was due that news are about.
+pub fn was_due(about: &RunRef) -> Timestamp {
+    about.scheduled_time.parse().unwrap_or(Timestamp::MIN)
+}
+
 /// Whether each of a run's tasks has begun, or was called missing.
 pub fn has_begun(run: &Run) -> bool {
     !run.marks.bytes().any(|mark| mark == mark::WAITING)

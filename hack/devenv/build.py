@@ -1,6 +1,5 @@
 """What cargo makes: the operator, the functions, the CRD."""
 
-import os
 import subprocess
 
 from . import console, paths, venv
@@ -45,8 +44,8 @@ def fields():
 def write_crd():
     """Generates crds/, and the page of its fields."""
     paths.CRDS.mkdir(exist_ok=True)
-    _replace(paths.CRD, crd())
-    _replace(paths.FIELDS, fields())
+    paths.replace(paths.CRD, crd())
+    paths.replace(paths.FIELDS, fields())
 
 
 def check_crd():
@@ -54,12 +53,6 @@ def check_crd():
     for path, expected in ((paths.CRD, crd), (paths.FIELDS, fields)):
         if not path.exists() or path.read_text(encoding="utf-8") != expected():
             raise Failure(f"{path.relative_to(paths.ROOT)} is not what the API types say; run `make crd` and commit it")
-
-
-def _replace(path, text):
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
 
 
 def _cargo(what, *arguments):

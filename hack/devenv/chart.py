@@ -1,6 +1,5 @@
 """The chart: its generated files, and what helm makes of it."""
 
-import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -14,9 +13,7 @@ README_TEMPLATE = "README.md.gotmpl"
 def write():
     """Generates the schema of the chart's values and its README."""
     for name, text in _generated().items():
-        temporary = paths.CHART / f"{name}.tmp"
-        temporary.write_text(text)
-        os.replace(temporary, paths.CHART / name)
+        paths.replace(paths.CHART / name, text)
 
 
 def check_generated():

@@ -30,3 +30,10 @@ def machine():
     architectures = {"x86_64": "amd64", "aarch64": "arm64"}
     name = platform.machine().lower()
     return platform.system().lower(), architectures.get(name, name)
+
+
+def replace(path, text):
+    """Writes a file so that it is the old or the new one, and never half of it."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

@@ -1,11 +1,13 @@
 //! Pipelines in files, checked as the API server would, and the Secrets beside them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::crd::{Admission, Broken, GROUP, ScheduledTaskPipelineSpec, SecretKeyRef, admit};
@@ -19,7 +21,22 @@ pub(super) struct Files {
     /// The texts in Secrets, by namespace and key.
     pub(super) secrets: BTreeMap<(String, SecretKeyRef), SecretText>,
     /// Which files are no YAML, and why.
-    pub(super) problems: Vec<String>,
+    pub(super) problems: Vec<Finding>,
+}
+
+/// Something that is wrong in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// File, and the number of the document in it where it can be read: `pipeline.yaml:2`.
+    pub place: String,
+    /// What is wrong, with its field, and what to do.
+    pub problem: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.problem)
+    }
 }
 
 /// A pipeline in a file.
@@ -92,7 +109,7 @@ pub(super) fn read(paths: &[PathBuf], namespace: &Namespace) -> Result<Files, Re
                     }
                 }
             }
-            Err(error) => files.problems.push(format!("{file}: {error}")),
+            Err(error) => files.problems.push(Finding { place: file, problem: error.to_string() }),
         }
     }
     if files.documents.is_empty() && files.problems.is_empty() {

@@ -5,16 +5,16 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use super::documents::{self, Document, Files, Namespace};
 use super::offline::Offline;
 use crate::code::{Artifact, Artifacts, Builtin};
-use crate::configuration::Configuration;
-use crate::crd::Architecture;
+use crate::crd::{Architecture, Broken};
 use crate::pipeline::Refusal;
 use crate::settings::read_configuration;
+
+pub use super::documents::Finding;
 
 /// Which files, and for which operator.
 #[derive(Clone, Debug, clap::Args)]
@@ -32,15 +32,6 @@ pub struct LintSettings {
     pub region: Option<String>,
 }
 
-/// One thing that would be refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// File and number of the document in it: `pipeline.yaml:2`.
-    pub place: String,
-    /// What is wrong, with its field, and what to do.
-    pub problem: String,
-}
-
 /// Looks through all files; `namespace` is that of a flag.
 ///
 /// # Errors
@@ -50,24 +41,19 @@ pub async fn lint(settings: &LintSettings, namespace: Option<String>) -> Result<
     let namespace = Namespace::of(namespace).await;
     let Files { documents, secrets: _, problems } = documents::read(&settings.files, &namespace)?;
     let region = settings.region.clone().or_else(|| env::var("AWS_REGION").ok());
-    let unreadable = problems.into_iter().filter_map(|problem| {
-        let (place, problem) = problem.split_once(": ")?;
-        Some(Finding { place: place.to_owned(), problem: problem.to_owned() })
-    });
-    let mut findings: Vec<Finding> = unreadable.collect();
-    for document in &documents {
-        findings.extend(refused(document, &configuration, region.as_deref()));
-    }
-    Ok(findings)
+    let offline = Offline {
+        artifacts: &released(),
+        configuration: &configuration,
+        // Names on AWS have their limits whatever the cluster is called.
+        cluster_name: &"lint".parse()?,
+        own_region: region.as_deref(),
+    };
+    Ok(problems.into_iter().chain(documents.iter().flat_map(|document| refused(document, offline))).collect())
 }
 
-fn refused(document: &Document, configuration: &Configuration, own_region: Option<&str>) -> Vec<Finding> {
-    // Names on AWS have their limits whatever the cluster is called.
-    let Ok(cluster_name) = "lint".parse() else { return Vec::new() };
-    let offline = Offline { artifacts: &released(), configuration, cluster_name: &cluster_name, own_region };
+fn refused(document: &Document, offline: Offline<'_>) -> Vec<Finding> {
     let refusals = document.spec.as_ref().map(|spec| offline.refusals(document, spec)).unwrap_or_default();
-    let broken = document.broken.iter().map(|it| format!("{}: {}", it.field, it.message));
-    let problems = broken.chain(refusals.iter().map(Refusal::to_string));
+    let problems = document.broken.iter().map(Broken::to_string).chain(refusals.iter().map(Refusal::to_string));
     problems.map(|problem| Finding { place: document.place.clone(), problem }).collect()
 }
 
@@ -76,7 +62,6 @@ fn released() -> Artifacts {
     let uploads = Arc::new(Semaphore::new(1));
     let architectures = [Architecture::Arm64, Architecture::X8664];
     let all = [Builtin::Sender, Builtin::Runner].into_iter().flat_map(|one| architectures.map(|it| (one, it)));
-    let artifact = Artifact { path: PathBuf::new(), sha256: String::new(), uploads };
-    let artifact = Arc::new(artifact);
+    let artifact = Arc::new(Artifact { path: PathBuf::new(), sha256: String::new(), uploads });
     all.map(|key| (key, Arc::clone(&artifact))).collect()
 }

@@ -129,7 +129,7 @@ async fn in_cluster(wanted: PipelineName, settings: PlanSettings) -> Result<Answ
 async fn of_files(settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
     let namespace = documents::Namespace::of(settings.namespace.clone()).await;
     let documents::Files { documents, secrets: _, problems } = documents::read(&settings.filename, &namespace)?;
-    let mut answer = Answer { plans: Vec::new(), problems };
+    let mut answer = Answer { plans: Vec::new(), problems: problems.iter().map(ToString::to_string).collect() };
     let without = WithoutCluster {
         installation: setup::installation(&settings.installation)?.0,
         cluster_name: cluster_name(settings.installation.cluster_name.clone()).await?,
@@ -138,7 +138,7 @@ async fn of_files(settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
     };
     for document in documents {
         let place = &document.place;
-        answer.problems.extend(document.broken.iter().map(|it| format!("{place}: {}: {}", it.field, it.message)));
+        answer.problems.extend(document.broken.iter().map(|broken| format!("{place}: {broken}")));
         let Some(spec) = &document.spec else { continue };
         let planned = if document.broken.is_empty() {
             Box::pin(without.plan(&document, spec)).await

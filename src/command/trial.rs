@@ -54,7 +54,7 @@ async fn try_all(settings: TrySettings) -> Result<Outcome, Box<dyn Error>> {
     if let Some(unknown) = settings.tasks.iter().find(|name| files.problems.is_empty() && !known(name)) {
         return Err(format!("--task {unknown}: no pipeline of the files has a task of that name").into());
     }
-    let mut problems = std::mem::take(&mut files.problems);
+    let mut problems: Vec<String> = files.problems.iter().map(ToString::to_string).collect();
     let mut outcome = Outcome::Well;
     for document in &documents {
         match Box::pin(try_one(document, &files, &settings)).await {
@@ -74,7 +74,7 @@ async fn try_one(document: &Document, files: &Files, settings: &TrySettings) -> 
     let here = |problem: &dyn std::fmt::Display| format!("{place}: {problem}");
     let spec = spec.as_ref().filter(|_| broken.is_empty());
     let Some(spec) = spec else {
-        return Err(broken.iter().map(|it| here(&format!("{}: {}", it.field, it.message))).collect());
+        return Err(broken.iter().map(|broken| here(broken)).collect());
     };
     let (tried, left_out) = split(spec, &settings.tasks);
     for task in left_out {

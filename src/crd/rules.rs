@@ -1,6 +1,7 @@
 //! What the API server would refuse of a spec, said without one: the schema's types and bounds, and its CEL rules.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
@@ -18,6 +19,12 @@ pub struct Broken {
     pub field: String,
     /// What is wrong with it.
     pub message: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.message)
+    }
 }
 
 /// What the API server would make of a spec.
@@ -233,7 +240,7 @@ mod tests {
         for (key, value) in fields.as_object().unwrap() {
             spec[key] = value.clone();
         }
-        admit(&spec).broken.into_iter().map(|it| format!("{}: {}", it.field, it.message)).collect()
+        admit(&spec).broken.iter().map(Broken::to_string).collect()
     }
 
     #[test]

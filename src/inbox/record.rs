@@ -83,8 +83,8 @@ pub(super) async fn miss(context: &Context, aws: &Aws, overdue: &Overdue) -> kub
         // Older runs than those that are kept are forgotten, not missing.
         let oldest = if all.len() < runs::MAX_RUNS { None } else { all.iter().map(runs::due).min() };
         let is_newer = |run: &RunRef| {
-            let due = run.scheduled_time.parse().unwrap_or(Timestamp::MIN);
-            oldest.is_none_or(|oldest| due > oldest) || all.iter().any(|known| known.run_id == run.run_id)
+            oldest.is_none_or(|oldest| runs::was_due(run) > oldest)
+                || all.iter().any(|known| known.run_id == run.run_id)
         };
         let late: Vec<&RunRef> = late.iter().filter(|run| live == uid && is_newer(run)).collect();
         for run in late {

@@ -130,11 +130,14 @@ fn key(pipeline: &ScheduledTaskPipeline) -> Key {
     (pipeline.namespace().unwrap_or_default(), pipeline.name_any())
 }
 
+/// A gauge: its name, its help, and its value.
+type Figure<'a, T, V> = (&'a str, &'a str, &'a dyn Fn(&T) -> V);
+
 impl Collector for Pipelines {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let (state, now) = (self.state(), Timestamp::now());
         state.encode_conditions(&mut encoder, now)?;
-        let gauges: [(&str, &str, Of<Shown>); 5] = [
+        let gauges: [Figure<Shown, Option<i64>>; 5] = [
             ("last_success_timestamp_seconds", "When the last run that succeeded was due.", &|shown| {
                 shown.last_success.map(Timestamp::as_second)
             }),
@@ -172,17 +175,14 @@ impl Collector for Pipelines {
     }
 }
 
-/// One figure of what is known.
-type Of<'a, T> = &'a dyn Fn(&T) -> Option<i64>;
-
 impl State {
     fn encode_conditions(&self, encoder: &mut DescriptorEncoder, now: Timestamp) -> fmt::Result {
         let kind = ScheduledTaskPipeline::kind(&());
         let kind = [("group", GROUP), ("kind", kind.as_ref())];
-        let gauges: [(&str, &str, Of<Said>); 2] = [
-            ("count", "1 for each condition as it stands.", &|_| Some(1)),
+        let gauges: [Figure<Said, i64>; 2] = [
+            ("count", "1 for each condition as it stands.", &|_| 1),
             ("current_status_seconds", "How long conditions have stood so.", &|said| {
-                Some(now.duration_since(said.since).as_secs())
+                now.duration_since(said.since).as_secs()
             }),
         ];
         for (name, help, value) in gauges {
@@ -191,7 +191,7 @@ impl State {
             for ((namespace, name), said) in self.conditions() {
                 let object = [("namespace", namespace.as_str()), ("name", name)];
                 let labels = [&kind[..], &object, &labels(&said.what)].concat();
-                metric.encode_family(&labels)?.encode_gauge(&value(said).unwrap_or_default())?;
+                metric.encode_family(&labels)?.encode_gauge(&value(said))?;
             }
         }
         let mut metric = encoder.encode_descriptor(

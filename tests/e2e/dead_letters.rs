@@ -6,8 +6,7 @@ use crate::harness::{Lab, Printed, eventually, specs};
 
 impl Lab {
     fn dlq(&self, arguments: &[&str]) -> Printed {
-        let plugin = env!("CARGO_BIN_EXE_kubectl-pipelines");
-        Printed::by(self.program(plugin).args(["--namespace", &self.namespace, "dlq"]).args(arguments))
+        self.plugin(&[&["dlq"], arguments].concat())
     }
 
     async fn await_dead_letters(&self, queue: &str, count: u32) {

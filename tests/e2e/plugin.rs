@@ -4,13 +4,6 @@ use serde_json::{Value, json};
 
 use crate::harness::{Lab, Printed, condition, eventually, specs};
 
-impl Lab {
-    fn plugin(&self, arguments: &[&str]) -> Printed {
-        let plugin = env!("CARGO_BIN_EXE_kubectl-pipelines");
-        Printed::by(self.program(plugin).args(["--namespace", &self.namespace]).args(arguments))
-    }
-}
-
 /// The words of each line.
 fn lines(text: &str) -> Vec<String> {
     text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()

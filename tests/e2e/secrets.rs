@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use task_pipelines::crd::RunResult;
 
-use crate::harness::{BOT_TOKEN, Lab, Printed, Settings, condition, eventually, specs};
+use crate::harness::{BOT_TOKEN, Lab, Settings, condition, eventually, specs};
 
 fn impatient() -> Settings {
     Settings { resync_seconds: 2, secret_retry_seconds: 1, ..Settings::default() }
@@ -219,8 +219,7 @@ async fn no_secret_of_any_kind_shows_where_people_and_programs_look() {
         &["plan", "discreet"],
     ];
     for command in commands {
-        let plugin = env!("CARGO_BIN_EXE_kubectl-pipelines");
-        let printed = Printed::by(lab.program(plugin).args(["--namespace", &lab.namespace]).args(command));
+        let printed = lab.plugin(command);
         places.push(("the plugin", format!("{command:?} {} {}", printed.stdout, printed.stderr)));
     }
     let of = |place: &str| {

@@ -1,7 +1,6 @@
 //! `kubectl pipelines check`: the cluster, what you may do in it, your AWS credentials, and how full the account is.
 
 use std::error::Error;
-use std::fmt::Display;
 use std::process::ExitCode;
 
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -114,15 +113,11 @@ async fn roles(config: &SdkConfig) -> Result<String, String> {
     let summary = aws_sdk_iam::Client::new(config).get_account_summary().send().await;
     let summary = summary.map_err(unknown)?.summary_map.unwrap_or_default();
     let of = |key| summary.get(&key).copied().map(i64::from);
-    match (of(SummaryKeyType::Roles), summary_quota(&summary)) {
+    // The SDK knows no name for the quota.
+    match (of(SummaryKeyType::Roles), of(SummaryKeyType::from("RolesQuota"))) {
         (Some(used), Some(quota)) => usage(used, quota, "roles", "a pipeline has three, and one a function"),
         _ => Ok("AWS does not tell".to_owned()),
     }
-}
-
-/// The SDK knows no name for it.
-fn summary_quota(summary: &std::collections::HashMap<SummaryKeyType, i32>) -> Option<i64> {
-    summary.get(&SummaryKeyType::from("RolesQuota")).copied().map(i64::from)
 }
 
 async fn storage(config: &SdkConfig) -> Result<String, String> {
@@ -152,8 +147,7 @@ fn usage(used: i64, quota: i64, what: &str, note: &str) -> Result<String, String
 }
 
 fn unknown<E: std::error::Error + Send + Sync + 'static>(error: E) -> String {
-    let error: &dyn Display = &DisplayErrorContext(error);
-    format!("not known: {error}")
+    format!("not known: {}", DisplayErrorContext(error))
 }
 
 #[cfg(test)]

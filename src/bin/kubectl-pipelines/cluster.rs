@@ -32,11 +32,11 @@ pub(crate) struct Pipelines {
 impl Place {
     /// As far as the words of a command line say it that nobody has finished.
     pub(crate) fn of_words(words: &[String]) -> Self {
-        let after = |flags: [&str; 2]| {
+        let after = |flags: &[&str]| {
             let at = words.iter().position(|word| flags.contains(&word.as_str()))?;
             words.get(at + 1).cloned()
         };
-        Self { namespace: after(["--namespace", "-n"]), context: after(["--context", "--context"]) }
+        Self { namespace: after(&["--namespace", "-n"]), context: after(&["--context"]) }
     }
 
     /// The namespace that is asked for.

@@ -3,6 +3,7 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use task_pipelines::crd::ResourceRow;
+use task_pipelines::identity::Location;
 use task_pipelines::resource::Kind;
 
 /// The page of a resource in a region; none for kinds that this version does not know.
@@ -34,9 +35,10 @@ pub(crate) fn link(row: &ResourceRow, region: &str) -> Option<String> {
 }
 
 fn queue_url(row: &ResourceRow, region: &str) -> Option<String> {
-    let suffix = if row.arn.starts_with("arn:aws-cn:") { "amazonaws.com.cn" } else { "amazonaws.com" };
-    let account = row.arn.split(':').nth(4)?;
-    Some(format!("https://sqs.{region}.{suffix}/{account}/{}", row.name))
+    let mut arn = row.arn.split(':').map(str::to_owned);
+    let (partition, account) = (arn.nth(1)?, arn.nth(2)?);
+    let location = Location { partition, account, region: region.to_owned(), endpoint: None };
+    Some(location.queue_url(&row.name))
 }
 
 fn encoded(text: &str) -> String {

@@ -4,7 +4,6 @@ use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use aws_config::{BehaviorVersion, Region};
 use clap::Subcommand;
 use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
@@ -14,7 +13,7 @@ use task_pipelines::dead_letters::{DeadLetter, Queues, Report};
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};
 use crate::text::{age, short, shortened, table};
-use crate::{complete, print};
+use crate::{aws, complete, print};
 
 /// Characters of an id that tables show: enough to name a message by.
 const SHORT_ID: usize = 8;
@@ -102,9 +101,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, 
 
 async fn queues(name: &str, place: Place) -> Result<Queues, Box<dyn Error>> {
     let status = place.connect().await?.get(name).await?.status.unwrap_or_default();
-    let config = aws_config::defaults(BehaviorVersion::v2026_01_12());
-    let config = status.region.iter().fold(config, |config, region| config.region(Region::new(region.clone())));
-    Ok(Queues::of(&status, &config.load().await).await?)
+    Ok(Queues::of(&status, &aws::of(&status).await).await?)
 }
 
 impl Which {

@@ -28,11 +28,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, 
     match output::document(arguments.output, &findings)? {
         Some(document) => print(&document)?,
         None if findings.is_empty() => writeln!(io::stderr(), "nothing would be refused")?,
-        None => print(&findings.iter().map(line).collect::<String>())?,
+        None => print(&(findings.iter().map(Finding::to_string).collect::<Vec<_>>().join("\n") + "\n"))?,
     }
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
-}
-
-fn line(Finding { place, problem }: &Finding) -> String {
-    format!("{place}: {problem}\n")
 }

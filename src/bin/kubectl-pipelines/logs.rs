@@ -6,7 +6,6 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region};
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::error::DisplayErrorContext;
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
@@ -20,7 +19,7 @@ use tokio::time::sleep;
 use crate::cluster::Place;
 use crate::parts::Prefix;
 use crate::text::plain;
-use crate::{complete, print};
+use crate::{aws, complete, print};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -60,9 +59,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, 
     if groups.is_empty() {
         return Err(format!("the status of {name} lists no log groups: it was never ready").into());
     }
-    let config = aws_config::defaults(BehaviorVersion::v2026_01_12());
-    let config = status.region.iter().fold(config, |config, region| config.region(Region::new(region.clone())));
-    let client = Client::new(&config.load().await);
+    let client = Client::new(&aws::of(&status).await);
     let now = Timestamp::now();
     let mut wanted = match run {
         Some(id) => Wanted::of_run(named(&status.runs, &id)?, now),

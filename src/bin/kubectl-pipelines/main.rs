@@ -1,6 +1,7 @@
 //! `kubectl pipelines`: what people do with pipelines beside writing them.
 
 mod act;
+mod aws;
 mod check;
 mod cluster;
 mod complete;

@@ -50,6 +50,12 @@ impl Lab {
         command
     }
 
+    /// Runs the kubectl plugin in this world's namespace.
+    pub(crate) fn plugin(&self, arguments: &[&str]) -> Printed {
+        let plugin = env!("CARGO_BIN_EXE_kubectl-pipelines");
+        Printed::by(self.program(plugin).args(["--namespace", &self.namespace]).args(arguments))
+    }
+
     /// Writes a file of resources for a program to read.
     pub(crate) fn file(&self, name: &str, documents: &[Value]) -> PathBuf {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("files");
