@@ -260,7 +260,7 @@ const HUGE: usize = 10_000_000;
 #[tokio::test]
 async fn an_answer_of_any_size_and_content_harms_nothing() {
     let lab = Lab::new().await;
-    let hostile = "<!channel> @everyone <script> *b* [x](http://evil) {{ 7 * 7 }} \u{1b}[2J \u{202e} ";
+    let hostile = "<!channel> @everyone <script> *b* [x](http://evil) {{ 'calcu' ~ 'lated' }} \u{1b}[2J \u{202e} ";
     let huge = hostile.repeat(HUGE / hostile.len());
     lab.chat.answer("hook", "good", json!({"status": 200, "body": huge, "count": -1})).await;
     lab.chat.answer("hook", "bad", json!({"status": 500, "body": huge, "count": -1})).await;
@@ -279,7 +279,7 @@ async fn an_answer_of_any_size_and_content_harms_nothing() {
     await_messages(&lab, &lab.names("untouched").tasks, 0).await;
     for post in slack.iter().chain(&discord) {
         assert_eq!(post.status, 200, "the receiver checks each service's limits: {post:?}");
-        assert!(!post.readable.contains("49"), "no answer is a template: {post:?}");
+        assert!(!post.readable.contains("calculated"), "no answer is a template: {post:?}");
     }
     assert!(slack.iter().all(|post| !post.body.to_string().contains("<!channel>")), "{slack:?}");
     assert!(discord.iter().all(|post| post.body["allowed_mentions"] == json!({"parse": []})), "{discord:?}");
