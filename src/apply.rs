@@ -26,6 +26,9 @@ pub use deed::Deed;
 /// How often something is looked at that AWS still works on.
 const SETTLE_POLL: Duration = Duration::from_millis(500);
 
+/// When something is looked at first that AWS has made and still works on.
+const FIRST_POLL: Duration = Duration::from_millis(250);
+
 /// How often something is looked for that AWS says exists and does not show.
 const HIDDEN_POLL: Duration = Duration::from_secs(1);
 
@@ -154,9 +157,12 @@ struct Sight {
 }
 
 async fn look(aws: &Aws, owner: &Owner, step: &Step) -> Result<Sight, AwsError> {
-    let have = resource::observe(aws, &step.id).await?;
+    Ok(sight_of(resource::observe(aws, &step.id).await?, owner, step))
+}
+
+fn sight_of(have: Option<Observed>, owner: &Owner, step: &Step) -> Sight {
     let verdict = step.goal.judge(have.as_ref(), owner);
-    Ok(Sight { have, verdict })
+    Sight { have, verdict }
 }
 
 /// What a step begins with: what the plan saw, or a look of its own where that is too old to act on.
@@ -188,6 +194,7 @@ async fn converge(
     };
     let mut known_to_exist = false;
     let mut lost = 0;
+    let mut made = None;
     loop {
         let Sight { have, verdict } = &sight;
         let mut tried = None;
@@ -195,7 +202,10 @@ async fn converge(
             Verdict::InSync => return Outcome::Done(sight.have),
             Verdict::Conflict { whose } => return Outcome::Conflict { whose: whose.clone() },
             Verdict::Settle(why) => Ok(Progress::waiting(why.as_str(), SETTLE_POLL)),
-            Verdict::Create | Verdict::Update(_) | Verdict::Delete => act(aws, step, have.as_ref(), verdict).await,
+            Verdict::Create | Verdict::Update(_) | Verdict::Delete => {
+                made = None;
+                act(aws, step, have.as_ref(), verdict).await
+            }
         };
         let deed = deed::deed(verdict, have.as_ref(), owner);
         let (wait, otherwise) = match progress {
@@ -205,7 +215,9 @@ async fn converge(
             }
             Ok(Progress::Made(seen)) => {
                 record(deeds, deed);
-                return Outcome::Done(Some(seen));
+                let Some(why) = seen.settling.clone() else { return Outcome::Done(Some(seen)) };
+                made = Some(seen);
+                (FIRST_POLL, Outcome::Waiting(Wait { why, again: FIRST_POLL }))
             }
             Ok(Progress::Waiting(wait)) => {
                 record(deeds, deed);
@@ -235,8 +247,12 @@ async fn converge(
             return otherwise;
         }
         sleep(wait).await;
-        sight = match look(aws, owner, step).await {
-            Ok(sight) => sight,
+        let seen = match &made {
+            Some(made) => resource::follow(aws, &step.id, made).await,
+            None => resource::observe(aws, &step.id).await,
+        };
+        sight = match seen {
+            Ok(have) => sight_of(have, owner, step),
             Err(error) => return Outcome::Failed(error),
         };
         record(deeds, tried.and_then(|tried| deed::done(tried, &sight.verdict)));

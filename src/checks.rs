@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use futures::future::try_join_all;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use kube::Client;
 use kube::api::{Api, PostParams};
@@ -132,14 +133,12 @@ fn lacking(ours: &Value, theirs: &Value, path: &str) -> Vec<String> {
 
 /// Whether the API server would let us do all this.
 pub async fn permissions(client: &Client, rights: &[Right<'_>]) -> Finding {
-    let mut refused = Vec::new();
-    for right in rights {
-        match is_allowed(client, *right).await {
-            Ok(true) => {}
-            Ok(false) => refused.push(right.to_string()),
-            Err(error) => return Finding::of("permissions", Err(chain(&error))),
-        }
-    }
+    let allowed = match try_join_all(rights.iter().map(|right| is_allowed(client, *right))).await {
+        Ok(allowed) => allowed,
+        Err(error) => return Finding::of("permissions", Err(chain(&error))),
+    };
+    let refused = rights.iter().zip(allowed).filter(|(_, allowed)| !allowed);
+    let refused: Vec<String> = refused.map(|(right, _)| right.to_string()).collect();
     let found = if refused.is_empty() {
         Ok(format!("all {} are granted", rights.len()))
     } else {

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::core::DeserializeGuard;
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::runtime::events::{self as recorder, EventType, Recorder, Reporter};
 use kube::{Client, Resource as _, ResourceExt as _};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::crd::{FINALIZER, PipelineStatus, ScheduledTaskPipeline, SecretKeyRef};
+use crate::events::Event;
 use crate::pipeline::{ConfigMapLookup, ConfigMaps, SecretLookup, SecretText, SecretValues};
 
 /// Field manager, and the source of events.
@@ -29,19 +30,6 @@ pub struct Cluster {
     client: Client,
     /// The only namespace that is looked at, if it is one.
     namespace: Option<String>,
-}
-
-/// Something for the pipeline's events.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct News {
-    /// Whether a person may have to act.
-    pub warning: bool,
-    /// One word a person can look up.
-    pub reason: String,
-    /// What was done or tried, one word.
-    pub action: &'static str,
-    /// The text.
-    pub note: String,
 }
 
 impl Cluster {
@@ -185,12 +173,12 @@ impl Cluster {
     }
 
     /// Puts news on the pipeline's events.
-    pub async fn publish(&self, pipeline: &ScheduledTaskPipeline, news: &News) -> kube::Result<()> {
-        let event = Event {
-            type_: if news.warning { EventType::Warning } else { EventType::Normal },
-            reason: news.reason.clone(),
-            note: Some(truncate(&news.note, MAX_NOTE)),
-            action: news.action.to_owned(),
+    pub async fn publish(&self, pipeline: &ScheduledTaskPipeline, event: &Event) -> kube::Result<()> {
+        let event = recorder::Event {
+            type_: if event.reason.is_warning() { EventType::Warning } else { EventType::Normal },
+            reason: event.reason.to_string(),
+            note: Some(truncate(&event.note, MAX_NOTE)),
+            action: event.reason.action().to_owned(),
             secondary: None,
         };
         let reference: ObjectReference = pipeline.object_ref(&());

@@ -1,5 +1,6 @@
 //! The program's commands, one file each.
 
+pub mod arguments;
 pub mod check;
 mod documents;
 pub mod iam_policy;
@@ -17,8 +18,8 @@ use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
 
-use crate::settings::{Arguments, Command};
 use crate::{configuration, crd};
+use arguments::{Arguments, Command};
 
 /// Threads of the program: it waits for others most of the time, and a node may have 64 cores.
 const WORKERS: usize = 2;

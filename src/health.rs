@@ -13,6 +13,7 @@ use crate::apply::{Applied, Outcome};
 use crate::aws::{AwsError, Class, NoAws};
 use crate::chain::chain;
 use crate::pipeline::{self, Refusal};
+use crate::reason::{Reason, Settled, Underway};
 use crate::resource::Id;
 
 /// How a pipeline is.
@@ -21,7 +22,7 @@ pub struct Health {
     /// Which way it is.
     pub state: State,
     /// One word a person can look up.
-    pub reason: String,
+    pub reason: Reason,
     /// What, where, and what to do.
     pub message: String,
     /// When to look again.
@@ -54,36 +55,20 @@ pub enum Again {
     BackOff,
 }
 
-/// Reasons that no [`Class`] and no refusal gives.
-pub mod reason {
-    /// Everything is as wanted.
-    pub const IN_SYNC: &str = "InSync";
-    /// As wanted, and kept from firing.
-    pub const SUSPENDED: &str = "Suspended";
-    /// As wanted, and nothing will fire any more.
-    pub const COMPLETED: &str = "Completed";
-    /// Looked at, and left alone.
-    pub const OBSERVING: &str = "Observing";
-    /// Being made or changed.
-    pub const RECONCILING: &str = "Reconciling";
-    /// Being deleted.
-    pub const DELETING: &str = "Deleting";
-}
-
 impl Health {
     /// The first word about a pipeline.
     pub fn new_pipeline() -> Self {
-        Self::progressing(reason::RECONCILING, "the operator has begun", Again::Resync)
+        Self::progressing(Underway::Reconciling, "the operator has begun", Again::Resync)
     }
 
     /// Everything is as wanted.
-    pub fn ready(reason: &str, message: &str) -> Self {
-        Self { state: State::Ready, reason: reason.to_owned(), message: message.to_owned(), again: Again::Resync }
+    pub fn ready(reason: Settled, message: &str) -> Self {
+        Self { state: State::Ready, reason: reason.into(), message: message.to_owned(), again: Again::Resync }
     }
 
     /// On the way.
-    pub fn progressing(reason: &str, message: impl Into<String>, again: Again) -> Self {
-        Self { state: State::Progressing, reason: reason.to_owned(), message: message.into(), again }
+    pub fn progressing(reason: Underway, message: impl Into<String>, again: Again) -> Self {
+        Self { state: State::Progressing, reason: reason.into(), message: message.into(), again }
     }
 
     /// The spec cannot be carried out; a pipeline that `runs` goes on as its last good spec said.
@@ -94,7 +79,7 @@ impl Health {
         }
         let waits_for_secret = refusals.iter().any(Refusal::is_about_another_object);
         let again = if waits_for_secret { Again::WhenSecretsMayBe } else { Again::Resync };
-        Self { state: State::Stalled, reason: reason.to_string(), message, again }
+        Self { state: State::Stalled, reason: reason.into(), message, again }
     }
 
     /// There is no AWS to work with.
@@ -120,11 +105,11 @@ impl Health {
     fn failed(class: Class, message: &str, remedy: &str) -> Self {
         let state = if class.needs_a_person() { State::Stalled } else { State::Failing };
         let message = format!("{message}; {remedy}");
-        Self { state, reason: class.to_string(), message, again: Again::BackOff }
+        Self { state, reason: class.into(), message, again: Again::BackOff }
     }
 
     /// What came of a plan; nothing when every step is done.
-    pub fn of(applied: &Applied, doing: &str) -> Option<Self> {
+    pub fn of(applied: &Applied, doing: Underway) -> Option<Self> {
         let failures = applied.outcomes.iter().filter_map(|(id, outcome)| failure(id, outcome));
         let failures: Vec<Failure> = failures.collect();
         // What only a person can mend comes first.
@@ -169,13 +154,12 @@ impl Health {
                 || since("Stalled").is_some_and(|old| old.reason == Class::Waiting.to_string());
             (overdue, MAX_WAIT)
         };
-        let waits = self.reason == reason::RECONCILING || self.reason == reason::DELETING;
-        if self.state != State::Progressing || !waits || !overdue {
+        if self.state != State::Progressing || !overdue {
             return self;
         }
         Self {
             state: State::Stalled,
-            reason: Class::Waiting.to_string(),
+            reason: Class::Waiting.into(),
             message: format!("for over {} minutes: {}; check what AWS names", limit.as_mins(), self.message),
             again: Again::BackOff,
         }
@@ -220,7 +204,7 @@ pub fn conditions(health: &Health, before: &[Condition], generation: i64, now: T
         Condition {
             type_: type_.to_owned(),
             status: status.to_owned(),
-            reason: health.reason.clone(),
+            reason: health.reason.to_string(),
             message: crate::cluster::truncate(&health.message, MAX_MESSAGE),
             observed_generation: Some(generation),
             last_transition_time: same.map_or_else(
@@ -258,7 +242,7 @@ mod tests {
 
     #[test]
     fn reconciling_and_stalled_never_stand_together() {
-        let ready = Health::ready(reason::IN_SYNC, "all there");
+        let ready = Health::ready(Settled::InSync, "all there");
         assert_eq!(types(&ready), [pair("Ready", "True")]);
         assert_eq!(types(&Health::new_pipeline()), [pair("Ready", "Unknown"), pair("Reconciling", "True")]);
         let throttled = Health::aws(&error(Class::Throttled, "Throttling"));
@@ -276,10 +260,10 @@ mod tests {
                 (Kind::Queue, Outcome::Failed(error(Class::Denied, "AccessDenied"))),
                 (Kind::Function, Outcome::Waiting(wait)),
             ]),
-            reason::RECONCILING,
+            Underway::Reconciling,
         )
         .unwrap();
-        assert_eq!(health.reason, "Denied");
+        assert_eq!(health.reason, Reason::Failed(Class::Denied));
         assert_eq!(
             health.message,
             "Queue a: iam:CreateRole: AccessDenied: no (and 1 more, see resources); allow iam:CreateRole in the operator's IAM policy, which `task-pipelines iam-policy` prints"
@@ -288,17 +272,17 @@ mod tests {
 
     #[test]
     fn a_plan_that_is_done_has_nothing_to_say() {
-        assert_eq!(Health::of(&applied(vec![(Kind::Role, Outcome::Done(None))]), reason::RECONCILING), None);
+        assert_eq!(Health::of(&applied(vec![(Kind::Role, Outcome::Done(None))]), Underway::Reconciling), None);
     }
 
     #[test]
     fn what_waits_too_long_is_stalled_and_stays_so() {
         let at = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
-        let waiting = Health::progressing(reason::RECONCILING, "Role a waits", Again::Resync);
+        let waiting = Health::progressing(Underway::Reconciling, "Role a waits", Again::Resync);
         let first = conditions(&waiting, &[], 1, at(0));
         assert_eq!(waiting.clone().not_for_ever(&first, None, at(4)).state, State::Progressing);
         let late = waiting.clone().not_for_ever(&first, None, at(6));
-        assert_eq!((late.state, late.reason.as_str()), (State::Stalled, "Waiting"));
+        assert_eq!((late.state, late.reason), (State::Stalled, Class::Waiting.into()));
         let stalled = conditions(&late, &first, 1, at(6));
         assert_eq!(waiting.not_for_ever(&stalled, None, at(7)).state, State::Stalled);
     }
@@ -307,19 +291,19 @@ mod tests {
     fn a_deletion_that_takes_too_long_is_stalled_whatever_came_before_it() {
         let at = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
         let long_failing = conditions(&Health::aws(&error(Class::Throttled, "Throttling")), &[], 1, at(0));
-        let deleting = Health::progressing(reason::DELETING, "EventSourceMapping a waits", Again::Resync);
+        let deleting = Health::progressing(Underway::Deleting, "EventSourceMapping a waits", Again::Resync);
         let deleted = Some(at(100));
         assert_eq!(deleting.clone().not_for_ever(&long_failing, deleted, at(109)).state, State::Progressing);
         let late = deleting.not_for_ever(&long_failing, deleted, at(111));
-        assert_eq!((late.state, late.reason.as_str()), (State::Stalled, "Waiting"));
+        assert_eq!((late.state, late.reason), (State::Stalled, Class::Waiting.into()));
         assert!(late.message.contains("EventSourceMapping a waits"), "{}", late.message);
     }
 
     #[test]
     fn the_time_of_a_transition_moves_only_with_the_status() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let first = conditions(&Health::ready(reason::IN_SYNC, "a"), &[], 1, at(10));
-        let second = conditions(&Health::ready(reason::SUSPENDED, "b"), &first, 2, at(20));
+        let first = conditions(&Health::ready(Settled::InSync, "a"), &[], 1, at(10));
+        let second = conditions(&Health::ready(Settled::Suspended, "b"), &first, 2, at(20));
         assert_eq!(second[0].last_transition_time, first[0].last_transition_time);
         let third = conditions(&Health::aws(&error(Class::Denied, "x")), &second, 2, at(30));
         assert_eq!(third[0].last_transition_time.0, at(30));

@@ -17,8 +17,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
 use crate::code::Artifact;
-use crate::pipeline::{Layer, LayerContent, Packages, Reason, Refusal};
+use crate::pipeline::{Layer, LayerContent, Packages, Refusal};
 use crate::plan::{Goal, Plan, Verdict};
+use crate::reason::Refused;
 use crate::resource::Resource;
 
 pub use python::{PackageIndex, Tools};
@@ -143,7 +144,7 @@ impl Layers {
                 Known::Built(zip) => version.zip = Some(zip),
                 Known::Building(None) => building = Some(format!("layer `{}` is being built", version.content.name)),
                 Known::Building(Some(error)) | Known::Failed(error, _) => refusals.push(Refusal {
-                    reason: Reason::LayerFailed,
+                    reason: Refused::LayerFailed,
                     field: version.content.field(),
                     message: error.to_string(),
                     hint: Some(error.hint().to_owned()),

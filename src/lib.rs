@@ -21,7 +21,9 @@ pub mod plan;
 pub mod apply;
 pub mod aws;
 
+pub mod events;
 pub mod health;
+pub mod reason;
 pub mod status;
 
 pub mod expected;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use task_pipelines::chain::chain;
 use task_pipelines::command;
-use task_pipelines::settings::{Arguments, LogFormat};
+use task_pipelines::command::arguments::{Arguments, LogFormat};
 use tracing_subscriber::EnvFilter;
 
 /// Gives back what an upload took: the C library's allocator would keep it. `.cargo/config.toml` says how.

@@ -45,7 +45,7 @@ use refusal::Refusals;
 pub use config_map::{ConfigMapLookup, ConfigMaps, config_map_refs};
 pub use layer::{FunctionLayer, Layer, LayerContent, Packages};
 pub use place::place_of_deletion;
-pub use refusal::{Reason, Refusal, summary};
+pub use refusal::{Refusal, summary};
 pub use secret::{SecretLookup, SecretText, SecretUse, SecretValues, secret_refs};
 pub use work::{Work, work};
 

@@ -17,9 +17,10 @@ use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
 
 use crate::aws::{Accounts, Aws, Caller, Urgency};
-use crate::cluster::{Cluster, News};
+use crate::cluster::Cluster;
 use crate::configuration::Configuration;
 use crate::crd::{PipelineStatus, ScheduledTaskPipeline, annotation};
+use crate::events::{self, Event};
 use crate::expected::Expectations;
 use crate::health::{self, Again, Health};
 use crate::identity::{ClusterName, Owner, Target};
@@ -216,15 +217,16 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// Puts news into the log and the pipeline's events.
-    async fn tell(&self, news: &[News]) -> kube::Result<()> {
-        for one in news {
-            if one.warning {
-                tracing::warn!(reason = one.reason, note = one.note, "pipeline needs attention");
+    /// Puts events into the log and beside the pipeline.
+    async fn tell(&self, events: &[Event]) -> kube::Result<()> {
+        for event in events {
+            let Event { reason, note } = event;
+            if reason.is_warning() {
+                tracing::warn!(%reason, note, "pipeline needs attention");
             } else {
-                tracing::info!(reason = one.reason, note = one.note, "pipeline changed");
+                tracing::info!(%reason, note, "pipeline changed");
             }
-            match self.context.cluster.publish(&self.pipeline, one).await {
+            match self.context.cluster.publish(&self.pipeline, event).await {
                 // A namespace that is being deleted takes no more events, and must not wait for one.
                 Err(kube::Error::Api(status)) if status.is_forbidden() => {
                     tracing::warn!(reason = status.message, "no event can be written");
@@ -236,7 +238,7 @@ impl Look<'_> {
     }
 
     /// Says how the pipeline is: status where it changed, events for what is new; and when to look again.
-    async fn conclude(self, mut status: PipelineStatus, health: &Health, mut news: Vec<News>) -> kube::Result<Next> {
+    async fn conclude(self, mut status: PipelineStatus, health: &Health, mut events: Vec<Event>) -> kube::Result<Next> {
         let deleted = self.pipeline.metadata.deletion_timestamp.as_ref().map(|time| time.0);
         let health = &health.clone().not_for_ever(&self.before.conditions, deleted, Timestamp::now());
         let generation = self.generation();
@@ -245,8 +247,8 @@ impl Look<'_> {
         if status != self.before {
             self.context.cluster.write_status(&self.pipeline, &status).await?;
         }
-        news.extend(status::news_of_change(&self.before, health));
-        self.tell(&news).await?;
+        events.extend(events::of_health(&self.before, health));
+        self.tell(&events).await?;
         if health.again != Again::BackOff || status::got_further(&self.before, &status) {
             self.context.forget(&self.pipeline);
         }

@@ -198,7 +198,7 @@ pub struct Observed {
 pub enum Progress {
     /// AWS has carried it out.
     Done,
-    /// AWS has made it, as this.
+    /// AWS has made it, as this, and may still be settling it.
     Made(Observed),
     /// AWS has taken it on, or asks to wait: look again.
     Waiting(Wait),
@@ -363,6 +363,17 @@ pub async fn observe(aws: &Aws, id: &Id) -> Result<Option<Observed>, AwsError> {
         Kind::Function => function::observe(aws, &id.name).await,
         Kind::EventSourceMapping => event_source_mapping::observe(aws, &id.name).await,
         Kind::Schedule => schedule::observe(aws, &id.name).await,
+    }
+}
+
+/// Looks again at what was just made, by what AWS then called it.
+///
+/// # Errors
+/// As [`observe`].
+pub async fn follow(aws: &Aws, id: &Id, made: &Observed) -> Result<Option<Observed>, AwsError> {
+    match id.kind {
+        Kind::EventSourceMapping => event_source_mapping::follow(aws, made).await,
+        _ => observe(aws, id).await,
     }
 }
 

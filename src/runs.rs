@@ -14,7 +14,7 @@ use protocol::{RunRef, Trigger};
 use crate::crd::{Run, RunCounts, RunResult, RunTrigger};
 
 pub use news::tell;
-pub use verdict::{conditions, missing, reason, reports_nothing};
+pub use verdict::{conditions, missing, reports_nothing};
 
 /// Runs that are kept.
 pub const MAX_RUNS: usize = 10;

@@ -1,71 +1,16 @@
-//! The operator's settings: each has a default, a flag and an environment variable.
+//! The operator's settings: each has a default, a flag and an environment variable. `docs/configuration.md` lists them.
 
-use std::convert::Infallible;
 use std::fs;
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
-
-use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::aws::Pacing;
 use crate::configuration::{Configuration, InvalidConfiguration};
 use crate::identity::ClusterName;
 use crate::layers::PackageIndex;
 use crate::memory::Periods;
-
-/// Cron tasks on AWS from one Kubernetes resource.
-#[derive(Debug, Parser)]
-#[command(name = "task-pipelines", version, about, arg_required_else_help = true)]
-pub struct Arguments {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: Command,
-
-    /// The log.
-    #[command(flatten)]
-    pub log: LogSettings,
-}
-
-/// What to do.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Run the operator.
-    ///
-    /// It finds the API server as kubectl does (`KUBECONFIG`, or the Pod's service account), and AWS as the AWS CLI does
-    /// (`AWS_REGION`, keys, profile, web identity; `AWS_ENDPOINT_URL` for another endpoint).
-    Run(RunSettings),
-    /// Show what would be done on AWS, and change nothing.
-    ///
-    /// Of files no cluster is asked: values of Secrets are not compared then. Of a pipeline in the cluster it is what the
-    /// operator would do now. Exit status: 0 nothing to do, 1 changes, 2 an error, a refused spec or a conflict.
-    Plan(PlanSettings),
-    /// Run a file's tasks here and now, and show what its channels would get: with neither AWS nor a cluster.
-    ///
-    /// Each task of kind `message` or `http` gets one attempt, with the code that runs it on AWS; functions run there
-    /// alone. Exit status: 0 all went well, 1 a task or a delivery failed, 2 an error or a refused spec.
-    Try(TrySettings),
-    /// Check that the operator has all it needs: functions, configuration, API server, definition, permissions, AWS.
-    ///
-    /// It changes nothing. Exit status: 0 all is there, 1 something is missing, with what to do about it.
-    Check(Box<RunSettings>),
-    /// Print the `CustomResourceDefinition` as YAML.
-    Crd,
-    /// Print the IAM policy that the operator needs, for its settings.
-    ///
-    /// Account and region are those of the AWS credentials, if there are any, where the flags name none. For the role of
-    /// another account that a configuration names, print it with that account, and without the configuration.
-    IamPolicy(IamPolicySettings),
-    /// List what pipelines that are gone left on AWS, and delete it if that is asked for.
-    ///
-    /// It looks for what carries this cluster's tags and has no pipeline of that namespace and name in the cluster that
-    /// kubectl talks to. Exit code 0: nothing is left; 1: something is; 2: that could not be found out, or not all went.
-    Orphans(OrphansSettings),
-    /// Print the JSON schema of the configuration, for editors.
-    ConfigurationSchema,
-}
 
 /// What decides how pipelines look on AWS, whichever command looks at them.
 #[derive(Clone, Debug, clap::Args)]
@@ -81,8 +26,8 @@ pub struct InstallationSettings {
     #[arg(long, env = "TASK_PIPELINES_FUNCTIONS_DIR")]
     pub functions_dir: Option<PathBuf>,
 
-    /// File that says what pipelines may reach beyond their own resources, by namespace [default: nothing]. It is read
-    /// when the operator starts.
+    /// File that says what pipelines may reach beyond their own resources, by namespace; read when the operator starts
+    /// [default: nothing].
     #[arg(long, env = "TASK_PIPELINES_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
 
@@ -168,178 +113,6 @@ pub struct RunSettings {
     pub metrics_address: Option<SocketAddr>,
 }
 
-/// Which orphans, and what to do about them.
-#[derive(Clone, Debug, clap::Args)]
-pub struct OrphansSettings {
-    /// Those of the operator.
-    #[command(flatten)]
-    pub installation: InstallationSettings,
-
-    /// Region to search; may be repeated [default: that of the AWS credentials].
-    #[arg(long = "region", value_name = "REGION")]
-    pub regions: Vec<String>,
-
-    /// Role to assume, of another account.
-    #[arg(long, value_name = "ARN")]
-    pub role_arn: Option<String>,
-
-    /// External id that the role's trust policy asks for.
-    #[arg(long, requires = "role_arn")]
-    pub external_id: Option<String>,
-
-    /// Form of the list.
-    #[arg(long, short, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
-
-    /// Delete what is listed, after asking.
-    #[arg(long)]
-    pub delete: bool,
-
-    /// Do not ask.
-    #[arg(long, requires = "delete")]
-    pub yes: bool,
-}
-
-/// Whose IAM policy to print.
-#[derive(Clone, Debug, clap::Args)]
-pub struct IamPolicySettings {
-    /// Those of the operator.
-    #[command(flatten)]
-    pub installation: InstallationSettings,
-
-    /// Print the least that the permissions boundary must allow, in place of the operator's own policy.
-    #[arg(long)]
-    pub boundary: bool,
-
-    /// Account that pipelines live in, 12 digits [default: that of the AWS credentials, else any].
-    #[arg(long)]
-    pub account: Option<String>,
-
-    /// Region that pipelines live in; may be repeated [default: `AWS_REGION` and those of the configuration, else any].
-    #[arg(long = "region")]
-    pub regions: Vec<String>,
-
-    /// Partition: `aws`, `aws-cn` or `aws-us-gov` [default: by account or region].
-    #[arg(long)]
-    pub partition: Option<String>,
-}
-
-/// Settings of a plan.
-#[derive(Clone, Debug, clap::Args)]
-pub struct PlanSettings {
-    /// A pipeline in the cluster: NAMESPACE/NAME, or a name in the usual namespace.
-    #[arg(value_name = "NAMESPACE/NAME", required_unless_present = "filename", conflicts_with = "filename")]
-    pub pipeline: Option<PipelineName>,
-
-    /// A file of pipelines, of several documents perhaps; `-` for stdin.
-    #[arg(short, long, value_name = "FILE")]
-    pub filename: Vec<PathBuf>,
-
-    /// Namespace of pipelines that name none [default: the kubeconfig's, else default].
-    #[arg(short, long)]
-    pub namespace: Option<String>,
-
-    /// How plans are printed.
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
-
-    /// Whether the text is coloured: auto is on a terminal, unless `NO_COLOR` is set.
-    #[arg(long, value_enum, default_value_t = Colour::Auto)]
-    pub color: Colour,
-
-    /// What decides how pipelines look on AWS: as the operator has it, or the plan is another's.
-    #[command(flatten)]
-    pub installation: InstallationSettings,
-}
-
-/// Settings of a trial.
-#[derive(Clone, Debug, clap::Args)]
-pub struct TrySettings {
-    /// A file of pipelines, and of the Secrets that they need perhaps; `-` for stdin; may be repeated.
-    #[arg(short, long, value_name = "FILE", required = true)]
-    pub filename: Vec<PathBuf>,
-
-    /// Name of a task to run; may be repeated [default: all].
-    #[arg(long = "task", value_name = "NAME")]
-    pub tasks: Vec<String>,
-
-    /// Namespace of pipelines that name none [default: the kubeconfig's, else default].
-    #[arg(short, long)]
-    pub namespace: Option<String>,
-
-    /// Post to the channels, whose Secrets have to be among the files.
-    #[arg(long)]
-    pub post: bool,
-}
-
-/// A pipeline in the cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PipelineName {
-    /// Its namespace, if one is named.
-    pub namespace: Option<String>,
-    /// Its name.
-    pub name: String,
-}
-
-impl FromStr for PipelineName {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(match text.split_once('/') {
-            Some((namespace, name)) => Self { namespace: Some(namespace.to_owned()), name: name.to_owned() },
-            None => Self { namespace: None, name: text.to_owned() },
-        })
-    }
-}
-
-/// How what a command found is printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// For reading.
-    Text,
-    /// For programs: a list.
-    Json,
-}
-
-/// Whether a text is coloured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Colour {
-    /// Where somebody reads along.
-    Auto,
-    /// Anywhere.
-    Always,
-    /// Nowhere.
-    Never,
-}
-
-/// The log, which goes to stderr.
-#[derive(Clone, Debug, clap::Args)]
-pub struct LogSettings {
-    /// Form of the log [default: text on a terminal, else json].
-    #[arg(long, global = true, env = "TASK_PIPELINES_LOG_FORMAT", value_enum)]
-    pub log_format: Option<LogFormat>,
-
-    /// What to log: a level, or directives such as `info,task_pipelines=debug` [default: info for run, else warn].
-    #[arg(long, global = true, env = "TASK_PIPELINES_LOG")]
-    pub log: Option<String>,
-}
-
-/// Form of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// One JSON object a line.
-    Json,
-    /// For reading.
-    Text,
-}
-
-impl LogFormat {
-    /// Text where somebody reads along.
-    pub fn or_by_terminal(format: Option<Self>) -> Self {
-        format.unwrap_or_else(|| if std::io::stderr().is_terminal() { Self::Text } else { Self::Json })
-    }
-}
-
 impl InstallationSettings {
     /// What the configuration's file says.
     ///
@@ -382,23 +155,6 @@ pub enum ConfigurationError {
     },
 }
 
-impl Arguments {
-    /// What to log. A command that prints something is read by a person: only what they may have to act on.
-    pub fn log_filter(&self) -> &str {
-        let usual = match self.command {
-            Command::Run(_) => "info",
-            Command::Plan(_)
-            | Command::Orphans(_)
-            | Command::Check(_)
-            | Command::Crd
-            | Command::IamPolicy(_)
-            | Command::ConfigurationSchema
-            | Command::Try(_) => "warn",
-        };
-        self.log.log.as_deref().unwrap_or(usual)
-    }
-}
-
 impl RunSettings {
     /// Time between two looks at an unchanged pipeline.
     pub fn resync(&self) -> Duration {
@@ -416,29 +172,5 @@ impl RunSettings {
     /// Time after which a missing Secret is looked for again.
     pub fn secret_retry(&self) -> Duration {
         Duration::from_secs(self.secret_retry_seconds.into())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    use super::*;
-
-    #[test]
-    fn the_command_line_is_sound() {
-        Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn every_setting_has_a_flag_an_environment_variable_and_help() {
-        let command = Arguments::command();
-        let run = command.find_subcommand("run").expect("run");
-        for argument in run.get_arguments().filter(|argument| argument.get_id() != "help") {
-            assert!(argument.get_long().is_some(), "{} has a flag", argument.get_id());
-            let variable = argument.get_env().and_then(|name| name.to_str()).unwrap_or_default();
-            assert!(variable.starts_with("TASK_PIPELINES_"), "{} has a variable", argument.get_id());
-            assert!(argument.get_help().is_some(), "{} has help", argument.get_id());
-        }
     }
 }

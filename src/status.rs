@@ -1,18 +1,16 @@
-//! What is reported of a pipeline: status rows and fields, and events, all derived from what was done and seen.
+//! What the status says of a pipeline: rows and fields, derived from what was done and seen.
 
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, Zoned};
 
 use crate::apply::{Applied, Deed, Outcome};
-use crate::cluster::{News, truncate};
+use crate::cluster::truncate;
 use crate::crd::{Action, Change, PipelineStatus, QueueDepth, ResourceRow, ResourceState, ScheduleStatus};
-use crate::drift::Drift;
-use crate::health::{Health, State};
 use crate::identity::Location;
 use crate::pipeline::Pipeline;
 use crate::plan::{Goal, Plan, Verdict};
-use crate::resource::{Difference, Id, Kind, Observed};
+use crate::resource::{Id, Kind, Observed};
 
 /// Firings shown ahead.
 const NEXT_FIRINGS: usize = 3;
@@ -195,73 +193,6 @@ pub fn is_dead_letter_queue(id: &Id) -> bool {
     id.kind == Kind::Queue && id.name.trim_end_matches(".fifo").ends_with("-dlq")
 }
 
-/// Events for what was changed: one for all that was made, one for each thing that was changed, and one for each that
-/// others had changed.
-pub fn news_of(applied: &Applied, drift: &[Drift]) -> Vec<News> {
-    let drifted = |id: &Id| drift.iter().find(|drift| drift.id == *id);
-    let normal = |reason: &str, action, note| News { warning: false, reason: reason.to_owned(), action, note };
-    let listed = |wanted: &Deed| {
-        let ids: Vec<String> = applied
-            .deeds
-            .iter()
-            .filter(|(id, deed)| deed == wanted && (*wanted != Deed::Created || drifted(id).is_none()))
-            .map(|(id, _)| id.to_string())
-            .collect();
-        (!ids.is_empty()).then(|| format!("{} on AWS: {}", ids.len(), ids.join(", ")))
-    };
-    let made = listed(&Deed::Created).map(|note| normal("Created", "Create", note));
-    let gone = listed(&Deed::Deleted).map(|note| normal("Deleted", "Delete", note));
-    let changed = applied.deeds.iter().filter_map(|(id, deed)| match deed {
-        Deed::Updated(differences) => {
-            drifted(id).is_none().then(|| normal("Updated", "Update", format!("{id}: {}", listing(differences))))
-        }
-        Deed::TakenOver { from } => Some(normal(
-            "TakenOver",
-            "TakeOver",
-            format!("{id}, made by an earlier pipeline of this name with UID {from}"),
-        )),
-        Deed::Created | Deed::Deleted => None,
-    });
-    made.into_iter().chain(changed).chain(gone).chain(drift.iter().map(news_of_drift)).collect()
-}
-
-fn news_of_drift(Drift { id, differences }: &Drift) -> News {
-    let note = if differences.is_empty() {
-        format!("{id} was deleted by somebody else, and is made again")
-    } else {
-        format!("{id} was changed by somebody else, and is put right: {}", listing(differences))
-    };
-    News { warning: true, reason: "DriftCorrected".to_owned(), action: "Correct", note }
-}
-
-/// Fields, each with what it was and is.
-fn listing(differences: &[Difference]) -> String {
-    let line = |one: &Difference| format!("{}: {} → {}", one.field, brief(&one.from), brief(&one.to));
-    differences.iter().map(line).collect::<Vec<_>>().join(", ")
-}
-
-/// Characters of a value in an event.
-const MAX_VALUE: usize = 120;
-
-fn brief(value: &str) -> String {
-    if value.is_empty() { "(unset)".to_owned() } else { truncate(value, MAX_VALUE) }
-}
-
-/// An event for a pipeline that fails otherwise than before, or is well again.
-pub fn news_of_change(before: &PipelineStatus, health: &Health) -> Option<News> {
-    let old = before.condition("Ready");
-    let same = old.is_some_and(|old| old.reason == health.reason && old.message == health.message);
-    let was_ready = old.is_some_and(|old| old.status == "True");
-    let news = |warning, note: &str| {
-        Some(News { warning, reason: health.reason.clone(), action: "Reconcile", note: note.to_owned() })
-    };
-    match health.state {
-        State::Failing | State::Stalled if !same => news(true, &health.message),
-        State::Ready if !was_ready => news(false, &health.message),
-        State::Failing | State::Stalled | State::Ready | State::Progressing => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -388,39 +319,6 @@ mod tests {
         ];
         let known = known(&PipelineStatus { resources, ..PipelineStatus::default() });
         assert_eq!(known, BTreeMap::from([(id(Kind::Queue, "a"), false), (id(Kind::Queue, "b"), true)]));
-    }
-
-    #[test]
-    fn one_event_lists_what_was_made_and_each_change_says_its_fields() {
-        let difference = Difference { field: "memorySize".to_owned(), from: "128".to_owned(), to: "256".to_owned() };
-        let unset = Difference { field: "tags.team".to_owned(), from: String::new(), to: "a".to_owned() };
-        let deeds = vec![
-            (id(Kind::Queue, "a"), Deed::Created),
-            (id(Kind::Queue, "b"), Deed::Created),
-            (id(Kind::Function, "c"), Deed::Updated(vec![difference, unset])),
-            (id(Kind::Role, "d"), Deed::TakenOver { from: "uid-0".to_owned() }),
-        ];
-        let news = news_of(&Applied { deeds, ..Applied::default() }, &[]);
-        let texts: Vec<String> = news.iter().map(|news| format!("{}: {}", news.reason, news.note)).collect();
-        assert_eq!(
-            texts,
-            [
-                "Created: 2 on AWS: Queue a, Queue b",
-                "Updated: Function c: memorySize: 128 → 256, tags.team: (unset) → a",
-                "TakenOver: Role d, made by an earlier pipeline of this name with UID uid-0",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_failure_is_news_once() {
-        let stalled = Health::conflict("Queue a exists");
-        let news = news_of_change(&PipelineStatus::default(), &stalled).expect("news");
-        assert!(news.warning && news.reason == "Conflict", "{news:?}");
-        let conditions = crate::health::conditions(&stalled, &[], 1, Timestamp::UNIX_EPOCH);
-        let status = PipelineStatus { conditions, ..PipelineStatus::default() };
-        assert_eq!(news_of_change(&status, &stalled), None);
-        assert!(news_of_change(&status, &Health::ready("InSync", "well")).is_some());
     }
 
     #[test]

@@ -1,27 +1,28 @@
 //! The eight ways to meet what AWS answers when it does not do what was asked.
 
-use std::fmt;
+use strum::{Display, EnumMessage, VariantArray};
 
 use super::operation::Operation;
 
 /// How a failure is met: one class, one way. The names are the reasons in conditions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Display, EnumMessage, VariantArray)]
 pub enum Class {
-    /// AWS is not done yet with what came before; ask again soon.
+    /// AWS is not done yet with what came before, such as a new role.
     Waiting,
     /// AWS asks for fewer calls.
     Throttled,
-    /// AWS failed or could not be reached. The call may have been carried out.
+    /// AWS failed, or could not be reached; the call may have been carried out.
     Transient,
-    /// The operator may not do this.
+    /// The operator may not make the call.
     Denied,
-    /// What is there is not ours, or somebody else uses it.
+    /// A resource of that name is not the pipeline's, somebody else uses it, or the operator's credentials are of
+    /// another account; nothing more is written.
     Conflict,
     /// AWS refuses what was asked.
     Invalid,
-    /// The account is full.
+    /// The account is full: [which quota](#quotas) the message says.
     Quota,
-    /// The operator has no valid AWS identity.
+    /// The operator has no region, or no valid AWS identity.
     Credentials,
 }
 
@@ -32,12 +33,6 @@ impl Class {
             Self::Waiting | Self::Throttled | Self::Transient => false,
             Self::Denied | Self::Conflict | Self::Invalid | Self::Quota | Self::Credentials => true,
         }
-    }
-}
-
-impl fmt::Display for Class {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self, f)
     }
 }
 

@@ -35,6 +35,7 @@ pub use error::AwsError;
 pub use operation::{Family, Operation};
 pub use pace::{Pacer, Pacing};
 pub use permission::{MAX_POLICY, OperatorPolicy, Scope};
+pub use quota::Quota;
 pub use retry::ATTEMPTS;
 pub use turns::{Caller, Urgency};
 

@@ -1,10 +1,12 @@
 //! AWS's quotas: which one is reached, and what to do about it.
 
+use strum::{EnumMessage, VariantArray};
+
 use super::operation::Operation;
 
 /// A quota that pipelines count against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Quota {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumMessage, VariantArray)]
+pub enum Quota {
     /// Roles of an account.
     Roles,
     /// Characters of a role's inline policies.
@@ -25,7 +27,7 @@ pub(super) enum Quota {
     ParameterVersions,
     /// Log groups.
     LogGroups,
-    /// One that is not known.
+    /// Anything else.
     Other,
 }
 
@@ -51,7 +53,7 @@ impl Quota {
     }
 
     /// What to do. Names and codes are those of Service Quotas.
-    pub(super) const fn remedy(self) -> &'static str {
+    pub const fn remedy(self) -> &'static str {
         match self {
             Self::Roles => {
                 "a pipeline has three roles, and one more for each of its functions: ask AWS for a higher quota, \"Roles per account\" (iam L-FE177D64), or \

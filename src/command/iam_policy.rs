@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 
+use super::arguments::IamPolicySettings;
 use super::{print, runtime, setup};
 use crate::aws::{Access, Accounts, MAX_POLICY, OperatorPolicy};
 use crate::chain::chain;
 use crate::configuration::Configuration;
 use crate::identity::Target;
 use crate::resource::boundary;
-use crate::settings::IamPolicySettings;
 
 /// Prints the policy for these settings, or the boundary that its roles need.
 ///

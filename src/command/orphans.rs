@@ -8,12 +8,12 @@ use std::process::ExitCode;
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt as _};
 
+use super::arguments::{OrphansSettings, Output};
 use super::{print, runtime, setup};
 use crate::aws::{Access, Aws};
 use crate::crd::ScheduledTaskPipeline;
 use crate::identity::{AssumedRole, ClusterName, Owner, Target};
 use crate::orphans::{self, Living, Orphan};
-use crate::settings::{OrphansSettings, Output};
 
 /// Nothing is left.
 const NONE: u8 = 0;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use futures::channel::mpsc;
 use kube::{Api, Client};
 
+use super::arguments::{Colour, Output, PipelineName, PlanSettings};
 use super::{documents, print, runtime, setup, usual_namespace};
 use crate::aws::Access;
 use crate::chain::chain;
@@ -24,7 +25,6 @@ use crate::memory::{Memory, Periods};
 use crate::plan::render::{Style, text};
 use crate::plan::shown::{Shown, Summary};
 use crate::reconcile::{Context, NoPlan, plan_of};
-use crate::settings::{Colour, Output, PipelineName, PlanSettings};
 use crate::slots::Slots;
 use without_cluster::WithoutCluster;
 

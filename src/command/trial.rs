@@ -9,11 +9,11 @@ use jiff::{SignedDuration, Timestamp, TimestampRound, Unit};
 use protocol::{Delivery, PipelineRef, Run, Status, TaskResult, Trigger};
 use runner::trial::{self, Trial};
 
+use super::arguments::TrySettings;
 use super::documents::{self, Document, Files, Namespace};
 use super::{print, runtime};
 use crate::crd::{ScheduledTaskPipelineSpec, Task};
 use crate::pipeline::{SecretLookup, SecretText, SecretUse, SecretValues, secret_refs, work};
-use crate::settings::TrySettings;
 
 /// Id of a run that no schedule fired.
 const RUN_ID: &str = "trial";

@@ -10,9 +10,10 @@ use serde::Serialize;
 use super::Fate;
 use super::letter::{Key, Letter};
 use crate::aws::Aws;
-use crate::cluster::News;
 use crate::crd::{NEWS_CONDITIONS, PipelineStatus, Run, RunResult, ScheduledTaskPipeline};
+use crate::events::Event;
 use crate::expected::Overdue;
+use crate::reason::{Acted, Reported};
 use crate::reconcile::Context;
 use crate::resource::bulk;
 use crate::runs;
@@ -165,17 +166,17 @@ fn had_ended(run: &Run, before: &[Run]) -> bool {
 
 /// Counts what is new, and writes events for what a person may want to look into: never one for a run that went well.
 async fn tell(context: &Context, pipeline: &ScheduledTaskPipeline, before: &Chronicle, after: &Chronicle) {
-    let mut news = Vec::new();
+    let mut events = Vec::new();
     for run in &after.runs {
         if has_ended(run) && !had_ended(run, &before.runs) {
             context.metrics.count_run(pipeline, run);
-            news.extend(news_of(run));
+            events.extend(event_of(run));
         }
         let known = before.runs.iter().find(|old| old.run_id == run.run_id);
         let lost = run.undelivered.iter().filter(|lost| known.is_none_or(|known| !known.undelivered.contains(lost)));
-        news.extend(lost.map(|lost| {
-            warning(
-                "DeliveryFailed",
+        events.extend(lost.map(|lost| {
+            Event::new(
+                Reported::DeliveryFailed,
                 format!(
                     "channel `{}` did not get the result of task `{}` of run {} of {}: {}",
                     lost.channel, lost.task, run.run_id, run.scheduled_time, lost.error
@@ -183,22 +184,22 @@ async fn tell(context: &Context, pipeline: &ScheduledTaskPipeline, before: &Chro
             )
         }));
     }
-    for one in news {
+    for event in events {
         tracing::warn!(
             namespace = pipeline.namespace(),
             pipeline = pipeline.name_any(),
-            reason = one.reason,
-            note = one.note,
+            reason = %event.reason,
+            note = event.note,
             "a run needs attention"
         );
         // The status says it as well; an event that cannot be written is no reason to hold up what follows.
-        if let Err(error) = context.cluster.publish(pipeline, &one).await {
+        if let Err(error) = context.cluster.publish(pipeline, &event).await {
             tracing::warn!(error = crate::chain::chain(&error), "no event can be written");
         }
     }
 }
 
-fn news_of(run: &Run) -> Option<News> {
+fn event_of(run: &Run) -> Option<Event> {
     let Run { run_id, scheduled_time, counts, .. } = run;
     match run.result {
         RunResult::Succeeded | RunResult::Running => None,
@@ -210,15 +211,11 @@ fn news_of(run: &Run) -> Option<News> {
                 "{} of {total} tasks of run {run_id} of {scheduled_time} failed{why}",
                 total - counts.succeeded
             );
-            Some(warning("RunFailed", note))
+            Some(Event::new(Acted::RunFailed, note))
         }
         RunResult::Missed => {
             let hop = run.message.as_deref().unwrap_or_default();
-            Some(warning("Missed", format!("the run of {scheduled_time} did not come: {hop}")))
+            Some(Event::new(Reported::Missed, format!("the run of {scheduled_time} did not come: {hop}")))
         }
     }
-}
-
-fn warning(reason: &str, note: String) -> News {
-    News { warning: true, reason: reason.to_owned(), action: "Run", note }
 }

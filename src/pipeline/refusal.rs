@@ -4,46 +4,13 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use crate::configuration::Missing;
-
-/// Why a field is refused: the reason of the condition `Ready`. Where several apply, the first of this order is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reason {
-    /// The field reaches beyond the pipeline's own resources, and the operator's configuration does not let it.
-    NotAllowed,
-    /// The field has a value that cannot work.
-    InvalidSpec,
-    /// A Secret or one of its keys is not there, or cannot be read.
-    SecretMissing,
-    /// A layer cannot be built.
-    LayerFailed,
-    /// A `ConfigMap` is not there, or cannot be read.
-    ConfigMapMissing,
-}
-
-impl Reason {
-    /// The reason as conditions and events show it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NotAllowed => "NotAllowed",
-            Self::InvalidSpec => "InvalidSpec",
-            Self::SecretMissing => "SecretMissing",
-            Self::LayerFailed => "LayerFailed",
-            Self::ConfigMapMissing => "ConfigMapMissing",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use crate::reason::Refused;
 
 /// One field that stands in the way, printed as `field: message; hint`. Values of secrets are never part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Why.
-    pub reason: Reason,
+    pub reason: Refused,
     /// Path of the field, with the names of list items in place of their numbers: `spec.tasks[site].http.url`.
     pub field: String,
     /// What is wrong with it.
@@ -66,7 +33,7 @@ impl fmt::Display for Refusal {
 impl Refusal {
     /// Whether a Secret or a `ConfigMap` that appears or changes may mend it, which nothing announces.
     pub fn is_about_another_object(&self) -> bool {
-        matches!(self.reason, Reason::SecretMissing | Reason::ConfigMapMissing)
+        matches!(self.reason, Refused::SecretMissing | Refused::ConfigMapMissing)
             || self.field.ends_with("secretKeyRef")
             || self.field.ends_with("configMapRef.name")
     }
@@ -77,11 +44,11 @@ const MAX_SUMMARY: usize = 1000;
 
 /// What the condition `Ready` says of these refusals: the gravest reason, and as many refusals as fit into about 1,000
 /// characters, those of that reason first. Refusals are never empty; if they were, the text would be.
-pub fn summary(refusals: &[Refusal]) -> (Reason, String) {
+pub fn summary(refusals: &[Refusal]) -> (Refused, String) {
     let mut sorted: Vec<&Refusal> = refusals.iter().collect();
     sorted.sort_by_key(|refusal| refusal.reason);
     let Some((first, rest)) = sorted.split_first() else {
-        return (Reason::InvalidSpec, String::new());
+        return (Refused::InvalidSpec, String::new());
     };
     let mut text = shorten(&first.to_string(), MAX_SUMMARY);
     let mut left_out = rest.len();
@@ -104,7 +71,7 @@ pub(super) struct Refusals(Vec<Refusal>);
 impl Refusals {
     /// Refuses a value whose message says what to write instead.
     pub(super) fn invalid(&mut self, field: impl Into<String>, message: impl Into<String>) {
-        self.push(Reason::InvalidSpec, field, message, None);
+        self.push(Refused::InvalidSpec, field, message, None);
     }
 
     /// Refuses a value, and says what to do.
@@ -114,23 +81,23 @@ impl Refusals {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        self.push(Reason::InvalidSpec, field, message, Some(hint.into()));
+        self.push(Refused::InvalidSpec, field, message, Some(hint.into()));
     }
 
     /// Refuses a value that the operator's configuration does not allow, and says what it lacks.
     pub(super) fn not_allowed(&mut self, field: impl Into<String>, missing: Missing) {
         let Missing { what, rule } = missing;
-        self.push(Reason::NotAllowed, field, what, Some(rule));
+        self.push(Refused::NotAllowed, field, what, Some(rule));
     }
 
     /// Refuses a field that names a Secret which gives no value.
     pub(super) fn secret(&mut self, field: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) {
-        self.push(Reason::SecretMissing, field, message, Some(hint.into()));
+        self.push(Refused::SecretMissing, field, message, Some(hint.into()));
     }
 
     /// Refuses a field that names a `ConfigMap` which gives no files.
     pub(super) fn config_map(&mut self, field: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) {
-        self.push(Reason::ConfigMapMissing, field, message, Some(hint.into()));
+        self.push(Refused::ConfigMapMissing, field, message, Some(hint.into()));
     }
 
     /// Refuses anything but exactly one of these fields.
@@ -164,7 +131,7 @@ impl Refusals {
         self.0
     }
 
-    fn push(&mut self, reason: Reason, field: impl Into<String>, message: impl Into<String>, hint: Option<String>) {
+    fn push(&mut self, reason: Refused, field: impl Into<String>, message: impl Into<String>, hint: Option<String>) {
         self.0.push(Refusal { reason, field: field.into(), message: message.into(), hint });
     }
 }

@@ -9,12 +9,14 @@ use jiff::Timestamp;
 use super::{Context, Look, Next, PATIENCE};
 use crate::apply::{Outcome, apply, observe_all};
 use crate::aws::{Aws, AwsError};
-use crate::cluster::{News, has_finalizer};
+use crate::cluster::has_finalizer;
 use crate::crd::{DeletionPolicy, Mode, ResourceRow};
-use crate::health::{Again, Health, reason};
+use crate::events::{self, Event};
+use crate::health::{Again, Health};
 use crate::identity::Ownership;
 use crate::pipeline::place_of_deletion;
 use crate::plan::{Have, plan_deletion};
+use crate::reason::{Acted, Underway};
 use crate::resource::{self, Id, Kind};
 use crate::status;
 
@@ -43,12 +45,12 @@ pub(super) async fn delete(look: Look<'_>) -> kube::Result<Next> {
         return look.let_go(&[]).await;
     }
     if look.pipeline.spec.mode == Mode::Observe {
-        let news = retained("mode is Observe", &look.before.resources);
-        return look.let_go(&news).await;
+        let events = retained("mode is Observe", &look.before.resources);
+        return look.let_go(&events).await;
     }
     if look.pipeline.spec.deletion_policy == DeletionPolicy::Retain {
-        let news = retained("deletionPolicy is Retain", &look.before.resources);
-        return look.let_go(&news).await;
+        let events = retained("deletionPolicy is Retain", &look.before.resources);
+        return look.let_go(&events).await;
     }
     let spec = &look.pipeline.spec;
     let place = place_of_deletion(spec.aws.as_ref(), &look.owner.namespace, &look.context.configuration, look.home());
@@ -76,19 +78,19 @@ pub(super) async fn delete(look: Look<'_>) -> kube::Result<Next> {
     let left = look.undelivered(&queues);
     if left > 0 && look.deleting_for() < DRAIN {
         let message = format!("the schedule is gone, and {left} messages are still being worked on");
-        return look.give_up(&Health::progressing(reason::DELETING, message, Again::In(DRAIN_POLL))).await;
+        return look.give_up(&Health::progressing(Underway::Deleting, message, Again::In(DRAIN_POLL))).await;
     }
     let (keep, rest): (Vec<Id>, Vec<Id>) = rest.into_iter().partition(|id| look.keeps(id, &queues));
-    let mut news = kept(&keep, &queues);
+    let mut events = kept(&keep, &queues);
     if left > 0 {
-        news.push(warning(format!(
-            "{left} messages went with the queue: they were not worked on within {} s",
-            DRAIN.as_secs()
-        )));
+        events.push(Event::new(
+            Acted::MessagesLost,
+            format!("{left} messages went with the queue: they were not worked on within {} s", DRAIN.as_secs()),
+        ));
     }
     // The schedule's row, if it is still there, goes with the others.
     let ids = rest.into_iter().chain(schedules).collect();
-    let what = Removal { ids, unseen, news, ..Removal::default() };
+    let what = Removal { ids, unseen, events, ..Removal::default() };
     Box::pin(look.take_away(&aws, what, Then::LetGo)).await
 }
 
@@ -102,7 +104,7 @@ struct Removal {
     /// Those that cannot be looked at: a queue that may hold dead letters stays.
     unseen: BTreeMap<Id, AwsError>,
     /// What there is to tell when the others are gone.
-    news: Vec<News>,
+    events: Vec<Event>,
 }
 
 /// Looks at several resources at once; one that cannot be looked at stops no other.
@@ -124,7 +126,7 @@ async fn observe_each(aws: &Aws, ids: impl IntoIterator<Item = Id>) -> (Have, BT
 impl Look<'_> {
     /// Deletes these, and goes on when they are gone.
     async fn take_away(self, aws: &Aws, what: Removal, then: Then) -> kube::Result<Next> {
-        let Removal { ids, have, unseen, news } = what;
+        let Removal { ids, have, unseen, events } = what;
         let seen = ids.iter().filter(|id| !unseen.contains_key(*id)).cloned().collect();
         let plan = plan_deletion(&self.owner, seen, have);
         let mut applied = apply(aws, &self.owner, plan, PATIENCE).await;
@@ -134,17 +136,17 @@ impl Look<'_> {
         status.resources = status::rows_after(&self.before.resources, &applied, &ids);
         status.schedule = None;
         status.next_run = None;
-        let mut all_news = status::news_of(&applied, &[]);
+        let mut all_events = events::of_changes(&applied, &[]);
         if done && then == Then::LetGo {
             if let Err(error) = Box::pin(self.delete_inbox(aws)).await? {
                 return self.give_up(&Health::aws(&error)).await;
             }
-            all_news.extend(news);
-            return self.let_go(&all_news).await;
+            all_events.extend(events);
+            return self.let_go(&all_events).await;
         }
-        let health = Health::of(&applied, reason::DELETING)
-            .unwrap_or_else(|| Health::progressing(reason::DELETING, "the schedule is gone", Again::In(DRAIN_POLL)));
-        self.conclude(status, &health, all_news).await
+        let health = Health::of(&applied, Underway::Deleting)
+            .unwrap_or_else(|| Health::progressing(Underway::Deleting, "the schedule is gone", Again::In(DRAIN_POLL)));
+        self.conclude(status, &health, all_events).await
     }
 
     /// The inbox goes with the last pipeline of its account and region.
@@ -160,8 +162,8 @@ impl Look<'_> {
         Ok(inboxes.delete(aws, cluster_name).await)
     }
 
-    async fn let_go(self, news: &[News]) -> kube::Result<Next> {
-        self.tell(news).await?;
+    async fn let_go(self, events: &[Event]) -> kube::Result<Next> {
+        self.tell(events).await?;
         self.context.cluster.remove_finalizer(&self.pipeline).await?;
         self.context.forget_all(&self.pipeline);
         Ok(Next::OnChange)
@@ -187,15 +189,11 @@ impl Look<'_> {
     }
 }
 
-fn warning(note: String) -> News {
-    News { warning: true, reason: "MessagesLost".to_owned(), action: "Delete", note }
-}
-
 /// Bytes of ARNs in one event, whose note may have 1024.
 const MAX_ARNS: usize = 900;
 
 /// What stays, in as many events as it takes.
-fn retained(why: &str, rows: &[ResourceRow]) -> Vec<News> {
+fn retained(why: &str, rows: &[ResourceRow]) -> Vec<Event> {
     let mut lists: Vec<String> = Vec::new();
     for row in rows {
         let name = if row.arn.is_empty() { format!("{} {}", row.kind, row.name) } else { row.arn.clone() };
@@ -207,27 +205,18 @@ fn retained(why: &str, rows: &[ResourceRow]) -> Vec<News> {
             _ => lists.push(name),
         }
     }
-    let news = |list| News {
-        warning: false,
-        reason: "Retained".to_owned(),
-        action: "Delete",
-        note: format!("{why}: left on AWS, and firing: {list}"),
-    };
-    lists.into_iter().map(news).collect()
+    let event = |list| Event::new(Acted::Retained, format!("{why}: left on AWS, and firing: {list}"));
+    lists.into_iter().map(event).collect()
 }
 
-fn kept(queues: &[Id], have: &Have) -> Vec<News> {
+fn kept(queues: &[Id], have: &Have) -> Vec<Event> {
     let depth = |id: &Id| have.get(id).and_then(Option::as_ref).and_then(|seen| seen.depth).unwrap_or_default();
     queues
         .iter()
-        .map(|id| News {
-            warning: true,
-            reason: "DeadLettersKept".to_owned(),
-            action: "Delete",
-            note: format!(
-                "{id} holds {} messages and stays on AWS; set queue.deleteWithMessages to delete such queues too",
-                depth(id).visible + depth(id).in_flight
-            ),
+        .map(|id| {
+            let messages = depth(id).visible + depth(id).in_flight;
+            let remedy = "set queue.deleteWithMessages to delete such queues too";
+            Event::new(Acted::DeadLettersKept, format!("{id} holds {messages} messages and stays on AWS; {remedy}"))
         })
         .collect()
 }
@@ -247,9 +236,9 @@ mod tests {
             message: None,
         };
         let rows: Vec<ResourceRow> = (0..20).map(row).collect();
-        let news = retained("deletionPolicy is Retain", &rows);
-        assert!(news.iter().all(|one| one.note.len() <= 1024), "{news:?}");
-        let all: String = news.into_iter().map(|one| one.note).collect();
+        let events = retained("deletionPolicy is Retain", &rows);
+        assert!(events.iter().all(|event| event.note.len() <= 1024), "{events:?}");
+        let all: String = events.into_iter().map(|event| event.note).collect();
         assert!(rows.iter().all(|row| all.contains(&row.arn)), "{all}");
     }
 }

@@ -16,16 +16,18 @@ use crate::chain::chain;
 use crate::cluster::has_finalizer;
 use crate::crd::{Change, Mode, PipelineStatus, QueueDepth, RunTrigger, annotation};
 use crate::drift::{Before, drift};
+use crate::events;
 use crate::expected::Expectation;
-use crate::health::{self, Again, Health, State, reason};
+use crate::health::{self, Again, Health, State};
 use crate::identity::Location;
 use crate::layers::{self, Build};
 use crate::memory::{self, Found, Sight};
 use crate::pipeline::Pipeline;
 use crate::plan::shown::for_status;
 use crate::plan::{Goal, Plan};
+use crate::reason::{Reported, Settled, Underway};
 use crate::resource::{Id, Kind};
-use crate::runs::{self, due, reports_nothing};
+use crate::runs::{due, reports_nothing};
 use crate::status;
 
 /// How often a layer that is being built is looked at.
@@ -124,7 +126,9 @@ impl Look<'_> {
     fn build_layers(&self, plan: &mut Plan) -> Option<Health> {
         match self.context.layers.fill(plan) {
             Build::Done => None,
-            Build::Building(message) => Some(Health::progressing(reason::RECONCILING, message, Again::In(LAYER_POLL))),
+            Build::Building(message) => {
+                Some(Health::progressing(Underway::Reconciling, message, Again::In(LAYER_POLL)))
+            }
             Build::Failed(refusals) => {
                 Some(Health { again: Again::In(layers::RETRY), ..Health::refused(&refusals, self.runs()) })
             }
@@ -209,7 +213,7 @@ impl Look<'_> {
 
     fn says_not_reported(&self) -> bool {
         let conditions = self.pipeline.status.as_ref().map_or(&[][..], |status| &status.conditions);
-        conditions.iter().any(|condition| condition.reason == runs::reason::NOT_REPORTED)
+        conditions.iter().any(|condition| condition.reason == Reported::NotReported.to_string())
     }
 
     /// Remembers what was found, so that AWS need not be asked again before something changes.
@@ -234,7 +238,7 @@ impl Look<'_> {
 
     async fn report(self, done: Done<'_>, now: Timestamp) -> kube::Result<Next> {
         let depth = status::depth(done.applied.seen());
-        let failing = Health::of(done.applied, reason::RECONCILING);
+        let failing = Health::of(done.applied, Underway::Reconciling);
         if failing.is_none() {
             self.remember(&done, depth);
         } else {
@@ -263,16 +267,16 @@ impl Look<'_> {
         for one in &drift {
             self.context.metrics.count_drift(one);
         }
-        let mut news = status::news_of(applied, &drift);
+        let mut events = events::of_changes(applied, &drift);
         self.take_commands(&mut status);
         let mut health = failing.unwrap_or_else(|| healthy(pipeline, now));
         if health.state == State::Ready {
             match self.run_now(pipeline, aws, &mut status).await {
-                Ok(fired) => news.extend(fired),
+                Ok(fired) => events.extend(fired),
                 Err(error) => health = Health::aws(&error),
             }
         }
-        self.conclude(status, &health, news).await
+        self.conclude(status, &health, events).await
     }
 
     /// Records the token of `reconcile-now`, so that it acts once: a look, which is what it asks for, has just been taken.
@@ -284,10 +288,10 @@ impl Look<'_> {
 
 fn healthy(pipeline: &Pipeline, now: Timestamp) -> Health {
     if pipeline.suspended {
-        Health::ready(reason::SUSPENDED, "everything on AWS is as wanted, and the schedule is disabled")
+        Health::ready(Settled::Suspended, "everything on AWS is as wanted, and the schedule is disabled")
     } else if pipeline.schedule.is_over(now, &pipeline.window) {
-        Health::ready(reason::COMPLETED, "everything on AWS is as wanted, and nothing will fire any more")
+        Health::ready(Settled::Completed, "everything on AWS is as wanted, and nothing will fire any more")
     } else {
-        Health::ready(reason::IN_SYNC, "everything on AWS is as wanted")
+        Health::ready(Settled::InSync, "everything on AWS is as wanted")
     }
 }

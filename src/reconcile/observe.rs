@@ -6,11 +6,12 @@ use super::planning::Planned;
 use super::{Look, Next};
 use crate::cluster::has_finalizer;
 use crate::crd::Change;
-use crate::health::{Health, reason};
+use crate::health::Health;
 use crate::identity::Ownership;
 use crate::plan::Verdict;
 use crate::plan::render::counts;
 use crate::plan::shown::for_status;
+use crate::reason::Settled;
 use crate::resource::Kind;
 use crate::status;
 
@@ -34,11 +35,11 @@ pub(super) async fn observe(look: Look<'_>, now: Timestamp) -> kube::Result<Next
     if plan.steps.iter().any(|step| step.id.kind == Kind::Schedule && step.verdict == Verdict::InSync) {
         status::put_schedule(&mut status, &pipeline, look.last_firing(), now);
     }
-    let health = Health::ready(reason::OBSERVING, &message(&changes));
+    let health = Health::ready(Settled::Observing, &message(&changes));
     status.plan = for_status(changes);
     look.take_commands(&mut status);
-    let news = look.refuse_run_now(&mut status, "mode is Observe").into_iter().collect();
-    look.conclude(status, &health, news).await
+    let events = look.refuse_run_now(&mut status, "mode is Observe").into_iter().collect();
+    look.conclude(status, &health, events).await
 }
 
 fn message(changes: &[Change]) -> String {

@@ -12,9 +12,11 @@ use serde_json::Value;
 
 use super::Look;
 use crate::aws::{Aws, AwsError, Operation};
-use crate::cluster::{News, truncate};
+use crate::cluster::truncate;
 use crate::crd::{PipelineStatus, annotation};
+use crate::events::Event;
 use crate::pipeline::Pipeline;
+use crate::reason::Acted;
 
 /// Bytes of a token that count: it stands in the status.
 const MAX_TOKEN: usize = 253;
@@ -45,13 +47,16 @@ impl Look<'_> {
         pipeline: &Pipeline,
         aws: &Aws,
         status: &mut PipelineStatus,
-    ) -> Result<Option<News>, AwsError> {
+    ) -> Result<Option<Event>, AwsError> {
         let Some(token) = self.new_run_now() else { return Ok(None) };
         let input = self.pipeline.annotations().get(annotation::RUN_INPUT);
         let schedule = self.owner.prefix();
         let arn = aws.location.schedule_arn(&schedule, &schedule);
-        let news = match firing(&pipeline.input, &arn, &token, input.map(String::as_str), Timestamp::now()) {
-            Err(refused) => warning(format!("annotation {}: {refused}; nothing was fired", annotation::RUN_INPUT)),
+        let event = match firing(&pipeline.input, &arn, &token, input.map(String::as_str), Timestamp::now()) {
+            Err(refused) => Event::new(
+                Acted::RunNowRefused,
+                format!("annotation {}: {refused}; nothing was fired", annotation::RUN_INPUT),
+            ),
             Ok((run, payload)) => {
                 let request = aws
                     .lambda
@@ -62,18 +67,18 @@ impl Look<'_> {
                 aws.call(Operation::InvokeFunction, || request.clone().send()).await?;
                 let note = format!("run {} was fired by hand, by token `{token}`", run.run_id);
                 self.context.expectations.fired(&self.owner.uid, run);
-                News { warning: false, reason: "RunNow".to_owned(), action: "RunNow", note }
+                Event::new(Acted::RunNow, note)
             }
         };
         status.last_run_now = Some(token);
-        Ok(Some(news))
+        Ok(Some(event))
     }
 
     /// Records a `run-now` that cannot be answered, and says so.
-    pub(super) fn refuse_run_now(&self, status: &mut PipelineStatus, why: &str) -> Option<News> {
+    pub(super) fn refuse_run_now(&self, status: &mut PipelineStatus, why: &str) -> Option<Event> {
         let token = self.new_run_now()?;
         status.last_run_now = Some(token);
-        Some(warning(format!("annotation {}: {why}; nothing was fired", annotation::RUN_NOW)))
+        Some(Event::new(Acted::RunNowRefused, format!("annotation {}: {why}; nothing was fired", annotation::RUN_NOW)))
     }
 }
 
@@ -111,10 +116,6 @@ fn firing(
         tasks: u32::try_from(firing.tasks.len()).unwrap_or(u32::MAX),
     };
     Ok((run, payload))
-}
-
-fn warning(note: String) -> News {
-    News { warning: true, reason: "RunNowRefused".to_owned(), action: "RunNow", note }
 }
 
 #[cfg(test)]

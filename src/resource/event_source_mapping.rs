@@ -21,6 +21,9 @@ use crate::identity::Tags;
 /// How often a mapping on its way to another state is looked at.
 const STATE_POLL: Duration = Duration::from_secs(1);
 
+/// The state of a mapping that AWS has just made.
+const CREATING: &str = "Creating";
+
 /// Messages per batch when none were asked for. Documented for SQS.
 const DEFAULT_BATCH_SIZE: i32 = 10;
 
@@ -80,9 +83,14 @@ impl EventSourceMapping {
             .set_scaling_config(self.max_concurrency.map(|_| self.scaling()))
             .function_response_types(FunctionResponseType::ReportBatchItemFailures)
             .set_tags(Some(self.tags.clone().into_iter().collect()));
-        aws.call(Operation::CreateEventSourceMapping, || request.clone().send()).await?;
-        // Also one that is Enabled at once is looked at: its ARN is of AWS's making.
-        Ok(Progress::waiting("the new mapping to become Enabled", Duration::ZERO))
+        let made = aws.call(Operation::CreateEventSourceMapping, || request.clone().send()).await?;
+        let made = EventSourceMappingConfiguration::builder()
+            .set_uuid(made.uuid)
+            .set_event_source_mapping_arn(made.event_source_mapping_arn)
+            // Also one that is Enabled at once is looked at: what it is in full, it says then.
+            .state(CREATING)
+            .build();
+        Ok(Progress::Made(Observed { tags: self.tags.clone(), ..without_tags(aws, &made) }))
     }
 
     pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
@@ -124,15 +132,24 @@ impl EventSourceMapping {
 pub(super) async fn observe(aws: &Aws, function: &str) -> Result<Option<Observed>, AwsError> {
     let Some(listed) = find(aws, function).await? else { return Ok(None) };
     // Only a list finds a mapping by its function, and lists are behind: what it now is, it says itself.
-    let request = aws.lambda.get_event_source_mapping().set_uuid(listed.uuid);
-    let Some(mapping) = aws.find(Operation::GetEventSourceMapping, || request.clone().send()).await? else {
-        return Ok(None);
-    };
-    let seen = without_tags(aws, &of_answer(mapping));
+    let Some(seen) = get(aws, listed.uuid().unwrap_or_default()).await? else { return Ok(None) };
     let request = aws.lambda.list_tags().resource(&seen.arn);
     let Some(answer) = aws.find(Operation::LambdaListTags, || request.clone().send()).await? else { return Ok(None) };
     let tags = answer.tags.unwrap_or_default().into_iter().collect();
     Ok(Some(Observed { tags, ..seen }))
+}
+
+/// Looks at a mapping of ours whose UUID and tags are known.
+pub(super) async fn follow(aws: &Aws, made: &Observed) -> Result<Option<Observed>, AwsError> {
+    let seen = get(aws, uuid(made)).await?;
+    Ok(seen.map(|seen| Observed { tags: made.tags.clone(), ..seen }))
+}
+
+/// A mapping, without its tags.
+async fn get(aws: &Aws, uuid: &str) -> Result<Option<Observed>, AwsError> {
+    let request = aws.lambda.get_event_source_mapping().uuid(uuid);
+    let mapping = aws.find(Operation::GetEventSourceMapping, || request.clone().send()).await?;
+    Ok(mapping.map(|mapping| without_tags(aws, &of_answer(mapping))))
 }
 
 /// The SDK has the same mapping twice: as an entry of a list, and as an answer.

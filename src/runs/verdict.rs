@@ -7,23 +7,10 @@ use protocol::RunRef;
 use super::{entry, mark, task};
 use crate::cluster::truncate;
 use crate::crd::{Run, RunCounts, RunResult, RunTrigger, ScheduledTaskPipelineSpec};
+use crate::reason::Reported;
 
 /// Bytes of a condition's message: it names a run and where it got stuck.
 const MAX_MESSAGE: usize = 1024;
-
-/// Reasons of the two conditions.
-pub mod reason {
-    /// The last results got to their channels.
-    pub const DELIVERED: &str = "Delivered";
-    /// A channel will not get a result.
-    pub const DELIVERY_FAILED: &str = "DeliveryFailed";
-    /// The last firing came.
-    pub const ON_TIME: &str = "OnTime";
-    /// The last firing, or a task of it, did not come.
-    pub const MISSED: &str = "Missed";
-    /// A function of the user's own is on the way, and reports nothing.
-    pub const NOT_REPORTED: &str = "NotReported";
-}
 
 /// Calls what has not begun of a run missed: a firing that was never heard of, or tasks of one that was.
 pub fn missing(runs: &mut Vec<Run>, about: &RunRef, hop: &str) {
@@ -50,7 +37,7 @@ const STUCK: &str = "it is on the queue, and the runner has not begun: look at t
 struct Word {
     type_: &'static str,
     status: &'static str,
-    reason: &'static str,
+    reason: Reported,
     message: String,
 }
 
@@ -69,7 +56,8 @@ pub fn conditions(
 ) -> Vec<Condition> {
     let words = if reports_nothing(spec) {
         let message = "a function of your own is between the schedule and the channels, and reports nothing";
-        let word = |type_| Word { type_, status: "Unknown", reason: reason::NOT_REPORTED, message: message.to_owned() };
+        let word =
+            |type_| Word { type_, status: "Unknown", reason: Reported::NotReported, message: message.to_owned() };
         vec![word("Delivering"), word("OnTime")]
     } else {
         delivering(runs).into_iter().chain(on_time(runs)).collect()
@@ -79,7 +67,7 @@ pub fn conditions(
         Condition {
             type_: str::to_owned(type_),
             status: str::to_owned(status),
-            reason: str::to_owned(reason),
+            reason: reason.to_string(),
             message: truncate(&message, MAX_MESSAGE),
             observed_generation: Some(generation),
             last_transition_time: same.map_or_else(
@@ -99,7 +87,7 @@ fn delivering(runs: &[Run]) -> Option<Word> {
         None => Word {
             type_,
             status: "True",
-            reason: reason::DELIVERED,
+            reason: Reported::Delivered,
             message: format!("results of the run of {} got to their channels", newest.scheduled_time),
         },
         Some(lost) => {
@@ -112,7 +100,7 @@ fn delivering(runs: &[Run]) -> Option<Word> {
                  queue of tasks",
                 lost.channel, lost.task, newest.scheduled_time, lost.error
             );
-            Word { type_, status: "False", reason: reason::DELIVERY_FAILED, message }
+            Word { type_, status: "False", reason: Reported::DeliveryFailed, message }
         }
     })
 }
@@ -129,9 +117,9 @@ fn on_time(runs: &[Run]) -> Option<Word> {
             last.counts.missed,
             last.message.as_deref().unwrap_or(STUCK)
         );
-        Word { type_, status: "False", reason: reason::MISSED, message }
+        Word { type_, status: "False", reason: Reported::Missed, message }
     } else {
         let message = format!("the firing of {} came", last.scheduled_time);
-        Word { type_, status: "True", reason: reason::ON_TIME, message }
+        Word { type_, status: "True", reason: Reported::OnTime, message }
     })
 }

@@ -27,6 +27,8 @@ async fn an_unchanged_pipeline_costs_no_write_however_often_it_is_looked_at() {
     );
     lab.apply("calm", spec).await;
     let before = lab.ready("calm").await;
+    // What made it ready is told after the status says so.
+    lab.resync("calm").await;
     lab.strict.forget_calls().await;
     let told = || lab.log().lines().filter(|line| line.contains(r#""level":"INFO""#)).count();
     let told_before = told();

@@ -4,10 +4,10 @@ use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use task_pipelines::command::arguments::Colour;
 use task_pipelines::command::plan::style;
 use task_pipelines::plan::render;
 use task_pipelines::plan::shown::Summary;
-use task_pipelines::settings::Colour;
 
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
+use task_pipelines::command::arguments::Colour;
 use task_pipelines::command::plan::style;
 use task_pipelines::crd::{PipelineStatus, ResourceState, ScheduledTaskPipeline, annotation};
-use task_pipelines::settings::Colour;
 
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use kube::ResourceExt as _;
 use serde::Serialize;
+use task_pipelines::command::arguments::Colour;
 use task_pipelines::command::plan::style;
 use task_pipelines::crd::{PipelineStatus, ResourceRow, ScheduledTaskPipeline};
 use task_pipelines::resource::Kind;
-use task_pipelines::settings::Colour;
 use termtree::Tree;
 
 use crate::cluster::Place;

@@ -12,9 +12,10 @@ use crate::configuration::Configuration;
 use crate::crd::ScheduledTaskPipelineSpec;
 use crate::health::Health;
 use crate::identity::{ClusterName, Owner, Ownership, tag};
-use crate::pipeline::{Reason, Refusal};
+use crate::pipeline::Refusal;
 use crate::plan::shown::{Knowledge, Shown, changes};
 use crate::plan::{Have, plan};
+use crate::reason::Refused;
 use crate::reconcile::NoPlan;
 use crate::resource::{Field, Id, Installation, Kind, Resource, bulk, want};
 
@@ -94,7 +95,7 @@ fn same_kind_of_queue(want: &[Resource], known: &BTreeMap<Id, bool>) -> Result<(
     match known.keys().find(|id| id.kind == Kind::Queue && !wanted.contains(id)) {
         None => Ok(()),
         Some(other) => Err(NoPlan::Refused(vec![Refusal {
-            reason: Reason::InvalidSpec,
+            reason: Refused::InvalidSpec,
             field: "spec.concurrencyPolicy".to_owned(),
             message: format!("it cannot be changed, and AWS has {other} of this pipeline"),
             hint: Some("delete the pipeline and create it again".to_owned()),

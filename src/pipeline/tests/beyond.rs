@@ -1,6 +1,7 @@
 //! What an author of `team-a` tries in order to reach what is not theirs. All of it is refused before any AWS call.
 
 use super::*;
+use crate::reason::Refused;
 
 /// What all refusals of this kind end in.
 fn takes(value: &str, field: &str) -> String {
@@ -343,6 +344,6 @@ fn tags_that_decide_who_may_do_what() {
     for tag in ["access-level: high", "Access-Group: low-1"] {
         let refusals = of(tag).expect_err(tag);
         assert!(refusals[0].to_string().contains("of the reserved tag"), "{}", refusals[0]);
-        assert_eq!(refusals[0].reason.as_str(), "NotAllowed");
+        assert_eq!(refusals[0].reason, Refused::NotAllowed);
     }
 }

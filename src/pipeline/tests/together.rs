@@ -1,7 +1,8 @@
 //! What holds for all refusals: sizes, how they are gathered and shown, what they keep to themselves.
 
 use super::*;
-use crate::pipeline::{Reason, summary};
+use crate::pipeline::summary;
+use crate::reason::Refused;
 
 #[test]
 fn sizes() {
@@ -77,14 +78,14 @@ fn a_summary_shows_the_gravest_first_and_stays_short() {
         message: message.to_owned(),
         hint: Some("do".to_owned()),
     };
-    let few = [refusal(Reason::SecretMissing, "a"), refusal(Reason::InvalidSpec, "b")];
-    assert_eq!(summary(&few), (Reason::InvalidSpec, "spec.x: b; do | spec.x: a; do".to_owned()));
+    let few = [refusal(Refused::SecretMissing, "a"), refusal(Refused::InvalidSpec, "b")];
+    assert_eq!(summary(&few), (Refused::InvalidSpec, "spec.x: b; do | spec.x: a; do".to_owned()));
 
-    let many = vec![refusal(Reason::InvalidSpec, &"ü".repeat(400)); 9];
+    let many = vec![refusal(Refused::InvalidSpec, &"ü".repeat(400)); 9];
     let (reason, text) = summary(&many);
-    assert_eq!(reason, Reason::InvalidSpec);
+    assert_eq!(reason, Refused::InvalidSpec);
     assert!(text.ends_with("; do | and 7 more"), "{text}");
 
-    let (_, text) = summary(&[refusal(Reason::InvalidSpec, &"ü".repeat(4000))]);
+    let (_, text) = summary(&[refusal(Refused::InvalidSpec, &"ü".repeat(4000))]);
     assert_eq!(text.chars().count(), 1000);
 }

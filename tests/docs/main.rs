@@ -5,16 +5,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use http::Method;
 use serde_json::Value;
-use task_pipelines::aws::{Operation, OperatorPolicy};
+use task_pipelines::aws::OperatorPolicy;
 use task_pipelines::crd::admit;
-use task_pipelines::drift::Drift;
-use task_pipelines::leader::Leadership;
-use task_pipelines::metrics::{Ended, Metrics};
-use task_pipelines::resource::{Id, Kind};
+
+mod generated;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -40,12 +36,6 @@ fn pages() -> Vec<(PathBuf, String)> {
     pages.map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
 }
 
-/// The operator's sources, without their tests.
-fn sources() -> Vec<String> {
-    let texts = files(&root().join("src"), ".rs").into_iter().map(|path| fs::read_to_string(path).unwrap());
-    texts.map(|text| text.split("#[cfg(test)]\nmod tests {").next().unwrap().to_owned()).collect()
-}
-
 /// What stands between two texts, each time the first occurs.
 fn all_between<'text>(text: &'text str, before: &str, after: &str) -> Vec<&'text str> {
     text.split(before).skip(1).filter_map(|rest| Some(rest.split_once(after)?.0)).collect()
@@ -54,36 +44,6 @@ fn all_between<'text>(text: &'text str, before: &str, after: &str) -> Vec<&'text
 /// The same, once.
 fn between<'text>(text: &'text str, before: &str, after: &str) -> &'text str {
     all_between(text, before, after).first().unwrap_or_else(|| panic!("nothing between {before:?} and {after:?}"))
-}
-
-/// Every reason that a condition or an event can have, read from where each is declared.
-fn reasons() -> BTreeSet<String> {
-    let health = read("src/health.rs");
-    let runs = read("src/runs/verdict.rs");
-    let constants = all_between(&health, ": &str = \"", "\";").into_iter();
-    let constants = constants.chain(all_between(between(&runs, "pub mod reason", "\n}\n"), ": &str = \"", "\";"));
-    let refusal = read("src/pipeline/refusal.rs");
-    let refused = all_between(between(&refusal, "fn as_str", "\n    }\n"), "=> \"", "\"");
-    let class = read("src/aws/class.rs");
-    let classes = all_between(between(&class, "fn needs_a_person", "\n    }\n"), "Self::", " ");
-    let classes = classes.into_iter().map(str::trim_end);
-    let sources = sources().concat();
-    let events = all_between(&sources, "reason: \"", "\"").into_iter().chain(all_between(&sources, "normal(\"", "\""));
-    let events = events.chain(all_between(&sources, "warning(\"", "\""));
-    constants.chain(refused).chain(classes).chain(events).map(str::to_owned).collect()
-}
-
-#[test]
-fn every_reason_is_explained() {
-    let page = read("docs/conditions.md");
-    let reasons = reasons();
-    for known in ["InSync", "InvalidSpec", "Credentials", "Waiting", "Created", "MessagesLost"] {
-        assert!(reasons.contains(known), "{known} is found in the sources, among {reasons:?}");
-    }
-    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with('|')).collect();
-    let explained = |reason: &str| rows.iter().any(|row| row.starts_with(&format!("| `{reason}` |")));
-    let missing: Vec<&String> = reasons.iter().filter(|reason| !explained(reason)).collect();
-    assert!(missing.is_empty(), "docs/conditions.md has a row for each reason, but not for {missing:?}");
 }
 
 #[test]
@@ -103,78 +63,10 @@ fn the_operators_policy_is_shown_as_it_is_printed() {
     assert!(shown == expected, "docs/security.md shows, however the lines are broken:\n{expected}");
 }
 
-/// A row for each field below a schema, and for those below them.
-fn field_rows(root: &Value, schema: &Value, path: &str) -> Vec<String> {
-    let schema = resolved(root, schema);
-    let required: BTreeSet<&str> =
-        schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let fields = schema["properties"].as_object().into_iter().flatten();
-    fields
-        .flat_map(|(name, field)| {
-            let list = if field["type"] == "array" { "[]" } else { "" };
-            let path = format!("{path}{name}");
-            let text = field["description"].as_str().unwrap().replace('\n', " ");
-            let must = if required.contains(name.as_str()) { "; required" } else { "" };
-            let row = format!("| `{path}` | {}{must} | {text} |", type_name(root, field));
-            [row].into_iter().chain(field_rows(root, &field["items"], &format!("{path}{list}.")))
-        })
-        .collect()
-}
-
-fn resolved<'root>(root: &'root Value, schema: &'root Value) -> &'root Value {
-    let name = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix("#/$defs/"));
-    name.map_or(schema, |name| &root["$defs"][name])
-}
-
-fn type_name(root: &Value, field: &Value) -> &'static str {
-    let is = |type_: &str| field["type"] == type_ || field["type"][0] == type_;
-    match &field["items"] {
-        items if resolved(root, items)["type"] == "object" => "list of objects",
-        Value::Object(_) => "list of texts",
-        _ if is("object") => "map",
-        _ if is("string") => "text",
-        _ => panic!("what is {field}?"),
-    }
-}
-
-#[test]
-fn the_configuration_is_documented_from_its_types() {
-    let schema = serde_json::to_value(schemars::schema_for!(task_pipelines::configuration::file::File)).unwrap();
-    let rows = field_rows(&schema, &schema, "").join("\n");
-    let expected = format!("\n| field | type | meaning |\n|---|---|---|\n{rows}\n");
-    let page = read("docs/configuration.md");
-    let (_, table) = page.split_once("for one.\n").unwrap();
-    assert_eq!(table, expected, "docs/configuration.md ends in this table:\n{expected}");
-}
-
 #[test]
 fn the_example_of_a_configuration_can_be_used() {
     let page = read("docs/configuration.md");
     task_pipelines::configuration::Configuration::parse(between(&page, "```yaml\n", "```")).unwrap();
-}
-
-#[test]
-fn every_metric_is_listed_as_it_is_served() {
-    let mut metrics = Metrics::default();
-    metrics.tell_lead("task-pipelines", Leadership::sole());
-    // What was never counted is not served.
-    metrics.looks.allow(1);
-    metrics.looks.count_retry();
-    metrics.looks.wait().begin().end(Ended::Error);
-    metrics.aws.count(Operation::GetRole, Duration::ZERO, &Ok(()));
-    metrics.api_server.count(&Method::GET, None);
-    metrics.count_drift(&Drift { id: Id::new(Kind::Queue, "a"), differences: Vec::new() });
-    let text = metrics.text();
-    let rows = all_between(&text, "# HELP ", ".\n").into_iter().map(|line| {
-        let (name, help) = line.split_once(' ').unwrap();
-        let kind = between(&text, &format!("# TYPE {name} "), "\n");
-        let total = if kind == "counter" { "_total" } else { "" };
-        format!("| `{name}{total}` | {kind} | {help} |")
-    });
-    let expected = format!("\n| metric | kind | meaning |\n|---|---|---|\n{}\n", rows.collect::<Vec<_>>().join("\n"));
-    let page = read("docs/metrics.md");
-    let table = between(&page, "the kind.\n", "\n## ");
-    assert_eq!(table.trim_end(), expected.trim_end(), "docs/metrics.md has this table:\n{expected}");
 }
 
 /// All tests, as source.

@@ -1,0 +1,135 @@
+//! Events of a pipeline: what the operator did, what others did, and how the pipeline is from now on.
+
+use crate::apply::{Applied, Deed};
+use crate::cluster::truncate;
+use crate::crd::PipelineStatus;
+use crate::drift::Drift;
+use crate::health::{Health, State};
+use crate::reason::{Acted, Reason};
+use crate::resource::{Difference, Id};
+
+/// Something for the pipeline's events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// One word a person can look up.
+    pub reason: Reason,
+    /// The text.
+    pub note: String,
+}
+
+impl Event {
+    /// An event with this reason.
+    pub fn new(reason: impl Into<Reason>, note: impl Into<String>) -> Self {
+        Self { reason: reason.into(), note: note.into() }
+    }
+}
+
+/// Events for what was changed: one for all that was made, one for each thing that was changed, and one for each that
+/// others had changed.
+pub fn of_changes(applied: &Applied, drift: &[Drift]) -> Vec<Event> {
+    let drifted = |id: &Id| drift.iter().find(|drift| drift.id == *id);
+    let listed = |wanted: &Deed| {
+        let ids: Vec<String> = applied
+            .deeds
+            .iter()
+            .filter(|(id, deed)| deed == wanted && (*wanted != Deed::Created || drifted(id).is_none()))
+            .map(|(id, _)| id.to_string())
+            .collect();
+        (!ids.is_empty()).then(|| format!("{} on AWS: {}", ids.len(), ids.join(", ")))
+    };
+    let made = listed(&Deed::Created).map(|note| Event::new(Acted::Created, note));
+    let gone = listed(&Deed::Deleted).map(|note| Event::new(Acted::Deleted, note));
+    let changed = applied.deeds.iter().filter_map(|(id, deed)| match deed {
+        Deed::Updated(differences) => {
+            drifted(id).is_none().then(|| Event::new(Acted::Updated, format!("{id}: {}", listing(differences))))
+        }
+        Deed::TakenOver { from } => Some(Event::new(
+            Acted::TakenOver,
+            format!("{id}, made by an earlier pipeline of this name with UID {from}"),
+        )),
+        Deed::Created | Deed::Deleted => None,
+    });
+    made.into_iter().chain(changed).chain(gone).chain(drift.iter().map(of_drift)).collect()
+}
+
+fn of_drift(Drift { id, differences }: &Drift) -> Event {
+    let note = if differences.is_empty() {
+        format!("{id} was deleted by somebody else, and is made again")
+    } else {
+        format!("{id} was changed by somebody else, and is put right: {}", listing(differences))
+    };
+    Event::new(Acted::DriftCorrected, note)
+}
+
+/// Fields, each with what it was and is.
+fn listing(differences: &[Difference]) -> String {
+    let line = |one: &Difference| format!("{}: {} → {}", one.field, brief(&one.from), brief(&one.to));
+    differences.iter().map(line).collect::<Vec<_>>().join(", ")
+}
+
+/// Characters of a value in an event.
+const MAX_VALUE: usize = 120;
+
+fn brief(value: &str) -> String {
+    if value.is_empty() { "(unset)".to_owned() } else { truncate(value, MAX_VALUE) }
+}
+
+/// An event for a pipeline that fails otherwise than before, or is well again.
+pub fn of_health(before: &PipelineStatus, health: &Health) -> Option<Event> {
+    let old = before.condition("Ready");
+    let same = old.is_some_and(|old| old.reason == health.reason.to_string() && old.message == health.message);
+    let was_ready = old.is_some_and(|old| old.status == "True");
+    let is_new = match health.state {
+        State::Failing | State::Stalled => !same,
+        State::Ready => !was_ready,
+        State::Progressing => false,
+    };
+    is_new.then(|| Event::new(health.reason, &health.message))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::aws::Class;
+    use crate::reason::Settled;
+    use crate::resource::Kind;
+
+    fn id(kind: Kind, name: &str) -> Id {
+        Id::new(kind, name)
+    }
+
+    #[test]
+    fn one_event_lists_what_was_made_and_each_change_says_its_fields() {
+        let difference = Difference { field: "memorySize".to_owned(), from: "128".to_owned(), to: "256".to_owned() };
+        let unset = Difference { field: "tags.team".to_owned(), from: String::new(), to: "a".to_owned() };
+        let deeds = vec![
+            (id(Kind::Queue, "a"), Deed::Created),
+            (id(Kind::Queue, "b"), Deed::Created),
+            (id(Kind::Function, "c"), Deed::Updated(vec![difference, unset])),
+            (id(Kind::Role, "d"), Deed::TakenOver { from: "uid-0".to_owned() }),
+        ];
+        let events = of_changes(&Applied { deeds, ..Applied::default() }, &[]);
+        let texts: Vec<String> = events.iter().map(|event| format!("{}: {}", event.reason, event.note)).collect();
+        assert_eq!(
+            texts,
+            [
+                "Created: 2 on AWS: Queue a, Queue b",
+                "Updated: Function c: memorySize: 128 → 256, tags.team: (unset) → a",
+                "TakenOver: Role d, made by an earlier pipeline of this name with UID uid-0",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_failure_is_an_event_once() {
+        let stalled = Health::conflict("Queue a exists");
+        let event = of_health(&PipelineStatus::default(), &stalled).expect("an event");
+        assert_eq!((event.reason, event.reason.is_warning()), (Reason::Failed(Class::Conflict), true));
+        let conditions = crate::health::conditions(&stalled, &[], 1, Timestamp::UNIX_EPOCH);
+        let status = PipelineStatus { conditions, ..PipelineStatus::default() };
+        assert_eq!(of_health(&status, &stalled), None);
+        assert!(of_health(&status, &Health::ready(Settled::InSync, "well")).is_some());
+    }
+}
