@@ -39,10 +39,7 @@ def run(arguments):
         image_check.check(arguments.archive)
         return
     if arguments.command == "try":
-        build.functions()
-        archive = paths.ROOT / "target" / "image" / "debug.tar"
-        image.build(archive, build.operator(), paths.FUNCTIONS, paths.machine()[1], only_own_functions=True)
-        image_check.check(archive)
+        image_check.check_debug_build()
         return
     operator = arguments.operator or build.operator("release")
     if arguments.functions is None:

@@ -13,7 +13,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from . import cluster, environment, image, oci, paths
+from . import build, cluster, environment, image, oci, paths
 from .console import Failure, note, say, tail
 from .process import Registry, await_ready
 
@@ -34,6 +34,14 @@ exec env -i "$@"
 """
 OUTER_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 IAM = ("iam-policy", "--cluster-name", NAME, "--account", "111122223333", "--region", "eu-central-1")
+
+
+def check_debug_build():
+    """Makes an image of the debug build and this processor's functions, and checks it."""
+    build.functions()
+    archive = paths.ROOT / "target" / "image" / "debug.tar"
+    image.build(archive, build.operator(), paths.FUNCTIONS, paths.machine()[1], only_own_functions=True)
+    check(archive)
 
 
 def check(archive):

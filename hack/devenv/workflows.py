@@ -5,10 +5,11 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 
 from . import (
-    build, chart, chart_checks, cloud, cluster, control_plane, definition, demo, environment, helm_demo, paths,
-    permissions, tools, venv,
+    build, chart, chart_checks, cloud, cluster, control_plane, definition, demo, environment, helm_demo, image_check,
+    paths, permissions, tools, venv,
 )
 from .console import Failure, say
 from .process import Registry
@@ -105,7 +106,12 @@ def test():
     if failed:
         return failed
     say("Installing the chart, and running the operator as its Deployment would")
-    return helm_demo.run()
+    failed = helm_demo.run()
+    if failed or sys.platform != "linux":
+        return failed
+    say("Making the image, and running the operator from its files alone")
+    image_check.check_debug_build()
+    return 0
 
 
 def soak():
