@@ -244,10 +244,10 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
     let timing = timing::resolve(schedule, time_zone, &span, context, &mut refusals);
 
     let travelling_channels = channel::resolve(channels, &mut refusals);
-    if tasks.is_empty() && sender.code.is_none() {
+    if tasks.is_empty() && sender.hop.code.is_none() {
         refusals.invalid_hint("spec.tasks", "there is no task", "add one, like `{name: hello, message: {}}`");
     }
-    if runner.code.is_some() {
+    if runner.hop.code.is_some() {
         task::check_unposted(tasks, channels, &mut refusals);
     }
     let travelling_tasks = task::resolve(tasks, channels, Some(context.owner), &mut refusals);

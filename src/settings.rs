@@ -35,7 +35,7 @@ pub struct InstallationSettings {
     #[arg(long, env = "TASK_PIPELINES_PERMISSIONS_BOUNDARY")]
     pub permissions_boundary: Option<String>,
 
-    /// Uploads of function code at the same time: each holds some three times its zip in memory.
+    /// Uploads of function code at the same time: each holds its zip as Base64 in memory.
     #[arg(long, env = "TASK_PIPELINES_UPLOADS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub uploads: u16,
 

@@ -88,7 +88,7 @@ async fn try_one(document: &Document, files: &Files, settings: &TrySettings) -> 
         .map_err(|missing| missing.iter().map(|problem| here(problem)).collect::<Vec<_>>())?;
     let work = work(&tried, namespace, &secrets);
     let work = work.map_err(|refusals| refusals.iter().map(|refusal| here(refusal)).collect::<Vec<_>>())?;
-    let telegram = spec.runner.environment.get(TELEGRAM_API).cloned();
+    let telegram = spec.runner.hop.environment.get(TELEGRAM_API).cloned();
     let trial = Trial::new(work.secrets, telegram).await.map_err(|error| vec![here(&error)])?;
     let mut outcome = Outcome::Well;
     for task in work.tasks {

@@ -168,52 +168,14 @@ pub struct Sender {
     #[serde(default = "default_sender_timeout")]
     #[schemars(range(min = 3, max = 900))]
     pub timeout_seconds: u32,
-    /// Processor architecture. Default: the operator's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub architecture: Option<Architecture>,
-    /// Days that logs are kept, one of CloudWatch's retention periods.
-    #[serde(default = "default_log_retention")]
-    #[schemars(schema_with = "schema::log_retention")]
-    pub log_retention_days: u32,
-    /// Further environment variables.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "schema::environment")]
-    pub environment: BTreeMap<String, String>,
-    /// Names of `layers`, or ARNs of layer versions.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 5), inner(length(min = 1, max = 256)))]
-    pub layers: Vec<String>,
-    /// Further IAM statements for the role. Must be allowed for the namespace by the operator's configuration.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "schema::policy_statements")]
-    pub policy_statements: Vec<Value>,
-    /// Your own code in place of the built-in sender; it finds the queue in `QUEUE_URL` and gets the Scheduler's event.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<Code>,
-    /// Lambda runtime of `code`, such as `python3.13`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 40))]
-    pub runtime: Option<String>,
-    /// Entry point of `code`, such as `index.handler`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 128))]
-    pub handler: Option<String>,
+    /// What it has in common with the runner.
+    #[serde(flatten)]
+    pub hop: Hop,
 }
 
 impl Default for Sender {
     fn default() -> Self {
-        Self {
-            memory_mib: default_sender_memory(),
-            timeout_seconds: default_sender_timeout(),
-            architecture: None,
-            log_retention_days: default_log_retention(),
-            environment: BTreeMap::new(),
-            layers: Vec::new(),
-            policy_statements: Vec::new(),
-            code: None,
-            runtime: None,
-            handler: None,
-        }
+        Self { memory_mib: default_sender_memory(), timeout_seconds: default_sender_timeout(), hop: Hop::default() }
     }
 }
 
@@ -229,6 +191,35 @@ pub struct Runner {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 900))]
     pub timeout_seconds: Option<u32>,
+    /// Messages handed to one invocation at most; 1 with `concurrencyPolicy: Queue`.
+    #[serde(default = "default_batch_size")]
+    #[schemars(range(min = 1, max = 10))]
+    pub batch_size: u32,
+    /// Invocations at the same time at most. Default: no limit of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 1000))]
+    pub max_concurrency: Option<u32>,
+    /// What it has in common with the sender.
+    #[serde(flatten)]
+    pub hop: Hop,
+}
+
+impl Default for Runner {
+    fn default() -> Self {
+        Self {
+            memory_mib: default_runner_memory(),
+            timeout_seconds: None,
+            batch_size: default_batch_size(),
+            max_concurrency: None,
+            hop: Hop::default(),
+        }
+    }
+}
+
+/// What the sender and the runner have in common.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Hop {
     /// Processor architecture. Default: the operator's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub architecture: Option<Architecture>,
@@ -248,7 +239,8 @@ pub struct Runner {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::policy_statements")]
     pub policy_statements: Vec<Value>,
-    /// Your own code in place of the built-in runner; it gets the SQS event. Excludes `channels`, `notify` and `template`.
+    /// Your own code in place of the built-in function; it finds the queue in `QUEUE_URL` and gets the event as it is: a
+    /// sender the Scheduler's, a runner that of SQS. With a runner's, `channels`, `notify` and `template` are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
     /// Lambda runtime of `code`, such as `python3.13`.
@@ -259,21 +251,11 @@ pub struct Runner {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub handler: Option<String>,
-    /// Messages handed to one invocation at most; 1 with `concurrencyPolicy: Queue`.
-    #[serde(default = "default_batch_size")]
-    #[schemars(range(min = 1, max = 10))]
-    pub batch_size: u32,
-    /// Invocations at the same time at most. Default: no limit of its own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 2, max = 1000))]
-    pub max_concurrency: Option<u32>,
 }
 
-impl Default for Runner {
+impl Default for Hop {
     fn default() -> Self {
         Self {
-            memory_mib: default_runner_memory(),
-            timeout_seconds: None,
             architecture: None,
             log_retention_days: default_log_retention(),
             environment: BTreeMap::new(),
@@ -282,8 +264,6 @@ impl Default for Runner {
             code: None,
             runtime: None,
             handler: None,
-            batch_size: default_batch_size(),
-            max_concurrency: None,
         }
     }
 }

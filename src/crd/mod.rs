@@ -15,7 +15,7 @@ mod tests;
 
 pub use channel::{Channel, Discord, Slack, Teams, Telegram, Webhook};
 pub use function::{
-    Architecture, Code, Function, FunctionSecret, Layer, PythonLayer, RequirementsFrom, Runner, S3Object, Sender,
+    Architecture, Code, Function, FunctionSecret, Hop, Layer, PythonLayer, RequirementsFrom, Runner, S3Object, Sender,
 };
 pub use pipeline::{
     Aws, ConcurrencyPolicy, DeletionPolicy, Invocation, Mode, Queue, ScheduledTaskPipeline, ScheduledTaskPipelineSpec,

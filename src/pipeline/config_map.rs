@@ -37,7 +37,7 @@ pub enum ConfigMapLookup {
 /// The `ConfigMaps` to read for a spec, by name. Names that none can have are left out, and refused later.
 pub fn config_map_refs(spec: &ScheduledTaskPipelineSpec) -> BTreeSet<String> {
     let of_functions = spec.functions.iter().map(|function| &function.code);
-    let codes = of_functions.chain([&spec.sender.code, &spec.runner.code].into_iter().flatten());
+    let codes = of_functions.chain([&spec.sender.hop.code, &spec.runner.hop.code].into_iter().flatten());
     let of_codes = codes.filter_map(|code| code.config_map_ref.as_ref()).map(|reference| &reference.name);
     let of_layers = spec.layers.iter().filter_map(|layer| {
         let files = layer.config_map_ref.as_ref().map(|reference| &reference.name);

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use super::code::Given;
 use super::environment::Taken;
 use super::lambda::Settings;
 use super::layer::Layers;
 use super::refusal::Refusals;
-use super::{Context, Lambda, task};
+use super::{Context, Lambda, code, task};
 use crate::code::{Builtin, Code};
-use crate::crd::{self, Architecture, Runner, Sender};
+use crate::crd::{self, Architecture, Hop, Runner, Sender};
 
 /// Lambda's longest timeout.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
@@ -29,26 +28,43 @@ fn taken(own: Option<&crd::Code>) -> Taken<'static> {
     }
 }
 
-/// The user's own code in place of a built-in function, if there is any.
-struct Own<'a> {
+/// A function between the schedule and the channels, as either of the two is given.
+struct Given<'a> {
     builtin: Builtin,
-    code: Option<&'a crd::Code>,
-    runtime: Option<&'a str>,
-    handler: Option<&'a str>,
+    memory_mib: u32,
+    timeout_seconds: u32,
+    hop: &'a Hop,
 }
 
-impl Own<'_> {
-    fn resolve(&self, architecture: Architecture, context: &Context<'_>, refusals: &mut Refusals) -> Option<Code> {
-        let Self { builtin: of, code, runtime, handler } = *self;
-        let field = format!("spec.{}", of.as_str());
-        if let Some(code) = code {
-            return Given { field: &field, code, runtime, handler }.resolve(context, refusals);
-        }
-        for (name, _) in [("runtime", runtime), ("handler", handler)].iter().filter(|(_, value)| value.is_some()) {
-            let message = format!("the built-in {} has its own {name}", of.as_str());
-            refusals.invalid_hint(format!("{field}.{name}"), message, format!("remove it, or add `{field}.code`"));
-        }
-        builtin(of, architecture, context, refusals)
+impl Given<'_> {
+    fn resolve(&self, defined: &Layers<'_>, context: &Context<'_>, refusals: &mut Refusals) -> Option<Lambda> {
+        let Self { builtin, memory_mib, timeout_seconds, hop } = *self;
+        let Hop { architecture, log_retention_days, environment, layers, policy_statements, code, runtime, handler } =
+            hop;
+        let field = format!("spec.{}", builtin.as_str());
+        let architecture = architecture.unwrap_or(context.default_architecture);
+        let settings = Settings {
+            field: &field,
+            memory_mib,
+            timeout_seconds,
+            architecture,
+            log_retention_days: *log_retention_days,
+            environment,
+            taken: taken(code.as_ref()),
+            layers,
+            policy_statements,
+        };
+        let (runtime, handler) = (runtime.as_deref(), handler.as_deref());
+        let code = if let Some(code) = code {
+            code::Given { field: &field, code, runtime, handler }.resolve(context, refusals)
+        } else {
+            for (name, _) in [("runtime", runtime), ("handler", handler)].iter().filter(|(_, value)| value.is_some()) {
+                let message = format!("the built-in {} has its own {name}", builtin.as_str());
+                refusals.invalid_hint(format!("{field}.{name}"), message, format!("remove it, or add `{field}.code`"));
+            }
+            built_in(builtin, architecture, context, refusals)
+        };
+        settings.resolve(code, defined, context, refusals)
     }
 }
 
@@ -59,33 +75,9 @@ pub(super) fn sender(
     context: &Context<'_>,
     refusals: &mut Refusals,
 ) -> Option<Lambda> {
-    let Sender {
-        memory_mib,
-        timeout_seconds,
-        architecture,
-        log_retention_days,
-        environment,
-        layers,
-        policy_statements,
-        code,
-        runtime,
-        handler,
-    } = spec;
-    let architecture = architecture.unwrap_or(context.default_architecture);
-    let settings = Settings {
-        field: "spec.sender",
-        memory_mib: *memory_mib,
-        timeout_seconds: *timeout_seconds,
-        architecture,
-        log_retention_days: *log_retention_days,
-        environment,
-        taken: taken(code.as_ref()),
-        layers,
-        policy_statements,
-    };
-    let own =
-        Own { builtin: Builtin::Sender, code: code.as_ref(), runtime: runtime.as_deref(), handler: handler.as_deref() };
-    settings.resolve(own.resolve(architecture, context, refusals), defined, context, refusals)
+    let Sender { memory_mib, timeout_seconds, hop } = spec;
+    let given = Given { builtin: Builtin::Sender, memory_mib: *memory_mib, timeout_seconds: *timeout_seconds, hop };
+    given.resolve(defined, context, refusals)
 }
 
 /// How the runner works through the queue.
@@ -105,41 +97,15 @@ pub(super) fn runner(
     context: &Context<'_>,
     refusals: &mut Refusals,
 ) -> (Option<Lambda>, Running) {
-    let Runner {
-        memory_mib,
-        timeout_seconds,
-        architecture,
-        log_retention_days,
-        environment,
-        layers,
-        policy_statements,
-        code,
-        runtime,
-        handler,
-        batch_size,
-        max_concurrency,
-    } = spec;
+    let Runner { memory_mib, timeout_seconds, batch_size, max_concurrency, hop } = spec;
     refusals.in_range("spec.runner.batchSize", *batch_size, 1..=MAX_BATCH_SIZE);
     if fifo && *batch_size != 1 {
         let message = format!("{batch_size} is more than 1, all that `concurrencyPolicy: Queue` allows");
         refusals.invalid_hint("spec.runner.batchSize", message, "remove it");
     }
     let timeout_seconds = runner_timeout(*timeout_seconds, *batch_size, tasks, refusals);
-    let architecture = architecture.unwrap_or(context.default_architecture);
-    let settings = Settings {
-        field: "spec.runner",
-        memory_mib: *memory_mib,
-        timeout_seconds,
-        architecture,
-        log_retention_days: *log_retention_days,
-        environment,
-        taken: taken(code.as_ref()),
-        layers,
-        policy_statements,
-    };
-    let own =
-        Own { builtin: Builtin::Runner, code: code.as_ref(), runtime: runtime.as_deref(), handler: handler.as_deref() };
-    let lambda = settings.resolve(own.resolve(architecture, context, refusals), defined, context, refusals);
+    let given = Given { builtin: Builtin::Runner, memory_mib: *memory_mib, timeout_seconds, hop };
+    let lambda = given.resolve(defined, context, refusals);
     (lambda, Running { timeout_seconds, batch_size: *batch_size, max_concurrency: *max_concurrency })
 }
 
@@ -173,7 +139,7 @@ fn runner_timeout(set: Option<u32>, batch_size: u32, tasks: &[protocol::Task], r
 }
 
 /// A built-in function, if there is a zip for the architecture.
-fn builtin(
+fn built_in(
     builtin: Builtin,
     architecture: Architecture,
     context: &Context<'_>,

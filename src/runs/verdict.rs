@@ -43,7 +43,7 @@ struct Word {
 
 /// Whether a function of the user's own is on the way.
 pub fn reports_nothing(spec: &ScheduledTaskPipelineSpec) -> bool {
-    spec.sender.code.is_some() || spec.runner.code.is_some()
+    spec.sender.hop.code.is_some() || spec.runner.hop.code.is_some()
 }
 
 /// The conditions `Delivering` and `OnTime`, as far as anything is known.

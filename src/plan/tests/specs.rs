@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use crate::crd::{
     Architecture, Channel, Code, ConcurrencyPolicy, ConfigMapKeyRef, ConfigMapRef, DeletionPolicy, Discord, Function,
-    FunctionSecret, Header, Http, HttpMethod, Invocation, LOG_RETENTION_DAYS, Layer, MessageTask, Mode, NotifyOn,
+    FunctionSecret, Header, Hop, Http, HttpMethod, Invocation, LOG_RETENTION_DAYS, Layer, MessageTask, Mode, NotifyOn,
     PythonLayer, Queue, RequirementsFrom, Retry, Runner, S3Object, ScheduledTaskPipelineSpec, SecretKeyRef,
     SecretSource, Sender, Slack, Task, Teams, Telegram, Webhook,
 };
@@ -198,8 +198,6 @@ fn queue(runner_timeout: u32) -> BoxedStrategy<Queue> {
         )
         .boxed()
 }
-
-type Hop = (u32, Option<Architecture>, u32, BTreeMap<String, String>, Vec<String>);
 
 /// A key of the one Secret that there is.
 fn secret(key: &str) -> SecretKeyRef {

@@ -1,25 +1,30 @@
 //! A zip on its way to Lambda, which wants it as Base64 inside JSON.
 //!
 //! The SDK would hold it five times over while it writes the request, which makes the operator's peak of memory. So the
-//! SDK writes a few bytes in its place, and the request's body is made once, at its final size.
+//! SDK writes a few bytes in its place, and a file becomes Base64 piece by piece, in what then is the request's body.
 
-use std::io;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_lambda::client::customize::CustomizableOperation;
 use aws_sdk_lambda::primitives::Blob;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use data_encoding::BASE64;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit};
+use tokio::task;
 
 use crate::archive::Zip;
 use crate::code::{Artifact, Code};
 
-/// A zip in memory, and the permit to hold one that was read from disk.
+/// A zip as Base64, and the permit to hold one that was read from disk.
 pub(in crate::resource) struct Upload {
-    zip: Arc<Zip>,
+    /// Empty once it is part of the request.
+    encoded: Mutex<String>,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -44,20 +49,22 @@ pub(in crate::resource) enum NoZip {
 impl Upload {
     /// A zip that is in memory.
     pub(in crate::resource) fn of(zip: &Arc<Zip>) -> Self {
-        Self { zip: Arc::clone(zip), _permit: None }
+        let mut encoded = room_for(zip.bytes().len());
+        BASE64.encode_append(zip.bytes(), &mut encoded);
+        Self { encoded: Mutex::new(encoded), _permit: None }
     }
 
     /// A zip on disk, when there is room for it.
     pub(in crate::resource) async fn read(artifact: &Artifact) -> Result<Self, NoZip> {
-        let path = || artifact.path.clone();
         let permit = Arc::clone(&artifact.uploads).acquire_owned().await?;
-        let bytes =
-            tokio::fs::read(&artifact.path).await.map_err(|source| NoZip::Unreadable { path: path(), source })?;
-        let zip = Zip::of(bytes);
-        if zip.sha256() != artifact.sha256 {
+        let path = artifact.path.clone();
+        let read = task::spawn_blocking(move || encode(&path)).await.unwrap_or_else(|ended| Err(ended.into()));
+        let path = || artifact.path.clone();
+        let (encoded, sha256) = read.map_err(|source| NoZip::Unreadable { path: path(), source })?;
+        if sha256 != artifact.sha256 {
             return Err(NoZip::Changed { path: path() });
         }
-        Ok(Self { zip: Arc::new(zip), _permit: Some(permit) })
+        Ok(Self { encoded: Mutex::new(encoded), _permit: Some(permit) })
     }
 
     /// What there is to upload of a function's code; nothing where Lambda fetches it.
@@ -89,10 +96,12 @@ impl Upload {
     /// request is.
     fn fill(self) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
         move |request| {
-            // All of it, or the closure would be given the zip alone.
+            // All of it, or the closure would be given the text alone.
             let upload = &self;
+            let Some(body) = request.body().bytes() else { return };
+            let mut encoded = upload.encoded.lock().unwrap_or_else(PoisonError::into_inner);
             // Lambda refuses the placeholder as no zip, so that nothing else is ever deployed.
-            let Some(body) = request.body().bytes().and_then(|body| with_zip(body, upload.zip.bytes())) else { return };
+            let Some(body) = with_zip(body, &mut encoded) else { return };
             request.headers_mut().insert("content-length", body.len().to_string());
             *request.body_mut() = SdkBody::from(body);
         }
@@ -102,17 +111,42 @@ impl Upload {
 /// No zip.
 const PLACEHOLDER: &[u8] = b"zip";
 
-/// The body with the zip in place of the placeholder. A quote inside a value is escaped, so only the field matches.
-fn with_zip(body: &[u8], zip: &[u8]) -> Option<String> {
+/// Bytes of a file that are read at a time: each but the last is as it is in Base64, without padding.
+const PIECE: usize = 3 * 16 * 1024;
+
+/// Bytes that the rest of a request takes, environment and tags included.
+const REST: usize = 16 * 1024;
+
+fn room_for(zip: usize) -> String {
+    String::with_capacity(BASE64.encode_len(zip) + REST)
+}
+
+/// A file as Base64, and its SHA-256 as Lambda writes it.
+fn encode(path: &Path) -> io::Result<(String, String)> {
+    let mut file = File::open(path)?;
+    let size = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    let (mut encoded, mut sha256) = (room_for(size), Sha256::new());
+    let mut piece = Vec::with_capacity(PIECE);
+    while file.by_ref().take(PIECE as u64).read_to_end(&mut piece)? > 0 {
+        sha256.update(&piece);
+        BASE64.encode_append(&piece, &mut encoded);
+        piece.clear();
+    }
+    Ok((encoded, BASE64.encode(&sha256.finalize())))
+}
+
+/// The body with the zip in place of the placeholder, made of the zip's own text, if it still has it. A quote inside a
+/// value is escaped, so only the field matches.
+fn with_zip(body: &[u8], zip: &mut String) -> Option<String> {
+    if zip.is_empty() {
+        return None;
+    }
     let field = "\"ZipFile\":\"";
     let placeholder = BASE64.encode(PLACEHOLDER);
     let body = str::from_utf8(body).ok()?;
     let (before, after) = body.split_once(&format!("{field}{placeholder}\""))?;
-    let size = before.len() + field.len() + BASE64.encode_len(zip.len()) + 1 + after.len();
-    let mut whole = String::with_capacity(size);
-    whole.push_str(before);
-    whole.push_str(field);
-    BASE64.encode_append(zip, &mut whole);
+    let mut whole = mem::take(zip);
+    whole.insert_str(0, &format!("{before}{field}"));
     whole.push('"');
     whole.push_str(after);
     Some(whole)
@@ -131,17 +165,25 @@ mod tests {
         let body =
             json!({ "Environment": { "Variables": { "A": hostile } }, "Code": { "ZipFile": "emlw" }, "Role": "r" });
         let zip = [0, 255, 7, 8];
-        let whole = with_zip(body.to_string().as_bytes(), &zip).unwrap();
+        let whole = with_zip(body.to_string().as_bytes(), &mut BASE64.encode(&zip)).unwrap();
         let whole: Value = serde_json::from_str(&whole).unwrap();
         assert_eq!(whole["Code"]["ZipFile"], BASE64.encode(&zip));
         assert_eq!((&whole["Environment"]["Variables"]["A"], &whole["Role"]), (&json!(hostile), &json!("r")));
     }
 
     #[test]
-    fn the_body_is_made_at_its_final_size() {
+    fn a_file_of_many_pieces_is_the_same_base64_and_its_body_takes_no_more_room() {
+        let path = std::env::temp_dir().join(format!("pieces-{}.zip", std::process::id()));
+        let bytes: Vec<u8> = (0..3 * PIECE + 7).map(|at| u8::try_from(at % 251).unwrap()).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        let (mut encoded, sha256) = encode(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(encoded == BASE64.encode(&bytes));
+        assert_eq!(sha256, Zip::of(bytes).sha256());
+        let room = encoded.capacity();
         let body = json!({ "ZipFile": "emlw", "Z": 1 }).to_string();
-        let whole = with_zip(body.as_bytes(), &[1; 1000]).unwrap();
-        assert_eq!(whole.len(), whole.capacity());
+        let whole = with_zip(body.as_bytes(), &mut encoded).unwrap();
+        assert_eq!((whole.capacity(), encoded.len()), (room, 0));
     }
 
     /// A file of a test's own, and the one permit to hold it.
@@ -155,11 +197,12 @@ mod tests {
     #[tokio::test]
     async fn a_zip_that_changed_on_disk_is_not_deployed() {
         let artifact = artifact("changed");
-        let as_it_was = Upload::read(&artifact).await.map(|upload| upload.zip.bytes().to_vec());
+        let encoded = |upload: Upload| upload.encoded.into_inner().unwrap();
+        let as_it_was = Upload::read(&artifact).await.map(encoded);
         std::fs::write(&artifact.path, b"abd").unwrap();
-        let changed = Upload::read(&artifact).await.map(|upload| upload.zip.bytes().to_vec());
+        let changed = Upload::read(&artifact).await.map(encoded);
         std::fs::remove_file(&artifact.path).unwrap();
-        assert_eq!(as_it_was.unwrap(), b"abc");
+        assert_eq!(as_it_was.unwrap(), "YWJj");
         assert!(changed.unwrap_err().to_string().ends_with("has changed since the operator started: restart it"));
     }
 
@@ -175,6 +218,6 @@ mod tests {
 
     #[test]
     fn a_request_without_the_placeholder_is_left_alone() {
-        assert_eq!(with_zip(br#"{"ZipFile":"other"}"#, &[1]), None);
+        assert_eq!(with_zip(br#"{"ZipFile":"other"}"#, &mut "AQ==".to_owned()), None);
     }
 }

@@ -28,29 +28,19 @@ pub(super) fn layers() -> BoxedStrategy<Vec<Layer>> {
         .boxed()
 }
 
+fn memory() -> impl Strategy<Value = u32> {
+    within(128..=10_240)
+}
+
 fn hop(layers: Vec<String>) -> BoxedStrategy<Hop> {
     let count = layers.len();
     (
-        within(128..=10_240),
         option::of(Just(Architecture::X8664)),
         select(LOG_RETENTION_DAYS.to_vec()),
         btree_map("V_[A-Za-z0-9_]{0,20}", ".{0,50}", 0..4),
         subsequence(layers, 0..=count),
     )
-        .boxed()
-}
-
-/// Layers of others, by their ARNs.
-fn existing_layers() -> impl Strategy<Value = Vec<String>> {
-    let arn = |version| format!("arn:aws:lambda:eu-central-1:111122223333:layer:team-a:{version}");
-    btree_set(1_u8..9, 0..3).prop_map(move |versions| versions.into_iter().map(arn).collect())
-}
-
-pub(super) fn sender(layers: Vec<String>) -> BoxedStrategy<Sender> {
-    (hop(layers), within(3..=900))
-        .prop_map(|((memory_mib, architecture, log_retention_days, environment, layers), timeout)| Sender {
-            memory_mib,
-            timeout_seconds: timeout,
+        .prop_map(|(architecture, log_retention_days, environment, layers)| Hop {
             architecture,
             log_retention_days,
             environment,
@@ -64,24 +54,26 @@ pub(super) fn sender(layers: Vec<String>) -> BoxedStrategy<Sender> {
         .boxed()
 }
 
+/// Layers of others, by their ARNs.
+fn existing_layers() -> impl Strategy<Value = Vec<String>> {
+    let arn = |version| format!("arn:aws:lambda:eu-central-1:111122223333:layer:team-a:{version}");
+    btree_set(1_u8..9, 0..3).prop_map(move |versions| versions.into_iter().map(arn).collect())
+}
+
+pub(super) fn sender(layers: Vec<String>) -> BoxedStrategy<Sender> {
+    (memory(), within(3..=900), hop(layers))
+        .prop_map(|(memory_mib, timeout_seconds, hop)| Sender { memory_mib, timeout_seconds, hop })
+        .boxed()
+}
+
 pub(super) fn runner(layers: Vec<String>, batch_size: u32, timeout_seconds: Option<u32>) -> BoxedStrategy<Runner> {
-    (hop(layers), option::of(within(2..=1000)))
-        .prop_map(move |(hop, max_concurrency)| {
-            let (memory_mib, architecture, log_retention_days, environment, layers) = hop;
-            Runner {
-                memory_mib,
-                timeout_seconds,
-                architecture,
-                log_retention_days,
-                environment,
-                layers,
-                policy_statements: Vec::new(),
-                code: None,
-                runtime: None,
-                handler: None,
-                batch_size,
-                max_concurrency,
-            }
+    (memory(), option::of(within(2..=1000)), hop(layers))
+        .prop_map(move |(memory_mib, max_concurrency, hop)| Runner {
+            memory_mib,
+            timeout_seconds,
+            batch_size,
+            max_concurrency,
+            hop,
         })
         .boxed()
 }
@@ -111,9 +103,9 @@ pub(super) fn functions(layers: Vec<String>) -> BoxedStrategy<Vec<Function>> {
     let secrets = btree_map("[a-z][a-z0-9]{0,9}", select(vec!["slack", "token", "word"]), 0..3);
     let architecture = option::of(select(vec![Architecture::Arm64, Architecture::X8664]));
     let timeout = option::of(within(1..=900));
-    let function = (code(), hop(layers), existing_layers(), architecture, secrets, timeout).prop_map(
-        |((code, runtime, handler), hop, existing, architecture, secrets, timeout_seconds)| {
-            let (memory_mib, _, log_retention_days, environment, named) = hop;
+    let function = (code(), memory(), hop(layers), existing_layers(), architecture, secrets, timeout).prop_map(
+        |((code, runtime, handler), memory_mib, hop, existing, architecture, secrets, timeout_seconds)| {
+            let Hop { log_retention_days, environment, layers: named, .. } = hop;
             let secret = |(name, key)| FunctionSecret { name, secret_key_ref: secret(key) };
             // An image has no layers.
             let layers = named.into_iter().chain(existing).filter(|_| code.image.is_none()).collect();
