@@ -229,6 +229,7 @@ fn by_hand(run: &Run) -> RunRef {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crd::RunResult;
     use crate::cron;
     use crate::runs::{settle, tell};
     use protocol::{News, Status};
@@ -261,21 +262,18 @@ mod tests {
     fn runs(expectation: &Expectation, due: &[&str]) -> Vec<Run> {
         let mut runs = Vec::new();
         for time in due {
-            let (at, status) = (at(time), Status::Succeeded);
-            let ended = News::Ended {
-                at,
-                task: "t".to_owned(),
-                position: 0,
-                attempt: 1,
-                status,
-                again: false,
-                duration_ms: 1,
-                error: None,
-            };
-            tell(&mut runs, &expectation.run(at), &[ended]);
+            come(&mut runs, expectation, at(time));
         }
-        settle(&mut runs);
         runs
+    }
+
+    /// The news that a run has ended well.
+    fn come(runs: &mut Vec<Run>, expectation: &Expectation, at: Timestamp) {
+        let (task, status) = ("t".to_owned(), Status::Succeeded);
+        let ended =
+            News::Ended { at, task, position: 0, attempt: 1, status, again: false, duration_ms: 1, error: None };
+        tell(runs, &expectation.run(at), &[ended]);
+        settle(runs);
     }
 
     /// What is overdue when all was read until a time.
@@ -385,5 +383,47 @@ mod tests {
         assert_eq!(expectations.overdue(&hourly.location, at("11:30:00")).len(), 1);
         expectations.forget("uid");
         assert!(expectations.overdue(&hourly.location, at("11:30:00")).is_empty());
+    }
+
+    /// The times of the firings that are missing when all was read until this time, of our clock. They are told.
+    fn told(expectations: &Expectations, expectation: &Expectation, read: &str) -> Vec<Timestamp> {
+        let overdue = expectations.overdue(&expectation.location, at(read));
+        let runs: Vec<RunRef> = overdue.into_iter().flat_map(|overdue| overdue.runs).collect();
+        if !runs.is_empty() {
+            expectations.judged("uid", &runs);
+        }
+        runs.iter().map(was_due).collect()
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_calls_nothing_missing_twice() {
+        let hourly = expectation("0 * * * *", "08:30:00");
+        let expectations = Expectations::default();
+        expectations.expect("uid", hourly.clone(), &[]);
+        assert_eq!(told(&expectations, &hourly, "10:20:00"), [at("09:00:00"), at("10:00:00")]);
+        for again in ["09:20:00", "10:20:00", "11:10:00"] {
+            assert_eq!(told(&expectations, &hourly, again), []);
+        }
+        assert_eq!(told(&expectations, &hourly, "11:20:00"), [at("11:00:00")]);
+    }
+
+    #[test]
+    fn what_a_clock_that_runs_ahead_calls_missing_is_taken_back_when_it_comes() {
+        let hourly = expectation("0 * * * *", "08:30:00");
+        let expectations = Expectations::default();
+        expectations.expect("uid", hourly.clone(), &runs(&hourly, &["09:00:00"]));
+        // It is 09:20, and our clock is an hour ahead.
+        let early = told(&expectations, &hourly, "10:20:00");
+        assert_eq!(early, [at("10:00:00")]);
+        let mut known = runs(&hourly, &["09:00:00"]);
+        crate::runs::missing(&mut known, &hourly.run(early[0]), "nobody knows");
+        settle(&mut known);
+        assert_eq!(known[0].result, RunResult::Missed);
+
+        come(&mut known, &hourly, early[0]);
+        assert_eq!((known.len(), known[0].result), (2, RunResult::Succeeded));
+        expectations.heard("uid", &known);
+        assert_eq!(told(&expectations, &hourly, "10:50:00"), []);
+        assert_eq!(told(&expectations, &hourly, "11:20:00"), [at("11:00:00")]);
     }
 }

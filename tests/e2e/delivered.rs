@@ -283,13 +283,7 @@ async fn an_answer_of_any_size_and_content_harms_nothing() {
     }
     assert!(slack.iter().all(|post| !post.body.to_string().contains("<!channel>")), "{slack:?}");
     assert!(discord.iter().all(|post| post.body["allowed_mentions"] == json!({"parse": []})), "{discord:?}");
-    let pipeline = lab
-        .until("untouched", "knows how all three ended", |pipeline| {
-            let run = pipeline.status.as_ref().and_then(|status| status.runs.first());
-            run.is_some_and(|run| run.result == RunResult::Partial)
-        })
-        .await;
-    let status = pipeline.status.unwrap();
+    let status = lab.ended("untouched", RunResult::Partial).await;
     let run = &status.runs[0];
     assert_eq!((run.counts.succeeded, run.counts.failed), (2, 1), "{run:?}");
     let error = run.tasks.iter().find_map(|task| task.error.as_ref()).unwrap();
@@ -307,11 +301,7 @@ async fn the_smallest_example_reads_in_the_chat_exactly_as_it_is_written() {
     lab.apply("hello", specs::merged(example["spec"].clone(), json!({"schedule": specs::AT_ONCE}))).await;
     let received = lab.chat.await_received("slack", "team", 1).await;
     assert_eq!(received[0].body, json!({"text": "Stand-up in five minutes"}));
-    lab.until("hello", "has its run", |pipeline| {
-        let run = pipeline.status.as_ref().and_then(|status| status.runs.first());
-        run.is_some_and(|run| run.result == RunResult::Succeeded)
-    })
-    .await;
+    lab.ended("hello", RunResult::Succeeded).await;
 }
 
 /// Fires all tasks of many pipelines at once; each result has to reach its chat, once.

@@ -2,18 +2,12 @@
 
 use jiff::{Timestamp, ToSpan as _, Unit};
 use serde_json::{Value, json};
-use task_pipelines::crd::{PipelineStatus, Run, RunResult, RunTrigger, ScheduledTaskPipeline, TaskResult};
+use task_pipelines::crd::{Run, RunResult, RunTrigger, ScheduledTaskPipeline, TaskResult};
 
 use crate::harness::{INBOX, Lab, Settings, condition, eventually, specs};
 
 fn runs(pipeline: &ScheduledTaskPipeline) -> &[Run] {
     pipeline.status.as_ref().map_or(&[], |status| &status.runs)
-}
-
-/// Waits until the newest run has ended so.
-async fn ended(lab: &Lab, name: &str, result: RunResult) -> PipelineStatus {
-    let has_ended = |pipeline: &ScheduledTaskPipeline| runs(pipeline).first().is_some_and(|run| run.result == result);
-    lab.until(name, &format!("has a run that ended {result:?}"), has_ended).await.status.unwrap()
 }
 
 /// Waits until a condition stands so.
@@ -41,7 +35,7 @@ async fn recorded(lab: &Lab, name: &str, token: &str) -> ScheduledTaskPipeline {
 async fn a_run_of_the_schedule_shows_up_with_its_result() {
     let lab = Lab::new().await;
     lab.apply("told", specs::message(specs::AT_ONCE)).await;
-    let status = ended(&lab, "told", RunResult::Succeeded).await;
+    let status = lab.ended("told", RunResult::Succeeded).await;
     let run = &status.runs[0];
     assert_eq!((run.trigger, run.counts.succeeded, run.tasks.len()), (RunTrigger::Schedule, 1, 1));
     let task = &run.tasks[0];
@@ -75,7 +69,7 @@ async fn failures_say_which_task_and_which_channel_and_why() {
     let fine = json!({"name": "fine", "message": {}, "template": "Hello", "notify": ["team"]});
     let spec = json!({"schedule": specs::AT_ONCE, "tasks": [broken, fine], "channels": [specs::slack()]});
     lab.apply("mixed", spec).await;
-    let status = ended(&lab, "mixed", RunResult::Partial).await;
+    let status = lab.ended("mixed", RunResult::Partial).await;
     let run = &status.runs[0];
     assert_eq!((run.counts.succeeded, run.counts.failed), (1, 1));
     let error = run.tasks.iter().find_map(|task| task.error.clone()).unwrap();
@@ -106,7 +100,7 @@ async fn a_pipeline_is_fired_by_hand_once_a_token_with_other_input_and_while_sus
     lab.ready("by-hand").await;
     annotate(&lab, "by-hand", json!({"taskpipelines.dev/run-now": "one"})).await;
     assert_eq!(lab.chat.await_received("slack", "team", 1).await[0].text(), "Hello all");
-    let status = ended(&lab, "by-hand", RunResult::Succeeded).await;
+    let status = lab.ended("by-hand", RunResult::Succeeded).await;
     let first = &status.runs[0];
     assert_eq!((first.trigger, status.last_run_now.as_deref()), (RunTrigger::Manual, Some("one")));
     let input = json!({"taskpipelines.dev/run-now": "two", "taskpipelines.dev/run-input": r#"{"who": "you"}"#});
@@ -139,7 +133,7 @@ async fn a_token_is_one_run_wherever_the_operator_is_killed() {
         lab.kill();
         lab.gate().release();
         lab.start(&Settings::default());
-        let status = ended(&lab, "crashed", RunResult::Succeeded).await;
+        let status = lab.ended("crashed", RunResult::Succeeded).await;
         assert_eq!((status.runs.len(), status.runs[0].trigger), (1, RunTrigger::Manual), "killed after {writes}");
         recorded(&lab, "crashed", "one").await;
         let posts = lab.chat.received("slack", "team").await.len();
@@ -182,7 +176,7 @@ async fn input_that_is_no_object_fires_nothing_and_says_so() {
 async fn news_from_anybody_but_the_pipelines_own_functions_are_dropped() {
     let lab = Lab::new().await;
     lab.apply("honest", specs::message(specs::AT_ONCE)).await;
-    let before = ended(&lab, "honest", RunResult::Succeeded).await;
+    let before = lab.ended("honest", RunResult::Succeeded).await;
     let report = |change: Value| {
         let report = json!({
             "pipeline": {"namespace": lab.namespace, "name": "honest"}, "runId": "forgedforged2345", "tasks": 1,
@@ -231,7 +225,7 @@ async fn a_function_that_may_write_to_the_inbox_can_report_for_no_pipeline() {
     let configuration = format!("allow: [{{namespaces: ['*'], policyStatements: [{allowed}]}}]");
     let lab = Lab::with(Settings { configuration: Some(configuration), ..Settings::default() }).await;
     lab.apply("victim", specs::message(specs::AT_ONCE)).await;
-    let before = ended(&lab, "victim", RunResult::Succeeded).await;
+    let before = lab.ended("victim", RunResult::Succeeded).await;
     let report = |pipeline: &str| {
         json!({
             "pipeline": {"namespace": lab.namespace, "name": pipeline}, "runId": "forgedforged2345", "tasks": 1,
@@ -250,7 +244,7 @@ async fn a_function_that_may_write_to_the_inbox_can_report_for_no_pipeline() {
     let task = json!({"name": "forge", "function": "forger", "input": input, "notify": ["team"]});
     let spec = specs::merged(specs::one_task(specs::AT_ONCE, task), json!({"functions": [function]}));
     lab.apply("villain", spec).await;
-    let own = ended(&lab, "villain", RunResult::Succeeded).await;
+    let own = lab.ended("villain", RunResult::Succeeded).await;
     eventually("all of it is read", async || match lab.aws.messages(INBOX).await {
         0 => Ok(()),
         left => Err(format!("{left} messages")),
@@ -271,7 +265,7 @@ async fn a_run_by_hand_that_never_begins_is_missed() {
     let full = lab.aws.lambda.put_function_concurrency().function_name(lab.names("stuck").runner);
     full.reserved_concurrent_executions(0).send().await.unwrap();
     annotate(&lab, "stuck", json!({"taskpipelines.dev/run-now": "one"})).await;
-    let status = ended(&lab, "stuck", RunResult::Missed).await;
+    let status = lab.ended("stuck", RunResult::Missed).await;
     let run = &status.runs[0];
     assert_eq!((run.trigger, run.counts.missed), (RunTrigger::Manual, 1), "{run:?}");
     assert!(run.message.as_ref().unwrap().contains("the runner has not begun"), "{run:?}");
@@ -293,7 +287,7 @@ async fn a_firing_that_does_not_come_is_missed_and_the_hop_is_named() {
         }
     })
     .await;
-    let status = ended(&lab, "late", RunResult::Missed).await;
+    let status = lab.ended("late", RunResult::Missed).await;
     let run = &status.runs[0];
     assert_eq!(run.scheduled_time.parse::<Timestamp>().unwrap(), due);
     assert_eq!((run.counts.missed, status.last_result), (1, Some(RunResult::Missed)));

@@ -61,17 +61,35 @@ async fn role_for(lab: &Lab, account: &Aws, external_id: &str) {
     request.policy_document(all.to_string()).send().await.unwrap();
 }
 
+/// A world with a second account, whose role `pipelines` the operator may assume with the external id `sesame-1`.
+struct Lent {
+    lab: Lab,
+    there: Aws,
+    account: String,
+    role: String,
+    /// What the operator's configuration allows.
+    allowed: Settings,
+}
+
+impl Lent {
+    /// With an operator whose configuration has this external id.
+    async fn with_external_id(external_id: &str) -> Self {
+        let mut lab = Lab::without_operator().await;
+        let account = unused_account();
+        let there = lab.elsewhere(&account, &lab.environment.region).await;
+        let role = format!("arn:aws:iam::{account}:role/pipelines");
+        let allowed = allowing(&format!("roles: [{{arn: '{role}', externalId: {external_id}}}]"));
+        lab.permit(&allowed).await;
+        // Only a user that exists can be trusted.
+        role_for(&lab, &there, "sesame-1").await;
+        lab.start(&allowed);
+        Self { lab, there, account, role, allowed }
+    }
+}
+
 #[tokio::test]
 async fn a_pipeline_in_another_account_is_made_there_by_a_role_and_its_external_id() {
-    let mut lab = Lab::without_operator().await;
-    let account = unused_account();
-    let there = lab.elsewhere(&account, &lab.environment.region).await;
-    let role = format!("arn:aws:iam::{account}:role/pipelines");
-    let allowed = allowing(&format!("roles: [{{arn: '{role}', externalId: sesame-1}}]"));
-    lab.permit(&allowed).await;
-    // Only a user that exists can be trusted.
-    role_for(&lab, &there, "sesame-1").await;
-    lab.start(&allowed);
+    let Lent { lab, there, account, role, .. } = Lent::with_external_id("sesame-1").await;
     let spec = specs::merged(specs::message(specs::AT_ONCE), json!({"aws": {"roleArn": role}}));
     lab.apply("guest", spec.clone()).await;
     let status = lab.ready("guest").await.status.unwrap();
@@ -95,15 +113,7 @@ async fn a_pipeline_in_another_account_is_made_there_by_a_role_and_its_external_
 
 #[tokio::test]
 async fn a_role_that_is_not_allowed_any_more_holds_its_pipelines_deletion_and_says_so() {
-    let mut lab = Lab::without_operator().await;
-    let account = unused_account();
-    let there = lab.elsewhere(&account, &lab.environment.region).await;
-    let role = format!("arn:aws:iam::{account}:role/pipelines");
-    let allowed = allowing(&format!("roles: [{{arn: '{role}', externalId: sesame-1}}]"));
-    lab.permit(&allowed).await;
-    // Only a user that exists can be trusted.
-    role_for(&lab, &there, "sesame-1").await;
-    lab.start(&allowed);
+    let Lent { mut lab, there, role, allowed, .. } = Lent::with_external_id("sesame-1").await;
     lab.apply("orphan", with(json!({"aws": {"roleArn": role}}))).await;
     lab.ready("orphan").await;
 
@@ -119,15 +129,7 @@ async fn a_role_that_is_not_allowed_any_more_holds_its_pipelines_deletion_and_sa
 
 #[tokio::test]
 async fn a_role_with_another_external_id_is_not_lent() {
-    let mut lab = Lab::without_operator().await;
-    let account = unused_account();
-    let there = lab.elsewhere(&account, &lab.environment.region).await;
-    let role = format!("arn:aws:iam::{account}:role/pipelines");
-    let allowed = allowing(&format!("roles: [{{arn: '{role}', externalId: sesame-2}}]"));
-    lab.permit(&allowed).await;
-    // Only a user that exists can be trusted.
-    role_for(&lab, &there, "sesame-1").await;
-    lab.start(&allowed);
+    let Lent { lab, there, role, .. } = Lent::with_external_id("sesame-2").await;
     lab.apply("guest", with(json!({"aws": {"roleArn": role}}))).await;
     let message = lab.not_ready("guest", "Denied").await;
     assert!(message.contains("sts:AssumeRole: AccessDenied") && message.contains(&role), "{message}");

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use task_pipelines::crd::ScheduledTaskPipeline;
+use task_pipelines::crd::{PipelineStatus, RunResult, ScheduledTaskPipeline};
 
 use super::{Lab, eventually, user};
 
@@ -94,6 +94,15 @@ impl Lab {
         };
         let pipeline = self.until(name, &format!("is not Ready, reason {reason}"), not_ready).await;
         ready(&pipeline).unwrap().message.clone()
+    }
+
+    /// Waits until the newest run of a pipeline has ended so.
+    pub(crate) async fn ended(&self, name: &str, result: RunResult) -> PipelineStatus {
+        let has_ended = |pipeline: &ScheduledTaskPipeline| {
+            let newest = pipeline.status.as_ref().and_then(|status| status.runs.first());
+            newest.is_some_and(|run| run.result == result)
+        };
+        self.until(name, &format!("has a run that ended {result:?}"), has_ended).await.status.unwrap()
     }
 
     /// Makes the operator look at a pipeline that it has made, and waits until it has done so.

@@ -194,7 +194,13 @@ async fn make(lab: &Lab, names: &Names, kind: Kind) {
             let role = lab.aws.iam.get_role().role_name(&names.sender).send().await.unwrap().role.unwrap().arn;
             let code = FunctionCode::builder().zip_file(Blob::new(specs::EMPTY_ZIP)).build();
             let request = aws.lambda.create_function().function_name(name).runtime(Runtime::Providedal2023);
-            drop(request.role(role).handler("theirs").code(code).send().await.unwrap());
+            let request = request.role(role).handler("theirs").code(code);
+            // A role that was just made cannot be assumed yet.
+            eventually("somebody makes the function", async || match request.clone().send().await {
+                Ok(made) => Ok(made),
+                Err(error) => Err(format!("{error:?}")),
+            })
+            .await;
         }
         // Both live in what belongs to the pipeline already.
         Kind::EventSourceMapping | Kind::LayerVersion | Kind::Schedule => panic!("no {kind} comes before its pipeline"),

@@ -40,13 +40,8 @@ async fn n23_with_operator_and_api_server_away_everything_fires_and_is_in_the_st
     lab.start(&Settings::default());
     lab.gate().behave(|behaviour| behaviour.down = false);
     for number in 0..FIRINGS {
-        let has_run = |pipeline: &task_pipelines::crd::ScheduledTaskPipeline| {
-            pipeline
-                .status
-                .as_ref()
-                .is_some_and(|status| status.runs.len() == 1 && status.runs[0].result == RunResult::Succeeded)
-        };
-        lab.until(&name(number), "has its run", has_run).await;
+        let status = lab.ended(&name(number), RunResult::Succeeded).await;
+        assert_eq!(status.runs.len(), 1, "{:?}", status.runs);
     }
     assert_eq!(lab.chat.received("slack", "team").await.len(), expected.len(), "each once");
     lab.finish().await;
