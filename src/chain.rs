@@ -1,7 +1,7 @@
 //! An error with its causes, in one line: each error says its own layer only.
 
 use std::error::Error;
-use std::iter;
+use std::{io, iter};
 
 /// The error, then each cause.
 pub fn causes<'error>(error: &'error (dyn Error + 'static)) -> impl Iterator<Item = &'error (dyn Error + 'static)> {
@@ -19,6 +19,11 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     // Some libraries repeat their cause; once is enough.
     texts.dedup_by(|cause, what| what.ends_with(cause.as_str()));
     texts.join(": ")
+}
+
+/// Whether whoever read what was written has heard enough, such as `head`: that is no error.
+pub fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]

@@ -73,10 +73,12 @@ async fn keep_reading(context: &Context, aws: Aws) -> Aws {
     while context.memory.lives_in(&aws.location) {
         let began = Timestamp::now();
         let read = match round(context, &aws, &mut senders).await {
-            // With nothing left in the inbox, what nobody has heard of did not happen.
-            Ok(0) => judge(context, &aws, began).await.map(|()| Duration::ZERO),
             Ok(ROUND..) => Ok(Duration::ZERO),
-            Ok(_) => Ok(PAUSE),
+            // All that waited was taken: what nobody has heard of by then did not happen.
+            Ok(count) => {
+                let pause = if count == 0 { Duration::ZERO } else { PAUSE };
+                judge(context, &aws, began).await.map(|()| pause)
+            }
             Err(failure) => Err(failure),
         };
         let pause = match read {

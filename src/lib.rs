@@ -36,6 +36,7 @@ pub mod orphans;
 
 pub mod drift;
 pub mod memory;
+pub mod propagation;
 pub mod sweep;
 
 pub mod chain;

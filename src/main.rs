@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use task_pipelines::chain::chain;
+use task_pipelines::chain::{chain, is_closed_pipe};
 use task_pipelines::command;
 use task_pipelines::command::arguments::{Arguments, LogFormat};
 use tracing_subscriber::EnvFilter;
@@ -18,6 +18,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match log_to_stderr(&arguments).and_then(|()| command::execute(arguments)) {
         Ok(code) => code,
+        Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing is left to do about a closed stderr.
             let _ = writeln!(io::stderr(), "error: {}", chain(error.as_ref()));

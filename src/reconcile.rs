@@ -5,6 +5,7 @@ mod manage;
 mod observe;
 mod planning;
 mod run_now;
+mod token;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -30,6 +31,7 @@ use crate::layers::Layers;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::pipeline::Home;
+use crate::propagation::Propagation;
 use crate::resource::Installation;
 use crate::slots::Slots;
 use crate::status;
@@ -58,6 +60,8 @@ pub struct Context {
     pub slots: Slots,
     /// What is remembered of pipelines.
     pub memory: Memory,
+    /// What was just written and AWS may not show yet.
+    pub propagation: Propagation,
     /// Tells the sweep, and whoever reads inboxes, of accounts and regions that pipelines live in.
     pub places: [UnboundedSender<Aws>; 2],
     /// Asks for looks at pipelines.
@@ -109,11 +113,9 @@ pub async fn reconcile(cached: &ScheduledTaskPipeline, context: &Context) -> kub
 fn urgency(pipeline: &ScheduledTaskPipeline) -> Urgency {
     let Some(status) = &pipeline.status else { return Urgency::Unready };
     let edited = status.observed_generation.is_some() && status.observed_generation != pipeline.metadata.generation;
-    let is_new = |command: &str, handled: &Option<String>| {
-        pipeline.annotations().get(command).is_some_and(|token| Some(token) != handled.as_ref())
-    };
-    let asked = is_new(annotation::RECONCILE_NOW, &status.last_reconcile_now)
-        || is_new(annotation::RUN_NOW, &status.last_run_now);
+    let reconcile_now = token::of(pipeline, annotation::RECONCILE_NOW);
+    let asked = reconcile_now.is_some() && reconcile_now != status.last_reconcile_now
+        || token::new_run_now(pipeline, status).is_some();
     let ready = |condition: &Condition| condition.type_ == "Ready" && condition.status == "True";
     if edited || asked || pipeline.metadata.deletion_timestamp.is_some() {
         Urgency::Edit
@@ -192,15 +194,20 @@ impl Look<'_> {
     fn home(&self) -> Home<'_> {
         Home {
             own_region: self.context.accounts.own_region(),
-            account: self.before.account.as_deref(),
-            region: self.before.region.as_deref(),
+            account: self.before.account.as_deref().filter(|_| self.lives()),
+            region: self.before.region.as_deref().filter(|_| self.lives()),
         }
+    }
+
+    /// Whether account and region are fixed: one that was only observed has nothing there.
+    fn lives(&self) -> bool {
+        !self.before.resources.is_empty()
     }
 
     /// The account and region that hold the pipeline: fixed at the first reconcile.
     async fn aws(&self, target: &Target) -> Result<Aws, Health> {
         let aws = self.context.accounts.get(target).await.map_err(|error| Health::no_aws(&error))?;
-        match &self.before.account {
+        match self.before.account.as_ref().filter(|_| self.lives()) {
             Some(account) if *account != aws.location.account => Err(Health::conflict(&format!(
                 "the pipeline lives in account {account}, and {} is of account {}",
                 target.role.as_ref().map_or("the operator", |role| role.arn.as_str()),

@@ -18,11 +18,11 @@ const NEXT_FIRINGS: usize = 3;
 /// Characters of a row's message: 20 rows of these leave the status well below 64 KB.
 const MAX_ROW_MESSAGE: usize = 512;
 
-/// The resources that the status lists, and whether this pipeline may have held each: one that is still `Creating` was
-/// never seen to be ours. Rows of kinds that this version doesn't know are left to the version that does.
+/// The resources that the status lists, and whether this pipeline may have held each: not one that was never seen to be
+/// ours. Rows of kinds that this version doesn't know are left to the version that does.
 pub fn known(status: &PipelineStatus) -> BTreeMap<Id, bool> {
     let id = |row: &ResourceRow| Some(Id::new(row.kind.parse::<Kind>().ok()?, &row.name));
-    let held = |row: &ResourceRow| row.state != ResourceState::Creating;
+    let held = |row: &ResourceRow| !row.unseen;
     status.resources.iter().filter_map(|row| Some((id(row)?, held(row)))).collect()
 }
 
@@ -33,7 +33,7 @@ pub fn rows_before(before: &[ResourceRow], plan: &Plan, location: &Location) -> 
         (Goal::Gone, _) | (_, Verdict::Conflict { .. }) => None,
         (Goal::Present(wanted), _) => {
             let arn = wanted.resource.arn(location).unwrap_or_default();
-            Some(row(&step.id, arn, ResourceState::Creating, None))
+            Some(new(&step.id, arn))
         }
     });
     sorted(before.iter().cloned().chain(new))
@@ -56,10 +56,11 @@ pub fn rows_after(before: &[ResourceRow], applied: &Applied, gone: &[Id]) -> Vec
         )
     });
     let listed = |id: &Id| before.iter().any(|row| is_row_of(row, id));
-    let found = applied.outcomes.iter().filter(|(id, _)| !listed(id) && !gone.contains(id)).map(|(id, outcome)| {
-        let nothing = row(id, String::new(), ResourceState::Creating, None);
-        row_of(id, outcome, &nothing, false)
-    });
+    let found = applied
+        .outcomes
+        .iter()
+        .filter(|(id, _)| !listed(id) && !gone.contains(id))
+        .map(|(id, outcome)| row_of(id, outcome, &new(id, String::new()), false));
     sorted(rows.chain(found))
 }
 
@@ -71,31 +72,32 @@ pub fn got_further(before: &PipelineStatus, after: &PipelineStatus) -> bool {
 }
 
 fn row_of(id: &Id, outcome: &Outcome, old: &ResourceRow, goes: bool) -> ResourceRow {
-    let busy = match (goes, old.state) {
+    let busy = match (goes, old.unseen) {
         (true, _) => ResourceState::Deleting,
-        (false, ResourceState::Creating) => ResourceState::Creating,
-        (false, _) => ResourceState::Updating,
+        (false, true) => ResourceState::Creating,
+        (false, false) => ResourceState::Updating,
     };
     let arn = |seen: &Option<Observed>| seen.as_ref().map_or_else(|| old.arn.clone(), |seen| seen.arn.clone());
+    let still =
+        |state, message: &str| ResourceRow { unseen: old.unseen, ..row(id, old.arn.clone(), state, Some(message)) };
     match outcome {
         Outcome::Done(seen) => row(id, arn(seen), ResourceState::Ready, None),
-        Outcome::Waiting(wait) => row(id, old.arn.clone(), busy, Some(&wait.why)),
-        // A row that was never ours stays so: failing to make it proves nothing.
-        Outcome::Failed(error) if old.state == ResourceState::Creating => {
-            row(id, old.arn.clone(), ResourceState::Creating, Some(&error.to_string()))
-        }
-        Outcome::Failed(error) => row(id, old.arn.clone(), ResourceState::Failed, Some(&error.to_string())),
+        Outcome::Waiting(wait) => still(busy, &wait.why),
+        // One that was never ours stays so: failing to make it proves nothing.
+        Outcome::Failed(error) => still(ResourceState::Failed, &error.to_string()),
         Outcome::Conflict { whose } => row(id, old.arn.clone(), ResourceState::Conflict, Some(whose)),
-        Outcome::Blocked { .. } if old.state == ResourceState::Creating => {
-            row(id, old.arn.clone(), ResourceState::Creating, old.message.as_deref())
-        }
-        Outcome::Blocked { by } => row(id, old.arn.clone(), ResourceState::Waiting, Some(&format!("waits for {by}"))),
+        Outcome::Blocked { by } => still(ResourceState::Waiting, &format!("waits for {by}")),
     }
+}
+
+/// A row for what is about to be made.
+fn new(id: &Id, arn: String) -> ResourceRow {
+    ResourceRow { unseen: true, ..row(id, arn, ResourceState::Creating, None) }
 }
 
 fn row(id: &Id, arn: String, state: ResourceState, message: Option<&str>) -> ResourceRow {
     let message = message.map(|message| truncate(message, MAX_ROW_MESSAGE));
-    ResourceRow { kind: id.kind.to_string(), name: id.name.clone(), arn, state, message }
+    ResourceRow { kind: id.kind.to_string(), name: id.name.clone(), arn, state, message, unseen: false }
 }
 
 fn is_row_of(row: &ResourceRow, id: &Id) -> bool {
@@ -206,7 +208,8 @@ mod tests {
     }
 
     fn old(kind: Kind, name: &str, state: ResourceState) -> ResourceRow {
-        row(&id(kind, name), "arn:old".to_owned(), state, None)
+        let unseen = state == ResourceState::Creating;
+        ResourceRow { unseen, ..row(&id(kind, name), "arn:old".to_owned(), state, None) }
     }
 
     fn applied(outcomes: Vec<(Id, Outcome)>) -> Applied {
@@ -257,7 +260,7 @@ mod tests {
             [
                 "failed Failed iam:CreateRole: AccessDenied: no",
                 "made Ready -",
-                "never-made Creating iam:CreateRole: AccessDenied: no",
+                "never-made Failed iam:CreateRole: AccessDenied: no",
                 "busy Updating soon",
                 "taken Conflict theirs",
                 "blocked Waiting waits for Role taken",

@@ -24,6 +24,7 @@ use crate::inbox::queue::Inboxes;
 use crate::memory::{Memory, Periods};
 use crate::plan::render::{Style, text};
 use crate::plan::shown::{Shown, Summary};
+use crate::propagation::Propagation;
 use crate::reconcile::{Context, NoPlan, plan_of};
 use crate::slots::Slots;
 use without_cluster::WithoutCluster;
@@ -94,7 +95,8 @@ async fn in_cluster(wanted: PipelineName, settings: PlanSettings) -> Result<Answ
         None => setup::derived_cluster_name(&client).await?,
     };
     let pipelines: Api<crate::crd::ScheduledTaskPipeline> = Api::namespaced(client.clone(), &namespace);
-    let pipeline = pipelines.get(&name).await?;
+    let found = pipelines.get_opt(&name).await?;
+    let pipeline = found.ok_or_else(|| format!("there is no pipeline {namespace}/{name}"))?;
     if pipeline.metadata.deletion_timestamp.is_some() {
         return Err(format!("pipeline {namespace}/{name} is being deleted").into());
     }
@@ -111,6 +113,7 @@ async fn in_cluster(wanted: PipelineName, settings: PlanSettings) -> Result<Answ
         secret_retry: Duration::MAX,
         slots: Slots::new(1),
         memory: Memory::new(Periods { sweep: Duration::MAX, full_read: Duration::MAX }),
+        propagation: Propagation::default(),
         places: [mpsc::unbounded().0, mpsc::unbounded().0],
         looks: mpsc::unbounded().0,
         expectations: Expectations::default(),

@@ -24,6 +24,7 @@ use crate::leader::{Candidate, Leadership};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::probes::Probes;
+use crate::propagation::Propagation;
 use crate::reconcile::Context;
 use crate::settings::RunSettings;
 use crate::slots::Slots;
@@ -96,6 +97,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             secret_retry: settings.secret_retry(),
             slots: Slots::new(settings.concurrency),
             memory: Memory::new(settings.periods()),
+            propagation: Propagation::default(),
             places: [to_sweep, to_read],
             looks: asks.clone(),
             expectations: Expectations::default(),

@@ -21,6 +21,9 @@ pub struct PipelineStatus {
     /// Last token of the annotation `taskpipelines.dev/run-now` that was handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run_now: Option<String>,
+    /// Hashes of the last 50 tokens of `taskpipelines.dev/run-now` that were handled, the newest last: none acts twice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handled_run_now: Vec<String>,
     /// Last token of the annotation `taskpipelines.dev/reconcile-now` that was handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_reconcile_now: Option<String>,
@@ -113,6 +116,9 @@ pub struct ResourceRow {
     /// What it waits for, or why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Whether it was never seen to be the pipeline's own: it may not be there, or be somebody else's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unseen: bool,
 }
 
 /// State of an AWS resource.

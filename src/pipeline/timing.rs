@@ -18,7 +18,11 @@ pub(super) fn resolve(
     let schedule = match cron::parse(schedule, time_zone) {
         Ok(schedule) => Some(schedule),
         Err(error) => {
-            refusals.invalid(format!("spec.{}", error.field()), error.to_string());
+            // A zone that does not exist hides nothing that is wrong with the rest.
+            let elsewhere = cron::parse(schedule, "UTC").err().filter(|other| *other != error);
+            for error in elsewhere.into_iter().chain([error]) {
+                refusals.invalid(format!("spec.{}", error.field()), error.to_string());
+            }
             None
         }
     };

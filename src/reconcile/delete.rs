@@ -193,7 +193,7 @@ impl Look<'_> {
 const MAX_ARNS: usize = 900;
 
 /// What stays, in as many events as it takes.
-fn retained(why: &str, rows: &[ResourceRow]) -> Vec<Event> {
+pub(super) fn retained(why: &str, rows: &[ResourceRow]) -> Vec<Event> {
     let mut lists: Vec<String> = Vec::new();
     for row in rows {
         let name = if row.arn.is_empty() { format!("{} {}", row.kind, row.name) } else { row.arn.clone() };
@@ -234,6 +234,7 @@ mod tests {
             arn: format!("arn:aws:sqs:eu-west-1:111122223333:{number}-{}", "x".repeat(80)),
             state: ResourceState::Ready,
             message: None,
+            unseen: false,
         };
         let rows: Vec<ResourceRow> = (0..20).map(row).collect();
         let events = retained("deletionPolicy is Retain", &rows);

@@ -9,7 +9,7 @@ use kube::runtime::reflector::ObjectRef;
 
 use super::observe::observe;
 use super::planning::{First, Planned, Wish};
-use super::{Look, Next, PATIENCE};
+use super::{Look, Next, PATIENCE, token};
 use crate::apply::{Applied, Outcome, apply};
 use crate::aws::Aws;
 use crate::chain::chain;
@@ -25,6 +25,7 @@ use crate::memory::{self, Found, Sight};
 use crate::pipeline::Pipeline;
 use crate::plan::shown::for_status;
 use crate::plan::{Goal, Plan};
+use crate::propagation;
 use crate::reason::{Reported, Settled, Underway};
 use crate::resource::{Id, Kind};
 use crate::runs::{due, reports_nothing};
@@ -72,7 +73,9 @@ pub(super) async fn manage(mut look: Look<'_>) -> kube::Result<Next> {
 
     let gone: Vec<Id> =
         plan.steps.iter().filter(|step| matches!(step.goal, Goal::Gone)).map(|step| step.id.clone()).collect();
+    let queues = propagation::wanted(&plan);
     let applied = apply(&aws, &look.owner, plan, PATIENCE).await;
+    look.context.propagation.note(&aws.location, queues, &applied);
     let before =
         Before { in_sync: knowledge.was_in_sync, same_secrets: look.context.memory.wanted(&look.owner.uid, mark) };
     let done =
@@ -108,7 +111,9 @@ impl Look<'_> {
         let mut status = self.before.clone();
         status.observed_generation = Some(self.generation());
         // What came with the pipeline, perhaps out of a backup, was not asked for now.
-        status.last_run_now = self.new_run_now();
+        if let Some(token) = token::new_run_now(&self.pipeline, &self.before) {
+            token::handle_run_now(&mut status, token);
+        }
         status.conditions = health::conditions(&Health::new_pipeline(), &[], self.generation(), now);
         self.write(status).await
     }
@@ -281,7 +286,7 @@ impl Look<'_> {
 
     /// Records the token of `reconcile-now`, so that it acts once: a look, which is what it asks for, has just been taken.
     pub(super) fn take_commands(&self, status: &mut PipelineStatus) {
-        let token = self.pipeline.annotations().get(annotation::RECONCILE_NOW).cloned();
+        let token = token::of(&self.pipeline, annotation::RECONCILE_NOW);
         status.last_reconcile_now = token.or_else(|| status.last_reconcile_now.take());
     }
 }

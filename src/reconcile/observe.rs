@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::delete::retained;
 use super::planning::Planned;
 use super::{Look, Next};
 use crate::cluster::has_finalizer;
@@ -16,8 +17,9 @@ use crate::resource::Kind;
 use crate::status;
 
 pub(super) async fn observe(look: Look<'_>, now: Timestamp) -> kube::Result<Next> {
-    // First of all, so that the pipeline can go at any time.
+    // First of all, so that the pipeline can go at any time: then without a word.
     if has_finalizer(&look.pipeline) {
+        look.tell(&retained("mode is Observe", &look.before.resources)).await?;
         look.context.cluster.remove_finalizer(&look.pipeline).await?;
     }
     let planned = match look.plan(now).await? {
@@ -27,8 +29,10 @@ pub(super) async fn observe(look: Look<'_>, now: Timestamp) -> kube::Result<Next
             return look.give_up(&health).await;
         }
     };
-    let Planned { pipeline, plan, changes, .. } = planned;
+    let Planned { pipeline, aws, plan, changes, .. } = planned;
     let mut status = look.before.clone();
+    status.account = Some(aws.location.account.clone());
+    status.region = Some(aws.location.region.clone());
     let ours = plan.steps.iter().filter_map(|step| Some((&step.id, step.have.as_ref()?)));
     let ours = ours.filter(|(_, have)| look.owner.ownership(&have.tags) == Ownership::Ours);
     status.queue = Some(status::depth(ours));

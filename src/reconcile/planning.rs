@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{Context, Look};
 use crate::apply::observe_all;
 use crate::aws::Aws;
-use crate::crd::{Change, ResourceState, ScheduledTaskPipeline};
+use crate::crd::{Change, ScheduledTaskPipeline};
 use crate::functions::own_architecture;
 use crate::health::Health;
 use crate::memory;
@@ -138,7 +138,9 @@ impl Look<'_> {
             return Ok(Have::new());
         }
         let ids: BTreeSet<Id> = want.iter().map(Resource::id).chain(known.into_keys()).collect();
-        observe_all(aws, ids).await.map_err(|error| Health::aws(&error))
+        let mut have = observe_all(aws, ids).await.map_err(|error| Health::aws(&error))?;
+        self.context.propagation.see_through(&aws.location, want, &mut have);
+        Ok(have)
     }
 
     /// The health of a pipeline that has no plan.
@@ -151,6 +153,6 @@ impl Look<'_> {
 
     /// Whether the pipeline was made before: then it goes on as it was.
     pub(super) fn runs(&self) -> bool {
-        self.before.resources.iter().any(|row| row.state != ResourceState::Creating)
+        self.before.resources.iter().any(|row| !row.unseen)
     }
 }

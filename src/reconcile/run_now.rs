@@ -10,16 +10,12 @@ use kube::ResourceExt as _;
 use protocol::{Firing, RunRef, Trigger};
 use serde_json::Value;
 
-use super::Look;
+use super::{Look, token};
 use crate::aws::{Aws, AwsError, Operation};
-use crate::cluster::truncate;
 use crate::crd::{PipelineStatus, annotation};
 use crate::events::Event;
 use crate::pipeline::Pipeline;
 use crate::reason::Acted;
-
-/// Bytes of a token that count: it stands in the status.
-const MAX_TOKEN: usize = 253;
 
 /// Bytes that Lambda takes for an asynchronous invocation.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
@@ -35,12 +31,6 @@ enum Refused {
 }
 
 impl Look<'_> {
-    /// The token of a `run-now` that was not handled yet.
-    pub(super) fn new_run_now(&self) -> Option<String> {
-        let token = self.pipeline.annotations().get(annotation::RUN_NOW)?;
-        Some(truncate(token, MAX_TOKEN)).filter(|token| self.before.last_run_now.as_ref() != Some(token))
-    }
-
     /// Fires the pipeline if somebody asks for it, suspended or not; and tells so.
     pub(super) async fn run_now(
         &self,
@@ -48,14 +38,17 @@ impl Look<'_> {
         aws: &Aws,
         status: &mut PipelineStatus,
     ) -> Result<Option<Event>, AwsError> {
-        let Some(token) = self.new_run_now() else { return Ok(None) };
+        let Some(token) = token::new_run_now(&self.pipeline, &self.before) else { return Ok(None) };
         let input = self.pipeline.annotations().get(annotation::RUN_INPUT);
         let schedule = self.owner.prefix();
         let arn = aws.location.schedule_arn(&schedule, &schedule);
         let event = match firing(&pipeline.input, &arn, &token, input.map(String::as_str), Timestamp::now()) {
             Err(refused) => Event::new(
                 Acted::RunNowRefused,
-                format!("annotation {}: {refused}; nothing was fired", annotation::RUN_INPUT),
+                format!(
+                    "annotation {}: {refused}; nothing was fired: annotate with a new token as well",
+                    annotation::RUN_INPUT
+                ),
             ),
             Ok((run, payload)) => {
                 let request = aws
@@ -70,14 +63,14 @@ impl Look<'_> {
                 Event::new(Acted::RunNow, note)
             }
         };
-        status.last_run_now = Some(token);
+        token::handle_run_now(status, token);
         Ok(Some(event))
     }
 
     /// Records a `run-now` that cannot be answered, and says so.
     pub(super) fn refuse_run_now(&self, status: &mut PipelineStatus, why: &str) -> Option<Event> {
-        let token = self.new_run_now()?;
-        status.last_run_now = Some(token);
+        let token = token::new_run_now(&self.pipeline, &self.before)?;
+        token::handle_run_now(status, token);
         Some(Event::new(Acted::RunNowRefused, format!("annotation {}: {why}; nothing was fired", annotation::RUN_NOW)))
     }
 }

@@ -107,6 +107,8 @@ async fn a_pipeline_is_fired_by_hand_once_a_token_with_other_input_and_while_sus
     annotate(&lab, "by-hand", input).await;
     assert_eq!(lab.chat.await_received("slack", "team", 2).await[1].text(), "Hello you");
     lab.until("by-hand", "has two runs", |pipeline| runs(pipeline).len() == 2).await;
+    // As one that deploys from Git would put it back.
+    annotate(&lab, "by-hand", json!({"taskpipelines.dev/run-now": "one", "taskpipelines.dev/run-input": null})).await;
     lab.resync("by-hand").await;
     assert_eq!(lab.chat.received("slack", "team").await.len(), 2);
     let events = lab.events("by-hand").await;
@@ -165,7 +167,7 @@ async fn input_that_is_no_object_fires_nothing_and_says_so() {
     eventually("an event says what is wrong", async || {
         let events = lab.events("careful").await;
         let said = "RunNowRefused: annotation taskpipelines.dev/run-input: it is no JSON object: it is of another type; \
-                    write one, such as {\"day\": \"2026-03-01\"}; nothing was fired";
+                    write one, such as {\"day\": \"2026-03-01\"}; nothing was fired: annotate with a new token as well";
         if events.iter().any(|event| event == said) { Ok(()) } else { Err(format!("{events:?}")) }
     })
     .await;
@@ -272,6 +274,28 @@ async fn a_run_by_hand_that_never_begins_is_missed() {
 }
 
 #[tokio::test]
+async fn a_runner_of_the_users_own_leaves_no_run_that_never_ends() {
+    let lab = Lab::new().await;
+    let code = "def handler(event, context):\n    return {}\n";
+    let spec = json!({
+        "schedule": specs::YEARLY, "tasks": [{"name": "a", "message": {}}],
+        "runner": {"runtime": "python3.13", "handler": "index.handler", "code": {"inline": code}},
+    });
+    lab.apply("own", spec).await;
+    lab.ready("own").await;
+    annotate(&lab, "own", json!({"taskpipelines.dev/run-now": "one"})).await;
+    eventually("what the sender reports is read", async || {
+        let calls = lab.strict.calls().await;
+        if calls.iter().any(|call| call.operation == "DeleteMessageBatch") { Ok(()) } else { Err(format!("{calls:?}")) }
+    })
+    .await;
+    stands(&lab, "own", "OnTime", "Unknown", "NotReported").await;
+    stands(&lab, "own", "Delivering", "Unknown", "NotReported").await;
+    let pipeline = lab.get("own").await;
+    assert_eq!((runs(&pipeline).len(), pipeline.status.unwrap().last_result), (0, None));
+}
+
+#[tokio::test]
 async fn a_firing_that_does_not_come_is_missed_and_the_hop_is_named() {
     let lab = Lab::new().await;
     // What is due in the first minute of a schedule may be missed by AWS.
@@ -287,7 +311,24 @@ async fn a_firing_that_does_not_come_is_missed_and_the_hop_is_named() {
         }
     })
     .await;
-    let status = lab.ended("late", RunResult::Missed).await;
+    // Also while the inbox of all pipelines is never empty for long.
+    lab.apply("busy", specs::message(specs::YEARLY)).await;
+    lab.ready("busy").await;
+    let reports = async {
+        for number in 0_u32.. {
+            annotate(&lab, "busy", json!({"taskpipelines.dev/run-now": number.to_string()})).await;
+            let count = usize::try_from(number + 1).unwrap().min(10);
+            let reported = |pipeline: &ScheduledTaskPipeline| {
+                let newest = runs(pipeline).first();
+                runs(pipeline).len() == count && newest.is_some_and(|run| run.result == RunResult::Succeeded)
+            };
+            lab.until("busy", "has reported once more", reported).await;
+        }
+    };
+    let status = tokio::select! {
+        status = lab.ended("late", RunResult::Missed) => status,
+        () = reports => unreachable!("numbers do not end"),
+    };
     let run = &status.runs[0];
     assert_eq!(run.scheduled_time.parse::<Timestamp>().unwrap(), due);
     assert_eq!((run.counts.missed, status.last_result), (1, Some(RunResult::Missed)));

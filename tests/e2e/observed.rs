@@ -37,6 +37,9 @@ async fn an_observed_pipeline_is_never_written_from_its_first_moment_to_its_last
     assert_eq!(pipeline.status.as_ref().unwrap().plan.len(), 14);
     assert!(planned(&pipeline).iter().all(|row| row.starts_with("Create ")));
     assert!(rows(&pipeline).is_empty(), "it has nothing");
+    let status = pipeline.status.unwrap();
+    let place = (status.account.as_deref(), status.region.as_deref());
+    assert_eq!(place, (Some(lab.account.as_str()), Some(lab.environment.region.as_str())));
     lab.apply("seen", observed(json!({"schedule": "61 * * * *"}))).await;
     lab.not_ready("seen", "InvalidSpec").await;
     lab.delete("seen").await;

@@ -198,7 +198,7 @@ async fn every_refusal_of_every_document_is_printed_with_its_place() {
     }
     let nothing = lab.plan_alone(&["-f", "-"]);
     assert_eq!((nothing.status, nothing.stderr.as_str()), (2, "error: no ScheduledTaskPipeline in -\n"));
-    assert!(lab.plan(&["no-such"]).stderr.contains("not found"));
+    assert_eq!(lab.plan(&["no-such"]).stderr, "error: there is no pipeline default/no-such\n");
     assert!(lab.strict.writes().await.is_empty());
 }
 

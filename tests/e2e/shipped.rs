@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -52,4 +52,17 @@ async fn an_operator_without_the_crd_says_how_to_install_it_and_waits() {
         if log.matches(said).count() >= 2 { Ok(()) } else { Err(log) }
     })
     .await;
+}
+
+#[test]
+fn a_reader_that_has_heard_enough_is_no_error() {
+    let command = Command::new(env!("CARGO_BIN_EXE_task-pipelines"))
+        .arg("crd")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut program = command.unwrap();
+    drop(program.stdout.take());
+    let ended = program.wait_with_output().unwrap();
+    assert!(ended.status.success() && ended.stderr.is_empty(), "{ended:?}");
 }

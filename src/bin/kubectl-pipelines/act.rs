@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use task_pipelines::chain::chain;
 use task_pipelines::crd::{RunResult, RunTrigger, annotation};
+use task_pipelines::runs::reports_nothing;
 use tokio::time::{Instant, sleep};
 
 use crate::cluster::{Pipelines, Place};
@@ -76,6 +77,10 @@ pub(crate) async fn run(arguments: Run, place: Place) -> Result<ExitCode, Box<dy
     if !wait {
         print(&format!("{name} fires\n"))?;
         return Ok(ExitCode::SUCCESS);
+    }
+    if reports_nothing(&before.spec) {
+        let why = "a function of its own is between the schedule and the channels, and reports nothing";
+        return Err(format!("{name} fires, and nothing can be waited for: {why}").into());
     }
     let known: Vec<String> = before.status.unwrap_or_default().runs.into_iter().map(|run| run.run_id).collect();
     await_run(&pipelines, &name, &known, Duration::from_secs(timeout)).await

@@ -25,7 +25,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use task_pipelines::chain::chain;
+use task_pipelines::chain::{chain, is_closed_pipe};
 use tokio::runtime::Runtime;
 
 /// Look after scheduled task pipelines.
@@ -96,6 +96,7 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(code) => code,
+        Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing is left to do about a closed stderr.
             let _ = writeln!(io::stderr(), "error: {}", chain(error.as_ref()));

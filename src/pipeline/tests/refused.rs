@@ -25,6 +25,14 @@ fn schedules_zones_and_windows() {
             &["InvalidSpec: spec.timeZone: `Europe/Berln` is no time zone: did you mean `Europe/Berlin`?"],
         ),
         (
+            "schedule: '61 9 * * *'\ntimeZone: Europe/Berln",
+            &[
+                "InvalidSpec: spec.schedule: `61` in the minute field of `61 9 * * *`: allowed are 0-59, `*`, lists, ranges \
+                 and steps",
+                "InvalidSpec: spec.timeZone: `Europe/Berln` is no time zone: did you mean `Europe/Berlin`?",
+            ],
+        ),
+        (
             "schedule: at(2026-06-01T11:59:00)",
             &["InvalidSpec: spec.schedule: `at(2026-06-01T11:59:00)` in UTC has passed; set a later time"],
         ),

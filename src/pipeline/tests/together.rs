@@ -40,6 +40,7 @@ fn all_refusals_are_found_at_once() {
     assert_eq!(
         fields,
         [
+            "spec.schedule",
             "spec.timeZone",
             "spec.tasks[a]",
             "spec.functions[f].runtime",

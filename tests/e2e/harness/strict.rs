@@ -12,6 +12,8 @@ pub(crate) struct Call {
     /// Name of what was acted on; empty where there is none.
     pub(crate) resource: String,
     by: String,
+    /// Counts requests in the order in which they came, whoever made them.
+    pub(crate) request: u64,
     pub(crate) status: u16,
 }
 
@@ -55,6 +57,12 @@ impl Strict {
         let calls = self.calls().await;
         let changes = |call: &&Call| call.write && call.operation != "DeleteMessageBatch";
         calls.iter().filter(changes).map(|call| format!("{}:{}", call.service, call.operation)).collect()
+    }
+
+    /// The number of the last request that AWS has answered in this account.
+    pub(crate) async fn last_request(&self) -> u64 {
+        let calls: Vec<Call> = self.http.get(self.url("calls")).send().await.unwrap().json().await.unwrap();
+        calls.iter().map(|call| call.request).max().unwrap()
     }
 
     pub(crate) async fn forget_calls(&self) {

@@ -11,7 +11,7 @@ use task_pipelines::resource::Kind;
 
 use super::lifecycle::{self, Act, NAME};
 use crate::harness::gate::Write;
-use crate::harness::{Lab, Names, Settings, specs};
+use crate::harness::{Lab, Names, Settings, eventually, specs};
 
 const CLUSTER: &str = "taskpipelines.dev/cluster";
 const UID: &str = "taskpipelines.dev/uid";

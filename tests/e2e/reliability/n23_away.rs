@@ -13,7 +13,7 @@ const FIRINGS: i64 = 10;
 async fn n23_with_operator_and_api_server_away_everything_fires_and_is_in_the_status_afterwards() {
     let mut lab = Lab::gated().await;
     lab.start(&Settings::default());
-    let first = (Timestamp::now() + 40.seconds()).round(Unit::Second).unwrap();
+    let first = (Timestamp::now() + 60.seconds()).round(Unit::Second).unwrap();
     let name = |number: i64| format!("away-{number}");
     for number in 0..FIRINGS {
         let due = first + number.seconds();
