@@ -79,7 +79,7 @@ pub struct Found {
     pub location: Location,
     /// Its resources. One that was just written was not looked at, and is missing here.
     pub sights: BTreeMap<Id, Sight>,
-    /// Whether none is missing.
+    /// Whether none is missing, and AWS shows each as it is.
     pub complete: bool,
     /// What was wanted, as [`wish`] gives it.
     pub wish: u64,

@@ -1,13 +1,13 @@
 //! What was just written and AWS may not show yet: that is not what somebody else did.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::apply::{Applied, Deed};
 use crate::identity::Location;
 use crate::plan::{Goal, Have, Plan};
-use crate::resource::{Fields, Id, Kind, Resource};
+use crate::resource::{Field, Fields, Id, Kind, Resource};
 
 /// How long SQS takes at most to show a queue's attributes as they were set.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
@@ -20,57 +20,82 @@ fn takes(field: &str) -> Duration {
     if field == "messageRetentionPeriod" { RETENTION } else { ATTRIBUTES }
 }
 
-/// The queues that were written within the longest of these times.
+/// The queues that were changed lately.
 #[derive(Debug, Default)]
 pub struct Propagation {
-    written: Mutex<HashMap<(Location, Id), Written>>,
+    changes: Mutex<HashMap<(Location, Id), Change>>,
 }
 
-#[derive(Debug)]
-struct Written {
+/// How a queue was and is to be.
+#[derive(Clone, Debug)]
+pub struct Change {
     at: Instant,
-    fields: Fields,
+    from: Fields,
+    to: Fields,
 }
 
-/// How a plan wants queues to be.
-pub fn wanted(plan: &Plan) -> Vec<(Id, Fields)> {
+impl Change {
+    /// The fields that AWS may still show as they were, each with what it was and is.
+    fn under_way(&self) -> impl Iterator<Item = (&'static str, Option<&Field>, Option<&Field>)> {
+        let names = self.from.keys().chain(self.to.keys()).copied();
+        let fields = names.map(|name| (name, self.from.get(name), self.to.get(name)));
+        let age = self.at.elapsed();
+        fields.filter(move |(name, from, to)| from != to && age < takes(name))
+    }
+}
+
+/// The queues that a plan changes.
+pub fn changes(plan: &Plan) -> Vec<(Id, Change)> {
     let queues = plan.steps.iter().filter(|step| step.id.kind == Kind::Queue);
-    let fields = queues.filter_map(|step| match &step.goal {
-        Goal::Present(wanted) => Some((step.id.clone(), wanted.resource.fields())),
-        Goal::Gone => None,
+    let changes = queues.filter_map(|step| match (&step.goal, &step.have) {
+        (Goal::Present(wanted), Some(have)) => {
+            let change = Change { at: Instant::now(), from: have.fields.clone(), to: wanted.resource.fields() };
+            Some((step.id.clone(), change))
+        }
+        (Goal::Present(_), None) | (Goal::Gone, _) => None,
     });
-    fields.collect()
+    changes.collect()
 }
 
 impl Propagation {
-    /// Notes which queues were changed just now, of those that were wanted so.
-    pub fn note(&self, location: &Location, wanted: Vec<(Id, Fields)>, applied: &Applied) {
-        let changed = |id: &Id| {
-            applied.deeds.iter().any(|(other, deed)| other == id && matches!(deed, Deed::Updated(_) | Deed::Created))
-        };
-        let at = Instant::now();
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        written.retain(|_, written| written.at.elapsed() < RETENTION);
-        let changed = wanted.into_iter().filter(|(id, _)| changed(id));
-        written.extend(changed.map(|(id, fields)| ((location.clone(), id), Written { at, fields })));
+    /// Notes which changes were carried out just now.
+    pub fn note(&self, location: &Location, changes: Vec<(Id, Change)>, applied: &Applied) {
+        let is_done =
+            |id: &Id| applied.deeds.iter().any(|(other, deed)| other == id && matches!(deed, Deed::Updated(_)));
+        let mut noted = self.lock();
+        noted.retain(|_, change| change.under_way().next().is_some());
+        let done = changes.into_iter().filter(|(id, _)| is_done(id));
+        noted.extend(done.map(|(id, change)| ((location.clone(), id), Change { at: Instant::now(), ..change })));
     }
 
-    /// Takes what was written, and is still wanted, for what AWS has, for as long as it may not show it.
+    /// Whether AWS may not show one of these yet as it is.
+    pub fn is_under_way<'ids>(&self, location: &Location, mut ids: impl Iterator<Item = &'ids Id>) -> bool {
+        let noted = self.lock();
+        ids.any(|id| noted.get(&(location.clone(), id.clone())).is_some_and(|it| it.under_way().next().is_some()))
+    }
+
+    /// Takes fields that are still shown as they were for what was written, if that is still wanted.
     pub fn see_through(&self, location: &Location, want: &[Resource], have: &mut Have) {
-        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let noted = self.lock();
         for resource in want {
             let id = resource.id();
-            let Some(Written { at, fields }) = written.get(&(location.clone(), id.clone())) else { continue };
             let Some(Some(seen)) = have.get_mut(&id) else { continue };
-            if *fields != resource.fields() {
-                continue;
+            let change = noted.get(&(location.clone(), id)).filter(|change| change.to == resource.fields());
+            for (name, from, to) in change.iter().flat_map(|change| change.under_way()) {
+                if seen.fields.get(name) != from {
+                    continue;
+                }
+                match to {
+                    Some(to) => drop(seen.fields.insert(name, to.clone())),
+                    None => drop(seen.fields.remove(name)),
+                }
             }
-            let age = at.elapsed();
-            seen.fields.retain(|name, _| age >= takes(name) || fields.contains_key(name));
-            seen.fields.extend(
-                fields.iter().filter(|(name, _)| age < takes(name)).map(|(name, field)| (*name, field.clone())),
-            );
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(Location, Id), Change>> {
+        // Every change is a single assignment, so a panic elsewhere leaves nothing half done.
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -78,31 +103,32 @@ impl Propagation {
 mod tests {
     use super::*;
     use crate::identity::Tags;
-    use crate::resource::{Difference, Field, Observed, Queue};
+    use crate::resource::{Observed, Queue};
 
     fn location() -> Location {
         let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
         Location { partition, account, region, endpoint: None }
     }
 
-    fn queue(retention_seconds: u32, visibility_timeout_seconds: u32) -> Resource {
+    fn queue(retention_seconds: u32, visibility_timeout_seconds: u32, key: Option<&str>) -> Resource {
         Resource::Queue(Queue {
             name: "a".to_owned(),
             retention_seconds,
             visibility_timeout_seconds: Some(visibility_timeout_seconds),
             redrive: None,
-            kms_key_arn: None,
+            kms_key_arn: key.map(str::to_owned),
             tags: Tags::new(),
         })
     }
 
-    fn noted(resource: &Resource, age: Duration) -> Propagation {
+    /// A change that was carried out so long ago.
+    fn noted(from: &Resource, to: &Resource, age: Duration) -> Propagation {
         let propagation = Propagation::default();
-        let difference = Difference { field: "visibilityTimeout".to_owned(), from: String::new(), to: String::new() };
-        let applied = Applied { deeds: vec![(resource.id(), Deed::Updated(vec![difference]))], ..Applied::default() };
-        propagation.note(&location(), vec![(resource.id(), resource.fields())], &applied);
+        let change = Change { at: Instant::now(), from: from.fields(), to: to.fields() };
+        let applied = Applied { deeds: vec![(to.id(), Deed::Updated(Vec::new()))], ..Applied::default() };
+        propagation.note(&location(), vec![(to.id(), change)], &applied);
         let then = Instant::now().checked_sub(age).expect("the machine has run for longer");
-        propagation.written.lock().unwrap().values_mut().for_each(|written| written.at = then);
+        propagation.lock().values_mut().for_each(|change| change.at = then);
         propagation
     }
 
@@ -116,30 +142,28 @@ mod tests {
 
     #[test]
     fn what_was_just_written_counts_while_aws_may_not_show_it() {
-        let (old, new) = (queue(60, 30), queue(120, 90));
-        assert_eq!(seen(&noted(&new, Duration::ZERO), &new, &old), new.fields());
-        let later = seen(&noted(&new, ATTRIBUTES), &new, &old);
-        assert_eq!(later["messageRetentionPeriod"], Field::plain(120));
-        assert_eq!(later["visibilityTimeout"], Field::plain(30));
-        assert_eq!(seen(&noted(&new, RETENTION), &new, &old), old.fields());
+        let (old, new) = (queue(60, 30, Some("old")), queue(120, 90, None));
+        assert_eq!(seen(&noted(&old, &new, Duration::ZERO), &new, &old), new.fields());
+        let later = noted(&old, &new, ATTRIBUTES);
+        let after = seen(&later, &new, &old);
+        assert_eq!(after["messageRetentionPeriod"], Field::plain(120));
+        assert_eq!((&after["visibilityTimeout"], &after["kmsMasterKeyId"]), (&Field::plain(30), &Field::plain("old")));
+        assert!(later.is_under_way(&location(), [new.id()].iter()));
+        let over = noted(&old, &new, RETENTION);
+        assert_eq!(seen(&over, &new, &old), old.fields());
+        assert!(!over.is_under_way(&location(), [new.id()].iter()));
     }
 
     #[test]
-    fn an_attribute_that_aws_still_shows_and_that_was_taken_away_is_overlooked_as_well() {
-        let new = queue(120, 90);
-        let mut shown = Observed { fields: new.fields(), ..Observed::default() };
-        shown.fields.insert("kmsMasterKeyId", Field::plain("old"));
-        for (age, expected) in [(Duration::ZERO, false), (ATTRIBUTES, true)] {
-            let mut have = Have::from([(new.id(), Some(shown.clone()))]);
-            noted(&new, age).see_through(&location(), std::slice::from_ref(&new), &mut have);
-            assert_eq!(have[&new.id()].as_ref().unwrap().fields.contains_key("kmsMasterKeyId"), expected);
-        }
+    fn what_somebody_else_does_meanwhile_is_seen() {
+        let (old, new, theirs) = (queue(60, 30, None), queue(120, 90, None), queue(240, 45, Some("theirs")));
+        assert_eq!(seen(&noted(&old, &new, Duration::ZERO), &new, &theirs), theirs.fields());
     }
 
     #[test]
     fn what_is_wanted_otherwise_by_now_is_written() {
-        let (old, new, newer) = (queue(60, 30), queue(120, 90), queue(60, 30));
-        assert_eq!(seen(&noted(&new, Duration::ZERO), &newer, &new), new.fields());
+        let (old, new) = (queue(60, 30, None), queue(120, 90, None));
+        assert_eq!(seen(&noted(&old, &new, Duration::ZERO), &old, &new), new.fields());
         assert_eq!(seen(&Propagation::default(), &new, &old), old.fields());
     }
 }

@@ -73,9 +73,9 @@ pub(super) async fn manage(mut look: Look<'_>) -> kube::Result<Next> {
 
     let gone: Vec<Id> =
         plan.steps.iter().filter(|step| matches!(step.goal, Goal::Gone)).map(|step| step.id.clone()).collect();
-    let queues = propagation::wanted(&plan);
+    let changed_queues = propagation::changes(&plan);
     let applied = apply(&aws, &look.owner, plan, PATIENCE).await;
-    look.context.propagation.note(&aws.location, queues, &applied);
+    look.context.propagation.note(&aws.location, changed_queues, &applied);
     let before =
         Before { in_sync: knowledge.was_in_sync, same_secrets: look.context.memory.wanted(&look.owner.uid, mark) };
     let done =
@@ -224,10 +224,11 @@ impl Look<'_> {
     /// Remembers what was found, so that AWS need not be asked again before something changes.
     fn remember(&self, done: &Done<'_>, depth: QueueDepth) {
         let sights: BTreeMap<Id, Sight> = done.applied.seen().map(|(id, seen)| (id.clone(), Sight::of(seen))).collect();
+        let propagates = self.context.propagation.is_under_way(&done.aws.location, sights.keys());
         let found = Found {
             pipeline: ObjectRef::from(&self.pipeline),
             location: done.aws.location.clone(),
-            complete: sights.len() == done.applied.outcomes.len(),
+            complete: sights.len() == done.applied.outcomes.len() && !propagates,
             sights,
             wish: done.mark,
             depth,
