@@ -73,11 +73,10 @@ async fn keep_reading(context: &Context, aws: Aws) -> Aws {
     while context.memory.lives_in(&aws.location) {
         let began = Timestamp::now();
         let read = match round(context, &aws, &mut senders).await {
-            Ok(ROUND..) => Ok(Duration::ZERO),
-            // All that waited was taken: what nobody has heard of by then did not happen.
-            Ok(count) => {
-                let pause = if count == 0 { Duration::ZERO } else { PAUSE };
-                judge(context, &aws, began).await.map(|()| pause)
+            Ok(read) => {
+                // With nothing old left in the inbox, what nobody has heard of did not happen.
+                let judged = if read.is_recent(began) { judge(context, &aws, began).await } else { Ok(()) };
+                judged.map(|()| if (1..ROUND).contains(&read.count) { PAUSE } else { Duration::ZERO })
             }
             Err(failure) => Err(failure),
         };
@@ -132,17 +131,38 @@ enum Fate {
     Again,
 }
 
-/// Receives, writes and deletes once; answers how many messages there were.
-async fn round(context: &Context, aws: &Aws, senders: &mut Senders) -> Result<usize, Failure> {
+/// What a round took out of the inbox.
+#[derive(Clone, Copy, Debug, Default)]
+struct Read {
+    count: usize,
+    /// When the oldest message was sent.
+    oldest: Option<Timestamp>,
+}
+
+impl Read {
+    fn of(messages: &[Message]) -> Self {
+        Self { count: messages.len(), oldest: messages.iter().filter_map(sent).min() }
+    }
+
+    /// Whether what was there by then is just what was sent shortly before: so nothing has waited, and nothing waits. An
+    /// answer of SQS may be short of what there is, but it does not hold back what is old alone.
+    fn is_recent(self, began: Timestamp) -> bool {
+        let recent = began.saturating_sub(HIDDEN).unwrap_or(began);
+        self.count < ROUND && self.oldest.is_none_or(|oldest| oldest >= recent)
+    }
+}
+
+/// Receives, writes and deletes once.
+async fn round(context: &Context, aws: &Aws, senders: &mut Senders) -> Result<Read, Failure> {
     let messages = match receive(aws, &context.cluster_name.inbox()).await {
         // Somebody deleted it, or the last pipeline is on its way out.
         Err(error) if error.is_not_found() && context.memory.lives_in(&aws.location) => {
             context.inboxes.make_again(aws, &context.cluster_name).await?;
-            return Ok(0);
+            return Ok(Read::default());
         }
         other => other?,
     };
-    let count = messages.len();
+    let read = Read::of(&messages);
     let mut done: Vec<Message> = Vec::new();
     let mut failure: Option<Failure> = None;
     let mut news: BTreeMap<Key, Vec<(Letter, Message)>> = BTreeMap::new();
@@ -169,7 +189,7 @@ async fn round(context: &Context, aws: &Aws, senders: &mut Senders) -> Result<us
         }
     }
     delete(aws, &context.cluster_name.inbox(), done).await?;
-    failure.map_or(Ok(count), Err)
+    failure.map_or(Ok(read), Err)
 }
 
 /// What to make of a message.
@@ -224,7 +244,8 @@ async fn receive_once(aws: &Aws, inbox: &str, wait: Duration) -> Result<Vec<Mess
         .max_number_of_messages(i32::try_from(BATCH).unwrap_or(1))
         .wait_time_seconds(i32::try_from(wait.as_secs()).unwrap_or(0))
         .message_system_attribute_names(Attribute::SenderId)
-        .message_system_attribute_names(Attribute::ApproximateReceiveCount);
+        .message_system_attribute_names(Attribute::ApproximateReceiveCount)
+        .message_system_attribute_names(Attribute::SentTimestamp);
     let patience = TimeoutConfig::builder().operation_attempt_timeout(wait + ANSWER).build();
     let patient = || aws_sdk_sqs::config::Builder::new().timeout_config(patience.clone());
     let answer =
@@ -251,6 +272,37 @@ fn attribute<'message>(message: &'message Message, name: &Attribute) -> Option<&
     message.attributes()?.get(name).map(String::as_str)
 }
 
+fn sent(message: &Message) -> Option<Timestamp> {
+    Timestamp::from_millisecond(attribute(message, &Attribute::SentTimestamp)?.parse().ok()?).ok()
+}
+
 fn receives(message: &Message) -> u32 {
     attribute(message, &Attribute::ApproximateReceiveCount).and_then(|text| text.parse().ok()).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// Whether all that was reported is known, after a round that began at second 100 with messages sent at these.
+    fn is_recent(sent: &[i64]) -> bool {
+        let message = |second: &i64| {
+            let sent = at(*second).as_millisecond().to_string();
+            Message::builder().attributes(Attribute::SentTimestamp, sent).build()
+        };
+        let messages: Vec<Message> = sent.iter().map(message).collect();
+        Read::of(&messages).is_recent(at(100))
+    }
+
+    #[test]
+    fn all_is_known_when_nothing_waits_that_is_older_than_what_just_came() {
+        assert!(is_recent(&[]));
+        assert!(is_recent(&[60, 99, 101]));
+        assert!(!is_recent(&[59, 99]), "after an hour away more of that hour may wait");
+        assert!(!is_recent(&[99; ROUND]), "more may wait than a round takes");
+    }
 }
