@@ -9,12 +9,17 @@ use crate::harness::{INBOX, Settings, eventually};
 /// Lives a life with an AWS that is slow in one way; judged as one without.
 async fn slow(settings: Value) {
     let lab = lifecycle::world().await;
-    lab.strict.settings(settings).await;
     for act in Act::ALL {
+        lab.strict.settings(settings.clone()).await;
         let began = lab.gate().writes();
         lab.strict.forget_calls().await;
         act.begin(&lab).await;
         act.done(&lab).await;
+        if act != Act::Delete {
+            lab.settled(NAME).await;
+        }
+        // What is compared is shown.
+        lab.strict.settings(json!({"queueAttributeSeconds": 0})).await;
         Reference::get().await.judge(&lab, act, began).await;
     }
     lab.finish().await;
