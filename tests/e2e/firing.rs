@@ -98,6 +98,18 @@ async fn an_http_task_sends_its_secret_and_its_answer_reaches_discord_and_a_webh
     );
 }
 
+/// Servers that answer 411 to a request without a length are many: IIS, and the front ends of Azure and Google.
+#[tokio::test]
+async fn a_post_without_a_body_tells_its_length() {
+    let lab = Lab::new().await;
+    let url = lab.chat.url("hook", "close");
+    let task = json!({"name": "close", "http": {"url": url, "method": "POST"}, "notify": ["team"]});
+    lab.apply("books", specs::one_task(specs::AT_ONCE, task)).await;
+    assert_eq!(lab.chat.await_received("slack", "team", 1).await[0].text(), "✅ close (books): ok");
+    let asked = &lab.chat.received("hook", "close").await[0];
+    assert_eq!((asked.status, asked.header("content-length")), (200, Some("0")));
+}
+
 #[tokio::test]
 async fn who_wants_failures_only_hears_of_failures_only() {
     let lab = Lab::new().await;

@@ -108,6 +108,8 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(rule.delaySeconds)
         if rule and rule.perSecond and self.server.is_too_soon(address.path, rule.perSecond):
             status, headers, answer = 429, {"Retry-After": str(math.ceil(1 / rule.perSecond))}, "rate_limited"
+        elif _lacks_length(self.command, self.headers):
+            status, headers, answer = 411, {}, "Length Required"
         elif rule and rule.status:
             status, headers, answer = rule.status, rule.headers, rule.body
         else:
@@ -150,6 +152,12 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(data)
+
+
+def _lacks_length(method, headers):
+    """Whether IIS and the front ends of Azure and Google answer 411: a body is expected, and its length is not said."""
+    is_said = "Content-Length" in headers or "Transfer-Encoding" in headers
+    return method in ("POST", "PUT", "PATCH") and not is_said
 
 
 def _usual(service, method, address, body, raw):

@@ -1,4 +1,5 @@
 import json
+import socket
 import threading
 import unittest
 from urllib.error import HTTPError
@@ -33,6 +34,12 @@ class ChatTest(unittest.TestCase):
         self.assertEqual(self.ask("POST", "/slack/T/B/x", {"text": "Report", "blocks": blocks})[:2], (200, "ok"))
         message, = self.messages()
         self.assertEqual((message["service"], message["text"], message["status"]), ("slack", "Report\n*7* visits", 200))
+
+    def test_a_body_of_a_length_that_is_not_said_is_refused(self):
+        for headers, status in (("", b"411"), ("Content-Length: 0\r\n", b"200"), ("content-length: 0\r\n", b"200")):
+            with self.subTest(headers), socket.create_connection(self.chat.server_address, timeout=10) as connection:
+                connection.sendall(f"POST /hook/x HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode())
+                self.assertEqual(connection.recv(100).split()[1], status)
 
     def test_slack_refuses_what_is_too_long(self):
         section = {"type": "section", "text": {"type": "mrkdwn", "text": "x"}}

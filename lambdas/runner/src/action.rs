@@ -1,7 +1,7 @@
 //! What tasks do.
 
 use protocol::{Action, HttpMethod, Run};
-use reqwest::header::LOCATION;
+use reqwest::header::{CONTENT_LENGTH, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode};
 use url::Url;
 
@@ -108,7 +108,10 @@ async fn follow(http: &Http, request: &protocol::Http, secrets: &Secrets) -> Res
     let mut body = request.body.clone();
     let mut secrets = Some(secrets);
     for _ in 0..=MAX_REDIRECTS {
-        let headers = http::headers(&request.headers, secrets)?;
+        let mut headers = http::headers(&request.headers, secrets)?;
+        if wants_length(&method) && body.as_ref().is_none_or(String::is_empty) {
+            headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
+        }
         let mut builder = http.request(method.clone(), url.clone())?.headers(headers);
         if let Some(body) = &body {
             builder = builder.body(body.clone());
@@ -137,6 +140,12 @@ fn expects(request: &protocol::Http, status: StatusCode) -> bool {
 
 fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// Whether a request without a body has to say so: some servers answer 411 else, and the HTTP client does not by itself.
+/// <https://www.rfc-editor.org/rfc/rfc9110#section-8.6-5>
+fn wants_length(method: &Method) -> bool {
+    [Method::POST, Method::PUT, Method::PATCH].contains(method)
 }
 
 /// As browsers do it. <https://www.rfc-editor.org/rfc/rfc9110#section-15.4>
