@@ -65,7 +65,8 @@ impl Chronicle {
 /// The API server does not answer, or refuses.
 pub(super) async fn record(context: &Context, aws: &Aws, key: &Key, letters: &[Letter]) -> kube::Result<Fate> {
     let Key { namespace, name } = key;
-    write(context, aws, namespace, name, |uid, all| {
+    write(context, aws, namespace, name, |pipeline, all| {
+        let uid = pipeline.uid().unwrap_or_default();
         for letter in letters.iter().filter(|letter| letter.uid == uid) {
             runs::tell(all, &letter.run, &letter.news);
         }
@@ -80,14 +81,18 @@ pub(super) async fn record(context: &Context, aws: &Aws, key: &Key, letters: &[L
 pub(super) async fn miss(context: &Context, aws: &Aws, overdue: &Overdue) -> kube::Result<()> {
     let Overdue { uid, expectation, runs: late } = overdue;
     let (namespace, name) = &expectation.pipeline;
-    let fate = write(context, aws, namespace, name, |live, all| {
+    let fate = write(context, aws, namespace, name, |pipeline, all| {
+        // Another one of its name, or one that is being deleted: nobody expects it to fire.
+        if pipeline.uid().as_ref() != Some(uid) || pipeline.metadata.deletion_timestamp.is_some() {
+            return;
+        }
         // Older runs than those that are kept are forgotten, not missing.
         let oldest = if all.len() < runs::MAX_RUNS { None } else { all.iter().map(runs::due).min() };
         let is_newer = |run: &RunRef| {
             oldest.is_none_or(|oldest| runs::was_due(run) > oldest)
                 || all.iter().any(|known| known.run_id == run.run_id)
         };
-        let late: Vec<&RunRef> = late.iter().filter(|run| live == uid && is_newer(run)).collect();
+        let late: Vec<&RunRef> = late.iter().filter(|run| is_newer(run)).collect();
         for run in late {
             runs::missing(all, run, &expectation.hop(run.trigger));
         }
@@ -105,7 +110,7 @@ async fn write(
     aws: &Aws,
     namespace: &str,
     name: &str,
-    change: impl Fn(&str, &mut Vec<Run>),
+    change: impl Fn(&ScheduledTaskPipeline, &mut Vec<Run>),
 ) -> kube::Result<Fate> {
     for _ in 0..ATTEMPTS {
         let pipeline = match context.cluster.find(namespace, name).await {
@@ -120,7 +125,7 @@ async fn write(
         let mut all = before.runs.clone();
         // Only the built-in runner says how a run ends: of others a run would never be more than begun.
         if pipeline.spec.runner.hop.code.is_none() {
-            change(&uid, &mut all);
+            change(&pipeline, &mut all);
         }
         runs::settle(&mut all);
         context.expectations.heard(&uid, &all);

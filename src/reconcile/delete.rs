@@ -40,6 +40,8 @@ pub(super) async fn delete(look: Look<'_>) -> kube::Result<Next> {
         look.context.forget_all(&look.pipeline);
         return Ok(Next::OnChange);
     }
+    // Nobody expects it to fire any more.
+    look.context.expectations.forget(&look.owner.uid);
     let held: Vec<Id> = status::known(&look.before).into_keys().collect();
     if held.is_empty() {
         return look.let_go(&[]).await;
@@ -151,11 +153,10 @@ impl Look<'_> {
 
     /// The inbox goes with the last pipeline of its account and region.
     async fn delete_inbox(&self, aws: &Aws) -> kube::Result<Result<(), AwsError>> {
-        let Context { memory, cluster, inboxes, cluster_name, expectations, .. } = self.context;
+        let Context { memory, cluster, inboxes, cluster_name, .. } = self.context;
         let (account, region) = (&aws.location.account, &aws.location.region);
         // Forgotten first, or whoever reads the inbox would make it again.
         memory.forget(&self.owner.uid);
-        expectations.forget(&self.owner.uid);
         if memory.lives_in(&aws.location) || cluster.stays_in(account, region, &self.owner.uid).await? {
             return Ok(Ok(()));
         }

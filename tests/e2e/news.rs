@@ -275,6 +275,36 @@ async fn a_run_by_hand_that_never_begins_is_missed() {
     assert!(run.message.as_ref().unwrap().contains("the runner has not begun"), "{run:?}");
 }
 
+/// While its queue drains, which may take minutes, firings that are due do not come, and tasks wait: as was asked for.
+#[tokio::test]
+async fn a_pipeline_in_deletion_misses_nothing() {
+    let lab = Lab::new().await;
+    for name in ["deleted", "kept"] {
+        lab.apply(name, specs::merged(specs::message(specs::YEARLY), json!({"missedAfterSeconds": 60}))).await;
+        lab.ready(name).await;
+        let full = lab.aws.lambda.put_function_concurrency().function_name(lab.names(name).runner);
+        full.reserved_concurrent_executions(0).send().await.unwrap();
+        annotate(&lab, name, json!({"taskpipelines.dev/run-now": "one"})).await;
+        recorded(&lab, name, "one").await;
+        lab.until(name, "has begun a run", |pipeline| runs(pipeline).len() == 1).await;
+    }
+    lab.delete("deleted").await;
+    // Fired first, the run of the deleted one is judged no later than this.
+    lab.ended("kept", RunResult::Missed).await;
+    let deleted = lab.get("deleted").await;
+    assert_eq!(runs(&deleted)[0].result, RunResult::Running, "{deleted:#?}");
+    assert!(condition(&deleted, "OnTime").is_none_or(|condition| condition.status != "False"), "{deleted:#?}");
+    let draining = condition(&deleted, "Ready").unwrap();
+    assert!(draining.message.contains("still being worked on"), "it still holds a message: {draining:?}");
+    let events = lab.events("deleted").await;
+    assert!(!events.iter().any(|event| event.contains("Missed")), "{events:?}");
+
+    let free = lab.aws.lambda.delete_function_concurrency().function_name(lab.names("deleted").runner);
+    free.send().await.unwrap();
+    lab.gone("deleted").await;
+    assert_eq!(lab.chat.received("slack", "team").await.len(), 1);
+}
+
 #[tokio::test]
 async fn a_runner_of_the_users_own_leaves_no_run_that_never_ends() {
     let lab = Lab::new().await;
