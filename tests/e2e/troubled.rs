@@ -41,6 +41,23 @@ async fn an_aws_that_cannot_be_reached_is_said_and_waited_for() {
     lab.ready("offline").await;
 }
 
+/// Code takes Lambda longer than other calls may take: an upload that is given up converges never.
+#[tokio::test]
+async fn code_is_uploaded_once_however_long_lambda_takes() {
+    let lab = Lab::new().await;
+    let runner = lab.names("heavy").runner;
+    let slow = json!({
+        "service": "lambda", "operation": "CreateFunction", "resource": runner, "delayMs": 12_000, "count": -1,
+    });
+    lab.strict.fault(slow).await;
+    lab.apply("heavy", specs::message(specs::YEARLY)).await;
+    lab.ready("heavy").await;
+    let calls = lab.strict.calls().await;
+    let uploads = calls.iter().filter(|call| call.operation == "CreateFunction" && call.resource == runner);
+    let statuses: Vec<u16> = uploads.map(|call| call.status).collect();
+    assert_eq!(statuses, [201]);
+}
+
 #[tokio::test]
 async fn keys_that_aws_does_not_know_are_said_and_healed() {
     let mut lab = Lab::without_operator().await;

@@ -8,11 +8,14 @@ use std::io::{self, Read as _};
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use aws_sdk_lambda::Config;
 use aws_sdk_lambda::client::customize::CustomizableOperation;
 use aws_sdk_lambda::primitives::Blob;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::timeout::TimeoutConfig;
 use data_encoding::BASE64;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit};
@@ -76,15 +79,23 @@ impl Upload {
         }
     }
 
-    /// A request with what there is to upload in place of the placeholder.
+    /// A request with what there is to upload in place of the placeholder, and with the time that takes.
     pub(in crate::resource) fn fill_in<T, E, B>(
         upload: Option<Self>,
         request: CustomizableOperation<T, E, B>,
     ) -> CustomizableOperation<T, E, B> {
+        let limit = time_limit(upload.as_ref().map_or(0, Self::size));
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(limit).build();
+        let request = request.config_override(Config::builder().timeout_config(timeouts));
         match upload {
             Some(upload) => request.mutate_request(upload.fill()),
             None => request,
         }
+    }
+
+    /// Bytes of it as Base64.
+    fn size(&self) -> usize {
+        self.encoded.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// What to give to the SDK in place of the zip.
@@ -106,6 +117,17 @@ impl Upload {
             *request.body_mut() = SdkBody::from(body);
         }
     }
+}
+
+/// What Lambda may take to fetch, unpack and check code, on top of the upload itself.
+const PROCESSING: Duration = Duration::from_mins(1);
+
+/// Bytes per second of the slowest line on which an upload still converges, about 2 Mbit/s.
+const SLOWEST_LINE: u64 = 256 * 1024;
+
+/// The longest that an attempt at a call may take which uploads so many bytes.
+fn time_limit(bytes: usize) -> Duration {
+    PROCESSING + Duration::from_secs((bytes as u64).div_ceil(SLOWEST_LINE))
 }
 
 /// No zip.
@@ -214,6 +236,15 @@ mod tests {
         assert_eq!(artifact.uploads.available_permits(), 0);
         drop(filling);
         assert_eq!(artifact.uploads.available_permits(), 1);
+    }
+
+    /// Lambda takes 50 MB at most, which are 67 MB as Base64; a reconcile may last 10 minutes.
+    #[test]
+    fn the_largest_upload_has_time_on_a_slow_line_and_ends_within_a_reconcile() {
+        let largest = BASE64.encode_len(50 * 1024 * 1024);
+        assert!(time_limit(largest) >= Duration::from_secs(u64::try_from(largest).unwrap() * 8 / 2_100_000));
+        assert!(time_limit(largest) < Duration::from_mins(6));
+        assert_eq!(time_limit(0), PROCESSING);
     }
 
     #[test]
