@@ -122,6 +122,14 @@ def _delete(call):
     return answers.of_json(200, {}) if _deletions.begin(queue["name"]) else None
 
 
+@after("sqs", "ChangeMessageVisibility")
+def _show_earlier(call, _answer):
+    longest = STATE.settings.of(call.account).hiddenSeconds
+    for message in _named(call)["messages"] if longest else ():
+        if message["receipt_handle"] == call.params["ReceiptHandle"]:
+            message["visible_at"] = min(message["visible_at"], time.time() + longest)
+
+
 @before("sqs", "PurgeQueue")
 def _purge(call):
     queue = _named(call)

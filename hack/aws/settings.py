@@ -35,6 +35,8 @@ class Settings:
     """For which a deleted queue still answers. AWS: up to 60."""
     queueAttributeSeconds: float = 0.0
     """Until changed attributes of a queue show. AWS: up to 60."""
+    hiddenSeconds: float = 0.0
+    """The longest that a function hides a message it received; 0: as long as it asks. For tests of many tries, not AWS."""
     parameterNameSeconds: float = 0.0
     """For which a deleted parameter's name rests. AWS: about 30."""
     groupDeletingSeconds: float = 0.2

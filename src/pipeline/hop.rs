@@ -21,10 +21,12 @@ const DELIVERY_SECONDS: u32 = 15;
 const MAX_BATCH_SIZE: u32 = 10;
 
 /// What the operator sets, and what the AWS SDK and the loader of the built-in functions would heed.
-fn taken(own: Option<&crd::Code>) -> Taken<'static> {
-    match own {
-        Some(_) => Taken { variables: &["QUEUE_URL"], prefixes: &[] },
-        None => Taken { variables: &["QUEUE_URL", "INBOX_URL"], prefixes: &["AWS_", "LD_"] },
+fn taken(builtin: Builtin, own: Option<&crd::Code>) -> Taken<'static> {
+    let prefixes = &["AWS_", "LD_"];
+    match (own, builtin) {
+        (Some(_), _) => Taken { variables: &["QUEUE_URL"], prefixes: &[] },
+        (None, Builtin::Sender) => Taken { variables: &["QUEUE_URL", "INBOX_URL"], prefixes },
+        (None, Builtin::Runner) => Taken { variables: &["QUEUE_URL", "INBOX_URL", "DEAD_LETTER_QUEUE_URL"], prefixes },
     }
 }
 
@@ -50,7 +52,7 @@ impl Given<'_> {
             architecture,
             log_retention_days: *log_retention_days,
             environment,
-            taken: taken(code.as_ref()),
+            taken: taken(builtin, code.as_ref()),
             layers,
             policy_statements,
         };

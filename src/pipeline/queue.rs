@@ -6,13 +6,6 @@ use crate::configuration::is_key_arn;
 use crate::crd;
 use crate::identity::Target;
 
-/// Receives that a delivery may need in all: about 4 hours of a chat's refusals, see the runner.
-const DELIVERY_RECEIVES: u32 = 20;
-
-/// SQS's greatest redrive count.
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
-const MAX_RECEIVE_COUNT: u32 = 1000;
-
 /// How many runner timeouts a message is hidden for, as AWS advises.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
 const VISIBILITY_FACTOR: u32 = 6;
@@ -45,22 +38,11 @@ pub(super) fn resolve(
         );
     }
     let attempts = tasks.iter().map(|task| task.attempts).max().unwrap_or(1);
-    let beside = attempts.saturating_sub(1).saturating_add(DELIVERY_RECEIVES);
-    let receives = max_receive_count.saturating_add(beside);
-    if receives > MAX_RECEIVE_COUNT {
-        refusals.invalid_hint(
-            "spec.queue.maxReceiveCount",
-            format!(
-                "{max_receive_count} and {beside} for retries and deliveries are more than SQS's {MAX_RECEIVE_COUNT}"
-            ),
-            format!("lower it to {}", MAX_RECEIVE_COUNT.saturating_sub(beside)),
-        );
-    }
     Queue {
         retention_seconds: *retention_seconds,
         visibility_timeout_seconds: visibility_timeout_seconds
             .unwrap_or(VISIBILITY_FACTOR.saturating_mul(runner_timeout_seconds)),
-        max_receive_count: receives,
+        max_receive_count: protocol::redrive_count(*max_receive_count, attempts),
         dead_letter_retention_seconds: *dead_letter_retention_seconds,
         delete_with_messages: *delete_with_messages,
         kms_key_arn: kms_key_id.clone(),

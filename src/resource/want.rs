@@ -114,16 +114,20 @@ fn parts<'pipeline>(pipeline: &'pipeline Pipeline, names: &Names, location: &Loc
     });
     let key = pipeline.queue.kms_key_arn.as_deref().map(|key| use_of_key(key, location));
     let queue = |variable: &str, name: &str| (variable.to_owned(), location.queue_url(name));
-    // The user's own code may not send to the inbox, and need not know it.
-    let inbox = |lambda: &Lambda| match lambda.code {
-        Code::Builtin(_) => Some(queue("INBOX_URL", &names.inbox)),
+    // The user's own code may not send to the other queues, and need not know them.
+    let of_built_in = |lambda: &Lambda, variable: &str, name: &str| match lambda.code {
+        Code::Builtin(_) => Some(queue(variable, name)),
         Code::Zip { .. } | Code::S3 { .. } | Code::Image(_) => None,
     };
+    let dead_letters = of_built_in(&pipeline.runner, "DEAD_LETTER_QUEUE_URL", &names.tasks_dlq);
     let hop = |name: &str, lambda, permissions: Permissions, async_invoke| Part {
         name: name.to_owned(),
         lambda,
         permissions: permissions.with(key.as_slice()),
-        environment: [queue("QUEUE_URL", &names.tasks)].into_iter().chain(inbox(lambda)).collect(),
+        environment: [queue("QUEUE_URL", &names.tasks)]
+            .into_iter()
+            .chain(of_built_in(lambda, "INBOX_URL", &names.inbox))
+            .collect(),
         async_invoke,
     };
     let if_built_in = |lambda: &Lambda, permissions: Permissions| match lambda.code {
@@ -134,10 +138,9 @@ fn parts<'pipeline>(pipeline: &'pipeline Pipeline, names: &Names, location: &Loc
     let run = running(names, pipeline.parameter.is_some(), called.collect(), location).and(tell.clone());
     let may_send = sender(names, location).and(if_built_in(&pipeline.sender, tell));
     let may_run = runner(names, location).and(if_built_in(&pipeline.runner, run));
-    let hops = [
-        hop(&names.sender, &pipeline.sender, may_send, Some(undelivered)),
-        hop(&names.runner, &pipeline.runner, may_run, None),
-    ];
+    let mut runner = hop(&names.runner, &pipeline.runner, may_run, None);
+    runner.environment.extend(dead_letters);
+    let hops = [hop(&names.sender, &pipeline.sender, may_send, Some(undelivered)), runner];
     let functions = pipeline.functions.iter().map(|it| {
         let name = names.function(&it.name);
         let parameter = |secret: &str| names.secret(&it.name, secret);

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Lab, Printed, eventually, specs};
+use task_pipelines::crd::ScheduledTaskPipeline;
+
+use crate::harness::{Lab, Printed, condition, eventually, specs};
 
 impl Lab {
     fn dlq(&self, arguments: &[&str]) -> Printed {
@@ -60,6 +62,30 @@ async fn a_delivery_that_was_given_up_is_listed_shown_and_sent_again() {
         let empty = lab.dlq(&["list", "homeless"]);
         assert_eq!((empty.status, &*empty.stdout, &*empty.stderr), (0, "", "no dead letters of homeless\n"));
     }
+}
+
+#[tokio::test]
+async fn a_delivery_that_runs_out_of_tries_is_told_and_listed_with_the_last_answer() {
+    let lab = Lab::new().await;
+    // Four hours of waiting, as a minute.
+    lab.strict.settings(json!({"hiddenSeconds": 1})).await;
+    lab.chat.answer("slack", "team", json!({"status": 503, "body": "closed", "count": -1})).await;
+    lab.apply("patient", specs::message(specs::AT_ONCE)).await;
+    let told = |pipeline: &ScheduledTaskPipeline| {
+        condition(pipeline, "Delivering").is_some_and(|condition| condition.status == "False")
+    };
+    let pipeline = lab.until("patient", "says that a result did not arrive", told).await;
+    let delivering = condition(&pipeline, "Delivering").unwrap();
+    let why = "25 tries did not get it there, the last: HTTP 503 Service Unavailable: closed";
+    assert_eq!(delivering.reason, "DeliveryFailed");
+    assert!(delivering.message.contains(why), "{delivering:?}");
+
+    let names = lab.names("patient");
+    assert_eq!((lab.aws.messages(&names.tasks).await, lab.aws.messages(&names.tasks_dlq).await), (0, 1));
+    let listed = rows(&lab.dlq(&["list", "patient"]).stdout);
+    assert!(listed[1].contains(" tasks delivery hello to team ") && listed[1].ends_with(why), "{listed:?}");
+    let posts = lab.chat.received("slack", "team").await.len();
+    assert!((10..=26).contains(&posts), "{posts} posts");
 }
 
 #[tokio::test]

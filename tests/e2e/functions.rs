@@ -6,9 +6,10 @@ use std::fs;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionConfiguration, LastUpdateStatus, PackageType};
 use serde_json::{Value, json};
+use task_pipelines::crd::RunResult;
 
 use crate::harness::aws::{Texts, allowed};
-use crate::harness::{Lab, Names, Settings, condition, eventually, specs};
+use crate::harness::{Lab, Names, Received, Settings, condition, eventually, specs};
 
 /// Python that answers with what it got.
 const ECHO: &str = "
@@ -109,6 +110,40 @@ def handler(event, context):
     assert!(texts.iter().any(|text| text == "timed out after 2 s"), "{texts:?}");
     let late = lab.aws.function(&lab.names("troubled").function("late")).await;
     assert_eq!(late.timeout(), Some(2), "the longest of the tasks that call it");
+}
+
+/// Longer than any other call to AWS may take, and with attempts left that would show a second start.
+#[tokio::test]
+async fn a_function_has_as_long_as_its_task_and_is_started_once() {
+    let lab = Lab::new().await;
+    let source = "
+import time
+
+def handler(event, context):
+    print('begun')
+    time.sleep(event['input'])
+    return f\"{event['input']} s, attempt {event['attempt']}\"
+";
+    let task = |name: &str, seconds: u32| {
+        json!({
+            "name": name, "function": "slow", "input": seconds, "timeoutSeconds": 60, "notify": ["team"],
+            "retry": {"attempts": 2, "backoffSeconds": 1},
+        })
+    };
+    let spec = json!({
+        "schedule": specs::AT_ONCE, "channels": [specs::slack()], "functions": [python("slow", source)],
+        "tasks": [task("six", 6), task("forty", 40)],
+    });
+    lab.apply("slow", spec).await;
+    let received = lab.chat.await_received("slack", "team", 2).await;
+    let texts: BTreeSet<&str> = received.iter().map(Received::text).collect();
+    assert_eq!(texts, BTreeSet::from(["✅ forty (slow): 40 s, attempt 1", "✅ six (slow): 6 s, attempt 1"]));
+    let status = lab.ended("slow", RunResult::Succeeded).await;
+    assert!(status.runs[0].tasks.iter().all(|task| task.attempts == 1), "{:?}", status.runs[0]);
+    let group = format!("/aws/lambda/{}", lab.names("slow").function("slow"));
+    let logged = lab.aws.logs.filter_log_events().log_group_name(group).send().await.unwrap().events.unwrap();
+    let begun = logged.iter().filter(|event| event.message().is_some_and(|message| message.contains("begun")));
+    assert_eq!(begun.count(), 2, "each task started its function once: {logged:?}");
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
 //! The few calls of SQS, SSM and Lambda that the functions make.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use aws_config::retry::RetryConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{ConfigLoader, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use serde_json::{Value, json};
@@ -12,10 +13,14 @@ use serde_json::{Value, json};
 use crate::server::lock;
 use crate::{Answer, Request, Server};
 
+/// What the name of a dead-letter queue begins with.
+pub const DEAD_LETTERS: &str = "dlq-";
+
 /// What happened to AWS so far.
 #[derive(Debug, Default)]
 struct State {
     sent: Vec<Value>,
+    dead: Vec<Value>,
     reports: Vec<Value>,
     hidden: Vec<(String, u64)>,
     parameters: BTreeMap<String, String>,
@@ -43,15 +48,20 @@ impl Aws {
         Self { server, state }
     }
 
-    /// The configuration of clients that call it, once a call.
-    pub fn config(&self) -> SdkConfig {
-        SdkConfig::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
+    /// The configuration of clients that call it, once a call; all else is as `defaults` has it.
+    pub async fn config(&self, defaults: ConfigLoader) -> SdkConfig {
+        defaults
             .region(Region::from_static("eu-west-1"))
             .endpoint_url(self.server.url(""))
             .credentials_provider(SharedCredentialsProvider::new(Credentials::from_keys("test", "test", None)))
             .retry_config(RetryConfig::disabled())
-            .build()
+            .load()
+            .await
+    }
+
+    /// Its host and port.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
     }
 
     /// The entries that were sent, as SQS got them.
@@ -66,6 +76,20 @@ impl Aws {
     pub fn messages(&self) -> Vec<Value> {
         let parse = |entry: &Value| serde_json::from_str(entry["MessageBody"].as_str().unwrap_or_default());
         self.sent().iter().map(|entry| parse(entry).expect("bodies are JSON")).collect()
+    }
+
+    /// The entries that were sent to a dead-letter queue: one whose name begins with [`DEAD_LETTERS`].
+    pub fn dead(&self) -> Vec<Value> {
+        lock(&self.state).dead.clone()
+    }
+
+    /// Their bodies, parsed where they are JSON.
+    pub fn dead_letters(&self) -> Vec<Value> {
+        let parse = |entry: &Value| {
+            let body = entry["MessageBody"].as_str().unwrap_or_default();
+            serde_json::from_str(body).unwrap_or_else(|_| json!(body))
+        };
+        self.dead().iter().map(parse).collect()
     }
 
     /// The reports that were sent to an inbox, one message each.
@@ -105,7 +129,8 @@ fn carry_out(operation: &str, input: &Value, state: &mut State) -> Answer {
             let entries = input["Entries"].as_array().cloned().unwrap_or_default();
             let sent = |entry: &Value| json!({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "0"});
             let answer = json!({"Successful": entries.iter().map(sent).collect::<Vec<_>>(), "Failed": []});
-            state.sent.extend(entries);
+            let is_dead = text("QueueUrl").rsplit('/').next().is_some_and(|name| name.starts_with(DEAD_LETTERS));
+            if is_dead { &mut state.dead } else { &mut state.sent }.extend(entries);
             ok(&answer)
         }
         "SendMessage" => {

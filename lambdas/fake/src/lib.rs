@@ -3,5 +3,5 @@
 mod aws;
 mod server;
 
-pub use aws::Aws;
+pub use aws::{Aws, DEAD_LETTERS};
 pub use server::{Answer, Request, Server};

@@ -7,24 +7,28 @@ use std::time::Duration;
 
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 
 /// How long the opening of a connection ahead of its use may hold up the start.
 const WARMING: Duration = Duration::from_secs(2);
 
-/// The configuration of all clients.
-pub async fn config() -> SdkConfig {
+/// The configuration of all clients, but for where they find AWS and with whose credentials.
+pub fn defaults() -> ConfigLoader {
     // The SDK itself has no limit for a call: one without an answer would use up the invocation.
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
         .operation_attempt_timeout(Duration::from_secs(5))
         .operation_timeout(Duration::from_secs(15))
         .build();
-    aws_config::defaults(BehaviorVersion::v2026_01_12())
+    aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeouts)
+}
+
+/// The configuration of all clients inside Lambda.
+pub async fn config() -> SdkConfig {
+    defaults()
         .region(EnvironmentVariableRegionProvider::new())
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-        .timeout_config(timeouts)
         .load()
         .await
 }

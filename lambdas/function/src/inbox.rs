@@ -7,7 +7,7 @@ use aws_sdk_sqs::Client;
 use protocol::{MAX_REPORT, Report};
 use tokio::time::timeout;
 
-use crate::queue::escape_illegal;
+use crate::escape::escape_illegal;
 use crate::reason;
 
 /// Holds the URL of the operator's inbox; without it nothing is reported.

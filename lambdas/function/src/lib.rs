@@ -2,10 +2,11 @@
 
 mod aws;
 mod batch;
+mod escape;
 mod inbox;
 mod log;
 mod queue;
 
-pub use aws::{config, reason, warm};
+pub use aws::{config, defaults, reason, warm};
 pub use log::init as init_log;
 pub use queue::{NoQueue, Outgoing, Queue, Unsent};

@@ -12,14 +12,18 @@ use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
 use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::stream::{self, StreamExt as _};
-use protocol::{Message, Report};
+use protocol::{Delivery, Message, Report};
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::escape::escape_illegal;
 use crate::inbox::Inbox;
 use crate::{batch, reason, warm};
 
-/// The one setting that the functions need.
+/// Holds the URL of the pipeline's queue.
 const QUEUE_URL: &str = "QUEUE_URL";
+
+/// Holds the URL of that queue's dead-letter queue, which the runner sends to.
+const DEAD_LETTER_QUEUE_URL: &str = "DEAD_LETTER_QUEUE_URL";
 
 /// Batches on their way at the same time: each is up to 1 MiB, and its body again, in 128 MiB of memory.
 const MAX_SENDS: usize = 4;
@@ -30,10 +34,23 @@ const MAX_DELAY: Duration = Duration::from_mins(15);
 /// Bytes of unsent messages that are kept: a tenth of the sender's memory.
 const MAX_KEPT: usize = 13 << 20;
 
-/// `QUEUE_URL` says nothing.
+/// A variable that must hold the URL of a queue is missing or empty.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment variable `{QUEUE_URL}` is not set: it must hold the URL of the pipeline's queue")]
-pub struct NoQueue;
+#[error("the environment variable `{variable}` is not set: it must hold the URL of {queue}")]
+pub struct NoQueue {
+    variable: &'static str,
+    queue: &'static str,
+}
+
+impl NoQueue {
+    fn url(variable: &'static str, queue: &'static str) -> Result<String, Self> {
+        env::var(variable).ok().filter(|url| !url.is_empty()).ok_or_else(|| {
+            let error = Self { variable, queue };
+            tracing::error!(%error, "cannot start");
+            error
+        })
+    }
+}
 
 /// Unsent messages by the work that they belong to, oldest first.
 type Left = VecDeque<(String, Vec<Outgoing>)>;
@@ -43,17 +60,25 @@ type Left = VecDeque<(String, Vec<Outgoing>)>;
 pub struct Queue {
     client: Client,
     url: String,
+    dead_letters: Option<String>,
     inbox: Inbox,
     left: Arc<Mutex<Left>>,
 }
 
-/// A message on its way to the queue.
+/// A message on its way to the queue, or to its dead-letter queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
+    destination: Destination,
     id: String,
     group: String,
     body: String,
     delay: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Destination {
+    Queue,
+    DeadLetters,
 }
 
 impl Outgoing {
@@ -67,7 +92,19 @@ impl Outgoing {
             Message::Deliver(delivery) => (delivery.id(), delivery.group()),
         };
         let json = serde_json::to_string(message).expect("only string keys");
-        Self { id, group, body: escape_illegal(json), delay: Duration::ZERO }
+        Self { destination: Destination::Queue, id, group, body: escape_illegal(json), delay: Duration::ZERO }
+    }
+
+    /// A delivery that is given up, for the dead-letter queue.
+    pub fn given_up(delivery: Delivery, reason: String) -> Self {
+        let message = Message::Deliver(Delivery { gave_up: Some(reason), ..delivery });
+        Self { destination: Destination::DeadLetters, ..Self::new(&message) }
+    }
+
+    /// A message that nobody can read, as it came, for the dead-letter queue.
+    pub fn unreadable(id: String, group: Option<String>, body: String) -> Self {
+        let group = group.unwrap_or_else(|| id.clone());
+        Self { destination: Destination::DeadLetters, id, group, body, delay: Duration::ZERO }
     }
 
     /// Lets it wait before it is received, 15 minutes at most; a FIFO queue ignores it.
@@ -84,16 +121,6 @@ impl Outgoing {
     /// Bytes that count towards SQS's limit of 1 MiB.
     pub fn size(&self) -> usize {
         self.body.len()
-    }
-}
-
-/// SQS refuses the two characters that JSON allows as they are and XML does not.
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
-pub(crate) fn escape_illegal(json: String) -> String {
-    if json.contains(['\u{fffe}', '\u{ffff}']) {
-        json.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
-    } else {
-        json
     }
 }
 
@@ -124,20 +151,30 @@ impl Queue {
     /// The queue that `QUEUE_URL` names, and the inbox of `INBOX_URL` beside it.
     ///
     /// # Errors
-    /// The variable is missing or empty.
+    /// `QUEUE_URL` is missing or empty.
     pub fn from_env(config: &SdkConfig) -> Result<Self, NoQueue> {
-        match env::var(QUEUE_URL) {
-            Ok(url) if !url.is_empty() => Ok(Self { inbox: Inbox::from_env(), ..Self::new(config, url) }),
-            Ok(_) | Err(_) => {
-                tracing::error!(error = %NoQueue, "cannot start");
-                Err(NoQueue)
-            }
-        }
+        let url = NoQueue::url(QUEUE_URL, "the pipeline's queue")?;
+        Ok(Self { inbox: Inbox::from_env(), ..Self::new(config, url) })
     }
 
-    /// A queue by its URL, without an inbox.
+    /// The same, with the dead-letter queue that `DEAD_LETTER_QUEUE_URL` names.
+    ///
+    /// # Errors
+    /// The variable is missing or empty.
+    pub fn dead_letters_from_env(self) -> Result<Self, NoQueue> {
+        let url = NoQueue::url(DEAD_LETTER_QUEUE_URL, "the dead-letter queue of the pipeline's queue")?;
+        Ok(self.with_dead_letters(url))
+    }
+
+    /// A queue by its URL, without a dead-letter queue and without an inbox.
     pub fn new(config: &SdkConfig, url: String) -> Self {
-        Self { client: Client::new(config), url, inbox: Inbox::new(None), left: Arc::default() }
+        Self { client: Client::new(config), url, dead_letters: None, inbox: Inbox::new(None), left: Arc::default() }
+    }
+
+    /// The same, with a dead-letter queue by its URL.
+    #[must_use]
+    pub fn with_dead_letters(self, url: String) -> Self {
+        Self { dead_letters: Some(url), ..self }
     }
 
     /// The same, with an inbox by its URL.
@@ -240,14 +277,27 @@ impl Queue {
     }
 
     async fn attempt(&self, messages: Vec<Outgoing>, until: Instant) -> Vec<Failure> {
-        let batches = batch::split(messages, Outgoing::size);
-        let sends = batches.into_iter().map(|batch| self.send_batch(batch, until));
-        stream::iter(sends).buffer_unordered(MAX_SENDS).flat_map(stream::iter).collect().await
+        let is_for_queue = |message: &Outgoing| message.destination == Destination::Queue;
+        let (tasks, dead): (Vec<_>, Vec<_>) = messages.into_iter().partition(is_for_queue);
+        let split = |messages, url| batch::split(messages, Outgoing::size).into_iter().map(move |batch| (url, batch));
+        let mut batches: Vec<(&str, Vec<Outgoing>)> = split(tasks, self.url.as_str()).collect();
+        let mut failures = Vec::new();
+        match &self.dead_letters {
+            Some(url) => batches.extend(split(dead, url.as_str())),
+            None => failures.extend(dead.into_iter().map(|message| {
+                let reason = "no dead-letter queue is known".to_owned();
+                Failure { message, reason, is_final: true }
+            })),
+        }
+        let sends = batches.into_iter().map(|(url, batch)| self.send_batch(url, batch, until));
+        let failed: Vec<_> = stream::iter(sends).buffer_unordered(MAX_SENDS).flat_map(stream::iter).collect().await;
+        failures.extend(failed);
+        failures
     }
 
-    async fn send_batch(&self, batch: Vec<Outgoing>, until: Instant) -> Vec<Failure> {
+    async fn send_batch(&self, url: &str, batch: Vec<Outgoing>, until: Instant) -> Vec<Failure> {
         let entries = batch.iter().enumerate().map(|(at, message)| self.entry(at, message)).collect();
-        let call = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries)).send();
+        let call = self.client.send_message_batch().queue_url(url).set_entries(Some(entries)).send();
         let reason = match timeout_at(until, call).await {
             Ok(Ok(output)) => return failures(batch, &output),
             Ok(Err(error)) => reason(&error),
@@ -258,6 +308,7 @@ impl Queue {
 
     fn entry(&self, at: usize, message: &Outgoing) -> SendMessageBatchRequestEntry {
         let entry = SendMessageBatchRequestEntry::builder().id(at.to_string()).message_body(&message.body);
+        // A dead-letter queue is of its queue's type.
         let entry = if self.is_fifo() {
             entry.message_group_id(&message.group).message_deduplication_id(&message.id)
         } else {

@@ -39,8 +39,8 @@ fn run_with_input(name: &str, input: Option<Value>) -> Outgoing {
     }))
 }
 
-fn queue(aws: &Aws, name: &str) -> Queue {
-    Queue::new(&aws.config(), format!("https://sqs/{name}"))
+async fn queue(aws: &Aws, name: &str) -> Queue {
+    Queue::new(&aws.config(function::defaults()).await, format!("https://sqs/{name}"))
 }
 
 fn soon() -> Instant {
@@ -63,7 +63,7 @@ fn failed(id: &Value, is_final: bool) -> Value {
 async fn all_messages_arrive_once_in_batches_of_ten() {
     let aws = Aws::start().await;
     let messages = (0..25).map(|at| run(&format!("t{at}"))).collect();
-    queue(&aws, "tasks").send(messages, soon()).await.unwrap();
+    queue(&aws, "tasks").await.send(messages, soon()).await.unwrap();
     let counts = counts(&aws);
     assert_eq!(counts.len(), 25);
     assert!(counts.values().all(|count| *count == 1));
@@ -84,7 +84,7 @@ async fn only_what_was_not_taken_is_sent_again() {
         _ => None,
     })
     .await;
-    queue(&aws, "tasks").send(vec![run("a"), run("b")], soon()).await.unwrap();
+    queue(&aws, "tasks").await.send(vec![run("a"), run("b")], soon()).await.unwrap();
     assert_eq!(counts(&aws), BTreeMap::from([("\"a\"".into(), 1)]));
 }
 
@@ -96,7 +96,7 @@ async fn what_is_refused_for_good_is_named_and_not_tried_again() {
         Some(Answer::new(200, json!({"Successful": [], "Failed": failures}).to_string()))
     })
     .await;
-    let error = queue(&aws, "tasks").send(vec![run("a"), run("b")], soon()).await.unwrap_err();
+    let error = queue(&aws, "tasks").await.send(vec![run("a"), run("b")], soon()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "2 not accepted by the queue: `run/a` (Refused: not now), `run/b` (Refused: not now)"
@@ -107,7 +107,7 @@ async fn what_is_refused_for_good_is_named_and_not_tried_again() {
 async fn time_ends_the_trying() {
     let aws = Aws::start_with(|_, _| Some(Answer::new(500, "{}").after(Duration::from_mins(1)))).await;
     let until = Instant::now() + Duration::from_millis(300);
-    let error = queue(&aws, "tasks").send(vec![run("a")], until).await.unwrap_err();
+    let error = queue(&aws, "tasks").await.send(vec![run("a")], until).await.unwrap_err();
     assert_eq!(error.to_string(), "1 not accepted by the queue: `run/a` (no answer in time)");
 }
 
@@ -115,8 +115,8 @@ async fn time_ends_the_trying() {
 async fn a_fifo_queue_gets_groups_and_ids_and_a_standard_one_gets_delays() {
     let aws = Aws::start().await;
     let message = || run("a").after(Duration::from_hours(1));
-    queue(&aws, "tasks.fifo").send(vec![message()], soon()).await.unwrap();
-    queue(&aws, "tasks").send(vec![message()], soon()).await.unwrap();
+    queue(&aws, "tasks.fifo").await.send(vec![message()], soon()).await.unwrap();
+    queue(&aws, "tasks").await.send(vec![message()], soon()).await.unwrap();
     let [fifo, standard] = aws.sent().try_into().unwrap();
     assert_eq!((&fifo["MessageGroupId"], &fifo["MessageDeduplicationId"]), (&json!("task/a"), &json!("run/a")));
     assert_eq!(fifo["DelaySeconds"], Value::Null);
@@ -127,7 +127,7 @@ async fn a_fifo_queue_gets_groups_and_ids_and_a_standard_one_gets_delays() {
 async fn characters_that_sqs_refuses_are_escaped_and_read_back_the_same() {
     let aws = Aws::start().await;
     let input = json!("\u{0}\u{fffe}\u{ffff}\u{10ffff}ä");
-    queue(&aws, "tasks").send(vec![run_with_input("a", Some(input.clone()))], soon()).await.unwrap();
+    queue(&aws, "tasks").await.send(vec![run_with_input("a", Some(input.clone()))], soon()).await.unwrap();
     let body = aws.sent()[0]["MessageBody"].as_str().unwrap().to_owned();
     assert!(!body.contains(['\u{0}', '\u{fffe}', '\u{ffff}']), "{body}");
     assert_eq!(aws.messages()[0]["task"]["input"], input);
@@ -136,6 +136,6 @@ async fn characters_that_sqs_refuses_are_escaped_and_read_back_the_same() {
 #[tokio::test]
 async fn warming_survives_a_refusal() {
     let aws = Aws::start_with(|_, _| Some(Answer::new(400, json!({"__type": "EmptyBatchRequest"}).to_string()))).await;
-    queue(&aws, "tasks").warm().await;
+    queue(&aws, "tasks").await.warm().await;
     assert!(aws.sent().is_empty());
 }

@@ -14,7 +14,7 @@ mod task;
 pub mod template;
 
 pub use firing::{Firing, PipelineRef, Trigger, placeholder, scheduled_run_id};
-pub use message::{Body, Delivery, Message, Run};
+pub use message::{Body, Delivery, MAX_DELIVERY_RECEIVES, Message, Run, redrive_count};
 pub use news::{MAX_ERROR, MAX_REPORT, News, Report, RunRef, brief};
 pub use result::{Status, TaskResult};
 pub use task::{

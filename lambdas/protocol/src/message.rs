@@ -6,6 +6,18 @@ use serde_json::Value;
 
 use crate::{Channel, PipelineRef, RunRef, Task, TaskResult, Trigger};
 
+/// Receives after which the runner gives a delivery up: with the waits between them, about four hours.
+pub const MAX_DELIVERY_RECEIVES: u32 = 25;
+
+/// Receives after which the queue itself gives a message up (`maxReceiveCount` of its redrive policy), for tasks of up to
+/// `attempts` attempts.
+///
+/// Always more than the runner makes use of: one more than a task's attempts or a delivery's tries, in which the runner
+/// says that they are used up, and `beside - 1` for receives in which it did not get to work at all.
+pub fn redrive_count(beside: u32, attempts: u32) -> u32 {
+    beside.max(1).saturating_add(attempts.max(MAX_DELIVERY_RECEIVES))
+}
+
 /// The body of one SQS message.
 ///
 /// Two kinds, so that a chat's 429 never runs a task twice, and one bad channel never repeats a message in a good one.
@@ -99,8 +111,7 @@ pub struct Delivery {
     /// queue one above 15 minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<Timestamp>,
-    /// Set when the channel's answer was final: the message is not posted again, it only passes through the queue to
-    /// the dead-letter queue, with the reason in it.
+    /// Why it was given up, in a dead-letter queue. A message that comes back from there is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gave_up: Option<String>,
 }
@@ -138,4 +149,26 @@ pub enum Body {
     Rich(Value),
     /// The whole result, for a generic webhook.
     Result(Box<TaskResult>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SQS's greatest redrive count is 1,000, and the API's greatest `maxReceiveCount` and `attempts` 900 and 10.
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
+    #[test]
+    fn the_queue_takes_the_largest_count() {
+        assert!(redrive_count(900, 10) <= 1000);
+    }
+
+    #[test]
+    fn the_queue_gives_up_after_the_runner() {
+        for beside in 1..=900 {
+            for attempts in 1..=50 {
+                let receives = redrive_count(beside, attempts);
+                assert!(receives > MAX_DELIVERY_RECEIVES && receives > attempts, "{beside} and {attempts}: {receives}");
+            }
+        }
+    }
 }

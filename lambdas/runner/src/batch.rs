@@ -29,6 +29,9 @@ pub(crate) struct Record {
 pub(crate) struct Attributes {
     #[serde(rename = "ApproximateReceiveCount", deserialize_with = "number")]
     pub(crate) receive_count: u32,
+    /// On a FIFO queue.
+    #[serde(rename = "MessageGroupId")]
+    pub(crate) message_group_id: Option<String>,
 }
 
 /// Names a message. Never empty: Lambda takes a batch whose answer holds an empty one as failed altogether.

@@ -5,16 +5,14 @@ use std::time::Duration;
 
 use function::Outgoing;
 use jiff::Timestamp;
-use protocol::{Delivery, Message, Target};
+use protocol::{Delivery, MAX_DELIVERY_RECEIVES, Target};
 use tokio::time::{Instant, timeout};
 
 use crate::channel::{self, Meaning};
 use crate::http::{self, Invalid};
+use crate::news::Fate;
 use crate::secrets::{Freshness, Secrets};
 use crate::{Outcome, Runner, news, text};
-
-/// Tries of a delivery: with the waits between them, about four hours.
-const MAX_RECEIVES: u32 = 25;
 
 /// The longest wait of our own choice.
 const MAX_BACKOFF: u64 = 900;
@@ -55,34 +53,42 @@ pub(crate) enum Verdict {
 
 /// Tries a delivery for the n-th time.
 pub(crate) async fn deliver(runner: &Runner, delivery: Delivery, receive: u32, until: Instant) -> Outcome {
-    if receive == MAX_RECEIVES + 1 && delivery.gave_up.is_none() {
-        let reason = format!("{MAX_RECEIVES} tries did not get it there");
-        news::report_delivery(runner, &delivery, &Verdict::Never { reason, may_be_stale: false }).await;
-    }
-    if delivery.gave_up.is_some() || receive > MAX_RECEIVES {
-        // Runs its receives out, and so into the dead-letter queue.
-        return Outcome::Again(Duration::ZERO);
+    if receive > MAX_DELIVERY_RECEIVES {
+        // The runner was ended in the last try, or could not give up.
+        let reason = format!("{MAX_DELIVERY_RECEIVES} tries did not get it there");
+        return give_up(runner, delivery, reason, receive, until).await;
     }
     let early = delivery.not_before.and_then(|time| Duration::try_from(time.duration_since(Timestamp::now())).ok());
     if let Some(early) = early.filter(|early| !early.is_zero()) {
         return Outcome::Again(early.min(MAX_HIDDEN));
     }
     let verdict = post(runner, &delivery, until.duration_since(Instant::now()).saturating_sub(RESERVE)).await;
-    news::report_delivery(runner, &delivery, &verdict).await;
     match verdict {
-        Verdict::Delivered => Outcome::Done,
+        Verdict::Delivered => {
+            news::report_delivery(runner, &delivery, &Fate::Delivered).await;
+            Outcome::Done
+        }
+        Verdict::Later { reason, .. } if receive == MAX_DELIVERY_RECEIVES => {
+            let reason = format!("{MAX_DELIVERY_RECEIVES} tries did not get it there, the last: {reason}");
+            give_up(runner, delivery, reason, receive, until).await
+        }
         Verdict::Later { retry_after, .. } => Outcome::Again(wait(receive, retry_after)),
-        Verdict::Never { reason, .. } => give_up(runner, delivery, reason, until).await,
+        Verdict::Never { reason, .. } => give_up(runner, delivery, reason, receive, until).await,
     }
 }
 
-/// Replaces a delivery by one that says why it failed, and is never posted.
-async fn give_up(runner: &Runner, delivery: Delivery, reason: String, until: Instant) -> Outcome {
-    let message = Outgoing::new(&Message::Deliver(Delivery { gave_up: Some(reason), ..delivery }));
-    match runner.queue.send(vec![message], until).await {
+/// Moves a delivery to the dead-letter queue with the reason, and tells the operator. What cannot be moved is tried
+/// again, and moved by SQS itself in the end.
+async fn give_up(runner: &Runner, delivery: Delivery, reason: String, receive: u32, until: Instant) -> Outcome {
+    let message = Outgoing::given_up(delivery.clone(), reason.clone());
+    let moved = runner.queue.send(vec![message], until).await;
+    if moved.is_ok() || receive > MAX_DELIVERY_RECEIVES {
+        news::report_delivery(runner, &delivery, &Fate::GivenUp(reason)).await;
+    }
+    match moved {
         Ok(()) => Outcome::Done,
         Err(error) => {
-            tracing::error!(%error, "lost delivery not recorded, it is tried again");
+            tracing::error!(%error, "the dead-letter queue did not take a delivery that is given up, it is tried again");
             Outcome::AgainSometime
         }
     }

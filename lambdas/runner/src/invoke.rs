@@ -10,6 +10,9 @@ use aws_sdk_lambda::config::StalledStreamProtectionConfig;
 use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::LogType;
+use aws_smithy_http_client::pool::{self, ConnectionPool, DriverSpawner, Partition, PartitionId};
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use backon::{ExponentialBuilder, Retryable as _};
 use data_encoding::BASE64;
 use protocol::Run;
@@ -21,6 +24,11 @@ use crate::text;
 /// How long the opening of a connection may take.
 const CONNECT: Duration = Duration::from_secs(2);
 
+/// How long a connection may be silent before TCP probes it. A flow that is silent for 350 s may be dropped without a word,
+/// and the connection to a function that works is silent.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html#nat-gateway-troubleshooting-timeout>
+const KEEP_ALIVE: Duration = Duration::from_mins(1);
+
 /// Lines of a function's log that its failure is told with.
 const LOG_LINES: usize = 10;
 
@@ -29,14 +37,22 @@ const LOG_LINES: usize = 10;
 pub(crate) struct Functions(Client);
 
 impl Functions {
-    pub(crate) fn new(config: &SdkConfig) -> Self {
-        // An invocation takes as long as it takes, and one that is repeated runs the function twice.
+    pub(crate) fn new(config: &SdkConfig) -> Result<Self, NoHttpClient> {
+        // An invocation takes as long as its task may, and one that is repeated runs the function twice. What is not
+        // disabled by name is inherited from the configuration of the other clients.
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT)
+            .disable_read_timeout()
+            .disable_operation_attempt_timeout()
+            .disable_operation_timeout()
+            .build();
         let config = aws_sdk_lambda::config::Builder::from(config)
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).build())
+            .http_client(http_client()?)
+            .timeout_config(timeouts)
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .retry_config(RetryConfig::disabled())
             .build();
-        Self(Client::from_conf(config))
+        Ok(Self(Client::from_conf(config)))
     }
 
     /// Invokes a function, by name or ARN, and waits for what it returns or raises.
@@ -66,6 +82,27 @@ impl Functions {
             Err(error) => Ended::failed(format!("cannot invoke the function: {}", function::reason(&error))),
         }
     }
+}
+
+/// The HTTP client that functions are called with cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum NoHttpClient {
+    /// Its connection pool is not valid.
+    #[error("the connection pool for invocations is not valid")]
+    Pool(#[from] pool::BuildError),
+    /// It cannot use the pool.
+    #[error("the HTTP client for invocations cannot use its connection pool")]
+    Client(#[from] pool::ClientBuildError),
+}
+
+fn http_client() -> Result<pool::Client, NoHttpClient> {
+    let here = Partition::new(PartitionId::from_index(0), DriverSpawner::from_fn(|driver| drop(tokio::spawn(driver))));
+    let pool = ConnectionPool::builder()
+        .partitions([here])
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .tcp_keepalive(KEEP_ALIVE)
+        .build_https()?;
+    Ok(pool::Client::from_partition(&pool, PartitionId::from_index(0))?)
 }
 
 /// Whether Lambda says that it was too busy, or that the function is just being made or changed.

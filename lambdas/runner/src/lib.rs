@@ -21,7 +21,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
-use function::Queue;
+use function::{Outgoing, Queue};
 use futures::FutureExt;
 use futures::future::join;
 use lambda_runtime::Diagnostic;
@@ -34,6 +34,7 @@ use batch::{Batch, Record};
 pub use guard::Guard;
 use http::Http;
 use invoke::Functions;
+pub use invoke::NoHttpClient;
 use secrets::Parameters;
 
 /// What is left of the invocation when the work on its last message ends, so that the answer still gets out.
@@ -51,6 +52,17 @@ impl From<Malformed> for Diagnostic {
     fn from(error: Malformed) -> Self {
         Self { error_type: "MalformedBatch".into(), error_message: error.to_string() }
     }
+}
+
+/// The runner cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum NoRunner {
+    /// The HTTP client for requests and channels finds no root certificates.
+    #[error("the HTTP client cannot be built")]
+    Http(#[from] reqwest::Error),
+    /// The HTTP client for functions cannot be built.
+    #[error(transparent)]
+    Functions(#[from] NoHttpClient),
 }
 
 /// What all messages share, built before the first one.
@@ -78,9 +90,9 @@ impl Runner {
     /// Builds the clients.
     ///
     /// # Errors
-    /// The HTTP client finds no root certificates.
-    pub fn new(config: &SdkConfig, queue: Queue, guard: Guard) -> Result<Self, reqwest::Error> {
-        let (parameters, http, functions) = (Parameters::new(config), Http::new(guard)?, Functions::new(config));
+    /// One of the HTTP clients cannot be built.
+    pub fn new(config: &SdkConfig, queue: Queue, guard: Guard) -> Result<Self, NoRunner> {
+        let (parameters, http, functions) = (Parameters::new(config), Http::new(guard)?, Functions::new(config)?);
         Ok(Self { queue, parameters, http, functions, telegram: channel::TELEGRAM_API.to_owned() })
     }
 
@@ -114,8 +126,20 @@ impl Runner {
             Ok(Message::Deliver(delivery)) => deliver::deliver(self, delivery, receive, until).await,
             Err(error) => {
                 tracing::error!(messageId = %record.message_id, %error, "message can't be read");
-                // Nothing will change that: on to the dead-letter queue.
-                Outcome::Again(Duration::ZERO)
+                self.discard(record, until).await
+            }
+        }
+    }
+
+    /// Moves a message to the dead-letter queue that no later try could read either.
+    async fn discard(&self, record: &Record, until: Instant) -> Outcome {
+        let group = record.attributes.message_group_id.clone();
+        let message = Outgoing::unreadable(record.message_id.to_string(), group, record.body.clone());
+        match self.queue.send(vec![message], until).await {
+            Ok(()) => Outcome::Done,
+            Err(error) => {
+                tracing::error!(messageId = %record.message_id, %error, "the dead-letter queue did not take it");
+                Outcome::AgainSometime
             }
         }
     }

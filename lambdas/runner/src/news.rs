@@ -7,7 +7,6 @@ use protocol::{Delivery, News, Report, Run, Status, TaskResult, brief};
 use tokio::time::sleep;
 
 use crate::Runner;
-use crate::deliver::Verdict;
 
 /// What takes longer than this is said to have started; of the rest it is enough to know how it ended.
 const A_MOMENT: Duration = Duration::from_secs(1);
@@ -41,13 +40,21 @@ pub(crate) fn ended(run: &Run, result: &TaskResult) -> News {
     }
 }
 
-/// What became of a delivery; nothing while that is open.
-pub(crate) fn of_delivery(delivery: &Delivery, verdict: &Verdict) -> Option<News> {
+/// How a delivery ended.
+#[derive(Debug)]
+pub(crate) enum Fate {
+    /// The channel has it.
+    Delivered,
+    /// The channel will not get it; says why.
+    GivenUp(String),
+}
+
+/// The news of how a delivery ended.
+pub(crate) fn of_delivery(delivery: &Delivery, fate: &Fate) -> News {
     let (at, task, channel) = (Timestamp::now(), delivery.task.clone(), delivery.channel.name.clone());
-    match verdict {
-        Verdict::Delivered => Some(News::Delivered { at, task, channel }),
-        Verdict::Never { reason, .. } => Some(News::GaveUp { at, task, channel, reason: brief(reason) }),
-        Verdict::Later { .. } => None,
+    match fate {
+        Fate::Delivered => News::Delivered { at, task, channel },
+        Fate::GivenUp(reason) => News::GaveUp { at, task, channel, reason: brief(reason) },
     }
 }
 
@@ -56,8 +63,8 @@ pub(crate) async fn report_run(runner: &Runner, run: &Run, news: Vec<News>) {
     runner.queue.report(&Report { pipeline: run.pipeline.clone(), run: run.run(), news }).await;
 }
 
-/// Tells what became of a delivery that was queued.
-pub(crate) async fn report_delivery(runner: &Runner, delivery: &Delivery, verdict: &Verdict) {
-    let news = of_delivery(delivery, verdict).into_iter().collect();
+/// Tells how a delivery that was queued ended.
+pub(crate) async fn report_delivery(runner: &Runner, delivery: &Delivery, fate: &Fate) {
+    let news = vec![of_delivery(delivery, fate)];
     runner.queue.report(&Report { pipeline: delivery.pipeline.clone(), run: delivery.run(), news }).await;
 }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::action::{self, Ended, MAX_TEXT};
 use crate::deliver::{self, RESERVE, Verdict};
+use crate::news::Fate;
 use crate::{Outcome, Runner, channel, news, text};
 
 /// With less time than this, results are not posted at once but queued.
@@ -123,7 +124,7 @@ fn log(result: &TaskResult) {
 
 /// What came of bringing a result to its channels at once.
 struct Announced {
-    /// The deliveries that are left for the queue.
+    /// The deliveries that are left for the queue, and those given up, for its dead-letter queue.
     left: Vec<Outgoing>,
     /// What is known of the others, and of those that were given up.
     news: Vec<News>,
@@ -166,26 +167,28 @@ fn is_notified(on: NotifyOn, status: Status) -> bool {
     }
 }
 
-/// Posts a result; what is left to do goes to the queue.
+/// Posts a result; what is left to do goes to the queue, and what is given up to its dead-letter queue.
 async fn at_once(runner: &Runner, delivery: Delivery, until: Instant) -> (Option<Outgoing>, Option<News>) {
     let time = until.duration_since(Instant::now());
     if time < AT_ONCE {
         return (Some(Outgoing::new(&Message::Deliver(delivery))), None);
     }
-    let verdict = deliver::post(runner, &delivery, time.saturating_sub(RESERVE)).await;
-    let news = news::of_delivery(&delivery, &verdict);
-    let left = match verdict {
-        Verdict::Delivered => None,
+    let fate = match deliver::post(runner, &delivery, time.saturating_sub(RESERVE)).await {
+        Verdict::Delivered => Fate::Delivered,
+        Verdict::Never { reason, .. } => Fate::GivenUp(reason),
         Verdict::Later { retry_after, .. } => {
             let wait = deliver::wait(0, retry_after);
             let not_before = Some(Timestamp::now() + wait);
-            Some(Outgoing::new(&Message::Deliver(Delivery { not_before, ..delivery })).after(wait))
-        }
-        Verdict::Never { reason, .. } => {
-            Some(Outgoing::new(&Message::Deliver(Delivery { gave_up: Some(reason), ..delivery })))
+            let later = Outgoing::new(&Message::Deliver(Delivery { not_before, ..delivery })).after(wait);
+            return (Some(later), None);
         }
     };
-    (left, news)
+    let news = news::of_delivery(&delivery, &fate);
+    let left = match fate {
+        Fate::Delivered => None,
+        Fate::GivenUp(reason) => Some(Outgoing::given_up(delivery, reason)),
+    };
+    (left, Some(news))
 }
 
 #[cfg(test)]

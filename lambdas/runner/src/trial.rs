@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::deliver::{self, Verdict};
 use crate::secrets::Parameters;
-use crate::{Guard, Runner, channel, run};
+use crate::{Guard, NoRunner, Runner, channel, run};
 
 /// How long a channel may take to answer.
 const MAX_POST: Duration = Duration::from_secs(10);
@@ -31,8 +31,8 @@ impl Trial {
     /// A trial with these secrets.
     ///
     /// # Errors
-    /// The HTTP client finds no root certificates.
-    pub async fn new(secrets: Secrets, telegram: Option<String>) -> Result<Self, reqwest::Error> {
+    /// One of the HTTP clients cannot be built.
+    pub async fn new(secrets: Secrets, telegram: Option<String>) -> Result<Self, NoRunner> {
         let config = function::config().await;
         let runner = Runner::new(&config, Queue::new(&config, String::new()), Guard::default())?;
         let runner = Runner { parameters: Parameters::given(secrets), ..runner };

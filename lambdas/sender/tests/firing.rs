@@ -24,7 +24,7 @@ fn deadline() -> SystemTime {
 #[tokio::test]
 async fn a_firing_handed_over_twice_gives_the_same_ids() {
     let aws = Aws::start().await;
-    let queue = Queue::new(&aws.config(), "https://sqs/tasks.fifo".into());
+    let queue = Queue::new(&aws.config(function::defaults()).await, "https://sqs/tasks.fifo".into());
     for _ in 0..2 {
         let sent = sender::handle(&queue, event(), deadline()).await.unwrap();
         assert_eq!(serde_json::to_value(sent).unwrap()["sent"], 12);
@@ -39,7 +39,7 @@ async fn a_firing_handed_over_twice_gives_the_same_ids() {
 #[tokio::test]
 async fn a_queue_that_does_not_answer_fails_the_invocation_with_all_that_is_lost() {
     let aws = Aws::start_with(|_, _| Some(Answer::new(503, "{}"))).await;
-    let queue = Queue::new(&aws.config(), "https://sqs/tasks".into());
+    let queue = Queue::new(&aws.config(function::defaults()).await, "https://sqs/tasks".into());
     let error = sender::handle(&queue, event(), deadline()).await.unwrap_err();
     let diagnostic = Diagnostic::from(error);
     assert_eq!(diagnostic.error_type, "Unsent");
@@ -61,7 +61,7 @@ async fn a_firing_that_was_sent_in_part_is_completed_and_nothing_of_it_is_repeat
         })
     })
     .await;
-    let queue = Queue::new(&aws.config(), "https://sqs/tasks".into());
+    let queue = Queue::new(&aws.config(function::defaults()).await, "https://sqs/tasks".into());
     assert!(sender::handle(&queue, event(), deadline()).await.is_err());
     assert_eq!(aws.sent().len(), 10);
     sender::handle(&queue, event(), deadline()).await.unwrap();
@@ -79,7 +79,8 @@ async fn the_operator_hears_what_was_fired_and_what_did_not_get_to_the_queue() {
             (operation == "SendMessageBatch" && status != 200).then(|| Answer::new(status, "{}"))
         })
         .await;
-        let queue = Queue::new(&aws.config(), "https://sqs/tasks".into()).reporting_to("https://sqs/inbox".into());
+        let queue = Queue::new(&aws.config(function::defaults()).await, "https://sqs/tasks".into())
+            .reporting_to("https://sqs/inbox".into());
         let result = sender::handle(&queue, event(), deadline()).await;
         assert_eq!(result.is_err(), unsent);
         let reports = aws.reports();
@@ -97,7 +98,8 @@ async fn an_inbox_that_does_not_answer_is_no_failure() {
     let aws =
         Aws::start_with(move |operation, _| (operation == "SendMessage").then(|| Answer::new(200, "{}").after(late)))
             .await;
-    let queue = Queue::new(&aws.config(), "https://sqs/tasks".into()).reporting_to("https://sqs/inbox".into());
+    let queue = Queue::new(&aws.config(function::defaults()).await, "https://sqs/tasks".into())
+        .reporting_to("https://sqs/inbox".into());
     let began = SystemTime::now();
     sender::handle(&queue, event(), deadline()).await.unwrap();
     assert!(began.elapsed().unwrap() < Duration::from_secs(2), "half a second is all a report may take");

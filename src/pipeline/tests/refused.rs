@@ -327,11 +327,6 @@ fn queues_and_tags() {
                it, or raise it"],
         ),
         (
-            "{queue: {maxReceiveCount: 975}, tasks: [{name: a, message: {}, retry: {attempts: 7}}]}",
-            &["InvalidSpec: spec.queue.maxReceiveCount: 975 and 26 for retries and deliveries are more than SQS's \
-               1000; lower it to 974"],
-        ),
-        (
             "tags: {'AWS:x': a, taskpipelines.dev/name: b, 'a;b': c, d: 'e;f', g: '', Team: a, team: b}",
             &[
                 "InvalidSpec: spec.tags[AWS:x]: `AWS:x` begins with a prefix that is reserved; rename it",

@@ -64,7 +64,7 @@ fn the_smallest_pipeline_has_all_defaults() {
         Queue {
             retention_seconds: 345_600,
             visibility_timeout_seconds: 150,
-            max_receive_count: 25,
+            max_receive_count: 30,
             dead_letter_retention_seconds: 1_209_600,
             delete_with_messages: false,
             kms_key_arn: None,
@@ -97,7 +97,7 @@ fn timeouts_attempts_and_receives_follow_the_tasks() {
     let pipeline = resolved(&format!("{{runner: {{batchSize: 3}}, queue: {{maxReceiveCount: 2}}, tasks: {tasks}}}"));
     assert_eq!(pipeline.runner.timeout_seconds, 3 * (60 + 15));
     assert_eq!(pipeline.queue.visibility_timeout_seconds, 6 * 225);
-    assert_eq!(pipeline.queue.max_receive_count, 2 + (4 - 1) + 20);
+    assert_eq!(pipeline.queue.max_receive_count, 2 + 25);
 
     let pipeline = resolved("{runner: {timeoutSeconds: 100}, queue: {visibilityTimeoutSeconds: 100}}");
     assert_eq!((pipeline.runner.timeout_seconds, pipeline.queue.visibility_timeout_seconds), (100, 100));

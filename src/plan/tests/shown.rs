@@ -100,7 +100,7 @@ fn an_edit_is_told_field_by_field_and_a_policy_by_what_it_grants() {
 Will be done:
 
   ~ update    Queue …-tasks
-              redrivePolicy.maxReceiveCount: 25 → 27
+              redrivePolicy.maxReceiveCount: 30 → 32
   ~ update    Role …-runner
               policy: - Allow ssm:GetParameter on arn:aws:ssm:eu-west-1:111122223333:parameter/taskpipelines/lab/…/channels
   ~ update    Function …-runner

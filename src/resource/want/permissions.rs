@@ -44,7 +44,8 @@ pub(in crate::resource) fn telling(names: &Names, location: &Location) -> Permis
     Permissions::default().allow(["sqs:SendMessage"], [location.queue_arn(&names.inbox)])
 }
 
-/// What the built-in runner may do beside: call these functions, and read the pipeline's parameter if it has one.
+/// What the built-in runner may do beside: call these functions, move what it gives up to the dead-letter queue, and read
+/// the pipeline's parameter if it has one.
 pub(in crate::resource) fn running(
     names: &Names,
     has_parameter: bool,
@@ -52,7 +53,10 @@ pub(in crate::resource) fn running(
     location: &Location,
 ) -> Permissions {
     let parameter = has_parameter.then(|| location.parameter_arn(&names.parameter));
-    Permissions::default().allow(["ssm:GetParameter"], parameter).allow(["lambda:InvokeFunction"], called)
+    Permissions::default()
+        .allow(["sqs:SendMessage"], [location.queue_arn(&names.tasks_dlq)])
+        .allow(["ssm:GetParameter"], parameter)
+        .allow(["lambda:InvokeFunction"], called)
 }
 
 /// The role of a function that tasks call, and that reads these parameters.

@@ -81,7 +81,7 @@ async fn each_services_own_answers_are_understood() {
         assert_eq!(stage.is_done(delivery_to(channel), 1).await, waits.is_none(), "{said}");
         assert_eq!(stage.aws.hidden().len(), usize::from(waits.is_some()), "{said}");
         assert!(stage.aws.hidden().iter().all(|(_, wait)| waits.as_ref().unwrap().contains(wait)), "{said}");
-        let reasons: Vec<_> = stage.aws.messages().iter().map(|message| message["gaveUp"].to_string()).collect();
+        let reasons: Vec<_> = stage.aws.dead_letters().iter().map(|message| message["gaveUp"].to_string()).collect();
         assert_eq!(reasons.len(), usize::from(gave_up.is_some()), "{said}");
         assert!(reasons.iter().all(|reason| reason.contains(gave_up.unwrap())), "{reasons:?}");
     }
@@ -98,7 +98,7 @@ async fn a_bots_token_is_never_told() {
     stage.aws.put_parameter(PARAMETER, json!({"bot": format!("123456789:{secret}")}).to_string());
     assert!(stage.is_done(delivery_to(telegram()), 1).await);
     assert_eq!(stage.web.requests().len(), 1, "the redirect is not followed");
-    let told = stage.aws.messages()[0].to_string();
+    let told = stage.aws.dead_letters()[0].to_string();
     assert!(told.contains("HTTP 302 Found: moved to /elsewhere/telegram/bot[redacted]/sendMessage"), "{told}");
     assert!(!told.contains(secret), "{told}");
 }
@@ -144,19 +144,29 @@ async fn without_time_left_a_result_goes_to_the_queue_unposted() {
 }
 
 #[tokio::test]
-async fn a_final_answer_is_given_up_with_its_reason_and_never_posted_again() {
+async fn a_final_answer_is_given_up_at_once_with_its_reason() {
     let stage = stage(|_| Answer::new(404, "no_service")).await;
     put_chat(&stage, "/chat");
     for message in [run(json!({}), slack()), delivery()] {
         assert!(stage.is_done(message, 1).await);
     }
     assert_eq!((stage.web.requests().len(), stage.aws.parameter_reads()), (2, 3), "read afresh once each");
-    for message in stage.aws.messages() {
-        assert_eq!(message["gaveUp"], "HTTP 404 Not Found: no_service");
-        assert!(!stage.is_done(message, 1).await);
+    let letters = stage.aws.dead_letters();
+    assert_eq!(letters.len(), 2);
+    for letter in letters {
+        assert_eq!((&letter["kind"], &letter["gaveUp"]), (&json!("deliver"), &json!("HTTP 404 Not Found: no_service")));
     }
-    assert_eq!(stage.aws.hidden(), [("h0".to_owned(), 0), ("h0".to_owned(), 0)]);
-    assert_eq!(stage.web.requests().len(), 2);
+    assert_eq!((stage.aws.sent().len(), stage.aws.hidden().len()), (0, 0), "no receive is wasted on it");
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_comes_back_is_tried_again() {
+    let stage = stage(|_| Answer::new(200, "")).await;
+    put_chat(&stage, "/chat");
+    let mut letter = delivery();
+    letter["gaveUp"] = json!("HTTP 404 Not Found: no_service");
+    assert!(stage.is_done(letter, 1).await);
+    assert_eq!((stage.posts().len(), stage.aws.dead_letters().len()), (1, 0));
 }
 
 #[tokio::test]
@@ -164,11 +174,11 @@ async fn a_url_that_changed_is_read_afresh() {
     let stage = stage(|request| Answer::new(if request.path == "/new" { 200 } else { 410 }, "")).await;
     put_chat(&stage, "/old");
     assert!(stage.is_done(delivery(), 1).await);
-    assert_eq!(stage.aws.messages()[0]["gaveUp"], "HTTP 410 Gone");
+    assert_eq!(stage.aws.dead_letters()[0]["gaveUp"], "HTTP 410 Gone");
 
     put_chat(&stage, "/new");
     assert!(stage.is_done(delivery(), 1).await);
-    assert_eq!(stage.aws.sent().len(), 1, "nothing more is given up");
+    assert_eq!(stage.aws.dead_letters().len(), 1, "nothing more is given up");
     assert_eq!(stage.web.requests().last().unwrap().path, "/new");
 }
 
@@ -177,12 +187,12 @@ async fn nothing_tells_the_url() {
     let stage = stage(|request| Answer::new(400, format!("bad {}", request.path))).await;
     stage.aws.put_parameter(PARAMETER, json!({"chat": stage.web.url("/T0/B0/X0"), "path": "/T0/B0/X0"}).to_string());
     assert!(stage.is_done(delivery(), 1).await);
-    assert_eq!(stage.aws.messages()[0]["gaveUp"], "HTTP 400 Bad Request: bad [redacted]");
+    assert_eq!(stage.aws.dead_letters()[0]["gaveUp"], "HTTP 400 Bad Request: bad [redacted]");
 
     let fresh = stage_with("tasks", Aws::start().await, None, |_| Answer::new(200, "")).await;
     fresh.aws.put_parameter(PARAMETER, r#"{"chat": "not a url T0"}"#);
     assert!(fresh.is_done(delivery(), 1).await);
-    let reason = fresh.aws.messages()[0]["gaveUp"].as_str().unwrap().to_owned();
+    let reason = fresh.aws.dead_letters()[0]["gaveUp"].as_str().unwrap().to_owned();
     assert!(reason.starts_with("the URL is none") && !reason.contains("T0"), "{reason}");
 }
 
@@ -194,17 +204,7 @@ async fn without_its_secrets_a_delivery_waits() {
 
     stage.aws.put_parameter(PARAMETER, "{}");
     assert!(stage.is_done(delivery(), 2).await);
-    assert_eq!(stage.aws.messages()[0]["gaveUp"], "the pipeline's parameter holds no `chat`");
-}
-
-#[tokio::test]
-async fn after_its_last_try_a_delivery_runs_into_the_dead_letter_queue() {
-    let stage = stage(|_| Answer::new(503, "")).await;
-    put_chat(&stage, "/chat");
-    assert!(!stage.is_done(delivery(), 25).await);
-    assert!(!stage.is_done(delivery(), 26).await);
-    assert_eq!(stage.web.requests().len(), 1);
-    assert_eq!(stage.aws.hidden()[1], ("h0".to_owned(), 0));
+    assert_eq!(stage.aws.dead_letters()[0]["gaveUp"], "the pipeline's parameter holds no `chat`");
 }
 
 #[tokio::test]

@@ -66,6 +66,39 @@ async fn what_takes_too_long_has_failed() {
     assert_eq!(stage.posts()[0]["error"], "timed out after 1 s");
 }
 
+/// Longer than any other call to AWS may take.
+#[tokio::test]
+async fn a_function_has_as_long_as_its_task() {
+    let (stage, events) = stage_of(|_| Answer::new(200, "1").after(Duration::from_secs(16))).await;
+    assert!(stage.is_done(call(&stage, &json!({"timeoutSeconds": 30, "attempts": 2})), 1).await);
+    assert_eq!((events.lock().unwrap().len(), &stage.posts()[0]["status"]), (1, &json!("Succeeded")));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn tcp_probes_the_connection_to_a_function_that_works() {
+    let (stage, _) = stage_of(|_| Answer::new(200, "1").after(Duration::from_secs(3))).await;
+    let peer = format!("{:04X}", stage.aws.address().port());
+    // A connection's timer, as the kernel shows it: 02 is that of keep-alive.
+    // <https://docs.kernel.org/networking/proc_net_tcp.html>
+    let is_probed = || {
+        let connections = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        connections.lines().any(|line| {
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            columns[2].ends_with(&format!(":{peer}")) && columns[5].starts_with("02:")
+        })
+    };
+    let probed = async {
+        while !is_probed() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        done = stage.is_done(call(&stage, &json!({})), 1) => panic!("done ({done}), and no keep-alive was set"),
+        () = probed => {}
+    }
+}
+
 #[tokio::test]
 async fn what_is_too_long_is_cut() {
     let (stage, _) = stage_of(|_| Answer::new(200, json!("é".repeat(150_000)).to_string())).await;

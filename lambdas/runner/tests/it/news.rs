@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fake::{Answer, Aws};
+use protocol::MAX_DELIVERY_RECEIVES;
 use serde_json::{Value, json};
 
 use crate::support::{PARAMETER, delivery, http, run, slack, stage, stage_with};
@@ -71,16 +72,39 @@ async fn what_takes_longer_than_a_moment_is_said_to_have_started() {
 }
 
 #[tokio::test]
-async fn a_delivery_from_the_queue_is_told_when_it_is_decided() {
-    let stage = stage(|_| Answer::new(503, "")).await;
+async fn a_delivery_that_runs_out_of_tries_is_told_and_moved_at_its_last() {
+    let stage = stage(|_| Answer::new(503, "closed")).await;
     stage.aws.put_parameter(PARAMETER, json!({"chat": stage.web.url("/chat")}).to_string());
-    assert!(!stage.is_done(delivery(), 1).await);
-    assert!(stage.aws.reports().is_empty(), "it may still get there");
-    assert!(!stage.is_done(delivery(), 26).await);
-    let told = news(&stage.aws);
-    assert_eq!(told[0][0]["reason"], "25 tries did not get it there");
-    assert!(!stage.is_done(delivery(), 27).await);
-    assert_eq!(stage.aws.reports().len(), 1);
+    for receive in [1, MAX_DELIVERY_RECEIVES - 1] {
+        assert!(!stage.is_done(delivery(), receive).await);
+    }
+    assert!(stage.aws.reports().is_empty() && stage.aws.dead_letters().is_empty(), "it may still get there");
+    assert!(stage.is_done(delivery(), MAX_DELIVERY_RECEIVES).await);
+    let reason = "25 tries did not get it there, the last: HTTP 503 Service Unavailable: closed";
+    assert_eq!(news(&stage.aws)[0][0]["reason"], reason);
+    assert_eq!(stage.aws.dead_letters()[0]["gaveUp"], reason);
+    assert_eq!(stage.web.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_delivery_whose_last_try_nobody_saw_the_end_of_is_told_and_moved_unposted() {
+    let stage = stage(|_| Answer::new(200, "")).await;
+    assert!(stage.is_done(delivery(), MAX_DELIVERY_RECEIVES + 1).await);
+    assert_eq!(news(&stage.aws)[0][0]["reason"], "25 tries did not get it there");
+    assert_eq!(stage.aws.dead_letters().len(), 1);
+    assert!(stage.web.requests().is_empty());
+}
+
+#[tokio::test]
+async fn what_the_dead_letter_queue_does_not_take_is_told_when_no_try_is_left() {
+    let aws = Aws::start_with(|operation, _| (operation == "SendMessageBatch").then(|| Answer::new(403, "{}"))).await;
+    let stage = stage_with("tasks", aws, None, |_| Answer::new(404, "gone")).await;
+    stage.aws.put_parameter(PARAMETER, json!({"chat": stage.web.url("/chat")}).to_string());
+    let soon = Duration::from_secs(5);
+    assert_eq!(stage.receive_within(soon, &[(delivery(), 1)]).await, ["m0"]);
+    assert!(stage.aws.reports().is_empty(), "it is tried again");
+    assert_eq!(stage.receive_within(soon, &[(delivery(), MAX_DELIVERY_RECEIVES + 1)]).await, ["m0"]);
+    assert_eq!(news(&stage.aws)[0][0]["kind"], "gaveUp");
 }
 
 #[tokio::test]

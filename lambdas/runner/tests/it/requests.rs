@@ -35,6 +35,32 @@ async fn an_answer_becomes_the_result() {
 }
 
 #[tokio::test]
+async fn a_request_without_a_body_says_so_where_a_server_may_ask_for_it() {
+    let stage = stage(|request| match request.path.as_str() {
+        "/task" => Answer::new(307, "").header("location", "/next"),
+        _ => Answer::new(200, ""),
+    })
+    .await;
+    for (method, body, length) in [
+        ("POST", Value::Null, Some("0")),
+        ("POST", json!(""), Some("0")),
+        ("PUT", Value::Null, Some("0")),
+        ("PATCH", Value::Null, Some("0")),
+        ("POST", json!("{}"), Some("2")),
+        ("GET", Value::Null, None),
+        ("DELETE", Value::Null, None),
+    ] {
+        let before = stage.web.requests().len();
+        assert!(stage.is_done(http(&stage, json!({"method": method, "body": body})), 1).await);
+        let asked = &stage.web.requests()[before..];
+        let lengths: Vec<_> = asked[..2].iter().map(|request| request.header("content-length")).collect();
+        assert_eq!(lengths, [length, length], "{method} with {body}, and where it is redirected to");
+        let headers = asked[0].headers.iter().filter(|(name, _)| name == "content-length").count();
+        assert_eq!(headers, length.iter().count(), "{method} with {body}");
+    }
+}
+
+#[tokio::test]
 async fn an_unexpected_answer_is_told_with_its_beginning_and_without_secrets() {
     let stage = stage(|request| match request.path.as_str() {
         "/task" => Answer::new(503, format!("no s3cret {}", "x".repeat(300))),
@@ -135,7 +161,7 @@ async fn the_functions_own_surroundings_are_refused_also_after_a_redirect() {
     }
     let hook = json!([{"name": "hook", "target": {"webhook": {"url": {"plain": targets[1]}}}}]);
     assert!(stage.is_done(run(json!({}), hook), 1).await);
-    assert!(stage.aws.messages()[0]["gaveUp"].as_str().unwrap().contains("is refused"));
+    assert!(stage.aws.dead_letters()[0]["gaveUp"].as_str().unwrap().contains("is refused"));
     assert!(runtime.requests().is_empty());
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use fake::{Answer, Aws, Request, Server};
+use fake::{Answer, Aws, DEAD_LETTERS, Request, Server};
 use function::Queue;
 use runner::{Guard, Runner};
 use serde_json::{Value, json};
@@ -30,8 +30,10 @@ pub(crate) async fn stage_with(
     web: impl Fn(&Request) -> Answer + Send + Sync + 'static,
 ) -> Stage {
     let web = Server::start(web).await;
-    let config = aws.config();
-    let queue = Queue::new(&config, format!("https://sqs/{queue}")).reporting_to("https://sqs/inbox".to_owned());
+    let config = aws.config(function::defaults()).await;
+    let queue = Queue::new(&config, format!("https://sqs/{queue}"))
+        .with_dead_letters(format!("https://sqs/{DEAD_LETTERS}{queue}"))
+        .reporting_to("https://sqs/inbox".to_owned());
     let runner = Runner::new(&config, queue, Guard::new(runtime_port)).unwrap().with_telegram_at(web.url("/telegram"));
     Stage { aws, web, runner }
 }
