@@ -18,8 +18,7 @@ async fn a_deleted_pipeline_leaves_nothing_behind() {
     lab.delete("short").await;
     lab.gone("short").await;
     assert_eq!(lab.aws.everything().await, BTreeSet::new());
-    let events = lab.events("short").await;
-    assert!(events.iter().any(|event| event.starts_with("Deleted: ")), "{events:?}");
+    lab.told("short", "Deleted", 1).await;
 }
 
 #[tokio::test]
@@ -51,7 +50,7 @@ async fn retain_leaves_everything_on_aws_and_firing() {
     lab.gone("kept").await;
     assert_eq!(lab.aws.everything().await, lab.names("kept").all_and_inbox());
     assert_eq!(lab.strict.writes().await, Vec::<String>::new());
-    let events = lab.events("kept").await.concat();
+    let events = lab.told("kept", "Retained", 1).await.concat();
     let queue = lab.arn("sqs", &lab.names("kept").tasks);
     let function = lab.arn("lambda", &format!("function:{}", lab.names("kept").sender));
     for words in ["Retained: ", &queue, &function] {
@@ -78,9 +77,7 @@ async fn dead_letters_survive_the_pipeline_unless_told_otherwise() {
     let names = lab.names("careful");
     let kept = [names.tasks_dlq, names.undelivered_dlq].map(|queue| format!("Queue {queue}"));
     assert_eq!(lab.aws.everything().await, BTreeSet::from(kept));
-    let events = lab.events("careful").await;
-    let kept = events.iter().filter(|event| event.starts_with("DeadLettersKept: ")).count();
-    assert_eq!(kept, 2, "{events:?}");
+    assert_eq!(lab.told("careful", "DeadLettersKept", 2).await.len(), 2);
 }
 
 #[tokio::test]
@@ -221,8 +218,8 @@ async fn what_others_put_on_a_role_is_named_and_left_alone() {
     assert_eq!(lab.aws.everything().await, and_inbox([format!("Role {role}")]));
     let attached = lab.aws.iam.list_attached_role_policies().role_name(&role).send().await.unwrap();
     assert_eq!(attached.attached_policies().len(), 1);
-    let events = lab.events("used").await;
-    assert!(events.iter().any(|event| event.starts_with("Conflict: ") && event.contains(&audit)), "{events:?}");
+    let events = lab.told("used", "Conflict", 1).await;
+    assert!(events.iter().any(|event| event.contains(&audit)), "{events:?}");
 
     lab.aws.iam.detach_role_policy().role_name(&role).policy_arn(&audit).send().await.unwrap();
     lab.aws.iam.delete_role_policy().role_name(&role).policy_name("by-hand").send().await.unwrap();

@@ -127,6 +127,7 @@ async fn each_role_may_do_what_it_must_and_nothing_more() {
             ("sqs:GetQueueAttributes", &tasks),
             ("sqs:ChangeMessageVisibility", &tasks),
             ("sqs:SendMessage", &tasks),
+            ("sqs:SendMessage", &queue(&names.tasks_dlq)),
             ("sqs:SendMessage", &inbox),
             ("logs:CreateLogStream", &logs(&names.runner_logs)),
             ("logs:PutLogEvents", &logs(&names.runner_logs)),
@@ -160,7 +161,7 @@ async fn queues_functions_and_mapping_have_the_defaults_that_are_promised() {
     let redrive: Value = serde_json::from_str(&tasks["RedrivePolicy"]).unwrap();
     assert_eq!(redrive["deadLetterTargetArn"], lab.arn("sqs", &names.tasks_dlq));
     let count = redrive["maxReceiveCount"].to_string();
-    assert_eq!(count.trim_matches('"'), (5 + (4 - 1) + 20).to_string());
+    assert_eq!(count.trim_matches('"'), (5 + 25).to_string());
     for queue in [&names.tasks_dlq, &names.undelivered_dlq] {
         let attributes = lab.aws.queue(queue).await;
         assert_eq!(number(&attributes, "MessageRetentionPeriod"), 1_209_600, "{queue}");
@@ -171,10 +172,13 @@ async fn queues_functions_and_mapping_have_the_defaults_that_are_promised() {
         let function = lab.aws.function(name).await;
         assert_eq!(function.runtime(), Some(&Runtime::Providedal2023), "{name}");
         assert_eq!((function.memory_size(), function.timeout()), (Some(memory), Some(timeout)), "{name}");
-        let expected = Texts::from([
+        let mut expected = Texts::from([
             ("QUEUE_URL".to_owned(), lab.aws.queue_url(&names.tasks)),
             ("INBOX_URL".to_owned(), lab.aws.queue_url(INBOX)),
         ]);
+        if name == &names.runner {
+            expected.insert("DEAD_LETTER_QUEUE_URL".to_owned(), lab.aws.queue_url(&names.tasks_dlq));
+        }
         assert_eq!(environment(&function), expected, "{name}");
     }
     let invoke = lab.aws.lambda.get_function_event_invoke_config().function_name(&names.sender).send().await.unwrap();
@@ -273,10 +277,10 @@ async fn status_events_and_columns_tell_what_there_is() {
     let schedule = status.schedule.unwrap();
     assert_eq!(status.next_run.as_ref(), schedule.next.first());
 
+    let created = lab.told("clear", "Created", 1).await;
+    assert!(created[0].contains("14 on AWS"), "{created:?}");
+    lab.told("clear", "InSync", 1).await;
     let events = lab.events("clear").await;
-    let created = events.iter().find(|event| event.starts_with("Created: ")).unwrap_or_else(|| panic!("{events:?}"));
-    assert!(created.contains("14 on AWS"), "{created}");
-    assert!(events.iter().any(|event| event.starts_with("InSync: ")), "{events:?}");
     assert_eq!(events.len(), 2, "{events:?}");
 
     lab.kubectl(&["wait", "--for=condition=Ready", "--timeout=10s", "pipelines/clear"]);

@@ -191,8 +191,8 @@ async fn a_predecessors_resources_are_taken_over_by_their_tags_alone() {
 
     lab.strict.forget_calls().await;
     lab.resync("heir").await;
-    let events = lab.events("heir").await;
-    assert!(events.iter().any(|event| event.starts_with("TakenOver: ") && event.contains(&old)), "{events:?}");
+    let events = lab.told("heir", "TakenOver", 1).await;
+    assert!(events.iter().any(|event| event.contains(&old)), "{events:?}");
     assert_eq!(lab.strict.writes().await, Vec::<String>::new());
 }
 

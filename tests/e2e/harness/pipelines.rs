@@ -131,7 +131,18 @@ impl Lab {
         self.strict.calls().await.iter().filter(|call| call.operation == "GetSchedule").count()
     }
 
-    /// Events of a pipeline, as `reason: note`.
+    /// Waits until a pipeline has so many events of a reason: a status is written before its event is.
+    pub(crate) async fn told(&self, name: &str, reason: &str, count: usize) -> Vec<String> {
+        let start = format!("{reason}: ");
+        eventually(&format!("{name} has {count} events of reason {reason}"), async || {
+            let all = self.events(name).await;
+            let told: Vec<String> = all.iter().filter(|event| event.starts_with(&start)).cloned().collect();
+            if told.len() >= count { Ok(told) } else { Err(format!("{all:?}")) }
+        })
+        .await
+    }
+
+    /// Events of a pipeline up to now, as `reason: note`.
     pub(crate) async fn events(&self, name: &str) -> Vec<String> {
         let api: Api<Event> = Api::namespaced(self.kube.clone(), &self.namespace);
         let events = api.list(&ListParams::default()).await.unwrap();

@@ -39,8 +39,8 @@ async fn n11_a_rebuilt_cluster_takes_its_own_back_and_changes_nothing_but_the_ui
     };
     let other: BTreeSet<_> = differing.iter().filter(|path| !own(path)).collect();
     assert!(other.is_empty(), "changed beside the UID: {other:?}");
-    let events = lab.events(NAME).await;
-    assert!(events.iter().any(|event| event.starts_with("TakenOver: ") && event.contains(&old)), "{events:?}");
+    let events = lab.told(NAME, "TakenOver", 1).await;
+    assert!(events.iter().any(|event| event.contains(&old)), "{events:?}");
     lab.finish().await;
 }
 
