@@ -11,8 +11,9 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::crd::{FINALIZER, PipelineStatus, ScheduledTaskPipeline, SecretKeyRef};
-use crate::events::Event;
+use crate::event::Event;
 use crate::pipeline::{ConfigMapLookup, ConfigMaps, SecretLookup, SecretText, SecretValues};
+use crate::text::truncate;
 
 /// Field manager, and the source of events.
 const MANAGER: &str = "task-pipelines";
@@ -201,27 +202,5 @@ fn look_up(secret: &Result<Option<Secret>, String>, key: &str) -> SecretLookup {
             Some(bytes) => String::from_utf8(bytes.0.clone())
                 .map_or(SecretLookup::NotUtf8, |text| SecretLookup::Found(SecretText::new(text))),
         },
-    }
-}
-
-/// Cuts a text to a number of bytes, on a character boundary.
-pub(crate) fn truncate(text: &str, max: usize) -> String {
-    if text.len() <= max {
-        return text.to_owned();
-    }
-    let mark = "…";
-    let end = text.floor_char_boundary(max - mark.len());
-    format!("{}{mark}", &text[..end])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_are_cut_on_characters_and_at_the_limit() {
-        assert_eq!(truncate("abc", 3), "abc");
-        let cut = truncate(&"ü".repeat(600), MAX_NOTE);
-        assert!(cut.len() <= MAX_NOTE && cut.ends_with('…'), "{} bytes", cut.len());
     }
 }

@@ -1,28 +1,13 @@
 //! Events of a pipeline: what the operator did, what others did, and how the pipeline is from now on.
 
 use crate::apply::{Applied, Deed};
-use crate::cluster::truncate;
 use crate::crd::PipelineStatus;
 use crate::drift::Drift;
+use crate::event::Event;
 use crate::health::{Health, State};
-use crate::reason::{Acted, Reason};
+use crate::reason::Acted;
 use crate::resource::{Difference, Id};
-
-/// Something for the pipeline's events.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// One word a person can look up.
-    pub reason: Reason,
-    /// The text.
-    pub note: String,
-}
-
-impl Event {
-    /// An event with this reason.
-    pub fn new(reason: impl Into<Reason>, note: impl Into<String>) -> Self {
-        Self { reason: reason.into(), note: note.into() }
-    }
-}
+use crate::text::truncate;
 
 /// Events for what was changed: one for all that was made, one for each thing that was changed, and one for each that
 /// others had changed.
@@ -93,7 +78,7 @@ mod tests {
 
     use super::*;
     use crate::aws::Class;
-    use crate::reason::Settled;
+    use crate::reason::{Reason, Settled};
     use crate::resource::Kind;
 
     fn id(kind: Kind, name: &str) -> Id {

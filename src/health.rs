@@ -205,7 +205,7 @@ pub fn conditions(health: &Health, before: &[Condition], generation: i64, now: T
             type_: type_.to_owned(),
             status: status.to_owned(),
             reason: health.reason.to_string(),
-            message: crate::cluster::truncate(&health.message, MAX_MESSAGE),
+            message: crate::text::truncate(&health.message, MAX_MESSAGE),
             observed_generation: Some(generation),
             last_transition_time: same.map_or_else(
                 || Time(now.round(jiff::Unit::Second).unwrap_or(now)),

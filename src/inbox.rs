@@ -63,7 +63,7 @@ const MAX_RECEIVES: u32 = 5;
 pub async fn run(context: &Context, places: UnboundedReceiver<Aws>) {
     let caller = Caller { name: "inbox".into(), urgency: Urgency::Sweep };
     let read = |aws: Aws| Box::pin(keep_reading(context, aws.on_behalf_of(caller.clone())));
-    places::each(&context.memory, places, read).await;
+    places::each(|location| context.memory.lives_in(location), places, read).await;
 }
 
 /// Reads one inbox for as long as pipelines live there.

@@ -18,6 +18,7 @@ use kube::{Client, ResourceExt as _};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::aws::Leadership;
 use crate::chain::chain;
 use ballot::{Ballot, Turn};
 
@@ -32,38 +33,6 @@ const PERIOD: Duration = Duration::from_secs(1);
 
 /// An attempt at either.
 const ATTEMPT: Duration = Duration::from_secs(3);
-
-/// Whether this operator leads at this moment.
-#[derive(Clone, Debug)]
-pub struct Leadership {
-    /// Until when; nothing where there is only one operator.
-    until: Option<watch::Receiver<Option<Instant>>>,
-}
-
-impl Leadership {
-    /// That of the only one there is.
-    pub fn sole() -> Self {
-        Self { until: None }
-    }
-
-    /// Whether this operator leads now.
-    pub fn is_held(&self) -> bool {
-        self.until.as_ref().is_none_or(|until| leads(*until.borrow()))
-    }
-
-    /// Waits for as long as this operator does not lead.
-    pub async fn held(&self) {
-        let Some(mut until) = self.until.clone() else { return };
-        if until.wait_for(|until| leads(*until)).await.is_err() {
-            // Nobody stands for election any more: the program ends.
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-fn leads(until: Option<Instant>) -> bool {
-    until.is_some_and(|until| Instant::now() < until)
-}
 
 /// One operator's standing for election.
 pub struct Candidate {
@@ -93,7 +62,7 @@ impl Candidate {
 
     /// Tells whether this operator leads, to whoever must not work otherwise.
     pub fn leadership(&self) -> Leadership {
-        Leadership { until: Some(self.until.subscribe()) }
+        Leadership::until(self.until.subscribe())
     }
 
     /// Waits until it leads.
@@ -188,27 +157,4 @@ impl Candidate {
 
 fn version(lease: &Lease) -> String {
     lease.resource_version().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn whoever_works_waits_while_the_lease_has_run_out() {
-        let (sender, receiver) = watch::channel(None);
-        let leadership = Leadership { until: Some(receiver) };
-        let held = async |leadership: &Leadership| timeout(Duration::from_mins(1), leadership.held()).await.is_ok();
-        assert!(!held(&leadership).await, "before it is won");
-        sender.send_replace(Some(Instant::now() + LEADS_FOR));
-        assert!(held(&leadership).await);
-        tokio::time::advance(LEADS_FOR).await;
-        assert!(!held(&leadership).await, "when it was not renewed");
-        sender.send_replace(Some(Instant::now() + LEADS_FOR));
-        assert!(held(&leadership).await, "when it is renewed after all");
-        drop(sender);
-        tokio::time::advance(LEADS_FOR).await;
-        assert!(!held(&leadership).await, "when nobody stands for election any more");
-        assert!(held(&Leadership::sole()).await);
-    }
 }

@@ -21,6 +21,7 @@ pub mod plan;
 pub mod apply;
 pub mod aws;
 
+pub mod event;
 pub mod events;
 pub mod health;
 pub mod reason;
@@ -54,3 +55,4 @@ pub mod probes;
 pub mod server;
 pub mod settings;
 pub mod slots;
+pub mod text;

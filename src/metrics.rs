@@ -15,14 +15,14 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::aws::{AwsRequests, Leadership};
 use crate::crd::{Run, ScheduledTaskPipeline};
 use crate::drift::Drift;
-use crate::leader::Leadership;
 use lead::Lead;
 
 pub use looks::{Ended, Looks};
 pub use pipelines::Pipelines;
-pub use requests::{ApiServerRequests, AwsRequests};
+pub use requests::ApiServerRequests;
 
 /// All of it.
 pub struct Metrics {
@@ -57,7 +57,7 @@ impl Default for Metrics {
         let mut registry = Registry::default();
         let pipelines = Arc::new(Pipelines::default());
         registry.register_collector(Box::new(Arc::clone(&pipelines)));
-        let (looks, aws) = (Looks::new(&mut registry), AwsRequests::new(&mut registry));
+        let (looks, aws) = (Looks::new(&mut registry), AwsRequests::registered(&mut registry));
         let api_server = ApiServerRequests::new(&mut registry);
         let ours = registry.sub_registry_with_prefix("task_pipelines");
         let (drift, durations) = (Family::default(), Histogram::new(DURATIONS));

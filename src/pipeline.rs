@@ -10,6 +10,7 @@ mod config_map;
 mod environment;
 mod function;
 mod hop;
+mod http_syntax;
 mod input;
 mod lambda;
 pub(crate) mod layer;

@@ -6,12 +6,12 @@ use futures::channel::mpsc::UnboundedReceiver;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 
 use crate::aws::Aws;
-use crate::memory::Memory;
+use crate::identity::Location;
 
 /// Keeps `work` going in each place that comes up, until it is dropped. The work ends, and gives its place back, when it
 /// finds that nothing lives there any more.
 pub async fn each<F: Future<Output = Aws>>(
-    memory: &Memory,
+    lives_in: impl Fn(&Location) -> bool,
     mut places: UnboundedReceiver<Aws>,
     work: impl Fn(Aws) -> F,
 ) {
@@ -26,7 +26,7 @@ pub async fn each<F: Future<Output = Aws>>(
             },
             Some(aws) = working.next() => {
                 // A pipeline may have come since the work found none.
-                if memory.lives_in(&aws.location) {
+                if lives_in(&aws.location) {
                     working.push(work(aws));
                 } else {
                     known.remove(&aws.location);

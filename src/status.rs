@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, Zoned};
 
 use crate::apply::{Applied, Deed, Outcome};
-use crate::cluster::truncate;
 use crate::crd::{Action, Change, PipelineStatus, QueueDepth, ResourceRow, ResourceState, ScheduleStatus};
 use crate::identity::Location;
 use crate::pipeline::Pipeline;
 use crate::plan::{Goal, Plan, Verdict};
 use crate::resource::{Id, Kind, Observed};
+use crate::text::truncate;
 
 /// Firings shown ahead.
 const NEXT_FIRINGS: usize = 3;

@@ -27,7 +27,7 @@ pub type Look = ObjectRef<ScheduledTaskPipeline>;
 pub async fn run(cluster: &ClusterName, memory: &Memory, places: UnboundedReceiver<Aws>, looks: UnboundedSender<Look>) {
     let caller = Caller { name: "".into(), urgency: Urgency::Sweep };
     let sweep = |aws: Aws| keep_sweeping(cluster, memory, aws.on_behalf_of(caller.clone()), looks.clone());
-    places::each(memory, places, sweep).await;
+    places::each(|location| memory.lives_in(location), places, sweep).await;
 }
 
 /// Sweeps one account and region for as long as pipelines live there.

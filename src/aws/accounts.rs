@@ -16,10 +16,8 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use tokio::sync::Mutex;
 
-use super::{Access, Aws, AwsError, Operation, Pacer, Pacing, Shared, attempt};
+use super::{Access, Aws, AwsError, AwsRequests, Leadership, Operation, Pacer, Pacing, Shared, attempt};
 use crate::identity::{AssumedRole, Location, Target};
-use crate::leader::Leadership;
-use crate::metrics::AwsRequests;
 
 /// One attempt of a call. The SDK has no default, and a connection that hangs would hold a reconcile for ever.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -5,11 +5,13 @@ mod accounts;
 mod bucket;
 mod class;
 mod error;
+mod leadership;
 mod operation;
 mod pace;
 mod permission;
 mod quota;
 mod remedy;
+mod requests;
 mod retry;
 mod turns;
 
@@ -25,17 +27,17 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::time::sleep;
 
 use crate::identity::Location;
-use crate::leader::Leadership;
-use crate::metrics::AwsRequests;
 
 pub use access::Access;
 pub use accounts::{Accounts, NoAws};
 pub use class::Class;
 pub use error::AwsError;
+pub use leadership::Leadership;
 pub use operation::{Family, Operation};
 pub use pace::{Pacer, Pacing};
 pub use permission::{MAX_POLICY, OperatorPolicy, Scope};
 pub use quota::Quota;
+pub use requests::AwsRequests;
 pub use retry::ATTEMPTS;
 pub use turns::{Caller, Urgency};
 

@@ -205,12 +205,6 @@ impl Operation {
         !["Get", "List", "Describe", "Receive"].iter().any(|verb| name.starts_with(verb))
     }
 
-    /// Whether the service is one for all regions of an account.
-    pub fn is_global(self) -> bool {
-        let (service, _) = self.action();
-        service == "iam"
-    }
-
     /// The rate limit that the call counts against.
     pub fn family(self) -> Family {
         match self.action() {

@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{check, runtime, setup};
+use crate::aws::Leadership;
 use crate::aws::{Access, Accounts};
 use crate::chain::chain;
 use crate::checks::Finding;
@@ -20,7 +21,7 @@ use crate::cluster::Cluster;
 use crate::expected::Expectations;
 use crate::identity::{ClusterName, Target};
 use crate::inbox::queue::Inboxes;
-use crate::leader::{Candidate, Leadership};
+use crate::leader::Candidate;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 use crate::probes::Probes;

@@ -8,12 +8,12 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt as _};
 use tokio::sync::Semaphore;
 
+use crate::aws::AwsRequests;
+use crate::aws::Leadership;
 use crate::aws::{Access, Accounts};
 use crate::functions::{self, FunctionsError};
 use crate::identity::{ClusterName, ClusterNameError};
 use crate::layers::{Layers, Tools};
-use crate::leader::Leadership;
-use crate::metrics::AwsRequests;
 use crate::resource::Installation;
 use crate::settings::{InstallationSettings, LayerSettings};
 

@@ -226,7 +226,7 @@ fn bounds<N: std::fmt::Display>(least: Option<N>, most: Option<N>) -> String {
 
 fn brief(value: &Value) -> String {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    format!("`{}`", crate::cluster::truncate(&text, 80))
+    format!("`{}`", crate::text::truncate(&text, 80))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::Fate;
 use super::letter::{Key, Letter};
 use crate::aws::Aws;
 use crate::crd::{NEWS_CONDITIONS, PipelineStatus, Run, RunResult, ScheduledTaskPipeline};
-use crate::events::Event;
+use crate::event::Event;
 use crate::expected::Overdue;
 use crate::reason::{Acted, Reported};
 use crate::reconcile::Context;

@@ -158,7 +158,7 @@ fn shown(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let line = lines.collect::<Vec<_>>().join("; ");
     let line = line.strip_prefix("error: ").unwrap_or(&line);
-    crate::cluster::truncate(line, MAX_SHOWN)
+    crate::text::truncate(line, MAX_SHOWN)
 }
 
 #[cfg(test)]

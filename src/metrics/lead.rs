@@ -6,7 +6,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 
-use crate::leader::Leadership;
+use crate::aws::Leadership;
 
 #[derive(Debug)]
 pub(super) struct Lead {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use protocol::HeaderValue;
-use url::Url;
 
+use super::http_syntax::{check_url, check_value};
 use super::refusal::{Refusals, quoted};
 use super::{placeholder, secret};
 use crate::crd::Header;
@@ -23,29 +23,6 @@ const CLIENTS_OWN: [&str; 10] = [
     "transfer-encoding",
     "upgrade",
 ];
-
-/// Why a text is no URL to send a request to. Says nothing of the text, which may be a secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum UrlProblem {
-    #[error("it does not begin with `http://` or `https://`")]
-    Scheme,
-    #[error("it contains a space or a control character")]
-    Space,
-    #[error("it is no URL: {0}")]
-    Malformed(url::ParseError),
-}
-
-/// Parses an absolute `http` or `https` URL, without the repairs that parsers of URLs are known for.
-pub(super) fn check_url(text: &str) -> Result<Url, UrlProblem> {
-    if text.contains(|character: char| character.is_whitespace() || character.is_control()) {
-        return Err(UrlProblem::Space);
-    }
-    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-    if !matches!(scheme.as_deref(), Some("http" | "https")) {
-        return Err(UrlProblem::Scheme);
-    }
-    Url::parse(text).map_err(UrlProblem::Malformed)
-}
 
 /// Checks a URL that stands in the spec.
 pub(super) fn url(field: &str, text: &str, refusals: &mut Refusals) {
@@ -108,15 +85,5 @@ fn check_name(field: &str, name: &str, refusals: &mut Refusals) {
         refusals.invalid_hint(field, message, "write letters, digits and `-`, like `X-Token`");
     } else if CLIENTS_OWN.contains(&name.to_ascii_lowercase().as_str()) {
         refusals.invalid_hint(field, format!("{} is set by the HTTP client", quoted(name)), "remove it");
-    }
-}
-
-/// Checks a header's value, which may be a secret: the message says nothing of it.
-pub(super) fn check_value(value: &str) -> Result<(), String> {
-    let allowed = |character: char| matches!(character, ' '..='~' | '\t');
-    match value.chars().find(|character| !allowed(*character)) {
-        None => Ok(()),
-        Some('\r' | '\n') => Err("it has a line break in it, which no header can carry".to_owned()),
-        Some(_) => Err("it has a character beyond printable ASCII, which no header can carry".to_owned()),
     }
 }

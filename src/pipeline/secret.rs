@@ -5,8 +5,8 @@ use std::fmt;
 
 use protocol::{SecretKey, Secrets};
 
+use super::http_syntax;
 use super::refusal::{Refusals, quoted};
-use super::request;
 use crate::crd::{Channel, FunctionSecret, Header, ScheduledTaskPipelineSpec, SecretKeyRef, SecretSource};
 use crate::identity::part;
 
@@ -271,9 +271,9 @@ fn value<'a>(it: &SecretUse, namespace: &str, values: &'a SecretValues, refusals
 
 fn usable(it: &SecretUse, text: &str, refusals: &mut Refusals) -> bool {
     let wrong = match it.kind {
-        Kind::Url => request::check_url(text).err().map(|problem| problem.to_string()),
+        Kind::Url => http_syntax::check_url(text).err().map(|problem| problem.to_string()),
         Kind::HeaderValue | Kind::Text if text.is_empty() => Some("it is empty".to_owned()),
-        Kind::HeaderValue => request::check_value(text).err(),
+        Kind::HeaderValue => http_syntax::check_value(text).err(),
         Kind::BotToken if is_bot_token(text) => None,
         Kind::BotToken => Some("it is no bot token, which looks like `123456789:AAE…`".to_owned()),
         Kind::Text => None,

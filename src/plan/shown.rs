@@ -6,10 +6,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Goal, Plan, Step, Verdict};
 use crate::archive::UNKNOWN;
-use crate::cluster::truncate;
 use crate::crd::{Action, Change, FieldChange};
 use crate::identity::{Location, Owner, Ownership, tag};
 use crate::resource::{Difference, Field, Fields, Resource, diff_new};
+use crate::text::truncate;
 
 /// The plan of one pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

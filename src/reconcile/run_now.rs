@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{Look, token};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::crd::{PipelineStatus, annotation};
-use crate::events::Event;
+use crate::event::Event;
 use crate::pipeline::Pipeline;
 use crate::reason::Acted;
 

@@ -4,8 +4,8 @@ use data_encoding::HEXLOWER;
 use kube::ResourceExt as _;
 use sha2::{Digest as _, Sha256};
 
-use crate::cluster::truncate;
 use crate::crd::{PipelineStatus, ScheduledTaskPipeline, annotation};
+use crate::text::truncate;
 
 /// Bytes of a token that count: it stands in the status.
 const MAX_TOKEN: usize = 253;

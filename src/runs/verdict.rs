@@ -5,9 +5,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use protocol::RunRef;
 
 use super::{entry, mark, task};
-use crate::cluster::truncate;
 use crate::crd::{Run, RunCounts, RunResult, RunTrigger, ScheduledTaskPipelineSpec};
 use crate::reason::Reported;
+use crate::text::truncate;
 
 /// Bytes of a condition's message: it names a run and where it got stuck.
 const MAX_MESSAGE: usize = 1024;

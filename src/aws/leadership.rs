@@ -1,0 +1,70 @@
+//! Whether this operator may call AWS at this moment.
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Whether this operator leads at this moment.
+#[derive(Clone, Debug)]
+pub struct Leadership {
+    /// Until when; nothing where there is only one operator.
+    until: Option<watch::Receiver<Option<Instant>>>,
+}
+
+impl Leadership {
+    /// That of the only one there is.
+    pub fn sole() -> Self {
+        Self { until: None }
+    }
+
+    /// That of an operator that leads until the time that a lease tells, as long as somebody keeps it.
+    pub fn until(time: watch::Receiver<Option<Instant>>) -> Self {
+        Self { until: Some(time) }
+    }
+
+    /// Whether this operator leads now.
+    pub fn is_held(&self) -> bool {
+        self.until.as_ref().is_none_or(|until| leads(*until.borrow()))
+    }
+
+    /// Waits for as long as this operator does not lead.
+    pub async fn held(&self) {
+        let Some(mut until) = self.until.clone() else { return };
+        if until.wait_for(|until| leads(*until)).await.is_err() {
+            // Nobody stands for election any more: the program ends.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn leads(until: Option<Instant>) -> bool {
+    until.is_some_and(|until| Instant::now() < until)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const TERM: Duration = Duration::from_secs(7);
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_works_waits_while_the_lease_has_run_out() {
+        let (sender, receiver) = watch::channel(None);
+        let leadership = Leadership::until(receiver);
+        let held = async |leadership: &Leadership| timeout(Duration::from_mins(1), leadership.held()).await.is_ok();
+        assert!(!held(&leadership).await, "before it is won");
+        sender.send_replace(Some(Instant::now() + TERM));
+        assert!(held(&leadership).await);
+        tokio::time::advance(TERM).await;
+        assert!(!held(&leadership).await, "when it was not renewed");
+        sender.send_replace(Some(Instant::now() + TERM));
+        assert!(held(&leadership).await, "when it is renewed after all");
+        drop(sender);
+        tokio::time::advance(TERM).await;
+        assert!(!held(&leadership).await, "when nobody stands for election any more");
+        assert!(held(&Leadership::sole()).await);
+    }
+}

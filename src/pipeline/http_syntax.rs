@@ -1,0 +1,36 @@
+//! What a URL and a header's value may be, wherever they stand: in a spec or in a Secret.
+
+use url::Url;
+
+/// Why a request cannot be sent to a URL. Says nothing of the text, which may be a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum UrlProblem {
+    #[error("it does not begin with `http://` or `https://`")]
+    Scheme,
+    #[error("it contains a space or a control character")]
+    Space,
+    #[error("it is no URL: {0}")]
+    Malformed(url::ParseError),
+}
+
+/// Parses an absolute `http` or `https` URL, without the repairs that parsers of URLs are known for.
+pub(super) fn check_url(text: &str) -> Result<Url, UrlProblem> {
+    if text.contains(|character: char| character.is_whitespace() || character.is_control()) {
+        return Err(UrlProblem::Space);
+    }
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    if !matches!(scheme.as_deref(), Some("http" | "https")) {
+        return Err(UrlProblem::Scheme);
+    }
+    Url::parse(text).map_err(UrlProblem::Malformed)
+}
+
+/// Checks a header's value, which may be a secret: the message says nothing of it.
+pub(super) fn check_value(value: &str) -> Result<(), String> {
+    let allowed = |character: char| matches!(character, ' '..='~' | '\t');
+    match value.chars().find(|character| !allowed(*character)) {
+        None => Ok(()),
+        Some('\r' | '\n') => Err("it has a line break in it, which no header can carry".to_owned()),
+        Some(_) => Err("it has a character beyond printable ASCII, which no header can carry".to_owned()),
+    }
+}
