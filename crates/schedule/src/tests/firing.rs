@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 
 use super::{ALWAYS, moment, rfc3339, schedule};
-use crate::cron::Window;
+use crate::Window;
 
 #[track_caller]
 fn check(text: &str, zone: &str, after: &str, firings: &[&str]) {

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp, Zoned, civil::DateTime, tz::TimeZone};
 use proptest::prelude::*;
 
 use super::{ALWAYS, moment, schedule};
-use crate::cron::{Schedule, Window, parse};
+use crate::{Schedule, Window, parse};
 
 const ZONES: [&str; 6] =
     ["UTC", "Europe/Berlin", "America/New_York", "Asia/Taipei", "Australia/Lord_Howe", "America/Havana"];

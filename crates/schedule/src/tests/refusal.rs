@@ -1,4 +1,4 @@
-use crate::cron::parse;
+use crate::parse;
 
 #[track_caller]
 fn check(schedule: &str, message: &str) {
