@@ -5,14 +5,15 @@ use std::{fmt, iter};
 use croner::{Cron, parser::CronParser};
 use jiff::civil::DateTime;
 
-use super::{
+use crate::{
     error::Problem,
-    field::{Dialect, Field, FieldText, Values},
+    field::FieldText,
+    position::{Dialect, Field, Values},
 };
 
 /// The local times at which a cron fires.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Calendar {
+pub(crate) struct Calendar {
     minutes: Values,
     hours: Values,
     days: Days,
@@ -37,7 +38,7 @@ enum Days {
 
 impl Calendar {
     /// Reads Unix cron: five fields.
-    pub(super) fn from_unix(schedule: &str) -> Result<Self, Problem> {
+    pub(crate) fn from_unix(schedule: &str) -> Result<Self, Problem> {
         let fields: Vec<&str> = schedule.split_whitespace().collect();
         let [minute, hour, day_of_month, month, day_of_week] = fields[..] else {
             let instead = instead_of_six(&fields);
@@ -71,7 +72,7 @@ impl Calendar {
     }
 
     /// Reads the fields of EventBridge's `cron(...)`: six, or five without the year.
-    pub(super) fn from_event_bridge(schedule: &str, fields: &str) -> Result<Self, Problem> {
+    pub(crate) fn from_event_bridge(schedule: &str, fields: &str) -> Result<Self, Problem> {
         let fields: Vec<&str> = fields.split_whitespace().collect();
         let (minute, hour, day_of_month, month, day_of_week, year) = match fields[..] {
             [minute, hour, day_of_month, month, day_of_week] => (minute, hour, day_of_month, month, day_of_week, "*"),
@@ -114,7 +115,7 @@ impl Calendar {
     }
 
     /// The same calendar for evaluation: every value spelt out, so that no difference of notation is left.
-    pub(super) fn to_croner(&self) -> Result<Cron, Problem> {
+    pub(crate) fn to_croner(&self) -> Result<Cron, Problem> {
         let (day_of_month, day_of_week) = match &self.days {
             Days::Every => ("*".to_owned(), "*".to_owned()),
             Days::OfMonth(values) => (list(values), "*".to_owned()),
@@ -165,7 +166,7 @@ impl Days {
 }
 
 /// The local times later than `after` at which `cron` fires, whether or not they exist in a zone.
-pub(super) fn firings(cron: &Cron, after: DateTime) -> impl Iterator<Item = DateTime> {
+pub(crate) fn firings(cron: &Cron, after: DateTime) -> impl Iterator<Item = DateTime> {
     let next = |after: &DateTime| cron.find_next_occurrence(after, false).ok();
     iter::successors(next(&after), next)
 }

@@ -1,8 +1,8 @@
 //! Why a schedule or a zone is refused.
 
-use super::field::{Dialect, Field};
+use crate::position::{Dialect, Field};
 
-/// Why [`parse`](super::parse) refused: one phrase that quotes the text at fault and says what to write.
+/// Why [`parse`](crate::parse) refused: one phrase that quotes the text at fault and says what to write.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(transparent)]
 pub struct ScheduleError(#[from] Problem);
@@ -31,7 +31,7 @@ impl ScheduleError {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Problem {
+pub(crate) enum Problem {
     #[error(
         "`{text}` is no schedule: write Unix cron like `0 9 * * 1-5`, a macro like `@daily`, \
          `cron(0 9 ? * MON-FRI *)`, `rate(5 minutes)` or `at(2030-01-31T09:00:00)`"
@@ -84,7 +84,7 @@ pub(super) enum Problem {
 
 /// What a field's text breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Rule {
+pub(crate) enum Rule {
     #[error("allowed are {}", field.allowed(*dialect))]
     NotAllowed { field: Field, dialect: Dialect },
     #[error("a step is a number from 1 to {max}")]

@@ -1,170 +1,22 @@
 //! One field of a cron: its numbers, names, lists, ranges and steps.
 
-use std::collections::BTreeSet;
-
-use super::error::{Problem, Rule};
-
-/// The values a field matches. Weekdays count from 0, Sunday, to 6, in either notation.
-pub(super) type Values = BTreeSet<u16>;
-
-const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
-const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
-
-/// Whose rules a cron follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialect {
-    /// Weekdays 0-7, both ends Sunday.
-    Unix,
-    /// Weekdays 1-7, 1 being Sunday:
-    /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html>.
-    EventBridge,
-}
-
-/// A position in a cron.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
-    Minute,
-    Hour,
-    DayOfMonth,
-    Month,
-    DayOfWeek,
-    Year,
-}
-
-impl Field {
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Minute => "minute",
-            Self::Hour => "hour",
-            Self::DayOfMonth => "day-of-month",
-            Self::Month => "month",
-            Self::DayOfWeek => "day-of-week",
-            Self::Year => "year",
-        }
-    }
-
-    /// What the field may hold, for a message.
-    pub(super) const fn allowed(self, dialect: Dialect) -> &'static str {
-        match (self, dialect) {
-            (Self::Minute, _) => "0-59, `*`, lists, ranges and steps",
-            (Self::Hour, _) => "0-23, `*`, lists, ranges and steps",
-            (Self::DayOfMonth, Dialect::Unix) => "1-31, `*`, lists, ranges and steps",
-            (Self::DayOfMonth, Dialect::EventBridge) => {
-                "1-31, `?`, `*`, lists, ranges, steps, and by themselves `L` (the last day) and `15W` (the weekday \
-                 nearest the 15th)"
-            }
-            (Self::Month, _) => "1-12, JAN-DEC, `*`, lists, ranges and steps",
-            (Self::DayOfWeek, Dialect::Unix) => "0-7 (0 and 7 are Sunday), SUN-SAT, `*`, lists, ranges and steps",
-            (Self::DayOfWeek, Dialect::EventBridge) => {
-                "1-7 (1 is Sunday), SUN-SAT, `?`, `*`, lists, ranges, and by themselves `L` (Saturday), `6L` (the last \
-                 Friday) and `2#1` (the first Monday)"
-            }
-            (Self::Year, _) => "1970-2199, `*`, lists, ranges and steps",
-        }
-    }
-
-    const fn min(self) -> u16 {
-        match self {
-            Self::Minute | Self::Hour | Self::DayOfWeek => 0,
-            Self::DayOfMonth | Self::Month => 1,
-            Self::Year => 1970,
-        }
-    }
-
-    const fn max(self) -> u16 {
-        match self {
-            Self::Minute => 59,
-            Self::Hour => 23,
-            Self::DayOfMonth => 31,
-            Self::Month => 12,
-            Self::DayOfWeek => 6,
-            Self::Year => 2199,
-        }
-    }
-
-    const fn size(self) -> u16 {
-        self.max() - self.min() + 1
-    }
-
-    /// Every value of the field.
-    pub(super) fn all(self) -> Values {
-        (self.min()..=self.max()).collect()
-    }
-
-    /// The number behind a numeral or a name. Only Unix's 7 for Sunday lies beyond [`Self::max`].
-    fn number(self, dialect: Dialect, text: &str) -> Option<u16> {
-        let names: &[&str] = match self {
-            Self::Month => &MONTHS,
-            Self::DayOfWeek => &WEEKDAYS,
-            Self::Minute | Self::Hour | Self::DayOfMonth | Self::Year => &[],
-        };
-        if let Some(index) = names.iter().position(|name| name.eq_ignore_ascii_case(text)) {
-            return u16::try_from(index).ok().map(|index| index + self.min());
-        }
-        // `parse` alone would take a sign.
-        let number: u16 = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())??;
-        match (self, dialect) {
-            (Self::DayOfWeek, Dialect::Unix) => (number <= 7).then_some(number),
-            (Self::DayOfWeek, Dialect::EventBridge) => (1..=7).contains(&number).then(|| number - 1),
-            _ => (self.min()..=self.max()).contains(&number).then_some(number),
-        }
-    }
-
-    /// The shortest text that EventBridge reads as exactly these values: `*`, `0/15`, `9-17`, `MON-FRI`, `1,15`.
-    pub(super) fn render(self, values: &Values) -> String {
-        if values.len() == usize::from(self.size()) {
-            return "*".to_owned();
-        }
-        if let Some((first, step)) = self.progression(values) {
-            return format!("{first}/{step}");
-        }
-        let mut runs: Vec<(u16, u16)> = Vec::new();
-        for &value in values {
-            match runs.last_mut() {
-                Some((_, last)) if *last + 1 == value => *last = value,
-                _ => runs.push((value, value)),
-            }
-        }
-        let part = |(first, last): (u16, u16)| match last - first {
-            0 => self.spell(first),
-            1 => format!("{},{}", self.spell(first), self.spell(last)),
-            _ => format!("{}-{}", self.spell(first), self.spell(last)),
-        };
-        runs.into_iter().map(part).collect::<Vec<_>>().join(",")
-    }
-
-    /// Names for weekdays, since their numbers differ between notations.
-    fn spell(self, value: u16) -> String {
-        match self {
-            Self::DayOfWeek => WEEKDAYS[usize::from(value)].to_owned(),
-            Self::Minute | Self::Hour | Self::DayOfMonth | Self::Month | Self::Year => value.to_string(),
-        }
-    }
-
-    /// The start and step of three or more values that go on in equal steps to the field's end. EventBridge documents
-    /// steps in that form alone, and none for weekdays.
-    fn progression(self, values: &Values) -> Option<(u16, u16)> {
-        let sorted: Vec<u16> = values.iter().copied().collect();
-        let [first, second, _, ..] = sorted[..] else { return None };
-        let step = second - first;
-        let equal = sorted.windows(2).all(|pair| pair[1] - pair[0] == step);
-        let to_the_end = sorted.last().is_some_and(|last| last + step > self.max());
-        (self != Self::DayOfWeek && step > 1 && equal && to_the_end).then_some((first, step))
-    }
-}
+use crate::{
+    error::{Problem, Rule},
+    position::{Dialect, Field, Values},
+};
 
 /// A field as the user wrote it, with what a message about it needs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct FieldText<'a> {
-    pub(super) schedule: &'a str,
-    pub(super) dialect: Dialect,
-    pub(super) field: Field,
-    pub(super) text: &'a str,
+pub(crate) struct FieldText<'a> {
+    pub(crate) schedule: &'a str,
+    pub(crate) dialect: Dialect,
+    pub(crate) field: Field,
+    pub(crate) text: &'a str,
 }
 
 impl FieldText<'_> {
     /// Reads a comma-separated list of numbers, names, ranges and steps.
-    pub(super) fn values(&self) -> Result<Values, Problem> {
+    pub(crate) fn values(&self) -> Result<Values, Problem> {
         let mut values = Values::new();
         for part in self.text.split(',') {
             values.extend(self.part(part)?);
@@ -173,15 +25,15 @@ impl FieldText<'_> {
     }
 
     /// The number behind a numeral or a name of this field.
-    pub(super) fn number(&self, text: &str) -> Option<u16> {
+    pub(crate) fn number(&self, text: &str) -> Option<u16> {
         self.field.number(self.dialect, text)
     }
 
-    pub(super) fn not_allowed(&self, part: &str) -> Problem {
+    pub(crate) fn not_allowed(&self, part: &str) -> Problem {
         self.refuse(part, Rule::NotAllowed { field: self.field, dialect: self.dialect })
     }
 
-    pub(super) fn refuse(&self, part: &str, rule: Rule) -> Problem {
+    pub(crate) fn refuse(&self, part: &str, rule: Rule) -> Problem {
         // An empty part can't be shown: quote what surrounds it.
         let part = if part.is_empty() { self.text } else { part };
         Problem::Field { part: part.to_owned(), field: self.field, schedule: self.schedule.to_owned(), rule }

@@ -6,10 +6,10 @@ use jiff::{
     tz::{Disambiguation, TimeZone},
 };
 
-use super::{error::Problem, zone};
+use crate::{error::Problem, zone};
 
 /// Reads the text between the parentheses: the canonical expression, and the moment it names.
-pub(super) fn parse(text: &str, body: &str, zone_name: &str, zone: &TimeZone) -> Result<(String, Zoned), Problem> {
+pub(crate) fn parse(text: &str, body: &str, zone_name: &str, zone: &TimeZone) -> Result<(String, Zoned), Problem> {
     let refuse = || Problem::At { text: text.to_owned() };
     let local: DateTime = body.parse().map_err(|_| refuse())?;
     let expression = render(local);

@@ -4,11 +4,11 @@ use std::{fmt, num::NonZeroU32};
 
 use jiff::SignedDuration;
 
-use super::error::Problem;
+use crate::error::Problem;
 
 /// A fixed interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
     value: NonZeroU32,
     unit: Unit,
 }
@@ -22,7 +22,7 @@ enum Unit {
 
 impl Rate {
     /// Reads the text between the parentheses. EventBridge wants the unit in the number of its value.
-    pub(super) fn parse(text: &str, body: &str) -> Result<Self, Problem> {
+    pub(crate) fn parse(text: &str, body: &str) -> Result<Self, Problem> {
         let refuse = |rule: String| Problem::Rate { text: text.to_owned(), rule };
         let fields: Vec<&str> = body.split_whitespace().collect();
         let [value, unit] = fields[..] else {
@@ -42,7 +42,7 @@ impl Rate {
     }
 
     /// How long it is.
-    pub(super) fn duration(self) -> SignedDuration {
+    pub(crate) fn duration(self) -> SignedDuration {
         let minutes = match self.unit {
             Unit::Minute => 1,
             Unit::Hour => 60,
@@ -52,7 +52,7 @@ impl Rate {
     }
 
     /// Whether it counts in days, each of 24 hours.
-    pub(super) fn is_in_days(self) -> bool {
+    pub(crate) fn is_in_days(self) -> bool {
         self.unit == Unit::Day
     }
 

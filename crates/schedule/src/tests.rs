@@ -8,7 +8,7 @@ mod refusal;
 
 use jiff::{Timestamp, Zoned};
 
-use super::{Schedule, Window, parse};
+use crate::{Schedule, Window, parse};
 
 const ALWAYS: Window = Window { start: None, end: None };
 

@@ -6,7 +6,12 @@ use jiff::{
     tz::Offset,
 };
 
-use super::{Schedule, Timing, Window, calendar, rate::Rate};
+use crate::{
+    calendar,
+    rate::Rate,
+    schedule::{Schedule, Timing},
+    window::Window,
+};
 
 /// How far ahead warnings look.
 const HORIZON: SignedDuration = SignedDuration::from_hours(365 * 24);
@@ -18,27 +23,30 @@ struct Change {
     after: Offset,
 }
 
-/// One sentence for each date in the 12 months after `now`.
-pub(super) fn list(schedule: &Schedule, now: Timestamp, window: &Window) -> Vec<String> {
-    match &schedule.timing {
-        Timing::Cron(cron) => changes(schedule, now)
-            .filter(|change| window.contains(change.moment))
-            .filter_map(|change| {
-                let (from, to) = change.odd_hours();
-                // Just before `from`, so that a firing at it counts.
-                let eve = from.checked_sub(SignedDuration::from_secs(1)).ok()?;
-                let local: Vec<DateTime> = calendar::firings(cron, eve).take_while(|local| *local < to).collect();
-                change.warn(schedule, &local)
-            })
-            .collect(),
-        Timing::Rate(rate) => drift(schedule, *rate, now, window).into_iter().collect(),
-        Timing::At(moment) => changes(schedule, now)
-            .filter_map(|change| {
-                let (from, to) = change.odd_hours();
-                let local = moment.datetime();
-                (from <= local && local < to).then(|| change.warn(schedule, &[local]))?
-            })
-            .collect(),
+impl Schedule {
+    /// What daylight saving does to the firings of the 12 months after `now`, one sentence per date. Empty for zones
+    /// without it.
+    pub fn warnings(&self, now: Timestamp, window: &Window) -> Vec<String> {
+        match &self.timing {
+            Timing::Cron(cron) => changes(self, now)
+                .filter(|change| window.contains(change.moment))
+                .filter_map(|change| {
+                    let (from, to) = change.odd_hours();
+                    // Just before `from`, so that a firing at it counts.
+                    let eve = from.checked_sub(SignedDuration::from_secs(1)).ok()?;
+                    let local: Vec<DateTime> = calendar::firings(cron, eve).take_while(|local| *local < to).collect();
+                    change.warn(self, &local)
+                })
+                .collect(),
+            Timing::Rate(rate) => drift(self, *rate, now, window).into_iter().collect(),
+            Timing::At(moment) => changes(self, now)
+                .filter_map(|change| {
+                    let (from, to) = change.odd_hours();
+                    let local = moment.datetime();
+                    (from <= local && local < to).then(|| change.warn(self, &[local]))?
+                })
+                .collect(),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::{
     tz::{self, AmbiguousOffset, TimeZone},
 };
 
-use super::error::Problem;
+use crate::error::Problem;
 
 /// The longest zone name that EventBridge takes:
 /// <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html>.
@@ -16,7 +16,7 @@ const MAX_NAME: usize = 50;
 const NO_ZONES: [&str; 4] = ["Etc/Unknown", "Factory", "localtime", "posixrules"];
 
 /// Finds a zone. EventBridge tells capital letters from small ones, so the spelling must be exact.
-pub(super) fn parse(name: &str) -> Result<TimeZone, Problem> {
+pub(crate) fn parse(name: &str) -> Result<TimeZone, Problem> {
     let named = name.len() <= MAX_NAME && !NO_ZONES.contains(&name);
     let found = named.then(|| tz::db().get(name).ok()).flatten();
     match found {
@@ -29,7 +29,7 @@ pub(super) fn parse(name: &str) -> Result<TimeZone, Problem> {
 }
 
 /// The first moment at which clocks in `zone` show `local`; none where they skip it.
-pub(super) fn first_moment(zone: &TimeZone, local: DateTime) -> Option<Zoned> {
+pub(crate) fn first_moment(zone: &TimeZone, local: DateTime) -> Option<Zoned> {
     let ambiguous = zone.to_ambiguous_zoned(local);
     match ambiguous.offset() {
         AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => ambiguous.earlier().ok(),
