@@ -1,11 +1,11 @@
-//! One field of a cron: its numbers, names, lists, ranges and steps.
+//! Parses one field of a cron expression: numbers, names, lists, ranges and steps.
 
 use crate::{
     error::{Problem, Rule},
     position::{Dialect, Field, Values},
 };
 
-/// A field as the user wrote it, with what a message about it needs.
+/// A field as the user wrote it, with the context that its error messages need.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FieldText<'a> {
     pub(crate) schedule: &'a str,
@@ -15,7 +15,7 @@ pub(crate) struct FieldText<'a> {
 }
 
 impl FieldText<'_> {
-    /// Reads a comma-separated list of numbers, names, ranges and steps.
+    /// Parses a comma-separated list of numbers, names, ranges and steps.
     pub(crate) fn values(&self) -> Result<Values, Problem> {
         let mut values = Values::new();
         for part in self.text.split(',') {
@@ -24,7 +24,7 @@ impl FieldText<'_> {
         Ok(values)
     }
 
-    /// The number behind a numeral or a name of this field.
+    /// The value of a number or a name.
     pub(crate) fn number(&self, text: &str) -> Option<u16> {
         self.field.number(self.dialect, text)
     }
@@ -34,7 +34,7 @@ impl FieldText<'_> {
     }
 
     pub(crate) fn refuse(&self, part: &str, rule: Rule) -> Problem {
-        // An empty part can't be shown: quote what surrounds it.
+        // An empty part cannot be quoted: quote the whole field.
         let part = if part.is_empty() { self.text } else { part };
         Problem::Field { part: part.to_owned(), field: self.field, schedule: self.schedule.to_owned(), rule }
     }
@@ -57,14 +57,14 @@ impl FieldText<'_> {
 
     fn range(&self, part: &str, first: u16, last: u16) -> Result<Vec<u16>, Problem> {
         if self.field == Field::DayOfWeek {
-            // Sunday as 7 ends a week and as 0 begins one.
+            // 7 is Sunday at the end of a week, 0 at the start.
             let (first, last) = if first == 7 { (0, last % 7) } else { (first, last) };
             let last = if first > last { last + 7 } else { last };
             return Ok((first..=last).map(|day| day % 7).collect());
         }
         if first > last {
             let (min, max) = (self.field.min(), self.field.max());
-            return Err(self.refuse(part, Rule::Backward { instead: format!("{first}-{max},{min}-{last}") }));
+            return Err(self.refuse(part, Rule::Descending { instead: format!("{first}-{max},{min}-{last}") }));
         }
         Ok((first..=last).collect())
     }
@@ -81,7 +81,7 @@ impl FieldText<'_> {
         }
     }
 
-    /// Says where `L`, `W` and `#` belong, when that is what a Unix cron holds.
+    /// Explains `L`, `W` and `#` if a Unix cron contains them.
     fn unknown(&self, part: &str) -> Problem {
         let extended = self.dialect == Dialect::Unix
             && match self.field {

@@ -1,18 +1,20 @@
-//! Schedules: what a user writes, as EventBridge Scheduler takes it.
+//! The schedule grammar and its calendar: parses the schedules that users write, converts them to EventBridge Scheduler
+//! expressions, and computes when they fire.
 //!
-//! [`parse`] accepts Unix cron, a few macros and EventBridge's own `cron(...)`, `rate(...)` and `at(...)`, and gives
-//! back one canonical [`Schedule`]: two texts with the same meaning have the same [`Schedule::expression`]. What
-//! EventBridge would refuse, and what could never fire, is refused here with a [`ScheduleError`] that quotes it.
+//! [`parse`] accepts Unix cron, a few macros, and EventBridge's own `cron(...)`, `rate(...)` and `at(...)`. It returns
+//! a [`Schedule`] in canonical form: two texts with the same meaning have the same [`Schedule::expression`]. For a text
+//! that EventBridge would reject, or that could never fire, it returns a [`ScheduleError`] whose message quotes it.
 //!
-//! Nothing here reads a clock. Zones come from the time zone database that `jiff` finds.
+//! The crate is pure: callers pass the current time. Time zones come from the system's database, or from the one that
+//! `jiff` bundles.
 //!
 //! # Daylight saving
 //!
-//! EventBridge skips a cron firing whose local time does not exist, and fires once, at the first of the two, where a
-//! local time comes twice: <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>. That holds for
-//! hourly crons too: the repeated hour passes without a firing. [`Schedule::next`] follows it, and
-//! [`Schedule::warnings`] names the dates. What becomes of an `at(...)` that does not exist is documented nowhere, so
-//! it is refused.
+//! EventBridge skips a cron firing whose local time does not exist. Where a local time occurs twice, it fires only the
+//! first time: <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>. This applies to hourly
+//! crons too: nothing fires during the repeated hour. [`Schedule::next`] implements these rules, and
+//! [`Schedule::warnings`] lists the dates affected. AWS does not document what happens to an `at(...)` whose local time
+//! does not exist, so [`parse`] rejects it.
 
 mod calendar;
 mod error;

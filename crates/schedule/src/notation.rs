@@ -1,4 +1,4 @@
-//! The notations of a schedule.
+//! Recognizes the notation of a schedule and parses it.
 
 use crate::{
     calendar::Calendar,
@@ -9,25 +9,25 @@ use crate::{
     zone,
 };
 
-/// The longest expression EventBridge takes, in characters:
+/// The longest expression that EventBridge accepts, in characters:
 /// <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html>.
 const MAX_EXPRESSION: usize = 256;
 
-/// Parses a schedule and the zone that its local times are in.
+/// Parses a schedule, and the time zone of its local times.
 ///
 /// `schedule` is one of
-/// - Unix cron: `0 9 * * 1-5`, with names, lists, ranges, steps, and 0 or 7 for Sunday. A range of weekdays may run
-///   over the week's end (`FRI-MON`);
+/// - Unix cron: `0 9 * * 1-5`, with names, lists, ranges and steps. Sunday is 0 or 7. A range of weekdays may cross the
+///   end of the week (`FRI-MON`);
 /// - `@hourly`, `@daily`, `@weekly`, `@monthly`, `@yearly`;
-/// - EventBridge's `cron(0 9 ? * MON-FRI *)`, where the year may be left out, `rate(5 minutes)` and
+/// - EventBridge's `cron(0 9 ? * MON-FRI *)`, whose year is optional, `rate(5 minutes)` and
 ///   `at(2026-01-01T09:00:00)`.
 ///
 /// `time_zone` is an IANA name in its exact spelling, at most 50 characters long.
 ///
 /// # Errors
 ///
-/// When either breaks its grammar, when the expression is longer than 256 characters, and when no moment from 1970 to
-/// 2199 matches. A past schedule is no error: see [`Schedule::is_over`].
+/// If the schedule or the time zone is not valid, if the expression is longer than 256 characters, or if no time from
+/// 1970 to 2199 matches. A schedule in the past is not an error: see [`Schedule::is_over`].
 pub fn parse(schedule: &str, time_zone: &str) -> Result<Schedule, ScheduleError> {
     let zone = zone::parse(time_zone)?;
     let text = schedule.trim();
@@ -61,10 +61,10 @@ fn from_calendar(calendar: &Calendar) -> Result<(String, Timing), Problem> {
     Ok((calendar.to_string(), Timing::Cron(Box::new(calendar.to_croner()?))))
 }
 
-/// The notations of a schedule, each with the part that matters.
+/// The notation of a schedule, with the part that remains to be parsed.
 enum Form<'a> {
     Unix,
-    /// What the macro stands for.
+    /// The equivalent Unix cron.
     Macro(&'static str),
     /// The fields between the parentheses.
     Cron(&'a str),

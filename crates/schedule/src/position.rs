@@ -1,24 +1,24 @@
-//! The fields of a cron expression by their position: their names, bounds and notation.
+//! The fields of a cron expression by position: their names, bounds and values.
 
 use std::collections::BTreeSet;
 
-/// The values a field matches. Weekdays count from 0, Sunday, to 6, in either notation.
+/// The values that a field matches. Weekdays are 0 (Sunday) to 6 in both dialects.
 pub(crate) type Values = BTreeSet<u16>;
 
 const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
-/// Whose rules a cron follows.
+/// The syntax of a cron expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
-    /// Weekdays 0-7, both ends Sunday.
+    /// Weekdays are 0-7, where both 0 and 7 are Sunday.
     Unix,
-    /// Weekdays 1-7, 1 being Sunday:
+    /// Weekdays are 1-7, where 1 is Sunday:
     /// <https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html>.
     EventBridge,
 }
 
-/// A position in a cron.
+/// A field of a cron expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Field {
     Minute,
@@ -41,21 +41,21 @@ impl Field {
         }
     }
 
-    /// What the field may hold, for a message.
+    /// The values that the field accepts, for error messages.
     pub(crate) const fn allowed(self, dialect: Dialect) -> &'static str {
         match (self, dialect) {
             (Self::Minute, _) => "0-59, `*`, lists, ranges and steps",
             (Self::Hour, _) => "0-23, `*`, lists, ranges and steps",
             (Self::DayOfMonth, Dialect::Unix) => "1-31, `*`, lists, ranges and steps",
             (Self::DayOfMonth, Dialect::EventBridge) => {
-                "1-31, `?`, `*`, lists, ranges, steps, and by themselves `L` (the last day) and `15W` (the weekday \
+                "1-31, `?`, `*`, lists, ranges and steps, or on its own `L` (the last day) or `15W` (the weekday \
                  nearest the 15th)"
             }
             (Self::Month, _) => "1-12, JAN-DEC, `*`, lists, ranges and steps",
             (Self::DayOfWeek, Dialect::Unix) => "0-7 (0 and 7 are Sunday), SUN-SAT, `*`, lists, ranges and steps",
             (Self::DayOfWeek, Dialect::EventBridge) => {
-                "1-7 (1 is Sunday), SUN-SAT, `?`, `*`, lists, ranges, and by themselves `L` (Saturday), `6L` (the last \
-                 Friday) and `2#1` (the first Monday)"
+                "1-7 (1 is Sunday), SUN-SAT, `?`, `*`, lists and ranges, or on its own `L` (Saturday), `6L` (the last \
+                 Friday) or `2#1` (the first Monday)"
             }
             (Self::Year, _) => "1970-2199, `*`, lists, ranges and steps",
         }
@@ -84,12 +84,12 @@ impl Field {
         self.max() - self.min() + 1
     }
 
-    /// Every value of the field.
+    /// All values of the field.
     pub(crate) fn all(self) -> Values {
         (self.min()..=self.max()).collect()
     }
 
-    /// The number behind a numeral or a name. Only Unix's 7 for Sunday lies beyond [`Self::max`].
+    /// The value of a number or a name. Only 7, Sunday in Unix cron, exceeds [`Self::max`].
     pub(crate) fn number(self, dialect: Dialect, text: &str) -> Option<u16> {
         let names: &[&str] = match self {
             Self::Month => &MONTHS,
@@ -99,7 +99,7 @@ impl Field {
         if let Some(index) = names.iter().position(|name| name.eq_ignore_ascii_case(text)) {
             return u16::try_from(index).ok().map(|index| index + self.min());
         }
-        // `parse` alone would take a sign.
+        // `parse` would also accept a sign.
         let number: u16 = text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())??;
         match (self, dialect) {
             (Self::DayOfWeek, Dialect::Unix) => (number <= 7).then_some(number),
@@ -108,7 +108,7 @@ impl Field {
         }
     }
 
-    /// The shortest text that EventBridge reads as exactly these values: `*`, `0/15`, `9-17`, `MON-FRI`, `1,15`.
+    /// The shortest text that EventBridge parses as exactly these values: `*`, `0/15`, `9-17`, `MON-FRI`, `1,15`.
     pub(crate) fn render(self, values: &Values) -> String {
         if values.len() == usize::from(self.size()) {
             return "*".to_owned();
@@ -131,7 +131,7 @@ impl Field {
         runs.into_iter().map(part).collect::<Vec<_>>().join(",")
     }
 
-    /// Names for weekdays, since their numbers differ between notations.
+    /// A value as text. Weekdays are names, since their numbers differ between the dialects.
     fn spell(self, value: u16) -> String {
         match self {
             Self::DayOfWeek => WEEKDAYS[usize::from(value)].to_owned(),
@@ -139,8 +139,8 @@ impl Field {
         }
     }
 
-    /// The start and step of three or more values that go on in equal steps to the field's end. EventBridge documents
-    /// steps in that form alone, and none for weekdays.
+    /// The start and step of three or more evenly spaced values that continue to the field's end. EventBridge documents
+    /// steps only in that form, and not for weekdays.
     fn progression(self, values: &Values) -> Option<(u16, u16)> {
         let sorted: Vec<u16> = values.iter().copied().collect();
         let [first, second, _, ..] = sorted[..] else { return None };

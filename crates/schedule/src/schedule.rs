@@ -1,4 +1,4 @@
-//! A schedule and its firings.
+//! A parsed schedule, and when it fires.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp, Zoned, tz::TimeZone};
 
 use crate::{calendar, rate::Rate, window::Window, zone};
 
-/// A schedule that EventBridge accepts and that fires at least once. Made by [`parse`](crate::parse) alone.
+/// A schedule that EventBridge accepts and that fires at least once. Only [`parse`](crate::parse) creates one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Schedule {
     pub(crate) expression: String,
@@ -18,37 +18,37 @@ pub struct Schedule {
 /// When a [`Schedule`] fires.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Timing {
-    /// At the local times that a calendar names.
+    /// At the local times that match a cron expression.
     Cron(Box<croner::Cron>),
-    /// At fixed intervals from a moment that EventBridge chooses.
+    /// At fixed intervals from a start that EventBridge chooses.
     Rate(Rate),
-    /// Once.
+    /// Once, at this time.
     At(Zoned),
 }
 
 impl Schedule {
-    /// The expression as it is sent to EventBridge, which gives it back unchanged: `cron(0 9 ? * MON-FRI *)`,
-    /// `rate(5 minutes)`, `at(2026-01-01T09:00:00)`.
+    /// The canonical EventBridge expression: `cron(0 9 ? * MON-FRI *)`, `rate(5 minutes)` or
+    /// `at(2026-01-01T09:00:00)`. EventBridge returns it unchanged.
     pub fn expression(&self) -> &str {
         &self.expression
     }
 
-    /// The IANA name of the zone.
+    /// The IANA name of the time zone.
     pub fn time_zone(&self) -> &str {
         &self.zone_name
     }
 
-    /// The first `count` firings later than `after`, in the schedule's zone. Empty for `rate(...)`, whose phase only
-    /// EventBridge knows.
+    /// The first `count` firings later than `after`, in the schedule's time zone. Empty for `rate(...)`, whose phase is
+    /// known only to EventBridge.
     pub fn next(&self, after: Timestamp, window: &Window, count: usize) -> Vec<Zoned> {
         match &self.timing {
             Timing::Cron(cron) => {
-                // A firing at the very start counts, so the search begins just before it.
+                // A firing exactly at the window's start counts, so the search begins just before it.
                 let start = window.start.map(|start| start.saturating_sub(SignedDuration::from_nanos(1)));
                 let after = start.into_iter().filter_map(Result::ok).fold(after, Timestamp::max);
                 calendar::firings(cron, after.to_zoned(self.zone.clone()).datetime())
                     .filter_map(|local| zone::first_moment(&self.zone, local))
-                    // Within a repeated hour, local times already past come round again.
+                    // In the second pass of a repeated hour, the local times that follow fired in the first.
                     .filter(|firing| firing.timestamp() > after)
                     .take_while(|firing| window.end.is_none_or(|end| firing.timestamp() <= end))
                     .take(count)
@@ -61,7 +61,7 @@ impl Schedule {
         }
     }
 
-    /// The interval of `rate(...)`.
+    /// The interval of `rate(...)`; `None` for the other notations.
     pub fn rate(&self) -> Option<SignedDuration> {
         match &self.timing {
             Timing::Rate(rate) => Some(rate.duration()),
@@ -69,7 +69,7 @@ impl Schedule {
         }
     }
 
-    /// Between the next two firings, if there are two.
+    /// The time between the next two firings after `after`, if there are two.
     pub fn interval(&self, after: Timestamp, window: &Window) -> Option<SignedDuration> {
         if let Some(rate) = self.rate() {
             return Some(rate);
@@ -80,12 +80,12 @@ impl Schedule {
         }
     }
 
-    /// As [`Schedule::next`]; for `rate(...)` from one firing that is known.
+    /// Like [`Schedule::next`], but also computes the firings of `rate(...)` if one firing, at any time, is `known`.
     pub fn next_from(&self, known: Option<Timestamp>, after: Timestamp, window: &Window, count: usize) -> Vec<Zoned> {
         let Some(rate) = self.rate() else { return self.next(after, window, count) };
         let Some(known) = known else { return Vec::new() };
         let seconds = rate.as_secs().max(1);
-        // The last firing up to `after`, or an earlier one where none is known before it.
+        // Whole intervals from `known` to `after`; negative if `known` is later.
         let past = after.duration_since(known).as_secs().div_euclid(seconds);
         let firing = |step: i64| {
             let moment = known.checked_add(SignedDuration::from_secs(seconds.checked_mul(past + step)?)).ok()?;
@@ -99,7 +99,7 @@ impl Schedule {
             .collect()
     }
 
-    /// The last `count` firings later than `from` and not later than `until`, oldest first.
+    /// The last `count` firings in (`from`, `until`], oldest first. `known` is as in [`Schedule::next_from`].
     pub fn last_between(
         &self,
         known: Option<Timestamp>,
@@ -108,12 +108,12 @@ impl Schedule {
         window: &Window,
         count: usize,
     ) -> Vec<Timestamp> {
-        // Few firings are looked through, whether they are a minute or a year apart.
+        // Search backward in growing spans, so that few firings are computed whether they are a minute or a year apart.
         let window = &Window { end: Some(window.end.map_or(until, |end| end.min(until))), ..*window };
         for hours in [1, 24, 31 * 24, 366 * 24, i64::from(i32::MAX)] {
             let begin = until.saturating_sub(SignedDuration::from_hours(hours)).unwrap_or(Timestamp::MIN).max(from);
             let firings = self.next_from(known, begin, window, usize::MAX);
-            // `at(...)` heeds no window.
+            // `at(...)` ignores the window.
             let mut firings: Vec<Timestamp> =
                 firings.iter().map(Zoned::timestamp).take_while(|firing| *firing <= until).collect();
             if firings.len() >= count || begin == from {
@@ -123,7 +123,7 @@ impl Schedule {
         Vec::new()
     }
 
-    /// Whether no firing is left: the moment of `at(...)` has come, the window has ended, or the calendar is used up.
+    /// Whether no firing is left: the time of `at(...)` has come, the window has ended, or no later time matches.
     pub fn is_over(&self, now: Timestamp, window: &Window) -> bool {
         match &self.timing {
             Timing::Cron(_) | Timing::At(_) => self.next(now, window, 1).is_empty(),
@@ -131,7 +131,7 @@ impl Schedule {
         }
     }
 
-    /// Whether no moment matches at all.
+    /// Whether no time from 1970 on matches.
     pub(crate) fn never_fires(&self) -> bool {
         match &self.timing {
             Timing::Cron(_) => self.next(Timestamp::UNIX_EPOCH, &Window::default(), 1).is_empty(),
@@ -140,7 +140,7 @@ impl Schedule {
     }
 }
 
-// `croner` spells out thousands of bits; the two texts say it all.
+// Not derived: the output of `croner::Cron` is thousands of bits long.
 impl fmt::Debug for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Schedule({} in {})", self.expression, self.zone_name)

@@ -1,13 +1,13 @@
-//! The span in which a schedule fires.
+//! The time window of a schedule.
 
 use jiff::Timestamp;
 
-/// The span in which a recurring schedule fires, both ends included. `at(...)` fires whatever the window.
+/// The time span in which a recurring schedule fires, including both ends. `at(...)` ignores it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Window {
-    /// The first moment a firing may have; none means since ever.
+    /// The earliest time of a firing; `None` means no limit.
     pub start: Option<Timestamp>,
-    /// The last moment a firing may have; none means for ever.
+    /// The latest time of a firing; `None` means no limit.
     pub end: Option<Timestamp>,
 }
 
