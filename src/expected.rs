@@ -9,9 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use protocol::{RunRef, Trigger, scheduled_run_id};
+use schedule::{Schedule, Window};
 
 use crate::crd::{Run, RunTrigger};
-use crate::cron::{Schedule, Window};
 use crate::identity::Location;
 use crate::runs::{MAX_RUNS, due, has_begun, was_due};
 

@@ -9,7 +9,6 @@ pub mod configuration;
 
 pub mod archive;
 pub mod code;
-pub mod cron;
 pub mod identity;
 pub mod pipeline;
 pub mod policy;

@@ -34,11 +34,11 @@ pub(crate) mod tests;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use schedule::{Schedule, Window};
 
 use crate::code::{Artifacts, Code};
 use crate::configuration::Configuration;
 use crate::crd::{self, Architecture, ConcurrencyPolicy, DeletionPolicy, ScheduledTaskPipelineSpec};
-use crate::cron::{Schedule, Window};
 use crate::identity::{Owner, Tags, Target};
 use crate::policy::Statement;
 use refusal::Refusals;

@@ -32,6 +32,7 @@ use crate::identity::{Location, Tags};
 use crate::pipeline::SecretText;
 use crate::policy::Document;
 
+pub use self::schedule::Schedule;
 pub use boundary::boundary;
 pub(crate) use difference::{Changed, TagChanges};
 pub use difference::{Difference, diff, diff_new};
@@ -42,7 +43,6 @@ pub use log_group::LogGroup;
 pub use parameter::Parameter;
 pub use queue::{Queue, Redrive};
 pub use role::Role;
-pub use schedule::Schedule;
 pub use schedule_group::ScheduleGroup;
 pub use want::{Installation, possible_ids, want};
 

@@ -14,11 +14,11 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use protocol::{PipelineRef, Status, TaskResult, Trigger, template};
+use schedule::Window;
 use serde_json::{Value, json};
 use task_pipelines::code::{Artifact, Artifacts, Builtin};
 use task_pipelines::configuration::Configuration;
 use task_pipelines::crd::{Admission, Architecture, admit};
-use task_pipelines::cron::{self, Window};
 use task_pipelines::identity::{Location, Owner};
 use task_pipelines::pipeline::{
     ConfigMapLookup, ConfigMaps, Context, Home, SecretLookup, SecretText, SecretValues, config_map_refs, resolve,
@@ -328,7 +328,7 @@ proptest! {
         zone in prop::sample::select(vec!["UTC", "Europe/Berlin", "Pacific/Apia", "Antarctica/Troll", "Africa/Monrovia"]),
         after in -2_000_000_000_i64..8_000_000_000,
     ) {
-        let Ok(parsed) = cron::parse(&schedule, zone) else { return Ok(()) };
+        let Ok(parsed) = schedule::parse(&schedule, zone) else { return Ok(()) };
         let after = Timestamp::from_second(after).unwrap();
         let window = Window::default();
         let firings = parsed.next(after, &window, 3);

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::crd::RunResult;
-use crate::cron;
 use crate::runs::{settle, tell};
 use protocol::{News, Status};
 
@@ -15,7 +14,7 @@ fn expectation(schedule: &str, since: &str) -> Expectation {
     Expectation {
         pipeline: ("team-a".to_owned(), "hello".to_owned()),
         location: Location { partition, account, region, endpoint: None },
-        schedule: cron::parse(schedule, "UTC").unwrap(),
+        schedule: schedule::parse(schedule, "UTC").unwrap(),
         window: Window::default(),
         suspended: false,
         audible: true,

@@ -1,10 +1,10 @@
 //! When a pipeline fires.
 
 use jiff::Timestamp;
+use schedule::{Schedule, Window};
 
 use super::Context;
 use super::refusal::{Refusals, quoted};
-use crate::cron::{self, Schedule, Window};
 
 /// Checks schedule and window, and gives them with a start that has passed left out, since EventBridge refuses it.
 pub(super) fn resolve(
@@ -15,11 +15,11 @@ pub(super) fn resolve(
     refusals: &mut Refusals,
 ) -> Option<(Schedule, Window)> {
     let window = Window { start: span.start.filter(|start| *start > context.now), end: span.end };
-    let schedule = match cron::parse(schedule, time_zone) {
+    let schedule = match schedule::parse(schedule, time_zone) {
         Ok(schedule) => Some(schedule),
         Err(error) => {
             // A zone that does not exist hides nothing that is wrong with the rest.
-            let elsewhere = cron::parse(schedule, "UTC").err().filter(|other| *other != error);
+            let elsewhere = schedule::parse(schedule, "UTC").err().filter(|other| *other != error);
             for error in elsewhere.into_iter().chain([error]) {
                 refusals.invalid(format!("spec.{}", error.field()), error.to_string());
             }

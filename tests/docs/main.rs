@@ -71,7 +71,8 @@ fn the_example_of_a_configuration_can_be_used() {
 
 /// All tests, as source.
 fn tests() -> String {
-    let sources = ["src", "tests", "lambdas", "hack"].iter().flat_map(|folder| files(&root().join(folder), ".rs"));
+    let sources =
+        ["src", "crates", "tests", "lambdas", "hack"].iter().flat_map(|folder| files(&root().join(folder), ".rs"));
     sources.map(|path| fs::read_to_string(path).unwrap()).collect()
 }
 

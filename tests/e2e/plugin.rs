@@ -217,7 +217,7 @@ async fn files_are_linted_with_nothing_in_reach() {
     assert_eq!((refused.status, &*refused.stderr), (1, ""), "{refused:#?}");
     let name = bad.display();
     refused.says(&[
-        &format!("{name}:1: spec.schedule: `25` in the hour field of `0 25 * * *`"),
+        &format!("{name}:1: spec.schedule: `25` is not valid in the hour field of `0 25 * * *`"),
         &format!("{name}:1: spec.aws.region: "),
         &format!("{name}:2: spec.tasks["),
     ]);

@@ -7,8 +7,8 @@ use clap_complete::engine::ArgValueCompleter;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use schedule::Window;
 use task_pipelines::crd::{RunTrigger, ScheduledTaskPipeline};
-use task_pipelines::cron::{self, Window};
 
 use crate::cluster::Place;
 use crate::text::{span, table};
@@ -34,7 +34,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, 
 
 fn page(pipeline: &ScheduledTaskPipeline, count: usize, now: Timestamp) -> Result<String, Box<dyn Error>> {
     let spec = &pipeline.spec;
-    let schedule = cron::parse(&spec.schedule, &spec.time_zone)?;
+    let schedule = schedule::parse(&spec.schedule, &spec.time_zone)?;
     let moment = |time: &Option<Time>| time.as_ref().map(|time| time.0);
     let window = Window { start: moment(&spec.start_time), end: moment(&spec.end_time) };
     let runs = pipeline.status.iter().flat_map(|status| &status.runs);

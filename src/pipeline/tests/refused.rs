@@ -17,19 +17,19 @@ fn schedules_zones_and_windows() {
     check_refusals(&[
         (
             "schedule: 0 9 * * 1-8",
-            &["InvalidSpec: spec.schedule: `1-8` in the day-of-week field of `0 9 * * 1-8`: allowed are 0-7 (0 and 7 \
-               are Sunday), SUN-SAT, `*`, lists, ranges and steps"],
+            &["InvalidSpec: spec.schedule: `1-8` is not valid in the day-of-week field of `0 9 * * 1-8`: use 0-7 (0 \
+                 and 7 are Sunday), SUN-SAT, `*`, lists, ranges and steps"],
         ),
         (
             "timeZone: Europe/Berln",
-            &["InvalidSpec: spec.timeZone: `Europe/Berln` is no time zone: did you mean `Europe/Berlin`?"],
+            &["InvalidSpec: spec.timeZone: `Europe/Berln` is not a valid time zone: did you mean `Europe/Berlin`?"],
         ),
         (
             "schedule: '61 9 * * *'\ntimeZone: Europe/Berln",
             &[
-                "InvalidSpec: spec.schedule: `61` in the minute field of `61 9 * * *`: allowed are 0-59, `*`, lists, ranges \
-                 and steps",
-                "InvalidSpec: spec.timeZone: `Europe/Berln` is no time zone: did you mean `Europe/Berlin`?",
+                "InvalidSpec: spec.schedule: `61` is not valid in the minute field of `61 9 * * *`: use 0-59, `*`, \
+                 lists, ranges and steps",
+                "InvalidSpec: spec.timeZone: `Europe/Berln` is not a valid time zone: did you mean `Europe/Berlin`?",
             ],
         ),
         (

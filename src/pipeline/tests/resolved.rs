@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 use protocol::{Action, Firing, Header, HeaderValue, Http, HttpMethod, Target, UrlSource};
+use schedule::Window;
 
 use super::*;
 use crate::archive::{Files, Zip};
 use crate::code::{Code, Entry, S3Object};
 use crate::crd::DeletionPolicy;
-use crate::cron::Window;
 use crate::identity::{self, AssumedRole};
 use crate::pipeline::{Callee, FunctionLayer, Invocation, Lambda, Queue};
 use crate::policy::Statement;
@@ -45,7 +45,7 @@ fn the_smallest_pipeline_has_all_defaults() {
         tags,
     } = resolved("{}");
     assert_eq!((of, target), (owner(), identity::Target::default()));
-    assert_eq!(schedule, crate::cron::parse("@daily", "UTC").unwrap());
+    assert_eq!(schedule, schedule::parse("@daily", "UTC").unwrap());
     assert_eq!(window, Window::default());
     assert!(!suspended && !fifo);
     assert_eq!((flexible_window_minutes, max_concurrency, batch_size), (None, None, 1));

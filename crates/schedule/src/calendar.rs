@@ -1,18 +1,19 @@
-//! A cron as values: read from either notation, written as EventBridge's, evaluated by `croner`.
+//! A cron expression as sets of values: parsed from either dialect, rendered for EventBridge, evaluated by `croner`.
 
 use std::{fmt, iter};
 
 use croner::{Cron, parser::CronParser};
 use jiff::civil::DateTime;
 
-use super::{
+use crate::{
     error::Problem,
-    field::{Dialect, Field, FieldText, Values},
+    field::FieldText,
+    position::{Dialect, Field, Values},
 };
 
-/// The local times at which a cron fires.
+/// The local times that a cron expression matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Calendar {
+pub(crate) struct Calendar {
     minutes: Values,
     hours: Values,
     days: Days,
@@ -20,24 +21,24 @@ pub(super) struct Calendar {
     years: Values,
 }
 
-/// The days on which a cron fires. EventBridge takes a day of the month or a day of the week, never both.
+/// The days that a cron expression matches. EventBridge accepts a day of the month or a day of the week, never both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Days {
     Every,
     OfMonth(Values),
     LastOfMonth,
-    /// The weekday nearest a day, within its month.
+    /// The weekday (Monday to Friday) nearest to this day, within its month.
     NearestWeekday(u16),
     OfWeek(Values),
-    /// The month's last Sunday (0) to Saturday (6).
+    /// The last one of this weekday (0-6, 0 is Sunday) in the month.
     LastWeekday(u16),
-    /// A weekday (0-6), and which of the month's (1-5).
+    /// A weekday (0-6, 0 is Sunday), and which one in the month (1-5).
     NthWeekday(u16, u16),
 }
 
 impl Calendar {
-    /// Reads Unix cron: five fields.
-    pub(super) fn from_unix(schedule: &str) -> Result<Self, Problem> {
+    /// Parses Unix cron: five fields.
+    pub(crate) fn from_unix(schedule: &str) -> Result<Self, Problem> {
         let fields: Vec<&str> = schedule.split_whitespace().collect();
         let [minute, hour, day_of_month, month, day_of_week] = fields[..] else {
             let instead = instead_of_six(&fields);
@@ -46,7 +47,7 @@ impl Calendar {
         let read = |field, text| FieldText { schedule, dialect: Dialect::Unix, field, text }.values();
         let of_month = read(Field::DayOfMonth, day_of_month);
         let of_week = read(Field::DayOfWeek, day_of_week);
-        let days = match (is_open(day_of_month), is_open(day_of_week)) {
+        let days = match (is_unrestricted(day_of_month), is_unrestricted(day_of_week)) {
             (true, true) => Days::Every,
             (true, false) => Days::of_week(of_week?),
             (false, true) => Days::of_month(of_month?),
@@ -70,8 +71,8 @@ impl Calendar {
         })
     }
 
-    /// Reads the fields of EventBridge's `cron(...)`: six, or five without the year.
-    pub(super) fn from_event_bridge(schedule: &str, fields: &str) -> Result<Self, Problem> {
+    /// Parses the fields of EventBridge's `cron(...)`: six, or five without the year.
+    pub(crate) fn from_event_bridge(schedule: &str, fields: &str) -> Result<Self, Problem> {
         let fields: Vec<&str> = fields.split_whitespace().collect();
         let (minute, hour, day_of_month, month, day_of_week, year) = match fields[..] {
             [minute, hour, day_of_month, month, day_of_week] => (minute, hour, day_of_month, month, day_of_week, "*"),
@@ -98,7 +99,7 @@ impl Calendar {
         if let Some(days) = days {
             return calendar(days);
         }
-        // Beside a `*`, the other field is the one that is meant.
+        // If one of the two is `*`, the user probably meant the other.
         let meant = match (day_of_month, day_of_week) {
             ("*" | "?", "*" | "?") => Some(Days::Every),
             ("*", _) => days_of_week(&field(Field::DayOfWeek, day_of_week)).ok(),
@@ -113,8 +114,8 @@ impl Calendar {
         })
     }
 
-    /// The same calendar for evaluation: every value spelt out, so that no difference of notation is left.
-    pub(super) fn to_croner(&self) -> Result<Cron, Problem> {
+    /// Converts to `croner` for evaluation. Lists all values, so that differences in syntax cannot matter.
+    pub(crate) fn to_croner(&self) -> Result<Cron, Problem> {
         let (day_of_month, day_of_week) = match &self.days {
             Days::Every => ("*".to_owned(), "*".to_owned()),
             Days::OfMonth(values) => (list(values), "*".to_owned()),
@@ -135,7 +136,7 @@ impl Calendar {
     }
 }
 
-/// EventBridge's notation, canonical: one text for one meaning.
+/// The canonical EventBridge expression: equal calendars have equal texts.
 impl fmt::Display for Calendar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let any = || "?".to_owned();
@@ -164,15 +165,15 @@ impl Days {
     }
 }
 
-/// The local times later than `after` at which `cron` fires, whether or not they exist in a zone.
-pub(super) fn firings(cron: &Cron, after: DateTime) -> impl Iterator<Item = DateTime> {
+/// The local times later than `after` that match `cron`, whether or not they exist in a given time zone.
+pub(crate) fn firings(cron: &Cron, after: DateTime) -> impl Iterator<Item = DateTime> {
     let next = |after: &DateTime| cron.find_next_occurrence(after, false).ok();
     iter::successors(next(&after), next)
 }
 
-/// Whether a Unix day field leaves the day open. A range over all days does not: beside another day field it still
-/// means "or".
-fn is_open(text: &str) -> bool {
+/// Whether a day field of a Unix cron does not restrict the day. A range over all days counts as a restriction: with
+/// another day field it still means "or".
+fn is_unrestricted(text: &str) -> bool {
     matches!(text, "*" | "*/1")
 }
 
@@ -209,7 +210,7 @@ fn days_of_week(field: &FieldText<'_>) -> Result<Days, Problem> {
     field.number(weekday).map(|weekday| Days::NthWeekday(weekday, nth)).ok_or_else(not_allowed)
 }
 
-/// What the writer of six bare fields meant: EventBridge's cron, or Unix cron with seconds in front.
+/// What the user probably meant by six fields: EventBridge's cron, or Unix cron preceded by seconds.
 fn instead_of_six(fields: &[&str]) -> Option<String> {
     let [_, unix @ ..] = fields else { return None };
     if fields.len() != 6 {

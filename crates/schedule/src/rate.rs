@@ -1,14 +1,14 @@
-//! `rate(value unit)`.
+//! `rate(...)`: a schedule at fixed intervals.
 
 use std::{fmt, num::NonZeroU32};
 
 use jiff::SignedDuration;
 
-use super::error::Problem;
+use crate::error::Problem;
 
-/// A fixed interval.
+/// The interval of `rate(value unit)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
     value: NonZeroU32,
     unit: Unit,
 }
@@ -21,8 +21,8 @@ enum Unit {
 }
 
 impl Rate {
-    /// Reads the text between the parentheses. EventBridge wants the unit in the number of its value.
-    pub(super) fn parse(text: &str, body: &str) -> Result<Self, Problem> {
+    /// Parses `body`, the text between the parentheses. EventBridge requires `minute` after 1 and `minutes` otherwise.
+    pub(crate) fn parse(text: &str, body: &str) -> Result<Self, Problem> {
         let refuse = |rule: String| Problem::Rate { text: text.to_owned(), rule };
         let fields: Vec<&str> = body.split_whitespace().collect();
         let [value, unit] = fields[..] else {
@@ -36,13 +36,12 @@ impl Rate {
             "minute" | "minutes" => Self { value, unit: Unit::Minute },
             "hour" | "hours" => Self { value, unit: Unit::Hour },
             "day" | "days" => Self { value, unit: Unit::Day },
-            _ => return Err(refuse(format!("allowed after `{value}` are minutes, hours and days, not `{unit}`"))),
+            _ => return Err(refuse(format!("the unit must be minutes, hours or days, not `{unit}`"))),
         };
         if rate.unit_text() == unit { Ok(rate) } else { Err(refuse(format!("write `{rate}`"))) }
     }
 
-    /// How long it is.
-    pub(super) fn duration(self) -> SignedDuration {
+    pub(crate) fn duration(self) -> SignedDuration {
         let minutes = match self.unit {
             Unit::Minute => 1,
             Unit::Hour => 60,
@@ -51,8 +50,8 @@ impl Rate {
         SignedDuration::from_mins(i64::from(self.value.get()) * minutes)
     }
 
-    /// Whether it counts in days, each of 24 hours.
-    pub(super) fn is_in_days(self) -> bool {
+    /// Whether the unit is days, each of 24 hours.
+    pub(crate) fn is_in_days(self) -> bool {
         self.unit == Unit::Day
     }
 

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 
 use super::{ALWAYS, moment, rfc3339, schedule};
-use crate::cron::Window;
+use crate::Window;
 
 #[track_caller]
 fn check(text: &str, zone: &str, after: &str, firings: &[&str]) {
@@ -63,19 +63,19 @@ fn a_local_time_that_does_not_exist_is_skipped() {
         "2026-03-08T00:00Z",
         &["2026-03-08T03:00-04:00", "2026-03-09T02:00-04:00", "2026-03-09T03:00-04:00"],
     );
-    // Half an hour, from 02:00 to 02:30.
+    // The clocks skip half an hour, from 02:00 to 02:30.
     check(
         "*/15 2 * * *",
         "Australia/Lord_Howe",
         "2026-10-03T15:00Z",
         &["2026-10-04T02:30+11:00", "2026-10-04T02:45+11:00", "2026-10-05T02:00+11:00"],
     );
-    // A zone that left out a whole day.
+    // A time zone that skipped a whole day.
     check("0 12 * * *", "Pacific/Apia", "2011-12-29T12:00Z", &["2011-12-29T12:00-10:00", "2011-12-31T12:00+14:00"]);
 }
 
 #[test]
-fn a_local_time_that_comes_twice_fires_at_the_first() {
+fn a_local_time_that_occurs_twice_fires_the_first_time() {
     check("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00Z", &["2026-10-25T02:30+02:00", "2026-10-26T02:30+01:00"]);
     check(
         "0 * * * *",
@@ -83,7 +83,7 @@ fn a_local_time_that_comes_twice_fires_at_the_first() {
         "2026-10-24T23:30Z",
         &["2026-10-25T02:00+02:00", "2026-10-25T03:00+01:00", "2026-10-25T04:00+01:00"],
     );
-    // Asked within the second of the two hours.
+    // From a time in the second of the two hours.
     check("*/30 * * * *", "Europe/Berlin", "2026-10-25T01:10Z", &["2026-10-25T03:00+01:00"]);
     check("30 1 * * *", "America/New_York", "2026-11-01T00:00Z", &["2026-11-01T01:30-04:00", "2026-11-02T01:30-05:00"]);
     check(
@@ -95,7 +95,7 @@ fn a_local_time_that_comes_twice_fires_at_the_first() {
 }
 
 #[test]
-fn a_zone_without_daylight_saving_just_goes_on() {
+fn without_daylight_saving_no_firing_is_skipped() {
     check("30 2 * * *", "Asia/Taipei", "2026-03-28T12:00Z", &["2026-03-29T02:30+08:00", "2026-03-30T02:30+08:00"]);
 }
 
@@ -143,7 +143,7 @@ fn a_schedule_is_over_when_no_firing_is_left() {
 }
 
 #[test]
-fn the_ends_of_time_are_no_trouble() {
+fn extreme_times_do_not_panic() {
     for text in ["* * * * *", "rate(1 day)", "at(9999-12-30T00:00:00)", "at(0001-01-01T00:00:00)"] {
         for zone in ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"] {
             for now in [Timestamp::MIN, Timestamp::MAX] {
@@ -157,15 +157,15 @@ fn the_ends_of_time_are_no_trouble() {
 }
 
 #[test]
-fn warnings_name_the_firings_that_clocks_touch() {
-    let forward = "(clocks go from 02:00 to 03:00): EventBridge skips";
+fn warnings_list_the_firings_that_clock_changes_affect() {
+    let forward = "(clocks go forward from 02:00 to 03:00): EventBridge skips";
     let back = "(clocks go back from 03:00 to 02:00): EventBridge fires";
     check_warnings(
         "30 2 * * *",
         "Europe/Berlin",
         &[
             &format!("2026-03-29: 02:30 does not exist in Europe/Berlin {forward} that firing"),
-            &format!("2026-10-25: 02:30 comes twice in Europe/Berlin {back} at the first only"),
+            &format!("2026-10-25: 02:30 occurs twice in Europe/Berlin {back} only the first time"),
         ],
     );
     check_warnings(
@@ -173,33 +173,31 @@ fn warnings_name_the_firings_that_clocks_touch() {
         "Europe/Berlin",
         &[
             &format!("2026-03-29: 02:00 to 02:45 do not exist in Europe/Berlin {forward} those 4 firings"),
-            &format!("2026-10-25: 02:00 to 02:45 come twice in Europe/Berlin {back} those 4 the first time only"),
+            &format!("2026-10-25: 02:00 to 02:45 occur twice in Europe/Berlin {back} those 4 only the first time"),
         ],
     );
     check_warnings(
         "0 2 * * *",
         "Australia/Lord_Howe",
-        &[
-            "2026-10-04: 02:00 does not exist in Australia/Lord_Howe (clocks go from 02:00 to 02:30): EventBridge skips \
-           that firing",
-        ],
+        &["2026-10-04: 02:00 does not exist in Australia/Lord_Howe (clocks go forward from 02:00 to 02:30): \
+             EventBridge skips that firing"],
     );
     check_warnings(
         "at(2026-11-01T01:30:00)",
         "America/New_York",
-        &["2026-11-01: 01:30 comes twice in America/New_York (clocks go back from 02:00 to 01:00): EventBridge fires \
-           at the first only"],
+        &["2026-11-01: 01:30 occurs twice in America/New_York (clocks go back from 02:00 to 01:00): EventBridge \
+             fires only the first time"],
     );
     check_warnings(
         "rate(1 day)",
         "Europe/Berlin",
-        &["rate(1 day): a day is 24 hours here, so the local hour in Europe/Berlin moves on 2026-03-29 and \
-           2026-10-25; a cron keeps it"],
+        &["rate(1 day) counts 24 hours per day, so its local time in Europe/Berlin shifts on 2026-03-29 and \
+           2026-10-25: to keep the local time, use cron"],
     );
 }
 
 #[test]
-fn nothing_is_warned_of_where_no_firing_is_touched() {
+fn no_warning_where_no_firing_is_affected() {
     check_warnings("30 2 * * *", "UTC", &[]);
     check_warnings("30 2 * * *", "Asia/Taipei", &[]);
     check_warnings("0 3 * * *", "Europe/Berlin", &[]);

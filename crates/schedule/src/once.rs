@@ -1,4 +1,4 @@
-//! `at(local time)`.
+//! `at(...)`: a one-time schedule at a local time.
 
 use jiff::{
     Zoned,
@@ -6,14 +6,14 @@ use jiff::{
     tz::{Disambiguation, TimeZone},
 };
 
-use super::{error::Problem, zone};
+use crate::{error::Problem, zone};
 
-/// Reads the text between the parentheses: the canonical expression, and the moment it names.
-pub(super) fn parse(text: &str, body: &str, zone_name: &str, zone: &TimeZone) -> Result<(String, Zoned), Problem> {
+/// Parses `body`, the text between the parentheses, into the canonical expression and its time.
+pub(crate) fn parse(text: &str, body: &str, zone_name: &str, zone: &TimeZone) -> Result<(String, Zoned), Problem> {
     let refuse = || Problem::At { text: text.to_owned() };
     let local: DateTime = body.parse().map_err(|_| refuse())?;
     let expression = render(local);
-    // The parser takes other spellings, fractions and offsets too; EventBridge takes this one.
+    // `DateTime` also parses other spellings, fractions and offsets. EventBridge accepts only this spelling.
     if expression != text {
         return Err(refuse());
     }

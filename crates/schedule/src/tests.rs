@@ -1,4 +1,4 @@
-//! Tests by subject: the two grammars and their refusals, firings and warnings around daylight saving, and properties
+//! Tests by subject: valid and invalid schedules, firings and warnings around clock changes, and properties checked
 //! against a naive matcher.
 
 mod firing;
@@ -8,16 +8,15 @@ mod refusal;
 
 use jiff::{Timestamp, Zoned};
 
-use super::{Schedule, Window, parse};
+use crate::{Schedule, Window, parse};
 
 const ALWAYS: Window = Window { start: None, end: None };
 
 #[track_caller]
 fn schedule(text: &str, zone: &str) -> Schedule {
-    parse(text, zone).unwrap_or_else(|error| panic!("`{text}` in {zone} is refused: {error}"))
+    parse(text, zone).unwrap_or_else(|error| panic!("`{text}` in {zone} is not accepted: {error}"))
 }
 
-/// The moment of an RFC 3339 text.
 #[track_caller]
 fn moment(text: &str) -> Timestamp {
     text.parse().unwrap()

@@ -1,4 +1,4 @@
-//! Time zones by their IANA names.
+//! Looks up time zones by their IANA names.
 
 use jiff::{
     Zoned,
@@ -6,30 +6,30 @@ use jiff::{
     tz::{self, AmbiguousOffset, TimeZone},
 };
 
-use super::error::Problem;
+use crate::error::Problem;
 
-/// The longest zone name that EventBridge takes:
+/// The longest time zone name that EventBridge accepts, in characters:
 /// <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html>.
 const MAX_NAME: usize = 50;
 
-/// What a system's database holds beside real zones; EventBridge has none of it.
-const NO_ZONES: [&str; 4] = ["Etc/Unknown", "Factory", "localtime", "posixrules"];
+/// Entries of a system's time zone database that are not time zones. EventBridge does not accept them.
+const NOT_ZONES: [&str; 4] = ["Etc/Unknown", "Factory", "localtime", "posixrules"];
 
-/// Finds a zone. EventBridge tells capital letters from small ones, so the spelling must be exact.
-pub(super) fn parse(name: &str) -> Result<TimeZone, Problem> {
-    let named = name.len() <= MAX_NAME && !NO_ZONES.contains(&name);
-    let found = named.then(|| tz::db().get(name).ok()).flatten();
+/// Finds a time zone. EventBridge is case-sensitive, so the spelling must be exact.
+pub(crate) fn parse(name: &str) -> Result<TimeZone, Problem> {
+    let is_candidate = name.len() <= MAX_NAME && !NOT_ZONES.contains(&name);
+    let found = is_candidate.then(|| tz::db().get(name).ok()).flatten();
     match found {
         Some(zone) if zone.iana_name() == Some(name) => Ok(zone),
         _ => Err(match nearest(name) {
-            Some(nearest) => Problem::MisspeltZone { name: name.to_owned(), nearest },
+            Some(nearest) => Problem::MisspelledZone { name: name.to_owned(), nearest },
             None => Problem::UnknownZone { name: name.chars().take(MAX_NAME).collect() },
         }),
     }
 }
 
-/// The first moment at which clocks in `zone` show `local`; none where they skip it.
-pub(super) fn first_moment(zone: &TimeZone, local: DateTime) -> Option<Zoned> {
+/// The first time at which clocks in `zone` show `local`; `None` if they skip it.
+pub(crate) fn first_moment(zone: &TimeZone, local: DateTime) -> Option<Zoned> {
     let ambiguous = zone.to_ambiguous_zoned(local);
     match ambiguous.offset() {
         AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => ambiguous.earlier().ok(),
@@ -37,10 +37,11 @@ pub(super) fn first_moment(zone: &TimeZone, local: DateTime) -> Option<Zoned> {
     }
 }
 
-/// The zone that a misspelt name means most likely: the same letters, the same city, or a few letters' difference.
+/// The time zone that a misspelled name most likely means: a case-insensitive match, else one with this city, else one
+/// within a small edit distance.
 fn nearest(name: &str) -> Option<String> {
     const MAX_DISTANCE: usize = 2;
-    // Longer names are no misspellings, and comparing them costs.
+    // Longer names are not misspellings, and the edit distance is expensive to compute.
     if name.len() > MAX_NAME {
         return None;
     }
@@ -53,18 +54,18 @@ fn nearest(name: &str) -> Option<String> {
             Some(_) | None => edit_distance(&candidate, &wanted),
         }
     };
-    // Two edits turn any short name into some zone.
+    // Fewer edits for short names: two edits turn any of them into some time zone.
     let limit = MAX_DISTANCE.min(name.len() / 3);
     tz::db()
         .available()
-        .filter(|zone| !NO_ZONES.contains(&zone.as_str()))
+        .filter(|zone| !NOT_ZONES.contains(&zone.as_str()))
         .map(|zone| (distance(zone.as_str()), zone.as_str().to_owned()))
         .filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, zone)| zone)
 }
 
-/// How many letters must be put in, taken out or replaced to make `a` of `b`.
+/// The Levenshtein distance of two texts, in bytes.
 fn edit_distance(a: &str, b: &str) -> usize {
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (above, x) in a.bytes().enumerate() {

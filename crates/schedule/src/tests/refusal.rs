@@ -1,4 +1,4 @@
-use crate::cron::parse;
+use crate::parse;
 
 #[track_caller]
 fn check(schedule: &str, message: &str) {
@@ -19,28 +19,33 @@ fn unknown_notations() {
     let forms = "write Unix cron like `0 9 * * 1-5`, a macro like `@daily`, `cron(0 9 ? * MON-FRI *)`, \
                  `rate(5 minutes)` or `at(2030-01-31T09:00:00)`";
     for text in ["", "Cron(0 9 * * ? *)", "cron (0 9 * * ? *)", "cron(0 9 * * ? *", "every(5 minutes)", "0 9 * * 1)"] {
-        check(text, &format!("`{text}` is no schedule: {forms}"));
+        check(text, &format!("`{text}` is not a valid schedule: {forms}"));
     }
     for text in ["@midnight", "@reboot", "@every 5m", "@Daily", "@"] {
         check(
             text,
-            &format!("`{text}` is no macro: allowed are `@hourly`, `@daily`, `@weekly`, `@monthly` and `@yearly`"),
+            &format!("`{text}` is not a valid macro: use `@hourly`, `@daily`, `@weekly`, `@monthly` or `@yearly`"),
         );
     }
     for text in ["TZ=UTC 0 9 * * *", "CRON_TZ=Asia/Tokyo @daily"] {
-        check(text, &format!("`{text}` names a zone: write that into `timeZone`, and the cron alone into `schedule`"));
+        check(
+            text,
+            &format!(
+                "`{text}` contains a time zone: write it in `timeZone`, and only the cron expression in `schedule`"
+            ),
+        );
     }
 }
 
 #[test]
 fn wrong_number_of_fields() {
     let five = "Unix cron has 5 fields (minute, hour, day-of-month, month, day-of-week)";
-    check("0 9 * *", &format!("{five}, `0 9 * *` has 4"));
-    check("daily", &format!("{five}, `daily` has 1"));
-    check("0 9 ? * MON-FRI *", &format!("{five}, `0 9 ? * MON-FRI *` has 6; write `cron(0 9 ? * MON-FRI *)`"));
-    check("0 0 9 * * 1", &format!("{five}, `0 0 9 * * 1` has 6; write `0 9 * * 1`"));
+    check("0 9 * *", &format!("{five}, but `0 9 * *` has 4"));
+    check("daily", &format!("{five}, but `daily` has 1"));
+    check("0 9 ? * MON-FRI *", &format!("{five}, but `0 9 ? * MON-FRI *` has 6; write `cron(0 9 ? * MON-FRI *)`"));
+    check("0 0 9 * * 1", &format!("{five}, but `0 0 9 * * 1` has 6; write `0 9 * * 1`"));
     let six = "EventBridge's cron has 6 fields (minute, hour, day-of-month, month, day-of-week, year)";
-    check("cron(0 9 * *)", &format!("{six}, `cron(0 9 * *)` has 4"));
+    check("cron(0 9 * *)", &format!("{six}, but `cron(0 9 * *)` has 4"));
 }
 
 #[test]
@@ -62,9 +67,9 @@ fn values_out_of_bounds() {
         ("0 0 * * Monday", "Monday", "day-of-week", "0-7 (0 and 7 are Sunday), SUN-SAT, `*`, lists, ranges and steps"),
         ("cron(0 0 * * ? 2200)", "2200", "year", "1970-2199, `*`, lists, ranges and steps"),
     ] {
-        check(text, &format!("`{part}` in the {field} field of `{text}`: allowed are {allowed}"));
+        check(text, &format!("`{part}` is not valid in the {field} field of `{text}`: use {allowed}"));
     }
-    let days = "1-31, `?`, `*`, lists, ranges, steps, and by themselves `L` (the last day) and `15W` (the weekday \
+    let days = "1-31, `?`, `*`, lists, ranges and steps, or on its own `L` (the last day) or `15W` (the weekday \
                 nearest the 15th)";
     for (text, part) in [
         ("cron(0 0 32W * ? *)", "32W"),
@@ -72,40 +77,46 @@ fn values_out_of_bounds() {
         ("cron(0 0 1,L * ? *)", "L"),
         ("cron(0 0 L-3 * ? *)", "L-3"),
     ] {
-        check(text, &format!("`{part}` in the day-of-month field of `{text}`: allowed are {days}"));
+        check(text, &format!("`{part}` is not valid in the day-of-month field of `{text}`: use {days}"));
     }
-    let weekdays = "1-7 (1 is Sunday), SUN-SAT, `?`, `*`, lists, ranges, and by themselves `L` (Saturday), `6L` (the \
-                    last Friday) and `2#1` (the first Monday)";
+    let weekdays = "1-7 (1 is Sunday), SUN-SAT, `?`, `*`, lists and ranges, or on its own `L` (Saturday), `6L` (the \
+                    last Friday) or `2#1` (the first Monday)";
     for (text, part) in [
         ("cron(0 0 ? * 0 *)", "0"),
         ("cron(0 0 ? * 8L *)", "8L"),
         ("cron(0 0 ? * 3#6 *)", "3#6"),
         ("cron(0 0 ? * 3#1,6#3 *)", "3#1,6#3"),
     ] {
-        check(text, &format!("`{part}` in the day-of-week field of `{text}`: allowed are {weekdays}"));
+        check(text, &format!("`{part}` is not valid in the day-of-week field of `{text}`: use {weekdays}"));
     }
 }
 
 #[test]
 fn ranges_and_steps() {
-    check("0 22-2 * * *", "`22-2` in the hour field of `0 22-2 * * *`: a range runs upwards; write `22-23,0-2`");
+    check(
+        "0 22-2 * * *",
+        "`22-2` is not valid in the hour field of `0 22-2 * * *`: a range must go from low to high; write `22-23,0-2`",
+    );
     for (text, part, max) in [
         ("*/0 * * * *", "*/0", 60),
         ("*/90 * * * *", "*/90", 60),
         ("*/ * * * *", "*/", 60),
         ("*/5/2 * * * *", "*/5/2", 60),
     ] {
-        check(text, &format!("`{part}` in the minute field of `{text}`: a step is a number from 1 to {max}"));
+        check(
+            text,
+            &format!("`{part}` is not valid in the minute field of `{text}`: a step must be a number from 1 to {max}"),
+        );
     }
     check(
         "cron(0 9 ? * 2/2 *)",
-        "`2/2` in the day-of-week field of `cron(0 9 ? * 2/2 *)`: EventBridge knows no steps in weekdays; list the \
-         days, like `MON,WED,FRI`",
+        "`2/2` is not valid in the day-of-week field of `cron(0 9 ? * 2/2 *)`: EventBridge does not support steps of \
+         weekdays; list the days, like `MON,WED,FRI`",
     );
     check(
         "0 0 L * *",
-        "`L` in the day-of-month field of `0 0 L * *`: Unix cron knows no `L`, `W` and `#`; write EventBridge's form, \
-         like `cron(0 9 L * ? *)`",
+        "`L` is not valid in the day-of-month field of `0 0 L * *`: Unix cron does not support `L`, `W` and `#`; use \
+         EventBridge's cron, like `cron(0 9 L * ? *)`",
     );
 }
 
@@ -113,8 +124,8 @@ fn ranges_and_steps() {
 fn two_day_fields() {
     check(
         "0 9 1 * 1",
-        "day-of-month `1` and day-of-week `1` of `0 9 1 * 1` mean either of them, which no EventBridge schedule can \
-         say: write two pipelines, `0 9 1 * *` and `0 9 * * 1`, or `cron(...)` for days like the first Monday, \
+        "`0 9 1 * 1` fires when day-of-month `1` or day-of-week `1` matches, which EventBridge does not support: \
+         create two pipelines, `0 9 1 * *` and `0 9 * * 1`, or use `cron(...)` for days like the first Monday, \
          `cron(0 9 ? * 2#1 *)`",
     );
     assert!(parse("0 9 */2 * 1", "UTC").is_err(), "Unix crons disagree on what this means");
@@ -132,7 +143,7 @@ fn two_day_fields() {
         let text = format!("cron(0 9 {days} *)");
         check(
             &text,
-            &format!("day-of-month `{day_of_month}` and day-of-week `{day_of_week}` of `{text}`: {rule}{hint}"),
+            &format!("day-of-month `{day_of_month}` and day-of-week `{day_of_week}` in `{text}`: {rule}{hint}"),
         );
     }
 }
@@ -146,12 +157,12 @@ fn rates() {
         ("rate(+1 minute)", "`+1` is not a whole number from 1 to 4294967295"),
         ("rate(1.5 hours)", "`1.5` is not a whole number from 1 to 4294967295"),
         ("rate(4294967296 days)", "`4294967296` is not a whole number from 1 to 4294967295"),
-        ("rate(2 weeks)", "allowed after `2` are minutes, hours and days, not `weeks`"),
-        ("rate(5 Minutes)", "allowed after `5` are minutes, hours and days, not `Minutes`"),
+        ("rate(2 weeks)", "the unit must be minutes, hours or days, not `weeks`"),
+        ("rate(5 Minutes)", "the unit must be minutes, hours or days, not `Minutes`"),
         ("rate(5)", "write a value and a unit, like `rate(5 minutes)`"),
         ("rate(5minutes)", "write a value and a unit, like `rate(5 minutes)`"),
     ] {
-        check(text, &format!("`{text}` is no rate: {rule}"));
+        check(text, &format!("`{text}` is not a valid rate: {rule}"));
     }
 }
 
@@ -171,12 +182,14 @@ fn moments() {
     ] {
         check(
             text,
-            &format!("`{text}` is no local time: write `at(yyyy-mm-ddThh:mm:ss)`, like `at(2030-01-31T09:00:00)`"),
+            &format!(
+                "`{text}` is not a valid local time: write `at(yyyy-mm-ddThh:mm:ss)`, like `at(2030-01-31T09:00:00)`"
+            ),
         );
     }
     check(
         "at(2026-03-29T02:30:00)",
-        "`at(2026-03-29T02:30:00)` does not exist in Europe/Berlin, where clocks go forward over it: write \
+        "`at(2026-03-29T02:30:00)` does not exist in Europe/Berlin, because the clocks go forward past it: write \
          `at(2026-03-29T03:30:00)`",
     );
 }
@@ -186,14 +199,13 @@ fn schedules_that_never_fire() {
     for text in
         ["0 0 31 2 *", "0 0 30,31 2 *", "cron(0 0 29 2 ? 2031)", "cron(0 0 31W 2 ? *)", "cron(30 2 29 3 ? 2026)"]
     {
-        check(text, &format!("`{text}` never fires: no moment from 1970 to 2199 matches it in Europe/Berlin"));
+        check(text, &format!("`{text}` never fires: no time from 1970 to 2199 matches it in Europe/Berlin"));
     }
 }
 
 #[test]
 fn schedules_that_are_too_long() {
-    let message = "the schedule is longer than the 256 characters that EventBridge takes: use ranges and steps, or \
-                   split it";
+    let message = "the schedule is longer than 256 characters, EventBridge's limit: use ranges and steps, or split it";
     check(&"0".repeat(257), message);
     check("cron(0 9 * * ? 1970-2190/3)", message);
 }
@@ -208,7 +220,7 @@ fn zones() {
         ("new york", "America/New_York"),
         ("Asia/Tapei", "Asia/Taipei"),
     ] {
-        check_zone(zone, &format!("`{zone}` is no time zone: did you mean `{nearest}`?"));
+        check_zone(zone, &format!("`{zone}` is not a valid time zone: did you mean `{nearest}`?"));
     }
     for zone in [
         "",
@@ -227,11 +239,11 @@ fn zones() {
         "Local",
     ] {
         let error = parse("@daily", zone).expect_err(zone);
-        assert!(error.to_string().starts_with(&format!("`{zone}` is no time zone: ")), "{error}");
+        assert!(error.to_string().starts_with(&format!("`{zone}` is not a valid time zone: ")), "{error}");
     }
     check_zone(
         "Mars/Olympus_Mons",
-        "`Mars/Olympus_Mons` is no time zone: write an IANA name like `Europe/Berlin` or `UTC`",
+        "`Mars/Olympus_Mons` is not a valid time zone: write an IANA name like `Europe/Berlin` or `UTC`",
     );
     assert!(parse("@daily", &"x".repeat(100_000)).expect_err("long").to_string().len() < 200);
 }
