@@ -19,7 +19,7 @@ use crate::aws::{Aws, AwsError, Class};
 use crate::identity::Owner;
 use crate::jitter;
 use crate::plan::{Goal, Have, Plan, Step, Verdict};
-use crate::resource::{self, Id, Kind, Observed, Progress, Wait};
+use crate::resource::{self, Id, Kind, Observed, Progress, TagRefusal, Wait};
 
 pub use deed::Deed;
 
@@ -53,6 +53,13 @@ pub enum Outcome {
     Waiting(Wait),
     /// AWS refuses.
     Failed(AwsError),
+    /// The resource is as it should be but for these tags, which AWS refuses to change: what needs it can go on.
+    TagsRefused {
+        /// What was seen of it before.
+        seen: Option<Observed>,
+        /// The tags.
+        refusals: Vec<TagRefusal>,
+    },
     /// It is not ours.
     Conflict {
         /// Whose it is.
@@ -63,6 +70,16 @@ pub enum Outcome {
         /// What it needs.
         by: Id,
     },
+}
+
+impl Outcome {
+    /// Whether all is done that another resource can need.
+    pub const fn is_usable(&self) -> bool {
+        match self {
+            Self::Done(_) | Self::TagsRefused { .. } => true,
+            Self::Waiting(_) | Self::Failed(_) | Self::Conflict { .. } | Self::Blocked { .. } => false,
+        }
+    }
 }
 
 /// What came of a plan.
@@ -81,10 +98,11 @@ impl Applied {
         layers.map(|(id, seen)| (id.clone(), seen.arn.clone())).collect()
     }
 
-    /// What was seen of each resource that is as it should be and was looked at last, not written.
+    /// What was seen of each resource that is as it should be, tags that AWS refuses aside, and was looked at last, not
+    /// written.
     pub fn seen(&self) -> impl Iterator<Item = (&Id, &Observed)> {
         self.outcomes.iter().filter_map(|(id, outcome)| match outcome {
-            Outcome::Done(seen) => Some((id, seen.as_ref()?)),
+            Outcome::Done(seen) | Outcome::TagsRefused { seen, refusals: _ } => Some((id, seen.as_ref()?)),
             Outcome::Waiting(_) | Outcome::Failed(_) | Outcome::Conflict { .. } | Outcome::Blocked { .. } => None,
         })
     }
@@ -140,7 +158,7 @@ pub async fn apply(aws: &Aws, owner: &Owner, plan: Plan, patience: Duration) -> 
 
 /// What a step cannot go without, and that is not done.
 pub(crate) fn blocker(step: &Step, outcomes: &BTreeMap<Id, Outcome>) -> Option<Id> {
-    step.after.iter().find(|id| !matches!(outcomes.get(*id), None | Some(Outcome::Done(_)))).cloned()
+    step.after.iter().find(|id| outcomes.get(*id).is_some_and(|outcome| !outcome.is_usable())).cloned()
 }
 
 async fn drive(aws: &Aws, owner: &Owner, step: Step, begun: Instant, patience: Duration) -> (Id, Outcome, Vec<Deed>) {
@@ -213,6 +231,11 @@ async fn converge(
                 record(deeds, deed);
                 return Outcome::Done(None);
             }
+            Ok(Progress::TagsRefused(refusals)) => {
+                record(deeds, deed);
+                deed::withdraw(deeds, &refusals);
+                return Outcome::TagsRefused { seen: sight.have, refusals };
+            }
             Ok(Progress::Made(seen)) => {
                 record(deeds, deed);
                 let Some(why) = seen.settling.clone() else { return Outcome::Done(Some(seen)) };
@@ -220,7 +243,7 @@ async fn converge(
                 (FIRST_POLL, Outcome::Waiting(Wait { why, again: FIRST_POLL }))
             }
             Ok(Progress::Waiting(wait)) => {
-                record(deeds, deed);
+                record(deeds, deed.and_then(deed::without_tags));
                 (wait.again, Outcome::Waiting(wait))
             }
             // Looked at once at once; one that then does not show is being deleted, or not listed yet.

@@ -13,8 +13,8 @@ use crate::apply::{Applied, Outcome};
 use crate::aws::{AwsError, Class, NoAws};
 use crate::chain::chain;
 use crate::pipeline::{self, Refusal};
-use crate::reason::{Reason, Settled, Underway};
-use crate::resource::Id;
+use crate::reason::{Incomplete, Reason, Settled, Underway};
+use crate::resource::{Id, TagRefusal};
 
 /// How a pipeline is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,24 +114,55 @@ impl Health {
         let failures: Vec<Failure> = failures.collect();
         // What only a person can mend comes first.
         if let Some(worst) = failures.iter().max_by_key(|failure| failure.class.needs_a_person()) {
-            let more = match failures.len() - 1 {
-                0 => String::new(),
-                more => format!(" (and {more} more, see resources)"),
-            };
+            let more = more(failures.len() - 1);
             return Some(Self::failed(worst.class, &format!("{}{more}", worst.message), &worst.remedy));
         }
+        Self::waiting(applied, doing).or_else(|| Self::tags_refused(applied))
+    }
+
+    /// AWS is not done with something.
+    fn waiting(applied: &Applied, doing: Underway) -> Option<Self> {
         let waits: Vec<(&Id, &crate::resource::Wait)> = applied
             .outcomes
             .iter()
             .filter_map(|(id, outcome)| match outcome {
                 Outcome::Waiting(wait) => Some((id, wait)),
-                Outcome::Done(_) | Outcome::Failed(_) | Outcome::Conflict { .. } | Outcome::Blocked { .. } => None,
+                Outcome::Done(_)
+                | Outcome::TagsRefused { .. }
+                | Outcome::Failed(_)
+                | Outcome::Conflict { .. }
+                | Outcome::Blocked { .. } => None,
             })
             .collect();
         let soonest = waits.iter().map(|(_, wait)| wait.again).min()?;
         let message = waits.iter().map(|(id, wait)| format!("{id} waits: {}", wait.why)).collect::<Vec<_>>().join("; ");
         Some(Self::progressing(doing, message, Again::In(soonest)))
     }
+
+    /// All is done but some tags.
+    fn tags_refused(applied: &Applied) -> Option<Self> {
+        let refusals = applied.outcomes.iter().flat_map(|(id, outcome)| match outcome {
+            Outcome::TagsRefused { seen: _, refusals } => refusals.iter().map(|refusal| (id, refusal)).collect(),
+            Outcome::Done(_)
+            | Outcome::Waiting(_)
+            | Outcome::Failed(_)
+            | Outcome::Conflict { .. }
+            | Outcome::Blocked { .. } => Vec::new(),
+        });
+        let refusals: Vec<(&Id, &TagRefusal)> = refusals.collect();
+        let (id, worst) = refusals.iter().max_by_key(|(_, refusal)| refusal.error.class.needs_a_person())?;
+        let more = more(refusals.len() - 1);
+        Some(Self {
+            state: if worst.error.class.needs_a_person() { State::Stalled } else { State::Failing },
+            reason: Incomplete::TagsRefused.into(),
+            message: format!("{id}: {worst}{more}; everything else is as wanted; {}", worst.remedy()),
+            again: Again::BackOff,
+        })
+    }
+}
+
+fn more(count: usize) -> String {
+    if count == 0 { String::new() } else { format!(" (and {count} more, see resources)") }
 }
 
 /// How long AWS may take with a new role or a busy function before it counts as refusing: some of what it answers then
@@ -183,7 +214,7 @@ fn failure(id: &Id, outcome: &Outcome) -> Option<Failure> {
             message: format!("{id} exists, and {whose}"),
             remedy: Class::Conflict.remedy().into(),
         }),
-        Outcome::Done(_) | Outcome::Waiting(_) | Outcome::Blocked { .. } => None,
+        Outcome::Done(_) | Outcome::TagsRefused { .. } | Outcome::Waiting(_) | Outcome::Blocked { .. } => None,
     }
 }
 
@@ -220,7 +251,7 @@ pub fn conditions(health: &Health, before: &[Condition], generation: i64, now: T
 mod tests {
     use super::*;
     use crate::aws::Operation;
-    use crate::resource::{Kind, Wait};
+    use crate::resource::{Kind, TagChange, Wait};
 
     fn error(class: Class, code: &str) -> AwsError {
         AwsError { operation: Operation::CreateRole, class, code: code.to_owned(), message: "no".to_owned() }
@@ -268,6 +299,34 @@ mod tests {
             health.message,
             "Queue a: iam:CreateRole: AccessDenied: no (and 1 more, see resources); allow iam:CreateRole in the operator's IAM policy, which `task-pipelines iam-policy` prints"
         );
+    }
+
+    #[test]
+    fn a_tag_that_is_refused_is_told_once_nothing_else_is_to_do() {
+        let refusal = |key: &str, class| TagRefusal {
+            key: key.to_owned(),
+            change: TagChange::Set,
+            error: AwsError { operation: Operation::TagRole, ..error(class, "AccessDenied") },
+        };
+        let refused = || {
+            let refusals = vec![refusal("slow", Class::Throttled), refusal("cost-center", Class::Denied)];
+            Outcome::TagsRefused { seen: None, refusals }
+        };
+        let health = Health::of(&applied(vec![(Kind::Role, refused())]), Underway::Reconciling).unwrap();
+        let expected = "Role a: tag `cost-center` cannot be set: iam:TagRole: AccessDenied: no (and 1 more, see resources); \
+                        everything else is as wanted; allow iam:TagRole in the operator's IAM policy, which \
+                        `task-pipelines iam-policy` prints, or change or remove it in spec.tags";
+        assert_eq!((health.state, health.reason), (State::Stalled, Incomplete::TagsRefused.into()));
+        assert_eq!((health.message.as_str(), health.again), (expected, Again::BackOff));
+        let wait = Wait { why: "soon".to_owned(), again: Duration::from_secs(1) };
+        let failed = Outcome::Failed(error(Class::Invalid, "No"));
+        for (other, reason) in [
+            (Outcome::Waiting(wait), Reason::Underway(Underway::Reconciling)),
+            (failed, Reason::Failed(Class::Invalid)),
+        ] {
+            let both = applied(vec![(Kind::Role, refused()), (Kind::Queue, other)]);
+            assert_eq!(Health::of(&both, Underway::Reconciling).unwrap().reason, reason);
+        }
     }
 
     #[test]

@@ -2,12 +2,16 @@
 //!
 //! Names are known before anything exists, so policies, targets and mappings need no created resource's output.
 
+mod tag_keys;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest, Sha256};
+
+pub use tag_keys::TagKeys;
 
 /// Tags of one AWS resource.
 pub type Tags = BTreeMap<String, String>;
@@ -24,6 +28,9 @@ pub mod tag {
     pub const UID: &str = "taskpipelines.dev/uid";
     /// Which object in S3 a function's code is, and the SHA-256 of what Lambda then fetched.
     pub const CODE: &str = "taskpipelines.dev/code";
+
+    /// Those that say whose a resource is: without them it is not the pipeline's.
+    pub const OWNER: [&str; 4] = [CLUSTER, NAMESPACE, NAME, UID];
 }
 
 /// What the names of a pipeline's functions end in.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use kube::runtime::reflector::ObjectRef;
 
 use crate::crd::{QueueDepth, ScheduledTaskPipeline};
-use crate::identity::{Location, Tags};
+use crate::identity::{Location, TagKeys, Tags};
 use crate::resource::bulk::{Sights, Singly};
 use crate::resource::{Field, Id, Kind, Observed, Resource};
 use crate::status;
@@ -25,15 +25,15 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// How AWS has it.
-    pub fn of(seen: &Observed) -> Self {
+    /// How AWS has it, tags of others aside.
+    pub fn of(seen: &Observed, tag_keys: &TagKeys) -> Self {
         let fields = seen.fields.iter().map(|(name, field)| (*name, mark_of(field))).collect();
-        Self { fields, tags: mark(&seen.tags), revision: seen.revision.clone() }
+        Self { fields, tags: mark(&tag_keys.only(&seen.tags)), revision: seen.revision.clone() }
     }
 
     /// Whether what a list shows differs from it.
-    fn differs(&self, kind: Kind, listed: &Observed) -> bool {
-        let now = Self::of(listed);
+    fn differs(&self, kind: Kind, listed: &Observed, tag_keys: &TagKeys) -> bool {
+        let now = Self::of(listed, tag_keys);
         let shown = |fields: &BTreeMap<&'static str, u64>| -> BTreeMap<&'static str, u64> {
             fields.iter().filter(|(name, _)| kind.lists_show(name)).map(|(name, hash)| (*name, *hash)).collect()
         };
@@ -77,6 +77,8 @@ pub struct Found {
     pub pipeline: ObjectRef<ScheduledTaskPipeline>,
     /// Where on AWS it lives.
     pub location: Location,
+    /// Which of its resources' tags are its own.
+    pub tag_keys: TagKeys,
     /// Its resources. One that was just written was not looked at, and is missing here.
     pub sights: BTreeMap<Id, Sight>,
     /// Whether none is missing, and AWS shows each as it is.
@@ -266,13 +268,14 @@ impl Remembered {
 
     /// Notes what looks otherwise than before and was not looked into yet; whether there is any.
     fn suspect(&mut self, sights: &Sights) -> bool {
+        let tag_keys = &self.found.tag_keys;
         let differing: BTreeMap<Id, u64> = self
             .found
             .sights
             .iter()
             .filter_map(|(id, sight)| match sights.get(id) {
                 None => Some((id.clone(), 0)),
-                Some(listed) => sight.differs(id.kind, listed).then(|| (id.clone(), print(listed))),
+                Some(listed) => sight.differs(id.kind, listed, tag_keys).then(|| (id.clone(), print(listed, tag_keys))),
             })
             .collect();
         self.dismissed.retain(|id, print| differing.get(id) == Some(print));
@@ -283,8 +286,8 @@ impl Remembered {
 }
 
 /// One number for all that a list shows of a resource.
-fn print(listed: &Observed) -> u64 {
-    let Sight { fields, tags, revision } = Sight::of(listed);
+fn print(listed: &Observed, tag_keys: &TagKeys) -> u64 {
+    let Sight { fields, tags, revision } = Sight::of(listed, tag_keys);
     let mut hasher = DefaultHasher::new();
     (fields, tags, revision).hash(&mut hasher);
     hasher.finish()

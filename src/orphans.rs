@@ -119,7 +119,7 @@ pub async fn delete(aws: &Aws, owner: &Owner, orphans: &[Orphan]) -> Applied {
 /// Why each resource is still there that was to be deleted.
 pub fn left(applied: &Applied) -> Vec<String> {
     let why = |(id, outcome): (&Id, &Outcome)| match outcome {
-        Outcome::Done(_) => None,
+        Outcome::Done(_) | Outcome::TagsRefused { .. } => None,
         Outcome::Waiting(wait) => Some(format!("{id}: AWS is still at it: {}", wait.why)),
         Outcome::Failed(error) => Some(format!("{id}: {error}; {}", error.remedy())),
         Outcome::Conflict { whose } => Some(format!("{id}: {whose}")),

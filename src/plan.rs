@@ -4,10 +4,11 @@ pub mod render;
 pub mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::{Timestamp, ToSpan as _};
 
-use crate::identity::{Owner, Ownership};
+use crate::identity::{Owner, Ownership, TagKeys};
 use crate::resource::{Difference, Id, Kind, Observed, Resource, diff};
 
 /// What was looked at on AWS. An id that is missing was not looked at: what is wanted is then created first and asked
@@ -52,6 +53,8 @@ pub struct Wanted {
     pub resource: Resource,
     /// Whether an earlier pipeline's resource of this name may be taken over: only by one that never had its own.
     pub may_take_over: bool,
+    /// Which tags of it are the pipeline's. The others are not compared.
+    pub tag_keys: Arc<TagKeys>,
     /// The time after which a function must have been changed, so that it has its role as that is now.
     pub changed_after: Option<Timestamp>,
 }
@@ -107,7 +110,7 @@ impl Wanted {
         if let Some(why) = &have.settling {
             return Verdict::Settle(why.clone());
         }
-        let mut differences = diff(&self.resource, have);
+        let mut differences = diff(&self.resource, have, &self.tag_keys);
         differences.extend(self.role_made_anew(have));
         if differences.is_empty() { Verdict::InSync } else { Verdict::Update(differences) }
     }
@@ -151,8 +154,15 @@ impl Wanted {
 
 /// Plans to make everything wanted, then to delete what is known and no longer wanted.
 ///
-/// `known` says of each resource in the status whether this pipeline ever held it.
-pub fn plan(owner: &Owner, want: Vec<Resource>, known: &BTreeMap<Id, bool>, mut have: Have) -> Plan {
+/// `known` says of each resource in the status whether this pipeline ever held it, `tag_keys` which tags are its own.
+pub fn plan(
+    owner: &Owner,
+    want: Vec<Resource>,
+    known: &BTreeMap<Id, bool>,
+    tag_keys: &TagKeys,
+    mut have: Have,
+) -> Plan {
+    let tag_keys = Arc::new(tag_keys.clone());
     let wanted_ids: BTreeSet<Id> = want.iter().map(Resource::id).collect();
     let needs: Vec<BTreeSet<Id>> = want.iter().map(|resource| needs(resource, &wanted_ids)).collect();
     let mut steps: Vec<Step> = want
@@ -161,7 +171,12 @@ pub fn plan(owner: &Owner, want: Vec<Resource>, known: &BTreeMap<Id, bool>, mut 
         .map(|(resource, after)| {
             let id = resource.id();
             let may_take_over = !known.get(&id).copied().unwrap_or(false);
-            let goal = Goal::Present(Box::new(Wanted { resource, may_take_over, changed_after: None }));
+            let goal = Goal::Present(Box::new(Wanted {
+                resource,
+                may_take_over,
+                tag_keys: Arc::clone(&tag_keys),
+                changed_after: None,
+            }));
             let have = have.remove(&id).flatten();
             Step { verdict: goal.judge(have.as_ref(), owner), id, goal, have, after }
         })

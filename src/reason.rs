@@ -18,6 +18,8 @@ pub enum Reason {
     Refused(Refused),
     /// AWS refused.
     Failed(Class),
+    /// It works as its spec says, and something else is not as wanted.
+    Incomplete(Incomplete),
     /// What runs say.
     Reported(Reported),
     /// The operator did something.
@@ -84,6 +86,23 @@ impl Refused {
                 "create it, with the command in the message; nothing else is needed"
             }
             Self::LayerFailed => "correct the requirements, or the operator's `--package-index`, `--uv`, `--cache-dir`",
+        }
+    }
+}
+
+/// A pipeline works as its spec says, and something that it does not need is not as wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumMessage, VariantArray)]
+pub enum Incomplete {
+    /// AWS refuses to set or remove a tag, such as one that a policy of the organization protects. Everything else is as
+    /// wanted: the tag holds up no other change.
+    TagsRefused,
+}
+
+impl Incomplete {
+    /// What to do about it; each message says it for its tag.
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::TagsRefused => "have AWS allow it, or change `spec.tags`; the operator tries again with back-off",
         }
     }
 }
@@ -163,7 +182,7 @@ impl Reason {
     pub const fn is_warning(self) -> bool {
         match self {
             Self::Settled(_) | Self::Underway(_) => false,
-            Self::Refused(_) | Self::Failed(_) => true,
+            Self::Refused(_) | Self::Failed(_) | Self::Incomplete(_) => true,
             Self::Reported(reported) => match reported {
                 Reported::DeliveryFailed | Reported::Missed => true,
                 Reported::Delivered | Reported::OnTime | Reported::NotReported => false,
@@ -187,7 +206,9 @@ impl Reason {
     /// What was done or tried, in one word, as events have it beside the reason.
     pub const fn action(self) -> &'static str {
         match self {
-            Self::Settled(_) | Self::Underway(_) | Self::Refused(_) | Self::Failed(_) => "Reconcile",
+            Self::Settled(_) | Self::Underway(_) | Self::Refused(_) | Self::Failed(_) | Self::Incomplete(_) => {
+                "Reconcile"
+            }
             Self::Reported(_) => "Run",
             Self::Acted(acted) => match acted {
                 Acted::Created => "Create",

@@ -16,6 +16,7 @@ mod queue;
 mod role;
 mod schedule;
 mod schedule_group;
+mod tagging;
 mod want;
 
 use std::collections::BTreeMap;
@@ -34,7 +35,7 @@ use crate::policy::Document;
 
 pub use self::schedule::Schedule;
 pub use boundary::boundary;
-pub(crate) use difference::{Changed, TagChanges};
+pub(crate) use difference::{Changed, TagChanges, tag_field};
 pub use difference::{Difference, diff, diff_new};
 pub use event_source_mapping::EventSourceMapping;
 pub use function::{AsyncInvoke, Function};
@@ -44,6 +45,7 @@ pub use parameter::Parameter;
 pub use queue::{Queue, Redrive};
 pub use role::Role;
 pub use schedule_group::ScheduleGroup;
+pub use tagging::{TagChange, TagRefusal};
 pub use want::{Installation, possible_ids, want};
 
 /// A kind of AWS resource. The order is that of creation; deletion goes backwards.
@@ -204,6 +206,8 @@ pub enum Progress {
     Waiting(Wait),
     /// Something of that name is there already: look whose it is.
     Exists,
+    /// AWS has carried out all but these tags.
+    TagsRefused(Vec<TagRefusal>),
 }
 
 /// Why to wait, and how long.
@@ -328,22 +332,32 @@ impl Resource {
         }
     }
 
-    /// Mends the differences between it and what AWS has.
+    /// Mends the differences between it and what AWS has: whose it is first, the user's tags last. A tag that AWS refuses
+    /// holds up none of the rest.
     ///
     /// # Errors
     /// AWS refuses, or cannot be reached.
     pub async fn update(&self, aws: &Aws, have: &Observed, differences: &[Difference]) -> Result<Progress, AwsError> {
         let changed = Changed(differences);
-        match self {
-            Self::LogGroup(it) => it.update(aws, have, changed).await,
-            Self::Queue(it) => it.update(aws, have, changed).await,
-            Self::Parameter(it) => it.update(aws, have, changed).await,
-            Self::Role(it) => it.update(aws, have, changed).await,
-            Self::ScheduleGroup(it) => it.update(aws, have, changed).await,
+        let tags = changed.tags(self.tags());
+        // Only what carries the pipeline's UID may be changed or deleted.
+        self.put_tags(aws, have, &tags.owner).await?;
+        let progress = match self {
+            Self::LogGroup(it) => it.update(aws, changed).await,
+            Self::Queue(it) => it.update(aws, changed).await,
+            Self::Parameter(it) => it.update(aws, changed).await,
+            Self::Role(it) => it.update(aws, changed).await,
+            // It has nothing but its name and tags.
+            Self::ScheduleGroup(_) => Ok(Progress::Done),
             Self::LayerVersion(it) => it.update(aws, have, changed).await,
             Self::Function(it) => it.update(aws, have, changed).await,
             Self::EventSourceMapping(it) => it.update(aws, have, changed).await,
-            Self::Schedule(it) => it.update(aws, have, changed).await,
+            Self::Schedule(it) => it.update(aws).await,
+        }?;
+        match progress {
+            Progress::Done => self.change_tags(aws, have, tags).await,
+            // There is another update to come, or another resource, which is made with its tags.
+            Progress::Made(_) | Progress::Waiting(_) | Progress::Exists | Progress::TagsRefused(_) => Ok(progress),
         }
     }
 }

@@ -6,10 +6,10 @@ use jiff::{Timestamp, Zoned};
 
 use crate::apply::{Applied, Deed, Outcome};
 use crate::crd::{Action, Change, PipelineStatus, QueueDepth, ResourceRow, ResourceState, ScheduleStatus};
-use crate::identity::Location;
+use crate::identity::{Location, TagKeys};
 use crate::pipeline::Pipeline;
 use crate::plan::{Goal, Plan, Verdict};
-use crate::resource::{Id, Kind, Observed};
+use crate::resource::{Id, Kind, Observed, TagRefusal, tag_field};
 use crate::text::truncate;
 
 /// Firings shown ahead.
@@ -24,6 +24,36 @@ pub fn known(status: &PipelineStatus) -> BTreeMap<Id, bool> {
     let id = |row: &ResourceRow| Some(Id::new(row.kind.parse::<Kind>().ok()?, &row.name));
     let held = |row: &ResourceRow| !row.unseen;
     status.resources.iter().filter_map(|row| Some((id(row)?, held(row)))).collect()
+}
+
+/// Which tags on AWS are the pipeline's.
+pub fn tag_keys(status: &PipelineStatus) -> TagKeys {
+    TagKeys::new(status.tag_keys.iter().cloned())
+}
+
+/// The tag keys that may be on AWS once a plan is carried out, beside those there are.
+pub fn tag_keys_before(before: &TagKeys, plan: &Plan) -> TagKeys {
+    plan.steps.iter().fold(before.clone(), |keys, step| match (&step.goal, &step.verdict) {
+        (Goal::Gone, _) | (_, Verdict::Conflict { .. }) => keys,
+        (Goal::Present(wanted), _) => keys.with(wanted.resource.tags()),
+    })
+}
+
+/// The tag keys that may be on AWS after a plan was carried out: one that is no longer `wanted` stays until every resource
+/// was seen without it. What was written alone may not show yet, or may have been refused.
+pub fn tag_keys_after(before: &TagKeys, wanted: &TagKeys, applied: &Applied) -> TagKeys {
+    let gone = |key: &String| {
+        applied.outcomes.values().all(|outcome| match outcome {
+            Outcome::Done(Some(seen)) => !seen.tags.contains_key(key),
+            Outcome::Done(None)
+            | Outcome::TagsRefused { .. }
+            | Outcome::Waiting(_)
+            | Outcome::Failed(_)
+            | Outcome::Conflict { .. }
+            | Outcome::Blocked { .. } => false,
+        })
+    };
+    TagKeys::new(before.recorded().filter(|key| wanted.contains(key) || !gone(key)).cloned())
 }
 
 /// Rows for what is about to be made or taken over, beside those there are.
@@ -83,11 +113,18 @@ fn row_of(id: &Id, outcome: &Outcome, old: &ResourceRow, goes: bool) -> Resource
     match outcome {
         Outcome::Done(seen) => row(id, arn(seen), ResourceState::Ready, None),
         Outcome::Waiting(wait) => still(busy, &wait.why),
+        Outcome::TagsRefused { seen, refusals } => {
+            row(id, arn(seen), ResourceState::Failed, Some(&refusal_message(refusals)))
+        }
         // One that was never ours stays so: failing to make it proves nothing.
         Outcome::Failed(error) => still(ResourceState::Failed, &error.to_string()),
         Outcome::Conflict { whose } => row(id, old.arn.clone(), ResourceState::Conflict, Some(whose)),
         Outcome::Blocked { by } => still(ResourceState::Waiting, &format!("waits for {by}")),
     }
+}
+
+fn refusal_message(refusals: &[TagRefusal]) -> String {
+    refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// A row for what is about to be made.
@@ -119,6 +156,11 @@ pub fn still_pending(planned: Vec<Change>, applied: &Applied) -> Vec<Change> {
     };
     let pending = planned.into_iter().filter_map(|change| match outcome(&change)? {
         Outcome::Done(_) => None,
+        Outcome::TagsRefused { seen: _, refusals } => {
+            let is_refused = |field: &str| refusals.iter().any(|refusal| field == tag_field(&refusal.key));
+            let changes = change.changes.into_iter().filter(|change| is_refused(&change.field)).collect();
+            Some(Change { note: Some(refusal_message(refusals)), changes, ..change })
+        }
         Outcome::Failed(_) | Outcome::Blocked { .. } => Some(change),
         Outcome::Waiting(wait) => Some(Change { note: Some(wait.why.clone()), ..change }),
         Outcome::Conflict { whose } => {
@@ -201,7 +243,7 @@ mod tests {
 
     use super::*;
     use crate::aws::{AwsError, Class, Operation};
-    use crate::resource::Wait;
+    use crate::resource::{TagChange, Wait};
 
     fn id(kind: Kind, name: &str) -> Id {
         Id::new(kind, name)
@@ -222,13 +264,22 @@ mod tests {
             .collect()
     }
 
-    fn refused() -> Outcome {
-        Outcome::Failed(AwsError {
+    fn denied() -> AwsError {
+        AwsError {
             operation: Operation::CreateRole,
             class: Class::Denied,
             code: "AccessDenied".to_owned(),
             message: "no".to_owned(),
-        })
+        }
+    }
+
+    fn refused() -> Outcome {
+        Outcome::Failed(denied())
+    }
+
+    fn tags_refused() -> Outcome {
+        let refusal = TagRefusal { key: "team".to_owned(), change: TagChange::Set, error: denied() };
+        Outcome::TagsRefused { seen: None, refusals: vec![refusal] }
     }
 
     #[test]
@@ -238,6 +289,7 @@ mod tests {
             old(Kind::LogGroup, "made", ResourceState::Creating),
             old(Kind::LogGroup, "never-made", ResourceState::Creating),
             old(Kind::LogGroup, "failed", ResourceState::Ready),
+            old(Kind::LogGroup, "tagged", ResourceState::Ready),
             old(Kind::Queue, "busy", ResourceState::Ready),
             old(Kind::Role, "taken", ResourceState::Ready),
             old(Kind::Function, "blocked", ResourceState::Ready),
@@ -249,6 +301,7 @@ mod tests {
                 (id(Kind::LogGroup, "made"), Outcome::Done(None)),
                 (id(Kind::LogGroup, "never-made"), refused()),
                 (id(Kind::LogGroup, "failed"), refused()),
+                (id(Kind::LogGroup, "tagged"), tags_refused()),
                 (id(Kind::Queue, "busy"), Outcome::Waiting(wait)),
                 (id(Kind::Role, "taken"), Outcome::Conflict { whose: "theirs".to_owned() }),
                 (id(Kind::Function, "blocked"), Outcome::Blocked { by: id(Kind::Role, "taken") }),
@@ -261,6 +314,7 @@ mod tests {
                 "failed Failed iam:CreateRole: AccessDenied: no",
                 "made Ready -",
                 "never-made Failed iam:CreateRole: AccessDenied: no",
+                "tagged Failed tag `team` cannot be set: iam:CreateRole: AccessDenied: no",
                 "busy Updating soon",
                 "taken Conflict theirs",
                 "blocked Waiting waits for Role taken",
@@ -288,13 +342,77 @@ mod tests {
         };
         let rows = |have| {
             let want = vec![crate::resource::Resource::ScheduleGroup(group("uid-1"))];
-            let plan = crate::plan::plan(&owner, want, &BTreeMap::new(), have);
+            let plan = crate::plan::plan(&owner, want, &BTreeMap::new(), &TagKeys::default(), have);
             states(&rows_before(&[], &plan, &location))
         };
         assert_eq!(rows(BTreeMap::new()), ["a Creating -"]);
         assert_eq!(rows(BTreeMap::from([seen(group("uid-0").tags)])), ["a Creating -"], "a predecessor's");
         assert_eq!(rows(BTreeMap::from([seen(group("uid-1").tags)])), ["a Creating -"], "ours, and listed nowhere");
         assert_eq!(rows(BTreeMap::from([seen(crate::identity::Tags::new())])), Vec::<String>::new(), "somebody else's");
+    }
+
+    #[test]
+    fn a_tag_key_is_recorded_until_every_resource_was_seen_without_it() {
+        let keys = |keys: &[&str]| TagKeys::new(keys.iter().map(|key| (*key).to_owned()));
+        let seen = |key: &str| {
+            let tags = crate::identity::Tags::from([(key.to_owned(), "x".to_owned())]);
+            Outcome::Done(Some(Observed { tags, ..Observed::default() }))
+        };
+        let after = |last: Outcome| {
+            let outcomes = vec![(id(Kind::Queue, "a"), seen("foreign")), (id(Kind::Queue, "b"), last)];
+            tag_keys_after(&keys(&["old", "new"]), &keys(&["new"]), &applied(outcomes))
+        };
+        assert_eq!(after(seen("new")), keys(&["new"]));
+        let wait = Wait { why: "soon".to_owned(), again: Duration::from_secs(1) };
+        for last in [
+            seen("old"),
+            Outcome::Done(None),
+            tags_refused(),
+            Outcome::Waiting(wait),
+            refused(),
+            Outcome::Conflict { whose: "theirs".to_owned() },
+            Outcome::Blocked { by: id(Kind::Role, "c") },
+        ] {
+            assert_eq!(after(last.clone()), keys(&["old", "new"]), "{last:?}");
+        }
+    }
+
+    #[test]
+    fn tag_keys_are_recorded_before_anything_is_tagged() {
+        let owner = crate::pipeline::tests::owner();
+        let mut group = crate::resource::ScheduleGroup { name: "a".to_owned(), tags: owner.tags() };
+        group.tags.insert("team".to_owned(), "a".to_owned());
+        let recorded = |have| {
+            let want = vec![crate::resource::Resource::ScheduleGroup(group.clone())];
+            let before = TagKeys::new(["old".to_owned()]);
+            let plan = crate::plan::plan(&owner, want, &BTreeMap::new(), &before, have);
+            tag_keys_before(&before, &plan).recorded().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(recorded(BTreeMap::new()), ["old", "team"]);
+        let somebody_elses = (id(Kind::ScheduleGroup, "a"), Some(Observed::default()));
+        assert_eq!(recorded(BTreeMap::from([somebody_elses])), ["old"], "what is not ours is not tagged");
+    }
+
+    #[test]
+    fn of_a_resource_whose_tags_are_refused_those_alone_are_pending() {
+        let field = |field: &str| crate::crd::FieldChange {
+            field: field.to_owned(),
+            from: String::new(),
+            to: "x".to_owned(),
+            forces_replacement: false,
+        };
+        let change = Change {
+            action: Action::Update,
+            kind: "Queue".to_owned(),
+            name: "a".to_owned(),
+            drift: false,
+            note: None,
+            changes: vec![field("visibilityTimeout"), field("tags.other"), field("tags.team")],
+        };
+        let pending = still_pending(vec![change], &applied(vec![(id(Kind::Queue, "a"), tags_refused())]));
+        assert_eq!(pending.len(), 1);
+        assert_eq!(pending[0].changes, [field("tags.team")]);
+        assert!(pending[0].note.as_ref().is_some_and(|note| note.starts_with("tag `team` cannot be set")));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use task_pipelines::code::{Artifact, Artifacts, Builtin};
 use task_pipelines::configuration::Configuration;
 use task_pipelines::crd::{Admission, Architecture, admit};
-use task_pipelines::identity::{Location, Owner};
+use task_pipelines::identity::{Location, Owner, TagKeys};
 use task_pipelines::pipeline::{
     ConfigMapLookup, ConfigMaps, Context, Home, SecretLookup, SecretText, SecretValues, config_map_refs, resolve,
     secret_refs,
@@ -233,7 +233,13 @@ fn takes(spec: &Value) -> Result<bool, TestCaseError> {
                 region: "eu-central-1".to_owned(),
                 endpoint: None,
             };
-            let plan = plan(&owner, want(&pipeline, &installation, &location), &BTreeMap::new(), Have::new());
+            let plan = plan(
+                &owner,
+                want(&pipeline, &installation, &location),
+                &BTreeMap::new(),
+                &TagKeys::default(),
+                Have::new(),
+            );
             prop_assert!(plan.steps.len() >= 13, "a pipeline has at least its chain");
             prop_assert!(plan.steps.iter().all(|step| step.verdict == Verdict::Create));
             prop_assert!(serde_json::from_str::<Value>(&pipeline.input).is_ok(), "the schedule's input is JSON");

@@ -5,6 +5,7 @@ import re
 from ministack.services import iam
 
 import documents
+import tagging
 from rules import Refused, before, violated
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
@@ -51,7 +52,7 @@ def _check_tags(call):
         if not re.fullmatch(TAG, key) or not re.fullmatch(TAG, value) or not 1 <= len(key) <= 128 or len(value) > 256:
             raise _constraint("tags", f"{key}={value}", r"match [\p{L}\p{Z}\p{N}_.:/=+\-@]*, a key of 1 to 128 characters, a "
                               "value of up to 256")
-        if key.lower().startswith("aws:"):
+        if key.lower().startswith("aws:") and not tagging.stands_for_aws(call):
             raise Refused(400, "InvalidInput", "Tag keys may not begin with aws:.")
     held = iam._roles.get(call.params.get("RoleName", "")) or {}
     if len({tag["Key"] for tag in [*tags, *(held.get("Tags") or [])]}) > MAX_TAGS:

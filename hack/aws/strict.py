@@ -8,7 +8,7 @@ from settings import Settings
 from state import STATE
 
 RULES = ("identities", "stale_roles", "propagation", "sessions", "role_lists", "function_checks", "parameters", "queues", "moves", "groups",
-         "lists", "quotas")
+         "lists", "quotas", "tagging")
 """The modules whose rules hold once they are imported."""
 
 

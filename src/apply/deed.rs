@@ -2,7 +2,7 @@
 
 use crate::identity::{Owner, Ownership, tag};
 use crate::plan::Verdict;
-use crate::resource::{Difference, Observed};
+use crate::resource::{Difference, Observed, TagRefusal, tag_field};
 
 /// Something that was changed on AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(super) fn done(tried: Deed, now: &Verdict) -> Option<Deed> {
     match tried {
         Deed::Created | Deed::Deleted => Some(tried),
         Deed::TakenOver { .. } => {
-            let uid = format!("tags.{}", tag::UID);
+            let uid = tag_field(tag::UID);
             (!left.iter().any(|difference| difference.field == uid)).then_some(tried)
         }
         Deed::Updated(mut differences) => {
@@ -54,9 +54,34 @@ pub(super) fn done(tried: Deed, now: &Verdict) -> Option<Deed> {
     }
 }
 
+/// A deed that goes on: the user's tags are changed last.
+pub(super) fn without_tags(deed: Deed) -> Option<Deed> {
+    match deed {
+        Deed::Updated(mut differences) => {
+            differences.retain(|one| one.tag_key().is_none());
+            (!differences.is_empty()).then_some(Deed::Updated(differences))
+        }
+        Deed::Created | Deed::TakenOver { .. } | Deed::Deleted => Some(deed),
+    }
+}
+
+/// Takes back what was said of tags that AWS then refused to change.
+pub(super) fn withdraw(deeds: &mut Vec<Deed>, refusals: &[TagRefusal]) {
+    let is_refused = |one: &Difference| refusals.iter().any(|refusal| one.tag_key() == Some(&refusal.key));
+    deeds.retain_mut(|deed| match deed {
+        Deed::Updated(differences) => {
+            differences.retain(|one| !is_refused(one));
+            !differences.is_empty()
+        }
+        Deed::Created | Deed::TakenOver { .. } | Deed::Deleted => true,
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::{AwsError, Class, Operation};
+    use crate::resource::TagChange;
 
     fn difference(field: &str) -> Difference {
         Difference { field: field.to_owned(), from: "1".to_owned(), to: "2".to_owned() }
@@ -74,6 +99,25 @@ mod tests {
         assert_eq!(done(Deed::Deleted, &Verdict::InSync), Some(Deed::Deleted));
         let taken_over = Deed::TakenOver { from: "uid-0".to_owned() };
         assert_eq!(done(taken_over.clone(), &still(&["timeout"])), Some(taken_over));
+    }
+
+    #[test]
+    fn a_tag_that_is_refused_was_not_changed() {
+        let error = AwsError {
+            operation: Operation::TagQueue,
+            class: Class::Denied,
+            code: "AccessDenied".to_owned(),
+            message: String::new(),
+        };
+        let refusals = [TagRefusal { key: "team".to_owned(), change: TagChange::Set, error }];
+        let updated = |fields: &[&str]| Deed::Updated(fields.iter().map(|field| difference(field)).collect());
+        let taken_over = || Deed::TakenOver { from: "uid-0".to_owned() };
+        assert_eq!(without_tags(updated(&["timeout", "tags.team"])), Some(updated(&["timeout"])));
+        assert_eq!((without_tags(updated(&["tags.team"])), without_tags(taken_over())), (None, Some(taken_over())));
+        let mut deeds =
+            vec![updated(&["timeout", "tags.team"]), updated(&["tags.team"]), taken_over(), updated(&["tags.other"])];
+        withdraw(&mut deeds, &refusals);
+        assert_eq!(deeds, [updated(&["timeout"]), taken_over(), updated(&["tags.other"])]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::operation::Operation;
 use crate::chain::{causes, chain};
 
 /// A call that AWS did not carry out, or may not have.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{operation}: {}{message}", prefix(.code))]
 pub struct AwsError {
     /// The call.

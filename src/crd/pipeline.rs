@@ -136,7 +136,7 @@ pub struct ScheduledTaskPipelineSpec {
     /// configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aws: Option<Aws>,
-    /// Put on everything on AWS that can be tagged.
+    /// Put on everything on AWS that can be tagged, and removed there once they are removed here. Tags of others stay.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::tags")]
     pub tags: BTreeMap<String, String>,

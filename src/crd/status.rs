@@ -37,6 +37,10 @@ pub struct PipelineStatus {
     /// One row per AWS resource.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<ResourceRow>,
+    /// Keys of tags that `spec.tags` has named and that may be on AWS: tags with other keys, which are not the pipeline's, are
+    /// never changed or removed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tag_keys: Vec<String>,
     /// What would be done, in `Observe` mode or while something is pending: at most 50 resources and 50 fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plan: Vec<Change>,

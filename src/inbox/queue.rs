@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use tokio::sync::Mutex;
 
 use crate::aws::{Aws, AwsError};
-use crate::identity::{ClusterName, Location, Tags, tag};
+use crate::identity::{ClusterName, Location, TagKeys, Tags, tag};
 use crate::resource::{self, Id, Kind, Progress, Queue, Resource, diff};
 
 /// What SQS keeps a message for at most: so long can the whole cluster be away.
@@ -19,7 +19,7 @@ pub enum NoInbox {
     #[error("the inbox cannot be made")]
     Aws(#[from] AwsError),
     /// A queue of that name is there.
-    #[error("queue `{0}` exists, and does not carry just this cluster's tag")]
+    #[error("queue `{0}` exists, and its tags do not say that it is this cluster's alone")]
     NotOurs(String),
 }
 
@@ -61,7 +61,7 @@ impl Inboxes {
         there.remove(&aws.location);
         let id = Id::new(Kind::Queue, cluster.inbox());
         match resource::observe(aws, &id).await? {
-            Some(seen) if seen.tags == tags(cluster) => resource::delete(aws, &id, &seen).await.map(drop),
+            Some(seen) if is_ours(&seen.tags, cluster) => resource::delete(aws, &id, &seen).await.map(drop),
             Some(_) | None => Ok(()),
         }
     }
@@ -83,12 +83,12 @@ async fn make(aws: &Aws, cluster: &ClusterName) -> Result<(), NoInbox> {
             Progress::Done | Progress::Made(_) => {
                 tracing::info!(queue = id.name, "made the inbox of an account and region");
             }
-            Progress::Waiting(_) => {}
+            Progress::Waiting(_) | Progress::TagsRefused(_) => {}
             Progress::Exists => return Err(NoInbox::NotOurs(id.name)),
         },
-        Some(seen) if seen.tags != tags(cluster) => return Err(NoInbox::NotOurs(id.name)),
+        Some(seen) if !is_ours(&seen.tags, cluster) => return Err(NoInbox::NotOurs(id.name)),
         Some(seen) => {
-            let differences = diff(&inbox, &seen);
+            let differences = diff(&inbox, &seen, &TagKeys::default());
             if !differences.is_empty() {
                 inbox.update(aws, &seen, &differences).await?;
             }
@@ -97,7 +97,33 @@ async fn make(aws: &Aws, cluster: &ClusterName) -> Result<(), NoInbox> {
     Ok(())
 }
 
+/// Whether these tags say that a queue is this cluster's, and no pipeline's. Others may tag it as they like.
+fn is_ours(has: &Tags, cluster: &ClusterName) -> bool {
+    TagKeys::default().only(has) == tags(cluster)
+}
+
 /// It belongs to no one pipeline.
 fn tags(cluster: &ClusterName) -> Tags {
     Tags::from([(tag::CLUSTER.to_owned(), cluster.to_string())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inbox_that_others_tag_is_ours_and_one_of_a_pipeline_is_not() {
+        let cluster: ClusterName = "lab".parse().unwrap();
+        let with = |key: &str, value: &str| {
+            let mut has = tags(&cluster);
+            has.insert(key.to_owned(), value.to_owned());
+            has
+        };
+        assert!(is_ours(&tags(&cluster), &cluster));
+        assert!(is_ours(&with("cost-center", "42"), &cluster));
+        assert!(is_ours(&with("aws:cloudformation:stack-id", "s"), &cluster));
+        assert!(!is_ours(&with(tag::NAME, "hello"), &cluster));
+        assert!(!is_ours(&with(tag::CLUSTER, "other"), &cluster));
+        assert!(!is_ours(&Tags::new(), &cluster));
+    }
 }

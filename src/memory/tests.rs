@@ -26,7 +26,11 @@ fn found(resources: &[Resource]) -> Found {
     Found {
         pipeline: ObjectRef::new("hello").within("team-a"),
         location: location(),
-        sights: resources.iter().map(|resource| (resource.id(), Sight::of(&seen(resource)))).collect(),
+        tag_keys: TagKeys::default(),
+        sights: resources
+            .iter()
+            .map(|resource| (resource.id(), Sight::of(&seen(resource), &TagKeys::default())))
+            .collect(),
         complete: true,
         wish: wish(resources),
         depth: QueueDepth::default(),
@@ -97,6 +101,23 @@ fn each_change_that_lists_show_is_worth_a_look() {
     }
     let memory = memory(&[wanted(30)]);
     assert!(sweep(&memory, &[], |_| {}), "deleted");
+}
+
+#[test]
+fn a_foreign_tag_is_not_worth_a_look_and_one_of_the_pipelines_is() {
+    let tagged = |key: &'static str| {
+        move |seen: &mut Observed| {
+            seen.tags.insert(key.to_owned(), "x".to_owned());
+        }
+    };
+    let memory = Memory::new(HOUR);
+    let tag_keys = TagKeys::new(["team".to_owned()]);
+    assert!(memory.remember("uid", Found { tag_keys, ..found(&[wanted(30)]) }, false));
+    for foreign in ["cost-center", "aws:cloudformation:stack-id"] {
+        assert!(!sweep(&memory, &[wanted(30)], tagged(foreign)), "{foreign}");
+    }
+    assert!(vouches(&memory, &[wanted(30)]));
+    assert!(sweep(&memory, &[wanted(30)], tagged("team")));
 }
 
 #[test]

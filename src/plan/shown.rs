@@ -142,8 +142,8 @@ fn field_change(step: &Step, difference: &Difference) -> FieldChange {
 /// The fields of what is new, without the tags that everything of a pipeline carries.
 fn created(step: &Step, knowledge: Knowledge) -> Vec<FieldChange> {
     let Goal::Present(wanted) = &step.goal else { return Vec::new() };
-    let owners = [tag::CLUSTER, tag::NAMESPACE, tag::NAME, tag::UID].map(|key| format!("tags.{key}"));
-    let of_its_own = diff_new(&wanted.resource).into_iter().filter(|it| !owners.contains(&it.field));
+    let says_owner = |it: &Difference| it.tag_key().is_some_and(|key| tag::OWNER.contains(&key));
+    let of_its_own = diff_new(&wanted.resource).into_iter().filter(|it| !says_owner(it));
     of_its_own
         .map(|mut it| {
             if !knowledge.secrets && is_secret(step, &it) {

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use super::check::check;
 use super::{Have, Plan, Verdict};
 use crate::crd::ScheduledTaskPipelineSpec;
-use crate::identity::{Location, Owner, Tags, tag};
+use crate::identity::{Location, Owner, TagKeys, Tags, tag};
 use crate::pipeline::tests::{owner, resolved_spec, spec};
 use crate::resource::{Difference, Id, Installation, Kind, Observed, Resource, want};
 
@@ -37,7 +37,13 @@ fn wanted_by(spec: &ScheduledTaskPipelineSpec) -> Vec<Resource> {
 /// A plan without a flaw.
 #[track_caller]
 fn plan(owner: &Owner, want: Vec<Resource>, known: &BTreeMap<Id, bool>, have: Have) -> Plan {
-    let plan = super::plan(owner, want, known, have);
+    plan_with(owner, want, known, &TagKeys::default(), have)
+}
+
+/// The same, where the status records tag keys.
+#[track_caller]
+fn plan_with(owner: &Owner, want: Vec<Resource>, known: &BTreeMap<Id, bool>, tag_keys: &TagKeys, have: Have) -> Plan {
+    let plan = super::plan(owner, want, known, tag_keys, have);
     check(owner, &plan);
     plan
 }
@@ -161,11 +167,37 @@ fn what_somebody_changed_or_deleted_is_put_right() {
         queue.tags.insert("team".to_owned(), "b".to_owned());
     });
     have.retain(|id, _| !id.name.ends_with("undelivered-dlq"));
-    let plan = plan(&owner(), resources.clone(), &held(&resources), have);
+    let tag_keys = TagKeys::new(["team".to_owned()]);
+    let plan = plan_with(&owner(), resources.clone(), &held(&resources), &tag_keys, have);
     assert_eq!(
         verdicts(&plan),
         ["create: Queue …-undelivered-dlq", "update memorySize: Function …-sender", "update tags: Queue …-tasks"]
     );
+}
+
+#[test]
+fn a_foreign_tag_of_any_resource_is_not_planned_for() {
+    let resources = wanted(&format!("{{{CHAT}, tags: {{team: a}}}}"));
+    let mut have = made(&resources);
+    let taggable = |id: &Id| !matches!(id.kind, Kind::Schedule | Kind::LayerVersion);
+    for (_, seen) in have.iter_mut().filter(|(id, _)| taggable(id)) {
+        let tags = &mut seen.as_mut().expect("made").tags;
+        tags.extend(["cost-center", "aws:cloudformation:stack-id"].map(|key| (key.to_owned(), "x".to_owned())));
+    }
+    let tag_keys = TagKeys::new(["team".to_owned()]);
+    let unchanged = plan_with(&owner(), resources.clone(), &held(&resources), &tag_keys, have.clone());
+    assert_eq!(verdicts(&unchanged), Vec::<String>::new());
+    let untagged = plan_with(&owner(), wanted(CHAT), &held(&resources), &tag_keys, have);
+    let updated: Vec<&Vec<Difference>> = untagged
+        .steps
+        .iter()
+        .filter_map(|step| match &step.verdict {
+            Verdict::Update(differences) => Some(differences),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(updated.len(), resources.iter().filter(|resource| taggable(&resource.id())).count());
+    assert!(updated.iter().all(|it| it.len() == 1 && it[0].field == "tags.team"), "{updated:?}");
 }
 
 #[test]

@@ -18,8 +18,8 @@ use crate::crd::{Change, Mode, PipelineStatus, QueueDepth, RunTrigger, annotatio
 use crate::drift::{Before, drift};
 use crate::events;
 use crate::expected::Expectation;
-use crate::health::{self, Again, Health, State};
-use crate::identity::Location;
+use crate::health::{self, Again, Health};
+use crate::identity::{Location, TagKeys};
 use crate::layers::{self, Build};
 use crate::memory::{self, Found, Sight};
 use crate::pipeline::Pipeline;
@@ -27,7 +27,7 @@ use crate::plan::shown::for_status;
 use crate::plan::{Goal, Plan};
 use crate::propagation;
 use crate::reason::{Reported, Settled, Underway};
-use crate::resource::{Id, Kind};
+use crate::resource::{Id, Kind, Observed};
 use crate::runs::{due, reports_nothing};
 use crate::status;
 
@@ -69,6 +69,7 @@ pub(super) async fn manage(mut look: Look<'_>) -> kube::Result<Next> {
     // The finalizer first, or a pipeline deleted this moment would be gone before what is about to be made.
     look.context.cluster.add_finalizer(&look.pipeline).await?;
     look.announce(&plan, &aws).await?;
+    let wanted_tags = status::tag_keys_before(&TagKeys::default(), &plan);
     look.make_inbox(&aws).await;
 
     let gone: Vec<Id> =
@@ -78,9 +79,9 @@ pub(super) async fn manage(mut look: Look<'_>) -> kube::Result<Next> {
     look.context.propagation.note(&aws.location, changed_queues, &applied);
     let before =
         Before { in_sync: knowledge.was_in_sync, same_secrets: look.context.memory.wanted(&look.owner.uid, mark) };
-    let done =
-        Done { pipeline: &pipeline, aws: &aws, applied: &applied, gone: &gone, changes, fingerprint, mark, before };
-    look.report(done, now).await
+    let tag_keys = status::tag_keys_after(&status::tag_keys(&look.before), &wanted_tags, &applied);
+    let (pipeline, aws, applied, gone) = (&pipeline, &aws, &applied, &gone);
+    look.report(Done { pipeline, aws, applied, gone, tag_keys, changes, fingerprint, mark, before }, now).await
 }
 
 /// How far two clocks may be apart.
@@ -93,6 +94,8 @@ struct Done<'a> {
     applied: &'a Applied,
     /// What was to go.
     gone: &'a [Id],
+    /// Which tags are the pipeline's now.
+    tag_keys: TagKeys,
     /// What was to be done.
     changes: Vec<Change>,
     /// Hash of all that is wanted.
@@ -118,12 +121,15 @@ impl Look<'_> {
         self.write(status).await
     }
 
-    /// Rows for what is about to be made, written before it is: deletion works on them.
+    /// Rows for what is about to be made, and the keys of its tags, written before it is: deletion works on the rows, and
+    /// only tags with these keys are ever removed.
     async fn announce(&mut self, plan: &Plan, aws: &Aws) -> kube::Result<()> {
         let mut status = self.before.clone();
         status.account = Some(aws.location.account.clone());
         status.region = Some(aws.location.region.clone());
         status.resources = status::rows_before(&self.before.resources, plan, &aws.location);
+        let tag_keys = status::tag_keys_before(&status::tag_keys(&self.before), plan);
+        status.tag_keys = tag_keys.recorded().cloned().collect();
         if status == self.before { Ok(()) } else { self.write(status).await }
     }
 
@@ -223,11 +229,13 @@ impl Look<'_> {
 
     /// Remembers what was found, so that AWS need not be asked again before something changes.
     fn remember(&self, done: &Done<'_>, depth: QueueDepth) {
-        let sights: BTreeMap<Id, Sight> = done.applied.seen().map(|(id, seen)| (id.clone(), Sight::of(seen))).collect();
+        let sight = |(id, seen): (&Id, &Observed)| (id.clone(), Sight::of(seen, &done.tag_keys));
+        let sights: BTreeMap<Id, Sight> = done.applied.seen().map(sight).collect();
         let propagates = self.context.propagation.is_under_way(&done.aws.location, sights.keys());
         let found = Found {
             pipeline: ObjectRef::from(&self.pipeline),
             location: done.aws.location.clone(),
+            tag_keys: done.tag_keys.clone(),
             complete: sights.len() == done.applied.outcomes.len() && !propagates,
             sights,
             wish: done.mark,
@@ -250,7 +258,7 @@ impl Look<'_> {
         } else {
             self.context.memory.distrust(&self.owner.uid);
         }
-        let Done { pipeline, aws, applied, gone, changes, fingerprint, mark: _, before } = done;
+        let Done { pipeline, aws, applied, gone, tag_keys, changes, fingerprint, mark: _, before } = done;
         let mut status = self.before.clone();
         let made = |(id, outcome): (&Id, &Outcome)| id.kind == Kind::Schedule && matches!(outcome, Outcome::Done(_));
         if applied.outcomes.iter().any(made) {
@@ -261,6 +269,7 @@ impl Look<'_> {
             self.expect(pipeline, &aws.location, &status, now);
         }
         status.resources = status::rows_after(&self.before.resources, applied, gone);
+        status.tag_keys = tag_keys.recorded().cloned().collect();
         status.queue = Some(depth);
         status.plan = for_status(status::still_pending(changes, applied));
         if applied.outcomes.values().all(|outcome| matches!(outcome, Outcome::Done(_))) {
@@ -276,7 +285,8 @@ impl Look<'_> {
         let mut events = events::of_changes(applied, &drift);
         self.take_commands(&mut status);
         let mut health = failing.unwrap_or_else(|| healthy(pipeline, now));
-        if health.state == State::Ready {
+        // A tag that AWS refuses holds up no command.
+        if applied.outcomes.values().all(Outcome::is_usable) {
             match self.run_now(pipeline, aws, &mut status).await {
                 Ok(fired) => events.extend(fired),
                 Err(error) => health = Health::aws(&error),

@@ -103,7 +103,10 @@ impl Look<'_> {
         let Wish { pipeline, aws, want, fingerprint, mark: _ } = wish;
         let have = self.observe(&aws, &want, first).await.map_err(NoPlan::Aws)?;
         let was_in_sync = self.before.in_sync_with.as_ref() == Some(&fingerprint);
-        let plan = plan(&self.owner, want, &status::known(&self.before), have).stopped_by_conflict();
+        let plan = {
+            let (known, tag_keys) = (status::known(&self.before), status::tag_keys(&self.before));
+            plan(&self.owner, want, &known, &tag_keys, have).stopped_by_conflict()
+        };
         let knowledge = Knowledge { was_in_sync, secrets: true };
         let changes = shown::changes(&plan, &self.owner, knowledge);
         Ok(Planned { pipeline, aws, plan, changes, fingerprint, knowledge })

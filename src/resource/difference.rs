@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::{Field, Observed, Resource};
-use crate::identity::Tags;
+use crate::identity::{TagKeys, Tags, tag};
 use crate::policy::Document;
 
 /// One thing that differs.
@@ -20,12 +20,12 @@ pub struct Difference {
     pub to: String,
 }
 
-/// What differs between what is wanted and what AWS has. Empty when they are the same.
-pub fn diff(resource: &Resource, have: &Observed) -> Vec<Difference> {
+/// What differs between what is wanted and what AWS has, foreign tags aside. Empty when they are the same.
+pub fn diff(resource: &Resource, have: &Observed, tag_keys: &TagKeys) -> Vec<Difference> {
     let want = resource.fields();
     let keys: BTreeSet<&str> = want.keys().chain(have.fields.keys()).copied().collect();
     let fields = keys.into_iter().flat_map(|key| diff_field(key, have.fields.get(key), want.get(key)));
-    fields.chain(diff_tags(resource.tags(), &have.tags)).collect()
+    fields.chain(diff_tags(resource.tags(), &have.tags, tag_keys)).collect()
 }
 
 /// All of a resource that is not there yet.
@@ -36,7 +36,7 @@ pub fn diff_new(resource: &Resource) -> Vec<Difference> {
         Field::Plain(Value::Object(_)) => diff_field(key, Some(&Field::Plain(Value::Object(Map::new()))), Some(to)),
         Field::Plain(_) | Field::Secret(_) | Field::Policy(_) => diff_field(key, None, Some(to)),
     });
-    fields.chain(diff_tags(resource.tags(), &Tags::new())).collect()
+    fields.chain(diff_tags(resource.tags(), &Tags::new(), &TagKeys::default())).collect()
 }
 
 fn diff_field(field: &str, from: Option<&Field>, to: Option<&Field>) -> Vec<Difference> {
@@ -113,13 +113,22 @@ pub(super) fn text(value: &Value) -> String {
     }
 }
 
-fn diff_tags(want: &Tags, have: &Tags) -> Vec<Difference> {
-    let keys: BTreeSet<&String> = want.keys().chain(have.keys()).collect();
+/// What the label of a tag begins with.
+const TAG: &str = "tags.";
+
+/// The label of a tag's difference.
+pub(crate) fn tag_field(key: &str) -> String {
+    format!("{TAG}{key}")
+}
+
+fn diff_tags(want: &Tags, have: &Tags, tag_keys: &TagKeys) -> Vec<Difference> {
+    let removable = have.keys().filter(|key| tag_keys.contains(key));
+    let keys: BTreeSet<&String> = want.keys().chain(removable).collect();
     keys.into_iter()
         .filter(|key| want.get(*key) != have.get(*key))
         .map(|key| {
             let show = |tags: &Tags| tags.get(key).map(|value| text(&value.as_str().into())).unwrap_or_default();
-            difference(&format!("tags.{key}"), show(have), show(want))
+            difference(&tag_field(key), show(have), show(want))
         })
         .collect()
 }
@@ -129,27 +138,22 @@ impl Difference {
     pub fn managed_field(&self) -> &str {
         self.field.split(['.', '[']).next().unwrap_or_default()
     }
+
+    /// The key of the tag that differs, if it is a tag.
+    pub fn tag_key(&self) -> Option<&str> {
+        self.field.strip_prefix(TAG)
+    }
 }
 
-/// The tag calls that turn what AWS has into what is wanted.
+/// The tags that an update changes.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct TagChanges {
+    /// To put before anything else: they make the resource the pipeline's.
+    pub(crate) owner: Tags,
+    /// Keys to remove.
+    pub(crate) remove: Vec<String>,
     /// To put.
     pub(crate) set: Tags,
-    /// Keys to take away.
-    pub(crate) remove: Vec<String>,
-}
-
-impl TagChanges {
-    pub(crate) fn between(want: &Tags, have: &Tags) -> Self {
-        Self {
-            set: want
-                .iter()
-                .filter(|(key, value)| have.get(*key) != Some(value))
-                .map(|(k, v)| (k.clone(), v.clone()))
-                .collect(),
-            remove: have.keys().filter(|key| !want.contains_key(*key)).cloned().collect(),
-        }
-    }
 }
 
 /// The differences that an update is to mend, asked by field.
@@ -160,6 +164,21 @@ impl Changed<'_> {
     /// Whether any of these fields differs, or something in them.
     pub(crate) fn any(self, fields: &[&str]) -> bool {
         self.0.iter().any(|difference| fields.contains(&difference.managed_field()))
+    }
+
+    /// The tags among them.
+    pub(crate) fn tags(self, want: &Tags) -> TagChanges {
+        let mut changes = TagChanges::default();
+        for key in self.0.iter().filter_map(Difference::tag_key) {
+            match want.get(key) {
+                None => changes.remove.push(key.to_owned()),
+                Some(value) => {
+                    let tags = if tag::OWNER.contains(&key) { &mut changes.owner } else { &mut changes.set };
+                    tags.insert(key.to_owned(), value.clone());
+                }
+            }
+        }
+        changes
     }
 }
 
@@ -196,6 +215,47 @@ mod tests {
         check(json!([a, b]), json!([b, a]), &[r#"f: [{"name":"a"},{"name":"b"}] -> [{"name":"b"},{"name":"a"}]"#]);
         let twins = json!([a, a]);
         check(twins, json!([a]), &[r#"f: [{"name":"a"},{"name":"a"}] -> [{"name":"a"}]"#]);
+    }
+
+    fn tags(tags: &[(&str, &str)]) -> Tags {
+        tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn foreign_tags_are_no_difference_and_are_never_removed() {
+        let want = tags(&[(tag::UID, "uid-1"), ("team", "a"), ("new", "n"), ("a.b[c]", "d")]);
+        let have = tags(&[
+            (tag::UID, "uid-0"),
+            ("team", "b"),
+            ("old", "o"),
+            ("cost-center", "42"),
+            ("aws:cloudformation:stack-id", "s"),
+            ("taskpipelines.dev/other", "x"),
+            (tag::CODE, "c"),
+        ]);
+        let keys = TagKeys::new(["old", "aws:cloudformation:stack-id"].map(str::to_owned));
+        let differences = diff_tags(&want, &have, &keys);
+        let texts: Vec<String> =
+            differences.iter().map(|it| format!("{}: {} -> {}", it.field, it.from, it.to)).collect();
+        assert_eq!(
+            texts,
+            [
+                "tags.a.b[c]:  -> d",
+                "tags.new:  -> n",
+                "tags.old: o -> ",
+                "tags.taskpipelines.dev/code: c -> ",
+                "tags.taskpipelines.dev/uid: uid-0 -> uid-1",
+                "tags.team: b -> a",
+            ]
+        );
+        let changes = Changed(&differences).tags(&want);
+        let expected = TagChanges {
+            owner: tags(&[(tag::UID, "uid-1")]),
+            remove: ["old", tag::CODE].map(str::to_owned).into(),
+            set: tags(&[("a.b[c]", "d"), ("new", "n"), ("team", "a")]),
+        };
+        assert_eq!(changes, expected);
+        assert_eq!(diff_tags(&tags(&[]), &have, &TagKeys::default()).len(), 2, "the operator's own keys alone");
     }
 
     #[test]

@@ -13,7 +13,6 @@ use aws_sdk_lambda::types::{
 };
 use serde_json::json;
 
-use super::function::put_lambda_tags;
 use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, pages};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::Tags;
@@ -94,7 +93,6 @@ impl EventSourceMapping {
     }
 
     pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
-        put_lambda_tags(aws, &self.tags, have).await?;
         if changed.any(&["queue"]) {
             // A mapping stays with its queue, so another takes its place. One like this is left where a pipeline was
             // made anew with another `concurrencyPolicy`.

@@ -19,7 +19,7 @@ use aws_sdk_lambda::types::{
 };
 use serde_json::json;
 
-use super::{Changed, Field, Fields, Observed, Progress, TagChanges};
+use super::{Changed, Field, Fields, Observed, Progress};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::code::{Code, Entry};
 use crate::identity::{Tags, tag};
@@ -141,7 +141,6 @@ impl Function {
     }
 
     pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
-        put_lambda_tags(aws, &self.tags, have).await?;
         if changed.any(&["packageType"]) {
             // Lambda changes no zip into an image: the function is deleted, and made anew at the next look.
             delete(aws, &self.name).await?;
@@ -175,8 +174,7 @@ impl Function {
     async fn update_code(&self, aws: &Aws, have: &Observed) -> Result<Progress, AwsError> {
         if let (Code::S3 { object, .. }, Some(sha256)) = (&self.code, self.fetched.get()) {
             let tags = Tags::from([(tag::CODE.to_owned(), format!("{} {sha256}", object.mark()))]);
-            let request = aws.lambda.tag_resource().resource(&have.arn).set_tags(Some(tags.into_iter().collect()));
-            aws.call(Operation::LambdaTagResource, || request.clone().send()).await?;
+            put_tags(aws, &have.arn, &tags).await?;
             return Ok(Progress::waiting("the note of what was deployed", Duration::ZERO));
         }
         let FunctionCode { zip_file, s3_bucket, s3_key, s3_object_version, image_uri, .. } = self.sdk_code();
@@ -246,17 +244,17 @@ pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> 
     Ok(Progress::Done)
 }
 
-/// Puts the wanted tags on a function or a mapping, and takes others away.
-pub(super) async fn put_lambda_tags(aws: &Aws, want: &Tags, have: &Observed) -> Result<(), AwsError> {
-    let TagChanges { set, remove } = TagChanges::between(want, &have.tags);
-    if !set.is_empty() {
-        let request = aws.lambda.tag_resource().resource(&have.arn).set_tags(Some(set.into_iter().collect()));
-        aws.call(Operation::LambdaTagResource, || request.clone().send()).await?;
-    }
-    if !remove.is_empty() {
-        let request = aws.lambda.untag_resource().resource(&have.arn).set_tag_keys(Some(remove));
-        aws.call(Operation::LambdaUntagResource, || request.clone().send()).await?;
-    }
+/// Puts tags on a function or a mapping.
+pub(super) async fn put_tags(aws: &Aws, arn: &str, tags: &Tags) -> Result<(), AwsError> {
+    let request = aws.lambda.tag_resource().resource(arn).set_tags(Some(tags.clone().into_iter().collect()));
+    aws.call(Operation::LambdaTagResource, || request.clone().send()).await?;
+    Ok(())
+}
+
+/// Removes tags from a function or a mapping.
+pub(super) async fn remove_tags(aws: &Aws, arn: &str, keys: Vec<String>) -> Result<(), AwsError> {
+    let request = aws.lambda.untag_resource().resource(arn).set_tag_keys(Some(keys));
+    aws.call(Operation::LambdaUntagResource, || request.clone().send()).await?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 
 use aws_sdk_cloudwatchlogs::types::LogGroup as SdkLogGroup;
 
-use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, TagChanges, pages};
+use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, pages};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::Tags;
 
@@ -40,18 +40,9 @@ impl LogGroup {
         Ok(Progress::Done)
     }
 
-    pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
+    pub(super) async fn update(&self, aws: &Aws, changed: Changed<'_>) -> Result<Progress, AwsError> {
         if changed.any(&["retentionInDays"]) {
             self.put_retention(aws).await?;
-        }
-        let TagChanges { set, remove } = TagChanges::between(&self.tags, &have.tags);
-        if !set.is_empty() {
-            let request = aws.logs.tag_resource().resource_arn(&have.arn).set_tags(Some(set.into_iter().collect()));
-            aws.call(Operation::LogsTagResource, || request.clone().send()).await?;
-        }
-        if !remove.is_empty() {
-            let request = aws.logs.untag_resource().resource_arn(&have.arn).set_tag_keys(Some(remove));
-            aws.call(Operation::LogsUntagResource, || request.clone().send()).await?;
         }
         Ok(Progress::Done)
     }
@@ -114,6 +105,18 @@ fn read(group: &SdkLogGroup) -> Observed {
     // A group that was made anew is another one.
     let revision = group.creation_time.map(|time| time.to_string());
     Observed { fields: retention.into_iter().collect(), revision, ..Observed::default() }
+}
+
+pub(super) async fn put_tags(aws: &Aws, arn: &str, tags: &Tags) -> Result<(), AwsError> {
+    let request = aws.logs.tag_resource().resource_arn(arn).set_tags(Some(tags.clone().into_iter().collect()));
+    aws.call(Operation::LogsTagResource, || request.clone().send()).await?;
+    Ok(())
+}
+
+pub(super) async fn remove_tags(aws: &Aws, arn: &str, keys: Vec<String>) -> Result<(), AwsError> {
+    let request = aws.logs.untag_resource().resource_arn(arn).set_tag_keys(Some(keys));
+    aws.call(Operation::LogsUntagResource, || request.clone().send()).await?;
+    Ok(())
 }
 
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {

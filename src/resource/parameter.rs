@@ -11,7 +11,7 @@ use aws_sdk_ssm::types::{
     ResourceTypeForTagging, Tag,
 };
 
-use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, TagChanges, pages};
+use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, pages};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::Tags;
 use crate::pipeline::SecretText;
@@ -48,20 +48,7 @@ impl Parameter {
         Ok(Progress::Done)
     }
 
-    pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
-        // First of all: only what carries this pipeline's UID may be deleted.
-        let TagChanges { set, remove } = TagChanges::between(&self.tags, &have.tags);
-        let kind = ResourceTypeForTagging::Parameter;
-        if !set.is_empty() {
-            let request = aws.ssm.add_tags_to_resource().resource_type(kind.clone()).resource_id(&self.name);
-            let request = request.set_tags(Some(sdk_tags(&set)));
-            aws.call(Operation::AddTagsToResource, || request.clone().send()).await?;
-        }
-        if !remove.is_empty() {
-            let request = aws.ssm.remove_tags_from_resource().resource_type(kind).resource_id(&self.name);
-            let request = request.set_tag_keys(Some(remove));
-            aws.call(Operation::RemoveTagsFromResource, || request.clone().send()).await?;
-        }
+    pub(super) async fn update(&self, aws: &Aws, changed: Changed<'_>) -> Result<Progress, AwsError> {
         if changed.any(&["type"]) {
             // SSM refuses to change a type: only a new parameter encrypts what the old one shows.
             delete(aws, &self.name).await?;
@@ -131,6 +118,20 @@ fn read(parameter: SdkParameter) -> Fields {
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
     aws.call(Operation::DeleteParameter, || aws.ssm.delete_parameter().name(name).send()).await?;
     Ok(Progress::Done)
+}
+
+pub(super) async fn put_tags(aws: &Aws, name: &str, tags: &Tags) -> Result<(), AwsError> {
+    let request = aws.ssm.add_tags_to_resource().resource_type(ResourceTypeForTagging::Parameter).resource_id(name);
+    let request = request.set_tags(Some(sdk_tags(tags)));
+    aws.call(Operation::AddTagsToResource, || request.clone().send()).await?;
+    Ok(())
+}
+
+pub(super) async fn remove_tags(aws: &Aws, name: &str, keys: Vec<String>) -> Result<(), AwsError> {
+    let kind = ResourceTypeForTagging::Parameter;
+    let request = aws.ssm.remove_tags_from_resource().resource_type(kind).resource_id(name).set_tag_keys(Some(keys));
+    aws.call(Operation::RemoveTagsFromResource, || request.clone().send()).await?;
+    Ok(())
 }
 
 fn sdk_tags(tags: &Tags) -> Vec<Tag> {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 use serde_json::{Value, json};
 
-use super::{Changed, Field, Fields, Observed, Progress, TagChanges};
+use super::{Changed, Field, Fields, Observed, Progress};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::crd::QueueDepth;
 use crate::identity::Tags;
@@ -103,24 +103,17 @@ impl Queue {
         let request =
             aws.sqs.create_queue().queue_name(&self.name).set_attributes(Some(attributes)).set_tags(Some(tags));
         aws.call(Operation::CreateQueue, || request.clone().send()).await?;
-        let owner = tags_of(aws, &self.name).await?;
-        Ok(if owner.as_ref() == Some(&self.tags) { Progress::Done } else { Progress::Exists })
+        // Whoever tags all new queues may have been here already.
+        let has = tags_of(aws, &self.name).await?.unwrap_or_default();
+        let ours = self.tags.iter().all(|(key, value)| has.get(key) == Some(value));
+        Ok(if ours { Progress::Done } else { Progress::Exists })
     }
 
-    pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
-        let url = aws.location.queue_url(&self.name);
+    pub(super) async fn update(&self, aws: &Aws, changed: Changed<'_>) -> Result<Progress, AwsError> {
         if changed.any(&SETTINGS) {
-            let request = aws.sqs.set_queue_attributes().queue_url(&url).set_attributes(Some(self.attributes()));
+            let url = aws.location.queue_url(&self.name);
+            let request = aws.sqs.set_queue_attributes().queue_url(url).set_attributes(Some(self.attributes()));
             aws.call(Operation::SetQueueAttributes, || request.clone().send()).await?;
-        }
-        let TagChanges { set, remove } = TagChanges::between(&self.tags, &have.tags);
-        if !set.is_empty() {
-            let request = aws.sqs.tag_queue().queue_url(&url).set_tags(Some(set.into_iter().collect()));
-            aws.call(Operation::TagQueue, || request.clone().send()).await?;
-        }
-        if !remove.is_empty() {
-            let request = aws.sqs.untag_queue().queue_url(&url).set_tag_keys(Some(remove));
-            aws.call(Operation::UntagQueue, || request.clone().send()).await?;
         }
         Ok(Progress::Done)
     }
@@ -180,6 +173,19 @@ pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> 
     let request = aws.sqs.delete_queue().queue_url(aws.location.queue_url(name));
     aws.call(Operation::DeleteQueue, || request.clone().send()).await?;
     Ok(Progress::Done)
+}
+
+pub(super) async fn put_tags(aws: &Aws, name: &str, tags: &Tags) -> Result<(), AwsError> {
+    let tags = tags.clone().into_iter().collect();
+    let request = aws.sqs.tag_queue().queue_url(aws.location.queue_url(name)).set_tags(Some(tags));
+    aws.call(Operation::TagQueue, || request.clone().send()).await?;
+    Ok(())
+}
+
+pub(super) async fn remove_tags(aws: &Aws, name: &str, keys: Vec<String>) -> Result<(), AwsError> {
+    let request = aws.sqs.untag_queue().queue_url(aws.location.queue_url(name)).set_tag_keys(Some(keys));
+    aws.call(Operation::UntagQueue, || request.clone().send()).await?;
+    Ok(())
 }
 
 async fn tags_of(aws: &Aws, name: &str) -> Result<Option<Tags>, AwsError> {

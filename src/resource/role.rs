@@ -12,7 +12,7 @@ use aws_sdk_iam::types::{EntityType, RoleDetail, Tag};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, TagChanges, pages};
+use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, pages};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::Tags;
 use crate::policy::Document;
@@ -67,7 +67,7 @@ impl Role {
         Ok(Progress::Done)
     }
 
-    pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
+    pub(super) async fn update(&self, aws: &Aws, changed: Changed<'_>) -> Result<Progress, AwsError> {
         if changed.any(&["path"]) {
             // A path cannot be changed: the role is deleted, and made anew at the next look.
             delete(aws, &self.name).await?;
@@ -83,15 +83,6 @@ impl Role {
         }
         if changed.any(&["policy"]) {
             self.put_policy(aws).await?;
-        }
-        let TagChanges { set, remove } = TagChanges::between(&self.tags, &have.tags);
-        if !set.is_empty() {
-            let request = aws.iam.tag_role().role_name(&self.name).set_tags(Some(sdk_tags(&set)));
-            aws.call(Operation::TagRole, || request.clone().send()).await?;
-        }
-        if !remove.is_empty() {
-            let request = aws.iam.untag_role().role_name(&self.name).set_tag_keys(Some(remove));
-            aws.call(Operation::UntagRole, || request.clone().send()).await?;
         }
         Ok(Progress::Done)
     }
@@ -192,6 +183,18 @@ pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> 
         Err(refusal) if refusal.code == "DeleteConflict" => Err(foreign::explain(aws, name, refusal).await),
         Err(error) => Err(error),
     }
+}
+
+pub(super) async fn put_tags(aws: &Aws, name: &str, tags: &Tags) -> Result<(), AwsError> {
+    let request = aws.iam.tag_role().role_name(name).set_tags(Some(sdk_tags(tags)));
+    aws.call(Operation::TagRole, || request.clone().send()).await?;
+    Ok(())
+}
+
+pub(super) async fn remove_tags(aws: &Aws, name: &str, keys: Vec<String>) -> Result<(), AwsError> {
+    let request = aws.iam.untag_role().role_name(name).set_tag_keys(Some(keys));
+    aws.call(Operation::UntagRole, || request.clone().send()).await?;
+    Ok(())
 }
 
 fn sdk_tags(tags: &Tags) -> Vec<Tag> {

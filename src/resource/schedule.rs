@@ -12,7 +12,7 @@ use aws_sdk_scheduler::types::{
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, pages};
+use super::{Field, Fields, Id, Kind, Observed, Progress, pages};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::identity::{Tags, tag};
 
@@ -103,7 +103,7 @@ impl Schedule {
         Ok(Progress::Done)
     }
 
-    pub(super) async fn update(&self, aws: &Aws, _: &Observed, _: Changed<'_>) -> Result<Progress, AwsError> {
+    pub(super) async fn update(&self, aws: &Aws) -> Result<Progress, AwsError> {
         let request = complete!(aws.scheduler.update_schedule(), self);
         aws.call(Operation::UpdateSchedule, || request.clone().send()).await?;
         Ok(Progress::Done)

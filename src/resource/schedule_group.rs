@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_sdk_scheduler::types::{ScheduleGroupState, ScheduleSummary, Tag};
 
-use super::{Changed, Fields, Observed, Progress, TagChanges, schedule};
+use super::{Fields, Observed, Progress, schedule};
 use crate::aws::{Aws, AwsError, Class, Operation};
 use crate::identity::Tags;
 
@@ -33,19 +33,6 @@ impl ScheduleGroup {
     pub(super) async fn create(&self, aws: &Aws) -> Result<Progress, AwsError> {
         let request = aws.scheduler.create_schedule_group().name(&self.name).set_tags(Some(sdk_tags(&self.tags)));
         aws.call(Operation::CreateScheduleGroup, || request.clone().send()).await?;
-        Ok(Progress::Done)
-    }
-
-    pub(super) async fn update(&self, aws: &Aws, have: &Observed, _: Changed<'_>) -> Result<Progress, AwsError> {
-        let TagChanges { set, remove } = TagChanges::between(&self.tags, &have.tags);
-        if !set.is_empty() {
-            let request = aws.scheduler.tag_resource().resource_arn(&have.arn).set_tags(Some(sdk_tags(&set)));
-            aws.call(Operation::SchedulerTagResource, || request.clone().send()).await?;
-        }
-        if !remove.is_empty() {
-            let request = aws.scheduler.untag_resource().resource_arn(&have.arn).set_tag_keys(Some(remove));
-            aws.call(Operation::SchedulerUntagResource, || request.clone().send()).await?;
-        }
         Ok(Progress::Done)
     }
 }
@@ -110,6 +97,18 @@ fn holds_foreign(group: &str, schedule: &str) -> AwsError {
         code: String::new(),
         message: format!("schedule group {group} holds schedule {schedule}, which the pipeline did not make"),
     }
+}
+
+pub(super) async fn put_tags(aws: &Aws, arn: &str, tags: &Tags) -> Result<(), AwsError> {
+    let request = aws.scheduler.tag_resource().resource_arn(arn).set_tags(Some(sdk_tags(tags)));
+    aws.call(Operation::SchedulerTagResource, || request.clone().send()).await?;
+    Ok(())
+}
+
+pub(super) async fn remove_tags(aws: &Aws, arn: &str, keys: Vec<String>) -> Result<(), AwsError> {
+    let request = aws.scheduler.untag_resource().resource_arn(arn).set_tag_keys(Some(keys));
+    aws.call(Operation::SchedulerUntagResource, || request.clone().send()).await?;
+    Ok(())
 }
 
 fn sdk_tags(tags: &Tags) -> Vec<Tag> {

@@ -16,7 +16,7 @@ use task_pipelines::command::arguments::Arguments;
 use task_pipelines::configuration::file::File;
 use task_pipelines::drift::Drift;
 use task_pipelines::metrics::{Ended, Metrics};
-use task_pipelines::reason::{Acted, Reason, Refused, Reported, Settled, Underway};
+use task_pipelines::reason::{Acted, Incomplete, Reason, Refused, Reported, Settled, Underway};
 use task_pipelines::resource::{Id, Kind};
 
 use crate::{all_between, between, read, root};
@@ -75,6 +75,8 @@ fn the_page_of_conditions_has_every_reason_with_its_remedy() {
         vec![code(class), code(beside), cause, class.remedy().to_owned()]
     });
     generated(page, "Class", &["reason", "beside it", "cause", "what to do"], &failed);
+    let incomplete = rows(|reason: &Incomplete, cause| vec![code(reason), cause, reason.remedy().to_owned()]);
+    generated(page, "Incomplete", &with_remedy, &incomplete);
     let quotas = rows(|quota: &Quota, what| vec![what, quota.remedy().to_owned()]);
     generated(page, "Quota", &["what is full", "what to do"], &quotas);
     let acted = rows(|reason: &Acted, meaning| {

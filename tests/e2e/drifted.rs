@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::json;
 
 use crate::harness::{Lab, Settings, eventually, specs};
 
@@ -25,7 +26,7 @@ async fn told(lab: &Lab, pipeline: &str, wanted: &[&str]) {
 #[tokio::test]
 async fn a_sweep_finds_what_others_changed_and_says_so() {
     let lab = swept().await;
-    lab.apply("watched", specs::message(specs::YEARLY)).await;
+    lab.apply("watched", specs::merged(specs::message(specs::YEARLY), json!({"tags": {"team": "data"}}))).await;
     lab.ready("watched").await;
     quiet(&lab).await;
     let names = lab.names("watched");
@@ -36,7 +37,7 @@ async fn a_sweep_finds_what_others_changed_and_says_so() {
     let request = aws.sqs.set_queue_attributes().queue_url(aws.queue_url(&names.tasks));
     request.attributes(QueueAttributeName::MessageRetentionPeriod, "61").send().await.unwrap();
     let request = aws.sqs.tag_queue().queue_url(aws.queue_url(&names.tasks_dlq));
-    request.tags("stranger", "tag").send().await.unwrap();
+    request.tags("team", "ops").tags("stranger", "tag").send().await.unwrap();
     let request = aws.ssm.put_parameter().name(&names.parameter).value("theirs").overwrite(true);
     request.send().await.unwrap();
     told(
@@ -50,13 +51,14 @@ async fn a_sweep_finds_what_others_changed_and_says_so() {
                 names.runner_logs
             ),
             "messageRetentionPeriod: 61 → 345600",
-            "tags.stranger: tag → (unset)",
+            &format!("Queue {} was changed by somebody else, and is put right: tags.team: ops → data", names.tasks_dlq),
             "value: [secret] → [secret]",
         ],
     )
     .await;
     lab.ready("watched").await;
     assert!(lab.aws.parameter(&names.parameter).await.contains("/slack/"));
+    assert_eq!(lab.aws.queue_tags(&names.tasks_dlq).await["stranger"], "tag", "others may tag as they like");
 }
 
 #[tokio::test]

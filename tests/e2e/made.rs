@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_lambda::types::{FunctionConfiguration, Runtime};
-use aws_sdk_ssm::types::{ParameterType, ResourceTypeForTagging};
+use aws_sdk_ssm::types::ParameterType;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use task_pipelines::crd::ResourceState;
@@ -39,32 +39,12 @@ async fn everything_carries_its_owner_and_the_users_tags() {
         ("taskpipelines.dev/name".to_owned(), "tagged".to_owned()),
         ("taskpipelines.dev/uid".to_owned(), uid.clone()),
     ]);
-    for queue in [&names.tasks, &names.tasks_dlq, &names.undelivered_dlq] {
-        assert_eq!(lab.aws.queue_tags(queue).await, expected, "{queue}");
-    }
-    for function in [&names.sender, &names.runner] {
-        let answer = lab.aws.lambda.get_function().function_name(function).send().await.unwrap();
-        assert_eq!(answer.tags.unwrap().into_iter().collect::<Texts>(), expected, "{function}");
-    }
-    for role in [&names.sender, &names.runner, &names.scheduler] {
-        let tags = lab.aws.iam.list_role_tags().role_name(role).send().await.unwrap().tags;
-        assert_eq!(tags.into_iter().map(|tag| (tag.key, tag.value)).collect::<Texts>(), expected, "{role}");
-    }
-    for group in [&names.sender_logs, &names.runner_logs] {
-        let request = lab.aws.logs.list_tags_for_resource();
-        let answer = request.resource_arn(lab.arn("logs", &format!("log-group:{group}"))).send().await.unwrap();
-        assert_eq!(answer.tags.unwrap().into_iter().collect::<Texts>(), expected, "{group}");
-    }
-    let request = lab.aws.ssm.list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter);
-    let tags = request.resource_id(&names.parameter).send().await.unwrap().tag_list.unwrap();
-    assert_eq!(tags.into_iter().map(|tag| (tag.key, tag.value)).collect::<Texts>(), expected);
-    let request = lab.aws.scheduler.list_tags_for_resource();
-    let arn = lab.arn("scheduler", &format!("schedule-group/{}", names.schedule));
-    let tags = request.resource_arn(arn).send().await.unwrap().tags.unwrap();
-    assert_eq!(tags.into_iter().map(|tag| (tag.key, tag.value)).collect::<Texts>(), expected);
-    let mappings = lab.aws.lambda.list_event_source_mappings().send().await.unwrap().event_source_mappings.unwrap();
-    let request = lab.aws.lambda.list_tags().resource(mappings[0].event_source_mapping_arn().unwrap());
-    assert_eq!(request.send().await.unwrap().tags.unwrap().into_iter().collect::<Texts>(), expected);
+    let tags = lab.tags("tagged").await;
+    assert_eq!(
+        tags.keys().cloned().collect::<BTreeSet<_>>(),
+        &names.all() - &BTreeSet::from([format!("Schedule {}", names.schedule)])
+    );
+    assert!(tags.values().all(|tags| *tags == expected), "{tags:#?}");
 
     let description = lab.aws.schedule(&names.schedule).await.description.unwrap();
     for part in ["e2e", &lab.namespace, "tagged", &uid] {

@@ -27,6 +27,7 @@ mod refused;
 mod reliability;
 mod secrets;
 mod shipped;
+mod tagged;
 mod tenants;
 mod tried;
 mod troubled;

@@ -214,3 +214,26 @@ async fn somebody_elses_resource_is_a_conflict_in_the_plan() {
     planned.says(&[&format!("! conflict  Queue {}: it carries no tags of this operator", names.tasks)]);
     assert!(lab.strict.writes().await.is_empty());
 }
+
+#[tokio::test]
+async fn a_foreign_tag_is_in_no_plan_and_what_only_the_cluster_knows_of_tags_is_said() {
+    let mut lab = Lab::new().await;
+    let tagged = |tags: Value| specs::merged(specs::message(specs::YEARLY), json!({"tags": tags}));
+    lab.apply("tagged", tagged(json!({"team": "data", "old": "x"}))).await;
+    lab.ready("tagged").await;
+    lab.tag("tagged", "cost-center", "42").await;
+    lab.tag("tagged", "aws:cloudformation:stack-name", "landing-zone").await;
+    lab.kill();
+    lab.strict.forget_calls().await;
+    let spec = tagged(json!({"team": "data"}));
+    let file = lab.file("tagged", &[document(&lab, "tagged", &spec)]);
+    let alone = lab.plan_alone(&["-f", file.to_str().unwrap()]);
+    assert_eq!((alone.status, alone.stderr.as_str()), (0, ""), "{alone:#?}");
+    alone.says(&["Nothing to do", "Not compared: whether the tags cost-center, old are to be removed, since only"]);
+
+    lab.apply("tagged", spec).await;
+    let planned = lab.plan(&[&format!("{}/tagged", lab.namespace)]);
+    planned.says(&["tags.old: - x", "Plan: 13 to update, 1 in sync."]);
+    assert!(!planned.stdout.contains("cost-center") && !planned.stdout.contains("stack-name"), "{planned:#?}");
+    assert_eq!(lab.strict.writes().await, Vec::<String>::new());
+}

@@ -11,7 +11,7 @@ use crate::command::offline::Offline;
 use crate::configuration::Configuration;
 use crate::crd::ScheduledTaskPipelineSpec;
 use crate::health::Health;
-use crate::identity::{ClusterName, Owner, Ownership, tag};
+use crate::identity::{ClusterName, Owner, Ownership, TagKeys, tag};
 use crate::pipeline::Refusal;
 use crate::plan::shown::{Knowledge, Shown, changes};
 use crate::plan::{Have, plan};
@@ -49,8 +49,11 @@ impl WithoutCluster {
         same_kind_of_queue(&want, &known)?;
         overlook_unknown(&want, &mut have);
         let knowledge = Knowledge { was_in_sync: false, secrets: false };
-        let plan = plan(&owner, want, &known, have).stopped_by_conflict();
-        Ok(Shown::new(&owner, &aws.location, changes(&plan, &owner, knowledge), knowledge))
+        let tags = tags_of_whom(&want, &have);
+        let plan = plan(&owner, want, &known, &TagKeys::default(), have).stopped_by_conflict();
+        let mut shown = Shown::new(&owner, &aws.location, changes(&plan, &owner, knowledge), knowledge);
+        shown.not_compared.extend(tags);
+        Ok(shown)
     }
 
     fn offline(&self) -> Offline<'_> {
@@ -101,6 +104,19 @@ fn same_kind_of_queue(want: &[Resource], known: &BTreeMap<Id, bool>) -> Result<(
             hint: Some("delete the pipeline and create it again".to_owned()),
         }])),
     }
+}
+
+/// The tags on AWS that the spec does not name: the operator removes those that it set, and only the status tells which.
+fn tags_of_whom(want: &[Resource], have: &Have) -> Option<String> {
+    let unnamed = want.iter().flat_map(|resource| {
+        let has = have.get(&resource.id()).and_then(Option::as_ref).map(|seen| seen.tags.clone()).unwrap_or_default();
+        let removable = TagKeys::default().with(&has);
+        let unnamed = move |key: &String| removable.contains(key) && !TagKeys::default().contains(key);
+        has.into_keys().filter(unnamed).filter(|key| !resource.tags().contains_key(key))
+    });
+    let unnamed: BTreeSet<String> = unnamed.collect();
+    let keys = unnamed.into_iter().collect::<Vec<_>>().join(", ");
+    (!keys.is_empty()).then(|| format!("whether the tags {keys} are to be removed"))
 }
 
 /// Secrets and code that are not known are not compared.

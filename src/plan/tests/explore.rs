@@ -121,6 +121,10 @@ const RETAINED: &str = "{deletionPolicy: Retain}";
 /// With queues of other names, and a mapping from one of them to the same function.
 const FIFO: &str = "{concurrencyPolicy: Queue}";
 
+/// With tags, of which the other changes one, lacks one, and has one more.
+const TAGGED: &str = "{tags: {stage: test, owner: me}}";
+const TAGGED_OTHERWISE: &str = "{tags: {stage: live, cost: high}}";
+
 /// With a layer, and with one of another content.
 const LAYER: &str =
     "{layers: [{name: deps, python: {version: '3.13', requirements: [humanize==4.13.0]}}], runner: {layers: [deps]}}";
@@ -130,6 +134,11 @@ const OTHER_LAYER: &str =
 /// The runner's half of a pipeline: every kind but log groups, and every order that there is among kinds.
 fn half(id: &Id) -> bool {
     id.kind != Kind::LogGroup && !id.name.ends_with("-sender") && !id.name.ends_with("-undelivered-dlq")
+}
+
+/// One that is tagged when it is changed, and one whose changes take several calls.
+fn tagged(id: &Id) -> bool {
+    id.kind == Kind::Role && id.name.ends_with("-runner") || id.kind == Kind::Function && id.name.ends_with("-runner")
 }
 
 /// What a function with layers takes.
@@ -173,6 +182,13 @@ fn a_pipeline_that_was_retained_is_taken_over_by_one_with_another_kind_of_queue(
 fn whatever_somebody_changes_or_deletes_is_put_right_or_named() {
     let budget = Budget { all: 2, drifts: 1, crashes: 1, lives: 1, ..CALM };
     check(&[CHAT, LONGER], half, budget, &[Rest::Matched, Rest::Conflict, Rest::Gone]);
+}
+
+#[test]
+fn whatever_a_policy_protects_the_tags_of_a_spec_come_and_go_and_foreign_ones_stay() {
+    let budget = Budget { all: 3, edits: 2, crashes: 1, faults: 2, drifts: 1, lives: 1, ..CALM };
+    let rests = [Rest::Matched, Rest::Conflict, Rest::Gone];
+    check(&[TAGGED, TAGGED_OTHERWISE], tagged, budget, &rests);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{CHAT, change, held, location, made, owner, rebuilt, wanted, wanted_by_rebuilt};
 use crate::crd::{Action, Change};
+use crate::identity::TagKeys;
 use crate::pipeline::SecretText;
 use crate::plan::render::{Style, text};
 use crate::plan::shown::{Knowledge, Shown, changes, fingerprint, for_status};
@@ -18,7 +19,8 @@ const DRIFT: Knowledge = Knowledge { was_in_sync: true, secrets: true };
 const FILE: Knowledge = Knowledge { was_in_sync: false, secrets: false };
 
 fn shown(want: Vec<Resource>, known: &BTreeMap<Id, bool>, have: Have, knowledge: Knowledge) -> Shown {
-    let plan = plan(&owner(), want, known, have).stopped_by_conflict();
+    let tag_keys = TagKeys::new(["recorded".to_owned()]);
+    let plan = plan(&owner(), want, known, &tag_keys, have).stopped_by_conflict();
     Shown::new(&owner(), &location(), changes(&plan, &owner(), knowledge), knowledge)
 }
 
@@ -131,6 +133,7 @@ fn what_somebody_changed_is_told_apart_from_what_the_spec_asks_for() {
             role.fields.insert("policy", Field::Policy(Document::new(policy)));
         });
         change(have, Kind::Queue, "-tasks", |queue| {
+            queue.tags.insert("recorded".to_owned(), String::new());
             queue.tags.insert("stranger".to_owned(), String::new());
         });
         change(have, Kind::Function, "-sender", |function| function.settling = Some("it is Pending".to_owned()));
@@ -142,7 +145,7 @@ fn what_somebody_changed_is_told_apart_from_what_the_spec_asks_for() {
 {headline}
 
   ~ update    Queue …-tasks{changed}
-              tags.stranger: - \"\"
+              tags.recorded: - \"\"
   ~ update    Role …-scheduler{changed}
               policy: - Allow s3:* on *
               policy: + Allow lambda:InvokeFunction on arn:aws:lambda:eu-west-1:111122223333:function:…-sender, \
@@ -228,7 +231,7 @@ fn a_conflict_stops_everything_and_says_whose_it_is() {
 
 #[test]
 fn a_rebuilt_cluster_takes_over() {
-    let plan = plan(&rebuilt(), wanted_by_rebuilt(), &BTreeMap::new(), made(&wanted("{}")));
+    let plan = plan(&rebuilt(), wanted_by_rebuilt(), &BTreeMap::new(), &TagKeys::default(), made(&wanted("{}")));
     let changes = changes(&plan, &rebuilt(), DRIFT);
     assert!(changes.iter().all(|change| change.action == Action::TakeOver && !change.drift), "{changes:?}");
     let note = "it belongs to an earlier pipeline of this name with UID uid-1";

@@ -14,6 +14,7 @@ mod program;
 mod snapshot;
 pub(crate) mod specs;
 mod strict;
+mod tags;
 mod wait;
 
 use std::path::PathBuf;

@@ -20,8 +20,8 @@ async fn n07_the_last_good_spec_leads_out_of_every_error() {
     let errors: [(&str, Value, Option<Value>); 6] = [
         ("InvalidSpec", json!({"schedule": "61 9 * * *"}), None),
         ("SecretMissing", json!({"channels": [missing]}), None),
-        ("Denied", json!({"tags": {"team": "a"}}), fault("sqs", "AccessDenied", 403)),
-        ("Quota", json!({"tags": {"team": "b"}}), fault("iam", "LimitExceeded", 409)),
+        ("Denied", json!({"queue": {"retentionSeconds": 3600}}), fault("sqs", "AccessDenied", 403)),
+        ("TagsRefused", json!({"tags": {"team": "b"}}), fault("iam", "LimitExceeded", 409)),
         ("Invalid", json!({"runner": {"memoryMiB": 512}}), fault("lambda", "InvalidRequestContentException", 400)),
         ("Transient", json!({"tags": {"team": "c"}}), fault("logs", "ServiceUnavailableException", 503)),
     ];

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Setting;
 use super::shared::Shared;
 use crate::aws::Class;
-use crate::identity::Tags;
+use crate::identity::{Tags, tag};
 use crate::resource::{Field, Fields, Id, Kind, Observed};
 
 /// A name on AWS that at most one thing can have.
@@ -70,6 +70,26 @@ pub(super) enum Call {
 }
 
 impl Call {
+    /// Whether it changes tags of the user's, and nothing else.
+    pub(super) fn is_of_users_tags(&self) -> bool {
+        match self {
+            Self::Tag(tags) => !tags.contains_key(tag::UID),
+            Self::Untag(_) => true,
+            Self::Make { .. } | Self::Set { .. } | Self::Replace { .. } | Self::Delete => false,
+        }
+    }
+
+    /// The keys of the tags that it sets or removes.
+    pub(super) fn tag_keys(&self) -> Vec<&String> {
+        match self {
+            Self::Make { fields: _, tags } | Self::Replace { fields: _, tags } | Self::Tag(tags) => {
+                tags.keys().collect()
+            }
+            Self::Untag(keys) => keys.iter().collect(),
+            Self::Set { .. } | Self::Delete => Vec::new(),
+        }
+    }
+
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Make { .. } => "make",

@@ -8,6 +8,9 @@ use super::{Setting, uid_of};
 use crate::identity::Tags;
 use crate::resource::{Field, Fields, Id, Kind};
 
+/// Key of a tag that no spec has.
+pub(super) const FOREIGN_TAG: &str = "team";
+
 impl World {
     /// What may go wrong.
     ///
@@ -57,13 +60,15 @@ impl World {
         let mut next = Next::new();
         let spent = Self { budget, ..self.clone() };
         for index in 0..look.steps.len() {
-            for fault in [Fault::Lost, Fault::AnswerLost, Fault::Unknown, Fault::Repeated] {
+            for fault in [Fault::Lost, Fault::AnswerLost, Fault::Unknown, Fault::Repeated, Fault::TagsRefused] {
                 let step = spent.step(setting, look, index, Some(fault))?;
                 next.extend(step.filter(|(event, _)| matches!(event, Event::Calls(..))));
             }
             if let Progress::LooksAgain { .. } = look.steps[index] {
                 let mut after = look.clone();
                 after.steps[index] = Progress::Ended(Ended::Waiting);
+                // Undisturbed, it goes on the next time.
+                after.without_effect = false;
                 let event = Event::GivesUp(look.planned.plan.steps[index].id.clone());
                 next.push(spent.clone().after_step(setting, after, event));
             }
@@ -129,7 +134,7 @@ impl World {
             }
             if !matches!(id.kind, Kind::Schedule | Kind::LayerVersion) {
                 let mut tags = thing.tags.clone();
-                if tags.insert("team".to_owned(), "other".to_owned()).is_none() {
+                if tags.insert(FOREIGN_TAG.to_owned(), "other".to_owned()).is_none() {
                     next.push((Event::SomebodyTags(id.clone()), changed(Thing { tags, ..thing.clone() })));
                 }
             }

@@ -11,7 +11,7 @@ pub(in super::super) struct Budget {
     pub(in super::super) all: u8,
     /// The operator dies, or the API server does not take what it writes.
     pub(in super::super) crashes: u8,
-    /// A call is lost, its answer is, or it is made twice; or waiting takes too long.
+    /// A call is lost, its answer is, it is made twice, or a policy protects a tag; or waiting takes too long.
     pub(in super::super) faults: u8,
     /// The spec changes.
     pub(in super::super) edits: u8,
@@ -64,6 +64,8 @@ pub(in super::super) enum Fault {
     Unknown,
     /// The answer was lost, and it is made again without a look.
     Repeated,
+    /// A policy protects the tags that it is about.
+    TagsRefused,
 }
 
 impl fmt::Display for Event {
@@ -79,6 +81,7 @@ impl fmt::Display for Event {
                     Fault::AnswerLost => "carried out, the answer lost",
                     Fault::Unknown => "carried out, the answer lost, and no look succeeds",
                     Fault::Repeated => "made twice",
+                    Fault::TagsRefused => "refused",
                 };
                 write!(f, "! the operator calls: {call} {}; {fault}", short(id))
             }

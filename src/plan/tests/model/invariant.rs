@@ -1,11 +1,12 @@
 //! What must never have happened, and where a pipeline may come to rest.
 
 use super::aws::{Aws, Call, Slot, State, Thing, last, layers, text};
+use super::disturbance::FOREIGN_TAG;
 use super::operator::Look;
 use super::world::World;
 use super::{Setting, owner_of, short, uid_of};
 use crate::crd::{ResourceRow, ResourceState};
-use crate::identity::Ownership;
+use crate::identity::{Ownership, TagKeys};
 use crate::plan::{Verdict, plan};
 use crate::resource::{Id, Kind, diff};
 
@@ -35,6 +36,10 @@ impl World {
         let cr = self.cr.as_ref().filter(|cr| cr.uid == look.planned.seen.uid);
         if !cr.is_some_and(|cr| cr.finalizer && cr.lists(&setting.slots[slot])) {
             return Err(format!("{} was written to without a row in the status and a finalizer", short(id)));
+        }
+        let unrecorded = call.tag_keys().into_iter().find(|key| !cr.is_some_and(|cr| cr.tag_keys.contains(key)));
+        if let Some(key) = unrecorded {
+            return Err(format!("the tag {key} of {} was changed, and no status records it", short(id)));
         }
         let ownership = |thing: &Thing| owner.ownership(&thing.tags);
         match (call, before.things[slot].as_deref().map(ownership)) {
@@ -114,13 +119,18 @@ impl World {
             let Some(seen) = thing.and_then(|_| self.aws.observe(setting, &id)) else {
                 return Err(format!("{} is missing", short(&id)));
             };
-            if !diff(resource, &seen).is_empty() || seen.settling.is_some() {
+            if !diff(resource, &seen, &cr.tag_keys).is_empty() || seen.settling.is_some() {
                 return Err(format!("{} is not as wanted", short(&id)));
+            }
+            // What an earlier pipeline of the name had, nobody knows.
+            let left = seen.tags.keys().find(|key| !resource.tags().contains_key(*key) && *key != FOREIGN_TAG);
+            if let Some(key) = left.filter(|_| self.uid == 1) {
+                return Err(format!("{} still has the tag {key}", short(&id)));
             }
         }
         let known = want.iter().map(|resource| (resource.id(), true)).collect();
         let have = want.iter().map(|resource| (resource.id(), self.aws.observe(setting, &resource.id()))).collect();
-        let again = plan(&owner, want.to_vec(), &known, have);
+        let again = plan(&owner, want.to_vec(), &known, &cr.tag_keys, have);
         if again.steps.iter().any(|step| step.verdict != Verdict::InSync) {
             return Err("the plan is not empty".to_owned());
         }
@@ -139,6 +149,10 @@ impl World {
                 cr.rows.len(),
                 want.len()
             ));
+        }
+        let wanted = want.iter().fold(TagKeys::default(), |keys, resource| keys.with(resource.tags()));
+        if cr.tag_keys != wanted {
+            return Err(format!("the status records {:?}, and wanted are {wanted:?}", cr.tag_keys));
         }
         Ok(Rest::Matched)
     }

@@ -12,7 +12,7 @@ use super::{Setting, owner_of, short};
 use crate::apply::{Applied, Outcome, blocker};
 use crate::aws::{AwsError, Class, Operation};
 use crate::crd::{PipelineStatus, ResourceRow};
-use crate::identity::Owner;
+use crate::identity::{Owner, TagKeys};
 use crate::plan::check::flaws;
 use crate::plan::{Goal, Have, Plan, Step, Verdict, plan, plan_deletion};
 use crate::resource::{Id, Kind, Observed, Resource, Wait};
@@ -56,8 +56,10 @@ pub(super) enum Progress {
     Waits,
     Acts {
         judged: Shared<Judged>,
-        /// Calls carried out.
+        /// Calls made.
         calls: usize,
+        /// Whether one of them was refused that changes tags alone.
+        refused: bool,
         looks: u8,
     },
     LooksAgain {
@@ -70,6 +72,7 @@ pub(super) enum Progress {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Ended {
     Done(Option<Shared<Judged>>),
+    TagsRefused,
     Waiting,
     Failed(Class),
     Conflict(String),
@@ -95,6 +98,9 @@ pub(super) struct Planned {
     gone: Vec<Id>,
     /// The rows before anything is made.
     pub(super) announced: Shared<Rows>,
+    /// The recorded tag keys before anything is made.
+    pub(super) announced_tags: TagKeys,
+    wanted_tags: TagKeys,
 }
 
 // A plan follows from these.
@@ -142,7 +148,7 @@ fn begin_management(setting: &Setting, aws: &Aws, cr: &Cr) -> Result<Begun, Stri
     let ids = want.iter().map(Resource::id).chain(known.keys().cloned());
     let have: Have =
         if known.is_empty() { Have::new() } else { ids.map(|id| (id.clone(), aws.observe(setting, &id))).collect() };
-    let plan = plan(&owner, want.to_vec(), &known, have.clone());
+    let plan = plan(&owner, want.to_vec(), &known, &cr.tag_keys, have.clone());
     check(&owner, &plan)?;
     let plan = plan.stopped_by_conflict();
     let is_gone = |step: &&Step| matches!(step.goal, Goal::Gone);
@@ -192,18 +198,27 @@ fn busy(
 ) -> Begun {
     let steps = vec![Progress::Waits; plan.steps.len()];
     let have = have.into_iter().collect();
-    let planned = Planned { task, seen: seen.clone(), have, owner, plan, gone, announced };
+    let (announced_tags, wanted_tags) = match task {
+        Task::Manage => {
+            let before = |tag_keys| status::tag_keys_before(tag_keys, &plan);
+            (before(&seen.tag_keys), before(&TagKeys::default()))
+        }
+        Task::DeleteSchedule | Task::DeleteRest => (seen.tag_keys.clone(), seen.tag_keys.clone()),
+    };
+    let planned = Planned { task, seen: seen.clone(), have, owner, plan, gone, announced, announced_tags, wanted_tags };
     let planned = setting.plans.share(seen.clone(), planned);
     let mut look = Look { planned, stage, steps, without_effect: true };
     look.advance(setting, seen);
-    let quiet = look.has_ended() && look.planned.task == Task::Manage && look.report(setting) == seen.rows;
+    let nothing_new = look.has_ended() && look.report(setting) == seen.rows && look.tag_keys() == seen.tag_keys;
+    let quiet = nothing_new && look.planned.task == Task::Manage;
     if quiet { Begun::Quiet } else { Begun::Busy(look) }
 }
 
 impl Look {
     /// Goes on to the next write that is one.
     pub(super) fn advance(&mut self, setting: &Setting, cr: &Cr) {
-        if self.stage == Stage::Announce && self.planned.announced == cr.rows {
+        let Planned { announced, announced_tags, .. } = &*self.planned;
+        if self.stage == Stage::Announce && *announced == cr.rows && *announced_tags == cr.tag_keys {
             self.stage = Stage::Apply;
         }
         if self.stage != Stage::Apply {
@@ -280,6 +295,16 @@ impl Look {
         setting.share_rows(status::rows_after(&self.planned.announced, &self.applied(), &self.planned.gone))
     }
 
+    /// What the status records of tags in the end.
+    pub(super) fn tag_keys(&self) -> TagKeys {
+        match self.planned.task {
+            Task::Manage => {
+                status::tag_keys_after(&self.planned.announced_tags, &self.planned.wanted_tags, &self.applied())
+            }
+            Task::DeleteSchedule | Task::DeleteRest => self.planned.announced_tags.clone(),
+        }
+    }
+
     fn applied(&self) -> Applied {
         let steps = self.planned.plan.steps.iter().zip(&self.steps);
         let outcomes = steps.filter_map(|(step, progress)| match progress {
@@ -296,7 +321,7 @@ fn judge(setting: &Setting, id: &Id, judged: Judged, looks: u8) -> Progress {
         Verdict::Conflict { whose } => Progress::Ended(Ended::Conflict(whose.clone())),
         Verdict::Settle(_) => Progress::LooksAgain { looks },
         Verdict::Create | Verdict::Update(_) | Verdict::Delete => {
-            Progress::Acts { judged: setting.judged.share(id.clone(), judged), calls: 0, looks }
+            Progress::Acts { judged: setting.judged.share(id.clone(), judged), calls: 0, refused: false, looks }
         }
     }
 }
@@ -304,6 +329,7 @@ fn judge(setting: &Setting, id: &Id, judged: Judged, looks: u8) -> Progress {
 fn outcome(ended: &Ended) -> Outcome {
     match ended {
         Ended::Done(judged) => Outcome::Done(judged.as_ref().and_then(|judged| judged.have.clone())),
+        Ended::TagsRefused => Outcome::TagsRefused { seen: None, refusals: Vec::new() },
         Ended::Waiting => Outcome::Waiting(Wait { why: "AWS takes its time".to_owned(), again: super::SOON }),
         Ended::Failed(class) => Outcome::Failed(AwsError {
             operation: Operation::CreateRole,

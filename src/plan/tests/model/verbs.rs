@@ -61,36 +61,47 @@ fn create(resource: &Resource) -> Script {
     }
 }
 
+/// Whose it is first, the user's tags last.
 fn update(resource: &Resource, have: &Observed, differences: &[Difference]) -> Script {
     let changed = Changed(differences);
+    let Script { calls, ends } = change(resource, have, changed);
+    let TagChanges { owner, remove, set } = match resource {
+        // Whose they are is in their descriptions.
+        Resource::Schedule(_) | Resource::LayerVersion(_) => TagChanges::default(),
+        _ => changed.tags(resource.tags()),
+    };
+    let owner = (!owner.is_empty()).then_some(Call::Tag(owner));
+    let mut calls: Vec<Call> = owner.into_iter().chain(calls).collect();
+    if matches!(ends, Ends::Done) {
+        calls.extend((!remove.is_empty()).then_some(Call::Untag(remove)));
+        calls.extend((!set.is_empty()).then_some(Call::Tag(set)));
+    }
+    Script { calls, ends }
+}
+
+fn change(resource: &Resource, have: &Observed, changed: Changed<'_>) -> Script {
     let wanted = resource.fields();
     let set = |keys: &[&'static str]| Call::Set { keys: keys.to_vec(), fields: wanted.clone() };
     let fields: Vec<&'static str> = wanted.keys().chain(have.fields.keys()).copied().collect();
-    let tags = tags(resource, have);
     let done = |calls: Vec<Call>| Script { calls, ends: Ends::Done };
     match resource {
         Resource::LogGroup(_) | Resource::Queue(_) => {
             let set = changed.any(&fields).then(|| set(&fields));
-            done(set.into_iter().chain(tags).collect())
+            done(set.into_iter().collect())
         }
-        Resource::Parameter(_) if changed.any(&["type"]) => {
-            Script { calls: tags.into_iter().chain([Call::Delete]).collect(), ends: Ends::LookAgain }
-        }
-        Resource::Parameter(_) => {
-            let set = changed.any(&["value"]).then(|| set(&["value"]));
-            done(tags.into_iter().chain(set).collect())
-        }
+        Resource::Parameter(_) if changed.any(&["type"]) => Script { calls: vec![Call::Delete], ends: Ends::LookAgain },
+        Resource::Parameter(_) => done(changed.any(&["value"]).then(|| set(&["value"])).into_iter().collect()),
         Resource::Role(_) if changed.any(&["path"]) => {
             Script { calls: Vec::new(), ends: Ends::Refused(Class::Conflict) }
         }
         Resource::Role(_) | Resource::ScheduleGroup(_) => {
             let one_by_one = ["trust", "permissionsBoundary", "policy"];
             let set = one_by_one.into_iter().filter(|key| changed.any(&[key])).map(|key| set(&[key]));
-            done(set.chain(tags).collect())
+            done(set.collect())
         }
         Resource::LayerVersion(_) => Script { calls: vec![Call::Delete], ends: Ends::LookAgain },
         Resource::Function(_) if changed.any(&["packageType"]) => {
-            Script { calls: tags.into_iter().chain([Call::Delete]).collect(), ends: Ends::LookAgain }
+            Script { calls: vec![Call::Delete], ends: Ends::LookAgain }
         }
         Resource::Function(_) => {
             let configuration: Vec<&'static str> =
@@ -102,26 +113,19 @@ fn update(resource: &Resource, have: &Observed, differences: &[Difference]) -> S
             } else if changed.any(&ASYNC) {
                 (ASYNC.to_vec(), Ends::Done)
             } else {
-                return done(tags);
+                return done(Vec::new());
             };
-            Script { calls: tags.into_iter().chain([set(&keys)]).collect(), ends }
+            Script { calls: vec![set(&keys)], ends }
         }
         Resource::EventSourceMapping(_) if changed.any(&["queue"]) => {
-            Script { calls: tags.into_iter().chain([Call::Delete]).collect(), ends: Ends::LookAgain }
+            Script { calls: vec![Call::Delete], ends: Ends::LookAgain }
         }
         Resource::EventSourceMapping(_) if changed.any(&fields) => {
-            Script { calls: tags.into_iter().chain([set(&fields)]).collect(), ends: Ends::LookAgain }
+            Script { calls: vec![set(&fields)], ends: Ends::LookAgain }
         }
-        Resource::EventSourceMapping(_) => done(tags),
+        Resource::EventSourceMapping(_) => done(Vec::new()),
         Resource::Schedule(_) => done(vec![Call::Replace { fields: wanted, tags: resource.tags().clone() }]),
     }
-}
-
-fn tags(resource: &Resource, have: &Observed) -> Vec<Call> {
-    let TagChanges { set, remove } = TagChanges::between(resource.tags(), &have.tags);
-    let tag = (!set.is_empty()).then_some(Call::Tag(set));
-    let untag = (!remove.is_empty()).then_some(Call::Untag(remove));
-    tag.into_iter().chain(untag).collect()
 }
 
 fn delete(id: &Id) -> Script {

@@ -3,11 +3,12 @@
 use super::aws::{Answer, Aws, Call, Slot, State, Thing};
 use super::event::{Budget, Event, Fault};
 use super::invariant::Rest;
-use super::operator::{Begun, Ended, Look, Progress, Rows, Stage, begin};
+use super::operator::{Begun, Ended, Look, Planned, Progress, Rows, Stage, begin};
 use super::shared::Shared;
 use super::verbs::Ends;
 use super::{Setting, uid_of};
 use crate::aws::Class;
+use crate::identity::{TagKeys, Tags};
 use crate::plan::{Goal, Verdict};
 use crate::resource::{Id, Kind};
 
@@ -17,6 +18,7 @@ pub(super) struct Cr {
     pub(super) uid: u8,
     pub(super) spec: usize,
     pub(super) rows: Shared<Rows>,
+    pub(super) tag_keys: TagKeys,
     pub(super) finalizer: bool,
     pub(super) deleting: bool,
 }
@@ -101,7 +103,7 @@ impl World {
         };
         if look.has_ended() {
             if !look.lets_go() {
-                let reported = self.write_rows(look.report(setting), None);
+                let reported = self.write_status(look.report(setting), look.tag_keys(), None);
                 // The next look would be the same to the letter, and so would what comes of it.
                 let same = look.without_effect
                     && match reported.cr.as_ref().map(|cr| begin(setting, &self.aws, cr)).transpose()? {
@@ -126,7 +128,8 @@ impl World {
                 vec![(Event::WritesFinalizer, world)]
             }
             Stage::Announce => {
-                let written = self.write_rows(look.planned.announced.clone(), None);
+                let Planned { announced, announced_tags, .. } = &*look.planned;
+                let written = self.write_status(announced.clone(), announced_tags.clone(), None);
                 let goes_on = written.cr.as_ref().filter(|cr| cr.uid == look.planned.seen.uid);
                 let look = goes_on.map(|cr| look.at(setting, Stage::Apply, cr));
                 vec![(Event::Announces, Self { look, ..written })]
@@ -150,11 +153,12 @@ impl World {
     }
 
     /// The status is written to the pipeline of that UID, or not at all.
-    fn write_rows(&self, rows: Shared<Rows>, look: Option<Look>) -> Self {
+    fn write_status(&self, rows: Shared<Rows>, tag_keys: TagKeys, look: Option<Look>) -> Self {
         let uid = self.look.as_ref().map(|look| look.planned.seen.uid);
         let mut world = Self { look, ..self.clone() };
         if let Some(cr) = world.cr.as_mut().filter(|cr| Some(cr.uid) == uid) {
             cr.rows = rows;
+            cr.tag_keys = tag_keys;
         }
         world
     }
@@ -184,15 +188,19 @@ impl World {
                 after.look_again(setting, &self.aws, index, *looks);
                 Event::LooksAgain(step.id.clone())
             }
-            Progress::Acts { judged, calls, looks } => {
+            Progress::Acts { judged, calls, refused, looks } => {
                 let script = setting.script(&look.planned, index, judged);
                 let Some(call) = script.calls.get(*calls) else {
-                    after.steps[index] = ended(&script.ends, None, *looks);
+                    after.steps[index] = ended(&script.ends, None, *refused, *looks);
                     return Ok(Some(world.after_step(setting, after, Event::LooksAgain(step.id.clone()))));
                 };
+                if fault == Some(Fault::TagsRefused) && !call.is_of_users_tags() {
+                    return Ok(None);
+                }
                 let slot = slot_acted_on(setting, look, index);
                 let answer = match fault {
                     _ if *call == Call::Delete && self.holds_foreign(setting, slot) => Answer::Refused(Class::Conflict),
+                    Some(Fault::TagsRefused) => Answer::Refused(Class::Denied),
                     Some(Fault::Lost) => Answer::Refused(Class::Transient),
                     Some(Fault::AnswerLost) => {
                         world.call(setting, look, slot, call)?;
@@ -210,13 +218,16 @@ impl World {
                 };
                 let is_deletion = judged.verdict == Verdict::Delete;
                 after.without_effect &= fault.is_none() && world.aws == self.aws;
-                let goes_on = answer == Answer::Done || (answer == Answer::Missing && is_deletion);
+                let is_refusal = answer == Answer::Refused(Class::Denied) && call.is_of_users_tags();
+                let refused = *refused || is_refusal;
+                let goes_on = answer == Answer::Done || is_refusal || (answer == Answer::Missing && is_deletion);
                 after.steps[index] = match answer {
                     _ if goes_on && calls + 1 < script.calls.len() => {
-                        Progress::Acts { judged: judged.clone(), calls: calls + 1, looks: *looks }
+                        Progress::Acts { judged: judged.clone(), calls: calls + 1, refused, looks: *looks }
                     }
+                    _ if is_refusal => Progress::Ended(Ended::TagsRefused),
                     Answer::Missing if is_deletion => Progress::Ended(Ended::Done(None)),
-                    Answer::Done => ended(&script.ends, world.aws.things[slot].as_deref(), *looks),
+                    Answer::Done => ended(&script.ends, world.aws.things[slot].as_deref(), refused, *looks),
                     // Looked into; what an update misses is made again.
                     Answer::Exists | Answer::Missing | Answer::Refused(Class::Waiting) => {
                         Progress::LooksAgain { looks: *looks }
@@ -269,8 +280,10 @@ impl World {
 
 impl Cr {
     pub(super) fn new(setting: &Setting, uid: u8, spec: usize) -> Self {
-        Self { uid, spec, rows: setting.share_rows(Rows::new()), finalizer: false, deleting: false }
+        let rows = setting.share_rows(Rows::new());
+        Self { uid, spec, rows, tag_keys: TagKeys::default(), finalizer: false, deleting: false }
     }
+
     pub(super) fn lists(&self, slot: &Slot) -> bool {
         self.rows.iter().any(|row| row.name == slot.id.name && row.kind == slot.kind)
     }
@@ -293,15 +306,18 @@ pub(super) fn checked(setting: &Setting, next: Next) -> Result<Next, String> {
 }
 
 /// What an act comes to that AWS has carried out.
-fn ended(ends: &Ends, thing: Option<&Thing>, looks: u8) -> Progress {
+fn ended(ends: &Ends, thing: Option<&Thing>, refused: bool, looks: u8) -> Progress {
     match ends {
+        Ends::Done if refused => Progress::Ended(Ended::TagsRefused),
         Ends::Done => Progress::Ended(Ended::Done(None)),
-        Ends::DoneIfTagged(tags) if thing.is_some_and(|thing| thing.tags == *tags) => {
-            Progress::Ended(Ended::Done(None))
-        }
+        Ends::DoneIfTagged(tags) if thing.is_some_and(|thing| has(thing, tags)) => Progress::Ended(Ended::Done(None)),
         Ends::LookAgain | Ends::DoneIfTagged(_) => Progress::LooksAgain { looks },
         Ends::Refused(class) => Progress::Ended(Ended::Failed(*class)),
     }
+}
+
+fn has(thing: &Thing, tags: &Tags) -> bool {
+    tags.iter().all(|(key, value)| thing.tags.get(key) == Some(value))
 }
 
 /// Where a step acts: on what it saw, or on the name that it wants.
