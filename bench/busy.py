@@ -41,7 +41,7 @@ def _fire(bench, binary, spec, told=True):
         keys = {name: f"{chat}/slack/{name}" for name in names}
         operator.secret("chats", keys)
         operator.start(names, lambda name: pipeline.document(name, spec(name, chat)))
-        times = _delivered(chat)
+        times = _delivered(chat, operator.log)
         ended = time.time()
         while told and not all(_is_told(it) for it in operator.pipelines()["items"]):
             if time.time() - times[-1] > PATIENCE_SECONDS:
@@ -66,7 +66,7 @@ def _in_python(name, chat):
     return {"schedule": "rate(12 hours)", "tasks": tasks, "runner": runner}
 
 
-def _delivered(chat):
+def _delivered(chat, log):
     """When each message was taken; all of them."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
@@ -74,7 +74,8 @@ def _delivered(chat):
         if len(times) >= PIPELINES * TASKS:
             return times
         time.sleep(POLL_SECONDS)
-    raise Failure(f"{len(times)} of {PIPELINES * TASKS} messages arrived in {PATIENCE_SECONDS} s")
+    raise Failure(f"{len(times)} of {PIPELINES * TASKS} messages arrived in {PATIENCE_SECONDS} s; "
+                  f"the operator's log is {log}")
 
 
 def _is_told(it):
