@@ -144,7 +144,7 @@ def trouble(bench, binary, runs):
             bench.emulator.hang(operator.account, "PutParameter")
             operator.start([f"stuck-{at}" for at in range(TROUBLED)])
             # Until nothing but the hanging calls is left of them.
-            operator.await_idle(seconds=2)
+            operator.await_no_calls(seconds=2)
             beside.append(operator.apply(["beside"], pipeline.without_secrets))
     ratio = Figure("beside", beside).value / Figure("alone", alone).value
     return [Figure("1 pipeline alone", alone, "s"),
