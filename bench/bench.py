@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import sys
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from devenv.console import Failure, fail, note, say
 from emulator import Emulator
 from figures import table
 from results import Results
+from sizes import FULL, SHORT
 from subject import Bench
 
 OF_OPERATOR = {"one": scenarios.one, "many": scenarios.many, "slow": scenarios.slow, "paced": scenarios.paced,
@@ -36,28 +38,30 @@ def main(words=None):
     arguments = _arguments(words)
     if not Path("/proc/self/smaps").exists():
         raise Failure("memory is read from /proc, which only Linux has: run this on Linux")
+    sizes = SHORT if arguments.short else FULL
+    sizes = replace(sizes, runs=arguments.runs or sizes.runs)
     binaries = _binaries(arguments)
-    results = Results()
+    results = Results(sizes.judged)
     try:
         with environment.private(NO_STRICT_DELAYS) as (folder, variables):
             api, emulator = ApiServer(Path(variables["KUBECONFIG"])), Emulator(variables["AWS_ENDPOINT_URL"])
-            _measure(results, Bench(folder, variables, api, emulator), binaries, arguments.runs, arguments.only)
+            _measure(results, Bench(folder, variables, api, emulator), binaries, sizes, arguments.only)
             # While the environment is still there: it keeps its logs when something fails.
             results.check()
     finally:
-        _publish(results, arguments.runs, arguments.json)
+        _publish(results, sizes, arguments.json)
 
 
-def _measure(results, bench, binaries, runs, only):
+def _measure(results, bench, binaries, sizes, only):
     of_operator = [(name, scenario) for name, scenario in OF_OPERATOR.items() if name in only]
     if of_operator:
         results.measure("operator", "warm-up", lambda: scenarios.warm_up(bench, binaries[0]))
     for binary in binaries:
         for name, scenario in of_operator:
-            results.measure(f"operator, {binary.parent.name} build", name, lambda: scenario(bench, binary, runs))
+            results.measure(f"operator, {binary.parent.name} build", name, lambda: scenario(bench, binary, sizes))
     for name, scenario in OF_FUNCTIONS.items():
         if name in only:
-            results.measure("functions", name, lambda: scenario(bench, runs))
+            results.measure("functions", name, lambda: scenario(bench, sizes))
 
 
 def _binaries(arguments):
@@ -68,6 +72,9 @@ def _binaries(arguments):
     build.functions()
     if not set(OF_OPERATOR) & set(arguments.only):
         return []
+    if arguments.short:
+        say("Building the operator")
+        return [build.operator()]
     say("Building the operator as it is shipped (the first time takes some 10 minutes)")
     return [build.operator("release")]
 
@@ -78,24 +85,27 @@ def _existing(binary):
     return binary
 
 
-def _publish(results, runs, file):
+def _publish(results, sizes, file):
     """Prints what was measured, also where that is not all, and writes it into the file."""
     if results.sections or results.failures:
-        _print(results, runs)
+        _print(results, sizes)
         if file:
-            file.write_text(json.dumps(_document(results), indent=2) + "\n")
+            file.write_text(json.dumps(_document(results, sizes), indent=2) + "\n")
 
 
-def _print(results, runs):
+def _print(results, sizes):
     for title, figures in results.sections.items():
         if figures:
             say(f"\n{title}")
             for line in table(figures):
                 note(line)
-    say(f"\nMedian (least–most) of {runs}; counts and memory are judged by the worst. "
-        "No limit: for information.")
-    say("ACK: the same resources through four controllers of AWS Controllers for Kubernetes, "
-        "on the same two servers.")
+    if sizes.judged:
+        say(f"\nMedian (least–most) of {sizes.runs}; counts and memory are judged by the worst. "
+            "No limit: for information.")
+        say("ACK: the same resources through four controllers of AWS Controllers for Kubernetes, "
+            "on the same two servers.")
+    else:
+        say("\nThe figures of the short form are too few to be judged.")
     for name, digest in scenarios.digests().items():
         say(f"{name}: SHA-256 {digest}")
     if results.failures:
@@ -106,10 +116,11 @@ def _print(results, runs):
             note(f"    {line}")
 
 
-def _document(results):
+def _document(results, sizes):
     return {
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "machine": {"system": platform.platform(), "processors": os.cpu_count(), "python": platform.python_version()},
+        "sizes": asdict(sizes),
         **results.as_json(),
         "sha256": scenarios.digests(),
     }
@@ -118,7 +129,10 @@ def _document(results):
 def _arguments(words):
     names = [*OF_OPERATOR, *OF_FUNCTIONS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=5, help="how often each is measured [default: 5]")
+    parser.add_argument("--short", action="store_true",
+                        help="only show that every scenario works, with few pipelines on a debug build; judges nothing")
+    runs = f"how often each is measured [default: {FULL.runs}, short: {SHORT.runs}]"
+    parser.add_argument("--runs", type=int, help=runs)
     parser.add_argument("--only", nargs="+", choices=names, default=names, help="which to measure [default: all]")
     parser.add_argument("--binary", nargs="+", type=Path, help="operators to measure as they are [default: build one]")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")

@@ -18,7 +18,8 @@ class FailedScenario:
 class Results:
     """The figures by section, and the failures; both in the order in which they came."""
 
-    def __init__(self):
+    def __init__(self, judged):
+        self.judged = judged
         self.sections = {}
         self.failures = []
 
@@ -32,7 +33,8 @@ class Results:
             self.failures.append(FailedScenario(section, name, _reason(error)))
             note(f"{section}: {name} failed; the other scenarios still run")
         else:
-            self.sections.setdefault(section, []).extend(figures)
+            self.sections.setdefault(section, []).extend(
+                figure if self.judged else figure.unjudged() for figure in figures)
 
     def check(self):
         """Raises a Failure if a scenario failed."""

@@ -10,6 +10,7 @@ from unittest import mock
 import bench
 from devenv.console import Failure
 from figures import Figure
+from sizes import FULL, SHORT
 
 
 def measures(name, limit=None):
@@ -122,6 +123,22 @@ class BenchTest(unittest.TestCase):
         self.assertNotIn("failed", printed)
         self.assertIsNone(ended)
         self.assertEqual(self.document()["failures"], [])
+
+    def test_the_short_form_is_small_and_judges_nothing(self):
+        one = mock.Mock(side_effect=measures("one", limit=0.5))
+        printed, ended = self.run_bench("--short", one=one)
+        _, binary, sizes = one.call_args.args
+        self.assertEqual((binary.parent.name, sizes), ("debug", SHORT))
+        self.assertRegex(printed, r"\n    figure +ours\n")
+        self.assertNotIn("over", printed)
+        self.assertEqual(self.document()["sections"]["operator, debug build"][0]["verdict"], "")
+        self.assertIsNone(ended)
+
+    def test_the_full_form_measures_the_release_as_often_as_it_is_told(self):
+        one = mock.Mock(side_effect=measures("one"))
+        self.run_bench("--runs", "2", one=one)
+        _, binary, sizes = one.call_args.args
+        self.assertEqual((binary.parent.name, sizes.runs, sizes.idle), ("release", 2, FULL.idle))
 
     def test_an_environment_that_does_not_start_leaves_nothing_to_print(self):
         with mock.patch("devenv.environment.private", raises(Failure("no etcd"))):
