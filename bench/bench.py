@@ -1,6 +1,7 @@
 """Measures the operator and its functions on a private environment, and prints each figure with its limit.
 
-A figure over its limit is no failure: how fast this machine is decides too. Only what does not work fails.
+A figure over its limit is no failure: how fast this machine is decides too. Only what does not work fails; the other
+scenarios are measured all the same.
 """
 
 import argparse
@@ -8,6 +9,7 @@ import json
 import os
 import platform
 import sys
+from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -16,89 +18,125 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hack"))
 import busy
 import scenarios
 from apiserver import ApiServer
-from devenv import build, environment, paths
+from devenv import build, environment
 from devenv.console import Failure, fail, note, say
 from emulator import Emulator
 from figures import table
+from results import Results
+from sizes import FULL, SHORT
 from subject import Bench
 
 OF_OPERATOR = {"one": scenarios.one, "many": scenarios.many, "slow": scenarios.slow, "paced": scenarios.paced,
                "idle": scenarios.idle, "trouble": scenarios.trouble, "busy": busy.busy}
-OF_FUNCTIONS = ("cold", "zips")
+OF_FUNCTIONS = {"cold": scenarios.cold, "zips": scenarios.zips}
 NO_STRICT_DELAYS = {"STRICT_ROLE_DELAY_SECONDS": "0", "STRICT_PENDING_SECONDS": "0"}
 INTERRUPTED = 130
 
 
-def main():
-    arguments = _arguments()
+def main(words=None):
+    """Measures what the words of the command line name; raises a Failure if a scenario failed."""
+    arguments = _arguments(words)
     if not Path("/proc/self/smaps").exists():
         raise Failure("memory is read from /proc, which only Linux has: run this on Linux")
-    binaries = [binary.resolve() for binary in arguments.binary or _binaries()]
-    if not arguments.binary:
-        say("Building the functions")
-        build.functions()
-    sections = {}
-    with environment.private(NO_STRICT_DELAYS) as (folder, variables):
-        bench = Bench(folder, variables, ApiServer(Path(variables["KUBECONFIG"])), Emulator(variables["AWS_ENDPOINT_URL"]))
-        scenarios.warm_up(bench, binaries[0])
-        for binary in binaries:
-            title = f"operator, {binary.parent.name} build"
-            sections[title] = []
-            for name, scenario in OF_OPERATOR.items():
-                if name in arguments.only:
-                    note(f"{title}: {name}")
-                    sections[title] += scenario(bench, binary, arguments.runs)
-        sections["functions"] = _functions(bench, arguments)
-    _print(sections, arguments.runs)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(_document(sections), indent=2) + "\n")
+    sizes = SHORT if arguments.short else FULL
+    sizes = replace(sizes, runs=arguments.runs or sizes.runs)
+    binaries = _binaries(arguments)
+    results = Results(sizes.judged)
+    try:
+        with environment.private(NO_STRICT_DELAYS) as (folder, variables):
+            api, emulator = ApiServer(Path(variables["KUBECONFIG"])), Emulator(variables["AWS_ENDPOINT_URL"])
+            _measure(results, Bench(folder, variables, api, emulator), binaries, sizes, arguments.only)
+            # While the environment is still there: it keeps its logs when something fails.
+            results.check()
+    finally:
+        _publish(results, sizes, arguments.json)
 
 
-def _functions(bench, arguments):
-    figures = []
-    if "cold" in arguments.only:
-        note("functions: cold")
-        figures += scenarios.cold(bench, arguments.runs)
-    if "zips" in arguments.only:
-        figures += scenarios.zips()
-    return figures
+def _measure(results, bench, binaries, sizes, only):
+    of_operator = [(name, scenario) for name, scenario in OF_OPERATOR.items() if name in only]
+    if of_operator:
+        results.measure("operator", "warm-up", lambda: scenarios.warm_up(bench, binaries[0]))
+    for binary in binaries:
+        for name, scenario in of_operator:
+            results.measure(f"operator, {binary.parent.name} build", name, lambda: scenario(bench, binary, sizes))
+    for name, scenario in OF_FUNCTIONS.items():
+        if name in only:
+            results.measure("functions", name, lambda: scenario(bench, sizes))
 
 
-def _binaries():
-    """The operator as it is shipped."""
+def _binaries(arguments):
+    """The operators to measure: those given, else one that is built here, and the functions with it."""
+    if arguments.binary:
+        return [_existing(binary.resolve()) for binary in arguments.binary]
+    say("Building the functions")
+    build.functions()
+    if not set(OF_OPERATOR) & set(arguments.only):
+        return []
+    if arguments.short:
+        say("Building the operator")
+        return [build.operator()]
     say("Building the operator as it is shipped (the first time takes some 10 minutes)")
     return [build.operator("release")]
 
 
-def _print(sections, runs):
-    for title, figures in sections.items():
+def _existing(binary):
+    if not binary.is_file():
+        raise Failure(f"{binary} is not a file; --binary takes the path of an operator")
+    return binary
+
+
+def _publish(results, sizes, file):
+    """Prints what was measured, also where that is not all, and writes it into the file."""
+    if results.sections or results.failures:
+        _print(results, sizes)
+        if file:
+            file.write_text(json.dumps(_document(results, sizes), indent=2) + "\n")
+
+
+def _print(results, sizes):
+    for title, figures in results.sections.items():
         if figures:
             say(f"\n{title}")
             for line in table(figures):
                 note(line)
-    say(f"\nMedian (least–most) of {runs}; counts and memory are judged by the worst. No limit: for information.")
-    say("ACK: the same resources through four controllers of AWS Controllers for Kubernetes, on the same two servers.")
+    if sizes.judged:
+        say(f"\nMedian (least–most) of {sizes.runs}; counts and memory are judged by the worst. "
+            "No limit: for information.")
+        say("ACK: the same resources through four controllers of AWS Controllers for Kubernetes, "
+            "on the same two servers.")
+    else:
+        say("\nThe figures of the short form are too few to be judged.")
     for name, digest in scenarios.digests().items():
         say(f"{name}: SHA-256 {digest}")
+    if results.failures:
+        say("\nfailed")
+    for failed in results.failures:
+        note(f"{failed.section}: {failed.name}")
+        for line in failed.reason.splitlines():
+            note(f"    {line}")
 
 
-def _document(sections):
+def _document(results, sizes):
     return {
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "machine": {"system": platform.platform(), "processors": os.cpu_count(), "python": platform.python_version()},
-        "sections": {title: [figure.as_json() for figure in figures] for title, figures in sections.items()},
+        "sizes": asdict(sizes),
+        **results.as_json(),
         "sha256": scenarios.digests(),
     }
 
 
-def _arguments():
+def _arguments(words):
     names = [*OF_OPERATOR, *OF_FUNCTIONS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=5, help="how often each is measured [default: 5]")
+    parser.add_argument("--short", action="store_true",
+                        help="only show that every scenario works, with few pipelines on a debug build; judges nothing")
+    runs = f"how often each is measured [default: {FULL.runs}, short: {SHORT.runs}]"
+    parser.add_argument("--runs", type=int, help=runs)
     parser.add_argument("--only", nargs="+", choices=names, default=names, help="which to measure [default: all]")
     parser.add_argument("--binary", nargs="+", type=Path, help="operators to measure as they are [default: build one]")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Figures with their limits: statistics, verdicts, the table and the JSON."""
 
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 HEADINGS = ("figure", "ours", "limit", "verdict", "ACK")
 RIGHT = {"ours", "limit"}
@@ -40,6 +40,10 @@ class Figure:
         spread = f" ({low}–{high})" if low != high else ""
         return f"{with_unit(self.value, self.unit)}{spread}"
 
+    def unjudged(self):
+        """The same for information, beside nothing that it could be compared with."""
+        return replace(self, limit=None, ack="")
+
     def cells(self):
         """A row of the table."""
         limit = "" if self.limit is None else f"≤ {with_unit(self.limit, self.unit)}"
@@ -64,10 +68,12 @@ def with_unit(value, unit):
 
 
 def table(figures):
-    """Lines of text, columns aligned."""
-    rows = [HEADINGS, *(figure.cells() for figure in figures)]
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    lines = ["  ".join(_aligned(*cell) for cell in zip(HEADINGS, row, widths)).rstrip() for row in rows]
+    """Lines of text, columns aligned; a column without any value is left out."""
+    columns = [(heading, *values) for heading, values in zip(HEADINGS, zip(*(figure.cells() for figure in figures)))
+               if any(values)]
+    headings, rows = [column[0] for column in columns], zip(*columns)
+    widths = [max(map(len, column)) for column in columns]
+    lines = ["  ".join(_aligned(*cell) for cell in zip(headings, row, widths)).rstrip() for row in rows]
     return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
 
 

@@ -1,4 +1,4 @@
-"""What is measured, one function a group of figures."""
+"""What is measured: each function is a scenario, and returns its figures."""
 
 import hashlib
 import json
@@ -16,13 +16,8 @@ from devenv.console import Failure
 from emulator import NO_DELAYS
 from figures import Figure, bursts
 
-MANY = 20
-SLOW = {"roleDelaySeconds": 8, "pendingSeconds": 0, "latencyMs": 30}
+LATENCY_MS = 30
 UNPACED = ("--pacing", "off")
-IDLE = 100
-SWEEP_SECONDS = 20
-SWEEPS = 2
-TROUBLED = 20
 WAITS_FOR_NEWS = "ReceiveMessage"
 ZIPS = {"sender": 3.0, "runner": 4.5}
 ARCHITECTURES = {"aarch64": "arm64", "arm64": "arm64"}
@@ -32,12 +27,13 @@ def warm_up(bench, binary):
     """One pipeline unmeasured: both servers do some of their work once, at its first use."""
     with bench.operator(binary, NO_DELAYS, *UNPACED) as operator:
         operator.apply(["warm-up"])
+    return []
 
 
-def one(bench, binary, runs):
+def one(bench, binary, sizes):
     """One pipeline, nothing slow."""
     ready, calls, settled, gone = [], [], [], []
-    for _ in range(runs):
+    for _ in range(sizes.runs):
         with bench.operator(binary, NO_DELAYS, *UNPACED) as operator:
             ready.append(operator.apply(["one"]))
             calls.append(len(operator.calls()))
@@ -50,80 +46,83 @@ def one(bench, binary, runs):
             Figure("1 pipeline: delete to gone", gone, "s")]
 
 
-def many(bench, binary, runs):
+def many(bench, binary, sizes):
     """Many pipelines at once, nothing slow, and the memory they take."""
     ready, calls, steady, peak, kinds = [], [], [], [], {}
-    for _ in range(runs):
+    for _ in range(sizes.runs):
         with bench.operator(binary, NO_DELAYS, *UNPACED) as operator:
-            ready.append(operator.apply([f"many-{at}" for at in range(MANY)]))
-            calls.append(len(operator.calls()) / MANY)
+            ready.append(operator.apply([f"many-{at}" for at in range(sizes.many)]))
+            calls.append(len(operator.calls()) / sizes.many)
             operator.await_idle(seconds=2)
             steady.append(memory.now(operator.pid))
             peak.append(memory.peak(operator.pid))
             for kind, size in memory.breakdown(operator.pid).items():
                 kinds.setdefault(kind, []).append(size)
-    return [Figure(f"{MANY} pipelines: apply to all Ready", ready, "s", 5.0, "26 s"),
-            Figure(f"{MANY} pipelines: AWS calls each", calls),
-            Figure(f"{MANY} pipelines: memory afterwards", steady, "MB", 40, "223 MB, four processes", by_worst=True),
-            *(Figure(f"  of it {kind}", sizes, "MB") for kind, sizes in kinds.items()),
-            Figure(f"{MANY} pipelines: memory at its peak", peak, "MB", 40, by_worst=True)]
+    of_all = f"{sizes.many} pipelines"
+    return [Figure(f"{of_all}: apply to all Ready", ready, "s", 5.0, "26 s"),
+            Figure(f"{of_all}: AWS calls each", calls),
+            Figure(f"{of_all}: memory afterwards", steady, "MB", 40, "223 MB, four processes", by_worst=True),
+            *(Figure(f"  of it {kind}", samples, "MB") for kind, samples in kinds.items()),
+            Figure(f"{of_all}: memory at its peak", peak, "MB", 40, by_worst=True)]
 
 
-def slow(bench, binary, runs):
+def slow(bench, binary, sizes):
     """One pipeline, with latency and roles that take their time as on AWS."""
-    ready = []
-    for _ in range(runs):
-        with bench.operator(binary, SLOW, *UNPACED) as operator:
+    ready, delays = [], {"roleDelaySeconds": sizes.role_seconds, "pendingSeconds": 0, "latencyMs": LATENCY_MS}
+    for _ in range(sizes.runs):
+        with bench.operator(binary, delays, *UNPACED) as operator:
             ready.append(operator.apply(["slow"]))
-    return [Figure("1 pipeline, 30 ms a call, roles after 8 s", ready, "s", 9.5)]
+    return [Figure(f"1 pipeline, {LATENCY_MS} ms a call, roles after {sizes.role_seconds} s", ready, "s", 9.5)]
 
 
-def paced(bench, binary, _runs):
+def paced(bench, binary, sizes):
     """Pipelines with calls paced as by default, against the least time that the same calls take at that pace."""
     with bench.operator(binary, NO_DELAYS) as operator:
         one = operator.apply(["paced"])
     with bench.operator(binary, NO_DELAYS) as operator:
-        all_of_them = operator.apply([f"paced-{at}" for at in range(IDLE)])
+        all_of_them = operator.apply([f"paced-{at}" for at in range(sizes.idle)])
         bare = pacing.least_seconds(operator.calls())
     return [Figure("1 pipeline, default pacing", [one], "s"),
-            Figure(f"{IDLE} pipelines, default pacing", [all_of_them], "s"),
+            Figure(f"{sizes.idle} pipelines, default pacing", [all_of_them], "s"),
             Figure("  the same calls by a bare client at the same pace", [bare], "s"),
             Figure("  ratio", [all_of_them / bare], "", 1.5)]
 
 
-def idle(bench, binary, _runs):
+def idle(bench, binary, sizes):
     """What unchanged pipelines cost, how soon a change on AWS is found, and that trouble stays where it is."""
-    names = [f"idle-{at}" for at in range(IDLE)]
-    settings = ("--sweep-seconds", str(SWEEP_SECONDS), "--resync-seconds", "1", *UNPACED)
+    names = [f"idle-{at}" for at in range(sizes.idle)]
+    settings = ("--sweep-seconds", str(sizes.sweep_seconds), "--resync-seconds", "1", *UNPACED)
     with bench.operator(binary, NO_DELAYS, *settings) as operator:
         operator.apply(names)
-        # The first sweep sees what was written and not looked at yet, and has it looked at.
-        sweeps = _sweeps(operator, skip=2)
+        # The first sweep finds what was written and not observed yet, and has it read once more.
+        sweeps = _sweeps(operator, sizes, skip=2)
         before = _versions(operator)
-        sweeps = _sweeps(operator, skip=0)
+        sweeps = _sweeps(operator, sizes, skip=0)
         polls = _polls_a_minute(operator)
         written = sum(now != then for now, then in zip(_versions(operator), before))
         found = operator.drift()
-    reads = [sum(not call["write"] for call in sweep) / IDLE for sweep in sweeps]
+    reads = [sum(not call["write"] for call in sweep) / sizes.idle for sweep in sweeps]
     writes = [sum(call["write"] for call in sweep) for sweep in sweeps]
-    return [Figure(f"{IDLE} pipelines, 1 sweep: AWS reads each", reads, "", 5, "55", by_worst=True),
-            Figure(f"{IDLE} pipelines, 1 sweep: AWS writes", writes, "", 0, "2 each", by_worst=True),
-            Figure(f"{IDLE} pipelines: reads of the inbox a minute, for all together", [polls], "", 6),
-            Figure(f"{IDLE} pipelines, {SWEEPS} sweeps: pipelines written", [written], "", 0),
-            Figure("a change on AWS is put right within so many sweeps", [found / SWEEP_SECONDS], "", 1.2)]
+    of_all = f"{sizes.idle} pipelines"
+    return [Figure(f"{of_all}, 1 sweep: AWS reads each", reads, "", 5, "55", by_worst=True),
+            Figure(f"{of_all}, 1 sweep: AWS writes", writes, "", 0, "2 each", by_worst=True),
+            Figure(f"{of_all}: reads of the inbox a minute, for all together", [polls], "", 6),
+            Figure(f"{of_all}, all sweeps: pipelines written", [written], "", 0),
+            Figure("a change on AWS is put right within so many sweeps", [found / sizes.sweep_seconds], "", 1.2)]
 
 
-def _sweeps(operator, skip):
+def _sweeps(operator, sizes, skip):
     """The calls of each of some sweeps from now on; the last one seen may not be over, and is left out."""
     operator.bench.emulator.forget_calls(operator.account)
-    deadline = time.monotonic() + 10 * SWEEP_SECONDS * (SWEEPS + skip)
+    wanted = sizes.sweeps + skip
+    deadline = time.monotonic() + 10 * sizes.sweep_seconds * wanted
     while time.monotonic() < deadline:
         calls = [call for call in operator.calls() if call["operation"] != WAITS_FOR_NEWS]
-        sweeps = bursts(calls, gap_seconds=SWEEP_SECONDS / 2)
-        if len(sweeps) > SWEEPS + skip:
-            return sweeps[skip:SWEEPS + skip]
-        time.sleep(SWEEP_SECONDS / 4)
-    raise Failure(f"the operator does not sweep every {SWEEP_SECONDS} s; its log is {operator.log}")
+        sweeps = bursts(calls, gap_seconds=sizes.sweep_seconds / 2)
+        if len(sweeps) > wanted:
+            return sweeps[skip:wanted]
+        time.sleep(sizes.sweep_seconds / 4)
+    raise Failure(f"the operator does not sweep every {sizes.sweep_seconds} s; its log is {operator.log}")
 
 
 def _polls_a_minute(operator):
@@ -133,21 +132,21 @@ def _polls_a_minute(operator):
     return polls * 60 / (calls[-1]["time"] - calls[0]["time"])
 
 
-def trouble(bench, binary, runs):
+def trouble(bench, binary, sizes):
     """How long a pipeline takes beside others whose calls hang, against one that is alone."""
     alone, beside = [], []
-    for _ in range(runs):
+    for _ in range(sizes.runs):
         with bench.operator(binary, NO_DELAYS, *UNPACED) as operator:
             alone.append(operator.apply(["alone"]))
         with bench.operator(binary, NO_DELAYS, *UNPACED) as operator:
             bench.emulator.hang(operator.account, "PutParameter")
-            operator.start([f"stuck-{at}" for at in range(TROUBLED)])
+            operator.start([f"stuck-{at}" for at in range(sizes.troubled)])
             # Until nothing but the hanging calls is left of them.
-            operator.await_idle(seconds=2)
+            operator.await_no_calls(seconds=2)
             beside.append(operator.apply(["beside"], pipeline.without_secrets))
     ratio = Figure("beside", beside).value / Figure("alone", alone).value
     return [Figure("1 pipeline alone", alone, "s"),
-            Figure(f"1 pipeline beside {TROUBLED} whose calls hang", beside, "s"),
+            Figure(f"1 pipeline beside {sizes.troubled} whose calls hang", beside, "s"),
             Figure("  ratio of the medians", [ratio], "", 1.5)]
 
 
@@ -155,9 +154,9 @@ def _versions(operator):
     return [item["metadata"]["resourceVersion"] for item in operator.pipelines()["items"]]
 
 
-def cold(bench, runs):
+def cold(bench, sizes):
     """A first invocation of the sender, against the same in Python."""
-    command = [venv.python(), Path(__file__).with_name("cold_starts.py"), _zip("sender"), str(runs)]
+    command = [venv.python(), Path(__file__).with_name("cold_starts.py"), _zip("sender"), str(sizes.runs)]
     environment = {**os.environ, **bench.variables}
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if answer.returncode != 0:
@@ -168,19 +167,24 @@ def cold(bench, runs):
     return [rust, python, Figure("  ratio of the medians", [rust.value / python.value], "", 0.25)]
 
 
-def zips():
+def zips(_bench, _sizes):
     """How large the functions are."""
     return [Figure(f"{name}: zip", [_zip(name).stat().st_size / memory.BYTES_PER_MB], "MB", limit)
             for name, limit in ZIPS.items()]
 
 
 def digests():
-    """SHA-256 of the zips by name: the same source gives the same."""
-    return {_zip(name).name: hashlib.sha256(_zip(name).read_bytes()).hexdigest() for name in ZIPS}
+    """SHA-256 by name of the zips that there are: the same source gives the same."""
+    archives = filter(Path.exists, map(_path, ZIPS))
+    return {archive.name: hashlib.sha256(archive.read_bytes()).hexdigest() for archive in archives}
 
 
 def _zip(name):
-    archive = paths.FUNCTIONS / f"{name}-{ARCHITECTURES.get(platform.machine(), 'x86_64')}.zip"
+    archive = _path(name)
     if not archive.exists():
         raise Failure(f"{archive} is missing; build it with `make functions`")
     return archive
+
+
+def _path(name):
+    return paths.FUNCTIONS / f"{name}-{ARCHITECTURES.get(platform.machine(), 'x86_64')}.zip"

@@ -17,6 +17,8 @@ from devenv.process import Process, Registry, await_ready
 from emulator import Emulator
 
 START_SECONDS = 30
+STOP_SECONDS = 2
+"""One that waits for calls to end does so for longer when it is asked to stop, and nothing depends on how it ends."""
 CHANGE_SECONDS = 300
 WATCHING = "watching pipelines"
 POLL_SECONDS = 0.1
@@ -52,7 +54,7 @@ class Bench:
             self.emulator.forget_calls(account)
             yield operator
         finally:
-            process.stop()
+            process.stop(STOP_SECONDS)
             self.emulator.reset()
 
 
@@ -115,14 +117,21 @@ class Operator:
 
     def await_idle(self, seconds=0.5):
         """Waits until it has used no processor time for so long."""
+        self._await_unchanged(lambda: memory.cpu_ticks(self.pid), seconds)
+
+    def await_no_calls(self, seconds):
+        """Waits until no call to AWS has ended for so long. An operator that waits for calls uses processor time."""
+        self._await_unchanged(lambda: len(self.calls()), seconds)
+
+    def _await_unchanged(self, read, seconds):
         deadline = time.monotonic() + CHANGE_SECONDS
-        used, since = memory.cpu_ticks(self.pid), time.monotonic()
+        value, since = read(), time.monotonic()
         while time.monotonic() - since < seconds:
             if time.monotonic() > deadline:
                 raise Failure(f"the operator is still busy after {CHANGE_SECONDS} s; its log is {self.log}")
             time.sleep(POLL_SECONDS)
-            if (now := memory.cpu_ticks(self.pid)) != used:
-                used, since = now, time.monotonic()
+            if (now := read()) != value:
+                value, since = now, time.monotonic()
 
     def _await(self, names, since, started, what, reached):
         missing = set(names)

@@ -22,6 +22,10 @@ class FigureTest(unittest.TestCase):
     def test_numbers_keep_three_digits(self):
         self.assertEqual([number(value) for value in (0, 3.0, 0.614, 12.34, 351.8)], ["0", "3", "0.61", "12.3", "352"])
 
+    def test_unjudged_it_keeps_its_samples_and_nothing_to_compare_them_with(self):
+        figure = Figure("ready", (0.5, 2.0), "s", 1.0, "11–13 s").unjudged()
+        self.assertEqual(figure.cells(), ("ready", "1.25 s (0.50–2)", "", "", ""))
+
     def test_json_holds_every_sample(self):
         self.assertEqual(Figure("a", (1, 2), "s", 1.0).as_json(), {
             "name": "a", "value": 1.5, "unit": "s", "limit": 1.0, "verdict": "over", "samples": [1, 2], "ack": ""})
@@ -35,6 +39,13 @@ class TableTest(unittest.TestCase):
             "----------  ------  -----  -------  -------",
             "1 pipeline  0.50 s  ≤ 1 s  ok       11–13 s",
             "calls           24",
+        ])
+
+    def test_a_column_without_any_value_is_left_out(self):
+        self.assertEqual(table([Figure("calls", (24,), ack="158")]), [
+            "figure  ours  ACK",
+            "------  ----  ---",
+            "calls     24  158",
         ])
 
 

@@ -1,6 +1,7 @@
 """What the make targets do."""
 
 import ast
+import importlib
 import os
 import shlex
 import shutil
@@ -109,6 +110,8 @@ def test():
     failed = helm_demo.run()
     if failed or sys.platform != "linux":
         return failed
+    say("Running every scenario of the bench in its short form")
+    bench("--short")
     say("Making the image, and running the operator from its files alone")
     image_check.check_debug_build()
     return 0
@@ -123,6 +126,13 @@ def soak():
     explored = subprocess.run(["cargo", "test", "--workspace", "--lib", "plan::"], check=False).returncode
     suite = ["cargo", "test", "--workspace", "--test", "e2e", "reliability::", "--", "--nocapture"]
     return explored or with_env(suite, environment.REAL)
+
+
+def bench(*words):
+    """Runs the bench with these words; raises `Failure` if one of its scenarios fails. It runs in this process, so that an
+    interruption reaches it and it stops what it started."""
+    sys.path.append(str(paths.ROOT / "bench"))
+    importlib.import_module("bench").main(words)
 
 
 def python_tests():
