@@ -44,6 +44,7 @@ pub mod checks;
 pub mod cluster;
 pub mod command;
 pub mod controller;
+pub mod depth;
 pub mod functions;
 pub mod jitter;
 pub mod layers;
