@@ -41,6 +41,7 @@ pub mod sweep;
 
 pub mod chain;
 pub mod checks;
+pub mod client;
 pub mod cluster;
 pub mod command;
 pub mod controller;
