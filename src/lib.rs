@@ -50,6 +50,7 @@ pub mod functions;
 pub mod jitter;
 pub mod layers;
 pub mod leader;
+pub mod log;
 pub mod metrics;
 pub mod places;
 pub mod probes;
