@@ -67,12 +67,13 @@ pub async fn run(
     namespace: Option<&str>,
     context: Arc<Context>,
     looks: UnboundedReceiver<ObjectRef<ScheduledTaskPipeline>>,
-    probes: &Probes,
+    probes: Arc<Probes>,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let api: Api<Stored> =
         namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace));
     wait_for_crd(&api).await;
+    probes.wait_for("the first list of all pipelines");
     let (reader, writer) = reflector::store();
     // A change of status alone is our own, and so is one of finalizers: a look adds ours and goes on. A mark of deletion
     // counts as a generation. Annotations can be commands.
@@ -80,13 +81,14 @@ pub async fn run(
     let remembering = Arc::clone(&context);
     let changes = watcher(api, watcher::Config::default())
         .default_backoff()
+        // Each attempt: who runs the operator has to know that edits and deletions wait.
+        .inspect_err(|error| tracing::warn!(error = chain(error), "pipelines are not listed or watched; trying again"))
         .map_ok(pipeline)
-        .inspect_ok(move |event| see(event, &remembering))
+        .inspect_ok(move |event| see(event, &remembering, &probes))
         .modify(prune)
         .reflect(writer)
         .applied_objects()
         .predicate_filter(worth_a_look, PredicateConfig::default());
-    probes.is_ready();
     tracing::info!(namespace = namespace.unwrap_or("all"), "watching pipelines");
     let waiting = Arc::clone(&context);
     let stop = async move {
@@ -114,11 +116,14 @@ fn pipeline(event: Event<Stored>) -> Event<ScheduledTaskPipeline> {
     }
 }
 
-/// Tells Prometheus of it. A pipeline whose finalizer somebody took away goes without a last look.
-fn see(event: &Event<ScheduledTaskPipeline>, context: &Context) {
+/// Tells Prometheus and the kubelet of it. A pipeline whose finalizer somebody took away goes without a last look.
+fn see(event: &Event<ScheduledTaskPipeline>, context: &Context, probes: &Probes) {
     context.metrics.pipelines.see(event);
-    if let Event::Delete(pipeline) = event {
-        context.forget_all(pipeline);
+    match event {
+        Event::Init => probes.lists(),
+        Event::InitDone => probes.has_listed(),
+        Event::Delete(pipeline) => context.forget_all(pipeline),
+        Event::Apply(_) | Event::InitApply(_) => {}
     }
 }
 

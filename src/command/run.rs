@@ -113,7 +113,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             tokio::join!(
                 warn_without_aws(&context),
                 warn_of_what_is_missing(&client, &settings),
-                controller::run(client.clone(), namespace, shared, looks, &probes, stopped)
+                controller::run(client.clone(), namespace, shared, looks, Arc::clone(&probes), stopped)
             );
         };
         tokio::select! {
