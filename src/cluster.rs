@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
 use kube::api::{Api, ListParams, Patch, PatchParams};
-use kube::core::DeserializeGuard;
 use kube::runtime::events::{self as recorder, EventType, Recorder, Reporter};
 use kube::{Client, Resource as _, ResourceExt as _};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::crd::{FINALIZER, PipelineStatus, ScheduledTaskPipeline, SecretKeyRef};
+use crate::crd::{Allows, FINALIZER, PipelineStatus, ScheduledTaskPipeline, SecretKeyRef, Stored};
 use crate::event::Event;
 use crate::pipeline::{ConfigMapLookup, ConfigMaps, SecretLookup, SecretText, SecretValues};
 use crate::text::truncate;
@@ -39,32 +38,34 @@ impl Cluster {
         Self { client, namespace }
     }
 
-    fn pipelines(&self, namespace: &str) -> Api<ScheduledTaskPipeline> {
+    fn pipelines(&self, namespace: &str) -> Api<Stored> {
         Api::namespaced(self.client.clone(), namespace)
     }
 
     /// The pipeline as it is now, not as a cache remembers it; nothing if it is gone, or another took its name.
-    pub async fn live(&self, cached: &ScheduledTaskPipeline) -> kube::Result<Option<ScheduledTaskPipeline>> {
+    pub async fn live(&self, cached: &ScheduledTaskPipeline) -> kube::Result<Option<Stored>> {
         let namespace = cached.namespace().unwrap_or_default();
         let live = self.pipelines(&namespace).get_opt(&cached.name_any()).await?;
         Ok(live.filter(|live| live.uid() == cached.uid()))
     }
 
     /// A pipeline by its name.
-    pub async fn find(&self, namespace: &str, name: &str) -> kube::Result<Option<ScheduledTaskPipeline>> {
+    pub async fn find(&self, namespace: &str, name: &str) -> kube::Result<Option<Stored>> {
         self.pipelines(namespace).get_opt(name).await
     }
 
     /// Whether any pipeline but this one is to stay in an account and region, as far as their statuses say.
     pub async fn stays_in(&self, account: &str, region: &str, uid: &str) -> kube::Result<bool> {
-        let api: Api<DeserializeGuard<ScheduledTaskPipeline>> = self
+        let api: Api<Stored> = self
             .namespace
             .as_ref()
             .map_or_else(|| Api::all(self.client.clone()), |namespace| Api::namespaced(self.client.clone(), namespace));
         let all = api.list(&ListParams::default()).await?;
-        Ok(all.items.into_iter().any(|DeserializeGuard(listed)| {
-            // One that this version cannot read may live anywhere.
-            let Ok(other) = listed else { return true };
+        Ok(all.items.into_iter().any(|Stored { pipeline: other, unreadable }| {
+            // One whose status this version cannot read may live anywhere.
+            if unreadable.is_some_and(|unreadable| unreadable.allows == Allows::Nothing) {
+                return true;
+            }
             let there = other.status.as_ref().is_some_and(|status| {
                 status.account.as_deref() == Some(account) && status.region.as_deref() == Some(region)
             });
@@ -113,7 +114,9 @@ impl Cluster {
         });
         let namespace = pipeline.namespace().unwrap_or_default();
         let parameters = PatchParams::apply(MANAGER).force();
-        self.pipelines(&namespace).patch_status(&pipeline.name_any(), &parameters, &Patch::Apply(patch)).await
+        let written =
+            self.pipelines(&namespace).patch_status(&pipeline.name_any(), &parameters, &Patch::Apply(patch)).await?;
+        Ok(written.pipeline)
     }
 
     /// Writes what is known of the pipeline's runs, unless it has changed since it was read.

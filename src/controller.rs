@@ -6,7 +6,6 @@ use std::time::Duration;
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::{StreamExt as _, TryStreamExt as _, future};
 use kube::api::{Api, ListParams};
-use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
@@ -15,7 +14,7 @@ use kube::{Client, ResourceExt as _};
 use tracing::Instrument as _;
 
 use crate::chain::chain;
-use crate::crd::ScheduledTaskPipeline;
+use crate::crd::{ScheduledTaskPipeline, Stored};
 use crate::metrics::Ended;
 use crate::probes::Probes;
 use crate::reconcile::{Context, Next, reconcile};
@@ -44,11 +43,8 @@ enum LookError {
     TooLong,
 }
 
-/// A pipeline as the API server hands it out, which may be of a version that this one cannot read.
-type Listed = DeserializeGuard<ScheduledTaskPipeline>;
-
 /// Waits until the API server knows pipelines and shows them, saying what is missing.
-async fn wait_for_crd(api: &Api<Listed>) {
+async fn wait_for_crd(api: &Api<Stored>) {
     loop {
         match api.list(&ListParams::default().limit(1)).await {
             Ok(_) => return,
@@ -71,12 +67,13 @@ pub async fn run(
     namespace: Option<&str>,
     context: Arc<Context>,
     looks: UnboundedReceiver<ObjectRef<ScheduledTaskPipeline>>,
-    probes: &Probes,
+    probes: Arc<Probes>,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
-    let api: Api<Listed> =
+    let api: Api<Stored> =
         namespace.map_or_else(|| Api::all(client.clone()), |namespace| Api::namespaced(client.clone(), namespace));
     wait_for_crd(&api).await;
+    probes.wait_for("the first list of all pipelines");
     let (reader, writer) = reflector::store();
     // A change of status alone is our own, and so is one of finalizers: a look adds ours and goes on. A mark of deletion
     // counts as a generation. Annotations can be commands.
@@ -84,13 +81,14 @@ pub async fn run(
     let remembering = Arc::clone(&context);
     let changes = watcher(api, watcher::Config::default())
         .default_backoff()
-        .try_filter_map(|event| future::ready(Ok(readable(event))))
-        .inspect_ok(move |event| see(event, &remembering))
+        // Each attempt: who runs the operator has to know that edits and deletions wait.
+        .inspect_err(|error| tracing::warn!(error = chain(error), "pipelines are not listed or watched; trying again"))
+        .map_ok(pipeline)
+        .inspect_ok(move |event| see(event, &remembering, &probes))
         .modify(prune)
         .reflect(writer)
         .applied_objects()
         .predicate_filter(worth_a_look, PredicateConfig::default());
-    probes.is_ready();
     tracing::info!(namespace = namespace.unwrap_or("all"), "watching pipelines");
     let waiting = Arc::clone(&context);
     let stop = async move {
@@ -107,34 +105,25 @@ pub async fn run(
         .await;
 }
 
-/// An event about a pipeline that this version can read. One that it cannot holds up no other.
-fn readable(event: Event<Listed>) -> Option<Event<ScheduledTaskPipeline>> {
-    let read = |DeserializeGuard(listed): Listed| match listed {
-        Ok(pipeline) => Some(pipeline),
-        Err(unreadable) => {
-            tracing::warn!(
-                namespace = unreadable.metadata.namespace,
-                pipeline = unreadable.metadata.name,
-                error = unreadable.error,
-                "a pipeline cannot be read, and is left as it is; update the operator to the version of its CRD"
-            );
-            None
-        }
-    };
-    Some(match event {
-        Event::Apply(listed) => Event::Apply(read(listed)?),
-        Event::InitApply(listed) => Event::InitApply(read(listed)?),
-        Event::Delete(listed) => Event::Delete(read(listed)?),
+/// The event with the pipeline, also where it cannot be read in full: a reconcile says so in its status.
+fn pipeline(event: Event<Stored>) -> Event<ScheduledTaskPipeline> {
+    match event {
+        Event::Apply(stored) => Event::Apply(stored.pipeline),
+        Event::InitApply(stored) => Event::InitApply(stored.pipeline),
+        Event::Delete(stored) => Event::Delete(stored.pipeline),
         Event::Init => Event::Init,
         Event::InitDone => Event::InitDone,
-    })
+    }
 }
 
-/// Tells Prometheus of it. A pipeline whose finalizer somebody took away goes without a last look.
-fn see(event: &Event<ScheduledTaskPipeline>, context: &Context) {
+/// Tells Prometheus and the kubelet of it. A pipeline whose finalizer somebody took away goes without a last look.
+fn see(event: &Event<ScheduledTaskPipeline>, context: &Context, probes: &Probes) {
     context.metrics.pipelines.see(event);
-    if let Event::Delete(pipeline) = event {
-        context.forget_all(pipeline);
+    match event {
+        Event::Init => probes.lists(),
+        Event::InitDone => probes.has_listed(),
+        Event::Delete(pipeline) => context.forget_all(pipeline),
+        Event::Apply(_) | Event::InitApply(_) => {}
     }
 }
 

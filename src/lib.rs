@@ -41,13 +41,16 @@ pub mod sweep;
 
 pub mod chain;
 pub mod checks;
+pub mod client;
 pub mod cluster;
 pub mod command;
 pub mod controller;
+pub mod depth;
 pub mod functions;
 pub mod jitter;
 pub mod layers;
 pub mod leader;
+pub mod log;
 pub mod metrics;
 pub mod places;
 pub mod probes;

@@ -1,14 +1,13 @@
 //! The program `task-pipelines`: the operator and its tools.
 
 use std::error::Error;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use task_pipelines::chain::{chain, is_closed_pipe};
-use task_pipelines::command;
 use task_pipelines::command::arguments::{Arguments, LogFormat};
-use tracing_subscriber::EnvFilter;
+use task_pipelines::{command, log};
 
 /// Gives back what an upload took: the C library's allocator would keep it. `.cargo/config.toml` says how.
 #[global_allocator]
@@ -29,12 +28,6 @@ fn main() -> ExitCode {
 
 fn log_to_stderr(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let filter = arguments.log_filter();
-    let filter = EnvFilter::try_new(filter).map_err(|error| format!("--log {filter}: {error}"))?;
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
-    match LogFormat::or_by_terminal(arguments.log.log_format) {
-        LogFormat::Json => log.json().flatten_event(true).with_current_span(true).with_span_list(false).init(),
-        LogFormat::Text => log.init(),
-    }
-    Ok(())
+    let format = LogFormat::or_by_terminal(arguments.log.log_format);
+    Ok(log::to_stderr(filter, format).map_err(|error| format!("--log {filter}: {error}"))?)
 }

@@ -22,12 +22,17 @@ pub struct Probes {
 struct State {
     beat: Instant,
     waits_for: Option<&'static str>,
+    /// Since when a list of pipelines has been asked for.
+    lists: Option<Instant>,
 }
+
+/// How long a list of pipelines may take, the attempts that fail included.
+const MAX_LIST: Duration = Duration::from_mins(1);
 
 impl Probes {
     /// Those of an operator that has begun, and waits for this.
     pub fn new(what: &'static str) -> Self {
-        Self { state: Mutex::new(State { beat: Instant::now(), waits_for: Some(what) }) }
+        Self { state: Mutex::new(State { beat: Instant::now(), waits_for: Some(what), lists: None }) }
     }
 
     /// Gives signs of life for as long as the operator gets on.
@@ -48,14 +53,28 @@ impl Probes {
         self.state().waits_for = None;
     }
 
+    /// It asks for all pipelines, for the first time or once more: until it has them, it does not know of edits.
+    pub fn lists(&self) {
+        self.state().lists.get_or_insert_with(Instant::now);
+    }
+
+    /// It has read all pipelines.
+    pub fn has_listed(&self) {
+        let mut state = self.state();
+        state.lists = None;
+        state.waits_for = None;
+    }
+
     /// Whether it gets on.
     pub fn lives(&self) -> bool {
         self.state().beat.elapsed() < SILENCE
     }
 
-    /// What it waits for, before it works or stands by.
+    /// What it waits for, before it works or stands by, or can go on.
     pub fn waits_for(&self) -> Option<&'static str> {
-        self.state().waits_for
+        let state = self.state();
+        let list = state.lists.filter(|since| since.elapsed() >= MAX_LIST).map(|_| "a list of all pipelines");
+        state.waits_for.or(list)
     }
 
     /// What a panic left is still a state.
@@ -75,5 +94,24 @@ mod tests {
         assert!(probes.lives());
         tokio::time::advance(SILENCE * 2).await;
         assert!(!probes.lives());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_ready_once_it_has_all_pipelines_and_while_it_gets_them() {
+        let probes = Probes::new("the API server");
+        probes.wait_for("the first list");
+        probes.lists();
+        assert_eq!(probes.waits_for(), Some("the first list"));
+        probes.has_listed();
+        assert_eq!(probes.waits_for(), None);
+        probes.lists();
+        tokio::time::advance(MAX_LIST / 2).await;
+        // Another attempt.
+        probes.lists();
+        assert_eq!(probes.waits_for(), None);
+        tokio::time::advance(MAX_LIST / 2).await;
+        assert_eq!(probes.waits_for(), Some("a list of all pipelines"));
+        probes.has_listed();
+        assert_eq!(probes.waits_for(), None);
     }
 }

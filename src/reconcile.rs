@@ -6,6 +6,7 @@ mod observe;
 mod planning;
 mod run_now;
 mod token;
+mod unreadable;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -20,7 +21,7 @@ use kube::runtime::reflector::ObjectRef;
 use crate::aws::{Accounts, Aws, Caller, Urgency};
 use crate::cluster::Cluster;
 use crate::configuration::Configuration;
-use crate::crd::{PipelineStatus, ScheduledTaskPipeline, annotation};
+use crate::crd::{PipelineStatus, ScheduledTaskPipeline, Stored, annotation};
 use crate::event::Event;
 use crate::events;
 use crate::expected::Expectations;
@@ -89,7 +90,7 @@ const MAX_BACK_OFF: Duration = Duration::from_mins(5);
 /// The API server does not answer, or refuses.
 pub async fn reconcile(cached: &ScheduledTaskPipeline, context: &Context) -> kube::Result<Next> {
     // A cache may be old, and what follows deletes and creates.
-    let Some(pipeline) = context.cluster.live(cached).await? else {
+    let Some(Stored { pipeline, unreadable }) = context.cluster.live(cached).await? else {
         context.forget_all(cached);
         return Ok(Next::OnChange);
     };
@@ -103,7 +104,9 @@ pub async fn reconcile(cached: &ScheduledTaskPipeline, context: &Context) -> kub
         pipeline,
         context,
     };
-    if look.pipeline.metadata.deletion_timestamp.is_some() {
+    if let Some(unreadable) = unreadable {
+        Box::pin(unreadable::reconcile(look, &unreadable)).await
+    } else if look.pipeline.metadata.deletion_timestamp.is_some() {
         Box::pin(delete::delete(look)).await
     } else {
         Box::pin(manage::manage(look)).await

@@ -11,6 +11,7 @@ use super::{print, runtime, setup};
 use crate::aws::{Access, Aws};
 use crate::chain::chain;
 use crate::checks::{Finding, Right, api_server, definition, lines, permissions};
+use crate::client;
 use crate::crd::GROUP;
 use crate::functions;
 use crate::identity::{ClusterName, Target};
@@ -38,7 +39,7 @@ async fn all(settings: &RunSettings) -> Vec<Finding> {
         Finding::of("configuration", configuration(settings)),
         Finding::of("uv", uv(&installation.layers)),
     ];
-    let cluster_name = match Client::try_default().await {
+    let cluster_name = match client::infer().await {
         Ok(client) => {
             findings.extend(cluster(&client, settings).await);
             match installation.cluster_name.clone() {

@@ -6,12 +6,15 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use kube::api::{Api, ListParams};
-use kube::{Client, ResourceExt as _};
+use kube::core::Request;
+use kube::{Client, Resource as _};
+use serde::Deserialize;
 
 use super::arguments::{OrphansSettings, Output};
 use super::{print, runtime, setup};
 use crate::aws::{Access, Aws};
-use crate::crd::ScheduledTaskPipeline;
+use crate::client;
+use crate::crd::{ScheduledTaskPipeline, Stored};
 use crate::identity::{AssumedRole, ClusterName, Owner, Target};
 use crate::orphans::{self, Living, Orphan};
 
@@ -39,7 +42,7 @@ struct Found {
 }
 
 async fn search(settings: OrphansSettings) -> Result<u8, Box<dyn Error>> {
-    let client = Client::try_default().await?;
+    let client = client::infer().await?;
     let cluster = match settings.installation.cluster_name.clone() {
         Some(name) => name,
         None => setup::derived_cluster_name(&client).await?,
@@ -76,7 +79,7 @@ async fn delete(client: &Client, places: Vec<Found>) -> Result<u8, Box<dyn Error
     let mut left = Vec::new();
     for Found { aws, owners } in places {
         for (owner, orphans) in owners {
-            let pipelines: Api<ScheduledTaskPipeline> = Api::namespaced(client.clone(), &owner.namespace);
+            let pipelines: Api<Stored> = Api::namespaced(client.clone(), &owner.namespace);
             if pipelines.get_opt(&owner.name).await?.is_some() {
                 left.push(format!("pipeline {}/{} is there again: left alone", owner.namespace, owner.name));
                 continue;
@@ -101,13 +104,29 @@ fn targets(settings: &OrphansSettings) -> Vec<Target> {
     settings.regions.iter().map(|region| target(Some(region.clone()))).collect()
 }
 
+/// What counts of a list of pipelines: the rest may be as odd as its authors like.
+#[derive(Debug, Deserialize)]
+struct Names {
+    items: Vec<Named>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Named {
+    metadata: Name,
+}
+
+#[derive(Debug, Deserialize)]
+struct Name {
+    namespace: String,
+    name: String,
+}
+
 /// All pipelines of the cluster. Without the answer everything would look like an orphan.
 async fn living(client: &Client) -> kube::Result<BTreeSet<Living>> {
-    let pipelines = Api::<ScheduledTaskPipeline>::all(client.clone()).list_metadata(&ListParams::default()).await?;
-    let living = pipelines
-        .items
-        .iter()
-        .map(|pipeline| Living { namespace: pipeline.namespace().unwrap_or_default(), name: pipeline.name_any() });
+    let request = Request::new(ScheduledTaskPipeline::url_path(&(), None));
+    let request = request.list_metadata(&ListParams::default()).map_err(kube::Error::BuildRequest)?;
+    let Names { items } = client.request(request).await?;
+    let living = items.into_iter().map(|Named { metadata: Name { namespace, name } }| Living { namespace, name });
     Ok(living.collect())
 }
 

@@ -11,13 +11,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::channel::mpsc;
-use kube::{Api, Client};
+use kube::Api;
 
 use super::arguments::{Colour, Output, PipelineName, PlanSettings};
 use super::{documents, print, runtime, setup, usual_namespace};
 use crate::aws::Access;
 use crate::chain::chain;
+use crate::client;
 use crate::cluster::Cluster;
+use crate::crd::Stored;
 use crate::expected::Expectations;
 use crate::identity::ClusterName;
 use crate::inbox::queue::Inboxes;
@@ -89,14 +91,15 @@ async fn in_cluster(wanted: PipelineName, settings: PlanSettings) -> Result<Answ
         Some(namespace) => namespace,
         None => usual_namespace().await,
     };
-    let client = Client::try_default().await?;
+    let client = client::infer().await?;
     let cluster_name = match settings.installation.cluster_name.clone() {
         Some(name) => name,
         None => setup::derived_cluster_name(&client).await?,
     };
-    let pipelines: Api<crate::crd::ScheduledTaskPipeline> = Api::namespaced(client.clone(), &namespace);
+    let pipelines: Api<Stored> = Api::namespaced(client.clone(), &namespace);
     let found = pipelines.get_opt(&name).await?;
-    let pipeline = found.ok_or_else(|| format!("there is no pipeline {namespace}/{name}"))?;
+    let stored = found.ok_or_else(|| format!("there is no pipeline {namespace}/{name}"))?;
+    let pipeline = stored.whole().map_err(|unreadable| format!("{namespace}/{name}: {unreadable}"))?;
     if pipeline.metadata.deletion_timestamp.is_some() {
         return Err(format!("pipeline {namespace}/{name} is being deleted").into());
     }
@@ -161,7 +164,7 @@ async fn cluster_name(given: Option<ClusterName>) -> Result<ClusterName, Box<dyn
     if let Some(name) = given {
         return Ok(name);
     }
-    let client = Client::try_default().await;
+    let client = client::infer().await;
     let derived = match client {
         Ok(client) => setup::derived_cluster_name(&client).await.map_err(|error| chain(&error)),
         Err(error) => Err(chain(&error)),

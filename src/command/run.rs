@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use futures::channel::mpsc;
 use kube::Client;
-use kube::client::ClientBuilder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -29,7 +28,7 @@ use crate::propagation::Propagation;
 use crate::reconcile::Context;
 use crate::settings::RunSettings;
 use crate::slots::Slots;
-use crate::{controller, inbox, server, sweep};
+use crate::{client, controller, inbox, server, sweep};
 
 /// Runs until it is told to stop.
 ///
@@ -45,8 +44,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     let configuration = settings.installation.configuration()?;
     let mut metrics = Metrics::default();
     let config = kube::Config::infer().await?;
-    let requests = metrics.api_server.to(config.cluster_url.host().unwrap_or_default());
-    let client = ClientBuilder::try_from(config)?.with_layer(&requests).build();
+    let client = client::counted(config, &metrics.api_server)?;
     let candidate = settings.lease.as_deref().map(|lease| Candidate::new(client.clone(), lease));
     let leadership = candidate.as_ref().map_or_else(Leadership::sole, Candidate::leadership);
     if let Some(lease) = &settings.lease {
@@ -115,7 +113,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             tokio::join!(
                 warn_without_aws(&context),
                 warn_of_what_is_missing(&client, &settings),
-                controller::run(client.clone(), namespace, shared, looks, &probes, stopped)
+                controller::run(client.clone(), namespace, shared, looks, Arc::clone(&probes), stopped)
             );
         };
         tokio::select! {

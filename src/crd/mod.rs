@@ -8,6 +8,7 @@ mod pipeline;
 mod rules;
 mod schema;
 mod status;
+mod stored;
 mod task;
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub use status::{
     Action, Change, FieldChange, NEWS_CONDITIONS, PipelineStatus, QueueDepth, ResourceRow, ResourceState, Run,
     RunCounts, RunResult, RunTrigger, ScheduleStatus, TaskResult, TaskRun, Undelivered,
 };
+pub use stored::{Allows, Stored, Unreadable};
 pub use task::{Header, Http, HttpMethod, MessageTask, NotifyOn, Retry, Task};
 
 /// API group.

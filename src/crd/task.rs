@@ -33,7 +33,7 @@ pub struct Task {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 256))]
     pub function_arn: Option<String>,
-    /// Any JSON: handed to the function, and seen by `template` as `input`.
+    /// Any JSON of at most 32 levels: handed to the function, and seen by `template` as `input`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::any_json")]
     pub input: Option<Value>,

@@ -114,10 +114,12 @@ async fn write(
 ) -> kube::Result<Fate> {
     for _ in 0..ATTEMPTS {
         let pipeline = match context.cluster.find(namespace, name).await {
-            Ok(Some(pipeline)) => pipeline,
+            Ok(Some(stored)) => match stored.whole() {
+                Ok(pipeline) => pipeline,
+                // A version that this operator cannot read: the news are for one that can.
+                Err(_) => return Ok(Fate::Again),
+            },
             Ok(None) => return Ok(Fate::Done),
-            // A version that this operator cannot read: the news are for one that can.
-            Err(kube::Error::SerdeError(_)) => return Ok(Fate::Again),
             Err(error) => return Err(error),
         };
         let before = Chronicle::of(&pipeline.status.clone().unwrap_or_default());

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use protocol::{Action, StatusPattern, template};
+use serde_json::Value;
 
 use super::refusal::{Refusals, listed, quoted};
 use super::{Callee, Context, name, placeholder, request, secret};
 use crate::configuration::is_function_arn;
 use crate::crd::{Channel, Function, Http, HttpMethod, MessageTask, NotifyOn, Retry, Task};
+use crate::depth;
 use crate::identity::{Owner, Target, part};
 
 /// Tasks of a pipeline at most.
@@ -102,7 +104,7 @@ fn one(task: &Task, channels: &[Channel], owner: Option<&Owner>, refusals: &mut 
     ];
     refusals.one_of(&field, "the task", &kinds);
     if let Some(input) = input {
-        placeholder::check_json(&format!("{field}.input"), input, refusals);
+        check_input(&format!("{field}.input"), input, refusals);
     }
     if let Some(template) = template {
         check_template(&format!("{field}.template"), template, refusals);
@@ -157,6 +159,15 @@ fn check_callee(task: &Task, functions: &[Function], target: &Target, context: &
     } else if let Some(region) = region.filter(|region| arn.split(':').nth(3) != Some(region)) {
         let message = format!("the function is not of region `{region}`, where the runner is");
         refusals.invalid_hint(field, message, "name a function of that region");
+    }
+}
+
+fn check_input(field: &str, input: &Value, refusals: &mut Refusals) {
+    if depth::is_deeper(input, depth::MAX_INPUT) {
+        let message = format!("it nests deeper than {} levels", depth::MAX_INPUT);
+        refusals.invalid_hint(field, message, "flatten it, or write the deeper part as a text");
+    } else {
+        placeholder::check_json(field, input, refusals);
     }
 }
 

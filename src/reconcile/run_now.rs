@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::{Look, token};
 use crate::aws::{Aws, AwsError, Operation};
 use crate::crd::{PipelineStatus, annotation};
+use crate::depth;
 use crate::event::Event;
 use crate::pipeline::Pipeline;
 use crate::reason::Acted;
@@ -26,6 +27,8 @@ const MAX_PAYLOAD: usize = 262_144;
 enum Refused {
     #[error("it is no JSON object: {0}; write one, such as {{\"day\": \"2026-03-01\"}}")]
     NoObject(String),
+    #[error("it nests deeper than {} levels; flatten it, or write the deeper part as a text", depth::MAX_INPUT)]
+    TooDeep,
     #[error("with it the firing is {0} bytes as JSON, and Lambda takes {MAX_PAYLOAD}; shorten it")]
     TooLarge(usize),
 }
@@ -89,6 +92,9 @@ fn firing(
     firing.trigger = Trigger::Manual;
     firing.token = Some(token.to_owned());
     if let Some(text) = run_input {
+        if depth::is_text_deeper(text, depth::MAX_INPUT) {
+            return Err(Refused::TooDeep);
+        }
         let input = match serde_json::from_str(text) {
             Ok(object @ Value::Object(_)) => object,
             Ok(_) => return Err(Refused::NoObject("it is of another type".to_owned())),
@@ -152,6 +158,11 @@ mod tests {
         let front = "it is no JSON object: ";
         assert!(refused("[1]").starts_with(&format!("{front}it is of another type; write one")), "{}", refused("[1]"));
         assert!(refused("{day: 1}").starts_with(&format!("{front}key must be a string")), "{}", refused("{day: 1}"));
+        let nested = |levels: usize| format!("{{\"a\": {}{}}}", "[".repeat(levels), "]".repeat(levels));
+        assert!(check("now", Some(&nested(31))).is_ok());
+        for levels in [32, 100, 127, 128, 10_000] {
+            assert!(refused(&nested(levels)).starts_with("it nests deeper than 32 levels; "), "{levels}");
+        }
         let large = json!({"text": "x".repeat(140_000)}).to_string();
         assert!(refused(&large).contains("and Lambda takes 262144; shorten it"), "{}", refused(&large));
     }

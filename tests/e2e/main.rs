@@ -8,6 +8,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "so that `json!` can stand in a call as it is")]
 
 mod dead_letters;
+mod deep;
 mod deleted;
 mod delivered;
 mod drifted;

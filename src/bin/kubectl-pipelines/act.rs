@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use task_pipelines::chain::chain;
 use task_pipelines::crd::{RunResult, RunTrigger, annotation};
+use task_pipelines::depth;
 use task_pipelines::runs::reports_nothing;
 use tokio::time::{Instant, sleep};
 
@@ -63,6 +64,9 @@ pub(crate) struct Resume {
 }
 
 fn object(text: &str) -> Result<Map<String, Value>, String> {
+    if depth::is_text_deeper(text, depth::MAX_INPUT) {
+        return Err(format!("it nests deeper than {} levels", depth::MAX_INPUT));
+    }
     serde_json::from_str(text).map_err(|error| format!("it is no JSON object, such as {{\"days\": 7}}: {error}"))
 }
 

@@ -1,12 +1,16 @@
 //! The cluster that kubectl talks to.
 
 use std::error::Error;
+use std::io::{self, Write as _};
 
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use serde_json::Value;
-use task_pipelines::crd::ScheduledTaskPipeline;
+use task_pipelines::client::client;
+use task_pipelines::crd::{ScheduledTaskPipeline, Stored};
+
+use crate::text::plain;
 
 /// Who changed it, as `metadata.managedFields` says.
 const MANAGER: &str = "kubectl-pipelines";
@@ -25,7 +29,7 @@ pub(crate) struct Place {
 
 /// The pipelines of one namespace.
 pub(crate) struct Pipelines {
-    api: Api<ScheduledTaskPipeline>,
+    api: Api<Stored>,
     namespace: String,
 }
 
@@ -48,7 +52,7 @@ impl Place {
     pub(crate) async fn client(self) -> Result<(Client, String), Box<dyn Error>> {
         let config = self.config().await?;
         let namespace = self.namespace.unwrap_or_else(|| config.default_namespace.clone());
-        Ok((Client::try_from(config)?, namespace))
+        Ok((client(config)?, namespace))
     }
 
     /// Connects to the pipelines of its namespace.
@@ -58,8 +62,8 @@ impl Place {
     }
 
     /// Lists the pipelines of all namespaces.
-    pub(crate) async fn everywhere(self) -> Result<Vec<ScheduledTaskPipeline>, Box<dyn Error>> {
-        let api = Api::all(Client::try_from(self.config().await?)?);
+    pub(crate) async fn everywhere(self) -> Result<Vec<Stored>, Box<dyn Error>> {
+        let api = Api::all(client(self.config().await?)?);
         Ok(api.list(&ListParams::default()).await?.items)
     }
 
@@ -76,12 +80,21 @@ impl Place {
 
 impl Pipelines {
     /// All of them.
-    pub(crate) async fn list(&self) -> Result<Vec<ScheduledTaskPipeline>, Box<dyn Error>> {
+    pub(crate) async fn list(&self) -> Result<Vec<Stored>, Box<dyn Error>> {
         Ok(self.api.list(&ListParams::default()).await?.items)
     }
 
-    /// A pipeline as it is now.
+    /// A pipeline as it is now, for what its metadata and status say: if its spec cannot be read, stderr says so.
     pub(crate) async fn get(&self, name: &str) -> Result<ScheduledTaskPipeline, Box<dyn Error>> {
+        let Stored { pipeline, unreadable } = self.stored(name).await?;
+        if let Some(unreadable) = unreadable {
+            writeln!(io::stderr(), "{name}: {}", plain(&unreadable.to_string()))?;
+        }
+        Ok(pipeline)
+    }
+
+    /// The same, as far as it can be read.
+    pub(crate) async fn stored(&self, name: &str) -> Result<Stored, Box<dyn Error>> {
         self.api.get_opt(name).await?.ok_or_else(|| self.none(name))
     }
 
@@ -90,7 +103,7 @@ impl Pipelines {
         let parameters = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
         match self.api.patch(name, &parameters, &Patch::Merge(change)).await {
             Err(kube::Error::Api(status)) if status.is_not_found() => Err(self.none(name)),
-            changed => Ok(changed?),
+            changed => Ok(changed?.pipeline),
         }
     }
 

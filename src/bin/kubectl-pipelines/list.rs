@@ -1,19 +1,19 @@
 //! `kubectl pipelines list`: all pipelines, a line each.
 
 use std::error::Error;
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use kube::ResourceExt as _;
-use task_pipelines::crd::{PipelineStatus, ScheduledTaskPipeline};
+use task_pipelines::crd::{PipelineStatus, Stored};
 use tokio::time::sleep;
 
 use crate::cluster::Place;
 use crate::output::{self, Output};
 use crate::print;
-use crate::text::{age, span, table};
+use crate::text::{age, plain, span, table};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -40,14 +40,18 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, 
         return show(list).await;
     }
     let pipelines = list().await?;
+    for Stored { pipeline, unreadable } in &pipelines {
+        if let Some(unreadable) = unreadable {
+            let (namespace, name) = (pipeline.namespace().unwrap_or_default(), pipeline.name_any());
+            writeln!(io::stderr(), "{namespace}/{name}: {}", plain(&unreadable.to_string()))?;
+        }
+    }
     output::list(output, &pipelines, "no pipelines found", lines)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Shows the list whenever it has changed: in place of the old one on a terminal, behind it elsewhere.
-async fn show(
-    list: impl AsyncFn() -> Result<Vec<ScheduledTaskPipeline>, Box<dyn Error>>,
-) -> Result<ExitCode, Box<dyn Error>> {
+async fn show(list: impl AsyncFn() -> Result<Vec<Stored>, Box<dyn Error>>) -> Result<ExitCode, Box<dyn Error>> {
     let clear = if io::stdout().is_terminal() { CLEAR } else { "" };
     let mut shown = String::new();
     loop {
@@ -67,8 +71,8 @@ const CLEAR: &str = "\x1b[H\x1b[2J";
 /// How often pipelines are asked for: ages are told to the second.
 const POLL: Duration = Duration::from_secs(1);
 
-fn lines(pipelines: &[ScheduledTaskPipeline], now: Timestamp) -> String {
-    let row = |pipeline: &ScheduledTaskPipeline| {
+fn lines(pipelines: &[Stored], now: Timestamp) -> String {
+    let row = |Stored { pipeline, unreadable }: &Stored| {
         let empty = PipelineStatus::default();
         let status = pipeline.status.as_ref().unwrap_or(&empty);
         let ready = status.condition("Ready");
@@ -79,7 +83,7 @@ fn lines(pipelines: &[ScheduledTaskPipeline], now: Timestamp) -> String {
             pipeline.namespace().unwrap_or_default(),
             pipeline.name_any(),
             ready.map_or_else(|| "Unknown".to_owned(), |ready| ready.reason.clone()),
-            pipeline.spec.schedule.clone(),
+            unreadable.as_ref().map_or_else(|| pipeline.spec.schedule.clone(), |_| "cannot be read".to_owned()),
             next.map(|next| format!("in {}", span(next.duration_since(now)))).unwrap_or_default(),
             last.map(|last| format!("{result}{last} ago")).unwrap_or_default(),
             status.queue.unwrap_or_default().dead_letters.to_string(),

@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
     let Arguments { name, count } = arguments;
-    let pipeline = place.connect().await?.get(&name).await?;
+    let pipeline = place.connect().await?.stored(&name).await?.whole()?;
     print(&page(&pipeline, count.into(), Timestamp::now())?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 use task_pipelines::command::arguments::Colour;
 use task_pipelines::command::plan::style;
-use task_pipelines::crd::{PipelineStatus, ResourceState, ScheduledTaskPipeline, annotation};
+use task_pipelines::crd::{PipelineStatus, ResourceState, Stored, annotation};
 
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};
@@ -24,13 +24,14 @@ const WRONG: [(&str, &str); 4] =
 
 pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode, Box<dyn Error>> {
     let OfPipeline { name, output } = arguments;
-    let pipeline = place.connect().await?.get(&name).await?;
-    let status = pipeline.status.clone().unwrap_or_default();
+    let stored = place.connect().await?.stored(&name).await?;
+    let status = stored.pipeline.status.clone().unwrap_or_default();
     match output::document(output, &status)? {
         Some(document) => print(&document)?,
-        None => print(&page(&pipeline, &status, Timestamp::now(), style(Colour::Auto).colour))?,
+        None => print(&page(&stored, &status, Timestamp::now(), style(Colour::Auto).colour))?,
     }
-    Ok(if problem(&status).is_some() { ExitCode::from(NOT_WELL) } else { ExitCode::SUCCESS })
+    let is_well = problem(&status).is_none() && stored.unreadable.is_none();
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::from(NOT_WELL) })
 }
 
 /// The first thing that is wrong; messages say what to do.
@@ -41,7 +42,8 @@ fn problem(status: &PipelineStatus) -> Option<String> {
     })
 }
 
-fn page(pipeline: &ScheduledTaskPipeline, status: &PipelineStatus, now: Timestamp, colour: bool) -> String {
+fn page(stored: &Stored, status: &PipelineStatus, now: Timestamp, colour: bool) -> String {
+    let Stored { pipeline, unreadable } = stored;
     let mut lines = vec![("Pipeline", format!("{}/{}", pipeline.namespace().unwrap_or_default(), pipeline.name_any()))];
     let ready = status.condition("Ready");
     let state = ready.map_or("not looked at yet", |ready| ready.reason.as_str());
@@ -53,7 +55,11 @@ fn page(pipeline: &ScheduledTaskPipeline, status: &PipelineStatus, now: Timestam
         lines.push(("AWS", format!("account {account}, {region}")));
     }
     let spec = &pipeline.spec;
-    lines.push(("Schedule", format!("{}, {}", spec.schedule, spec.time_zone)));
+    let schedule = match unreadable {
+        None => format!("{}, {}", spec.schedule, spec.time_zone),
+        Some(unreadable) => Tone::Bad.paint(&plain(&unreadable.to_string()), colour),
+    };
+    lines.push(("Schedule", schedule));
     if spec.suspend {
         let reason = pipeline.annotations().get(annotation::SUSPEND_REASON);
         lines.push(("Suspended", reason.map_or_else(|| "yes".to_owned(), |reason| plain(reason))));

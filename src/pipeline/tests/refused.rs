@@ -57,6 +57,26 @@ fn schedules_zones_and_windows() {
 }
 
 #[test]
+fn input_of_any_depth_is_refused_by_its_name_and_beyond_the_bound_alone() {
+    let nested = |levels: usize| format!("tasks: [{{name: a, message: {{}}, input: {}}}]", deep(levels));
+    // A parser of YAML has a limit too, far beyond the bound.
+    for levels in [33, 50] {
+        let expected = "InvalidSpec: spec.tasks[a].input: it nests deeper than 32 levels; flatten it, or write the deeper \
+                        part as a text";
+        assert_eq!(refused(&nested(levels)), expected, "{levels}");
+    }
+    assert!(resolved(&nested(32)).input.contains(&deep(32)));
+}
+
+/// Lists and objects in turn, so deep.
+fn deep(levels: usize) -> String {
+    (1..levels).fold(
+        "[]".to_owned(),
+        |inner, level| if level % 2 == 0 { format!("[{inner}]") } else { format!(r#"{{"a":{inner}}}"#) },
+    )
+}
+
+#[test]
 fn tasks() {
     check_refusals(&[
         ("tasks: []", &["InvalidSpec: spec.tasks: there is no task; add one, like `{name: hello, message: {}}`"]),

@@ -1,0 +1,29 @@
+//! A pipeline whose spec the API server takes and this version cannot read: it says so, and can be deleted.
+
+use super::{Look, Next, delete};
+use crate::crd::{Allows, Unreadable};
+use crate::health::Health;
+use crate::jitter;
+use crate::pipeline::Refusal;
+use crate::reason::Refused;
+
+pub(super) async fn reconcile(look: Look<'_>, unreadable: &Unreadable) -> kube::Result<Next> {
+    // Not the message: it may quote the spec.
+    tracing::warn!(field = unreadable.field, "a pipeline cannot be read");
+    match unreadable.allows {
+        Allows::Deletion if look.pipeline.metadata.deletion_timestamp.is_some() => {
+            return Box::pin(delete::delete(look)).await;
+        }
+        Allows::Deletion | Allows::Refusal => {}
+        Allows::Nothing => return Ok(Next::In(jitter::around(look.context.resync))),
+    }
+    look.context.memory.distrust(&look.owner.uid);
+    let refusal = Refusal {
+        reason: Refused::InvalidSpec,
+        field: unreadable.field.clone(),
+        message: format!("the operator cannot read it: {}", unreadable.message),
+        hint: Some("correct it, or update the operator to the version of its CRD".to_owned()),
+    };
+    let health = Health::refused(&[refusal], look.runs());
+    look.give_up(&health).await
+}
