@@ -11,6 +11,7 @@ import platform
 import sys
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hack"))
@@ -58,10 +59,10 @@ def _measure(results, bench, binaries, sizes, only):
         results.measure("operator", "warm-up", lambda: scenarios.warm_up(bench, binaries[0]))
     for binary in binaries:
         for name, scenario in of_operator:
-            results.measure(f"operator, {binary.parent.name} build", name, lambda: scenario(bench, binary, sizes))
+            results.measure(f"operator, {binary.parent.name} build", name, partial(scenario, bench, binary, sizes))
     for name, scenario in OF_FUNCTIONS.items():
         if name in only:
-            results.measure("functions", name, lambda: scenario(bench, sizes))
+            results.measure("functions", name, partial(scenario, bench, sizes))
 
 
 def _binaries(arguments):

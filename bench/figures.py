@@ -69,11 +69,11 @@ def with_unit(value, unit):
 
 def table(figures):
     """Lines of text, columns aligned; a column without any value is left out."""
-    columns = [(heading, *values) for heading, values in zip(HEADINGS, zip(*(figure.cells() for figure in figures)))
+    columns = [(heading, *values) for heading, values in zip(HEADINGS, zip(*(figure.cells() for figure in figures), strict=True), strict=True)
                if any(values)]
-    headings, rows = [column[0] for column in columns], zip(*columns)
+    headings, rows = [column[0] for column in columns], zip(*columns, strict=True)
     widths = [max(map(len, column)) for column in columns]
-    lines = ["  ".join(_aligned(*cell) for cell in zip(headings, row, widths)).rstrip() for row in rows]
+    lines = ["  ".join(_aligned(*cell) for cell in zip(headings, row, widths, strict=True)).rstrip() for row in rows]
     return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
 
 

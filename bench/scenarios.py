@@ -99,7 +99,7 @@ def idle(bench, binary, sizes):
         before = _versions(operator)
         sweeps = _sweeps(operator, sizes, skip=0)
         polls = _polls_a_minute(operator)
-        written = sum(now != then for now, then in zip(_versions(operator), before))
+        written = sum(now != then for now, then in zip(_versions(operator), before, strict=True))
         found = operator.drift()
     reads = [sum(not call["write"] for call in sweep) / sizes.idle for sweep in sweeps]
     writes = [sum(call["write"] for call in sweep) for sweep in sweeps]

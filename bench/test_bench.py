@@ -56,12 +56,12 @@ class BenchTest(unittest.TestCase):
         """Runs these scenarios; returns what is printed and, if it ends with one, the error."""
         words = ["bench.py", *words, "--json", str(self.folder / "json"), "--only", *of_operator, *only]
         printed, ended = io.StringIO(), None
-        with mock.patch.dict(bench.OF_OPERATOR, of_operator), mock.patch("sys.argv", words):
-            with contextlib.redirect_stdout(printed):
-                try:
-                    bench.main()
-                except (Exception, KeyboardInterrupt) as error:
-                    ended = error
+        of_test = mock.patch.dict(bench.OF_OPERATOR, of_operator)
+        with of_test, mock.patch("sys.argv", words), contextlib.redirect_stdout(printed):
+            try:
+                bench.main()
+            except (Exception, KeyboardInterrupt) as error:
+                ended = error
         return printed.getvalue(), ended
 
     def document(self):

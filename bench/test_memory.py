@@ -1,5 +1,6 @@
 import os
 import unittest
+from pathlib import Path
 
 import memory
 
@@ -19,7 +20,7 @@ VmFlags: rd ex mr mw me
 55d0c2000000-55d0c2400000 rw-p 00000000 00:00 0                          [heap]
 Size:               4096 kB
 Rss:                2000 kB
-7f0000000000-7f0000021000 rw-p 00000000 00:00 0 
+7f0000000000-7f0000021000 rw-p 00000000 00:00 0
 Rss:                 500 kB
 7f1000000000-7f1000021000 rw-p 00000000 00:00 0                          [anon: glibc: malloc]
 Rss:                 500 kB
@@ -46,7 +47,7 @@ class MemoryTest(unittest.TestCase):
         stat = "42 (a) name (b) S 1 42 42 0 -1 4194560 100 0 0 0 17 5 0 0 20 0 4 0 1000 0 0"
         self.assertEqual(memory.ticks(stat), 22)
 
-    @unittest.skipUnless(os.path.exists("/proc/self/smaps"), "needs Linux's /proc")
+    @unittest.skipUnless(Path("/proc/self/smaps").exists(), "needs Linux's /proc")
     def test_a_real_process_is_understood(self):
         pid = os.getpid()
         self.assertGreaterEqual(memory.peak(pid), memory.now(pid))

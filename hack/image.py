@@ -6,8 +6,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from devenv import build, image, image_check, paths  # noqa: E402
-from devenv.console import Failure, fail  # noqa: E402
+from devenv import build, image, image_check, paths
+from devenv.console import Failure, fail
 
 
 def main():

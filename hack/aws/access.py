@@ -14,8 +14,8 @@ from principals import account_of, principal_of
 from rules import Refused
 
 DENIED = {
-    **{service: (403, "AccessDenied") for service in ("iam", "s3", "sts")},
-    **{service: (400, "AccessDeniedException") for service in ("ssm", "logs", "tag")},
+    **dict.fromkeys(("iam", "s3", "sts"), (403, "AccessDenied")),
+    **dict.fromkeys(("ssm", "logs", "tag"), (400, "AccessDeniedException")),
 }
 """Status and code of a denial; other services answer 403 and AccessDeniedException."""
 KEY_DENIED = (400, "KmsAccessDenied")

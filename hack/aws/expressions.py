@@ -188,7 +188,7 @@ def _days_of_week(field):
                 raise ValueError("With # the day-of-week field holds one entry alone.")
             name, _, nth = part.partition("#")
             weekday, week = _number(name, 1, 7, WEEKDAYS), _number(nth, 1, 5)
-            tests.append(lambda day: _weekday(day) == weekday and (day.day - 1) // 7 + 1 == week)
+            tests.append(lambda day, weekday=weekday, week=week: _weekday(day) == weekday and (day.day - 1) // 7 + 1 == week)
         elif part == "L":
             plain.append("7")
         elif part.endswith("L"):

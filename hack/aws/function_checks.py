@@ -30,10 +30,10 @@ def _check_new(call):
     name = params.get("FunctionName", "")
     if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name.rsplit(":", 1)[-1]):
         raise violated("functionName", name, "satisfy regular expression pattern [a-zA-Z0-9-_]+ and length up to 64")
-    if params.get("PackageType", "Zip") == "Zip" and "ImageUri" not in (params.get("Code") or {}):
-        if not params.get("Runtime") or not params.get("Handler"):
-            raise functions.invalid("Runtime and Handler are mandatory parameters for functions created with deployment "
-                                    "packages.")
+    is_zip = params.get("PackageType", "Zip") == "Zip" and "ImageUri" not in (params.get("Code") or {})
+    if is_zip and not (params.get("Runtime") and params.get("Handler")):
+        raise functions.invalid("Runtime and Handler are mandatory parameters for functions created with deployment "
+                                "packages.")
     if not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/?[\w+=,.@/-]+", params.get("Role", "")):
         raise violated("role", params.get("Role"), r"satisfy regular expression pattern: arn:aws[a-z-]*:iam::\d{12}:role/?.+")
 

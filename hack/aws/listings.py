@@ -4,7 +4,7 @@ import base64
 import time
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Callable
+from collections.abc import Callable
 
 from ministack.core.responses import request_scope
 

@@ -18,8 +18,7 @@ def main():
         ("parameter", "ssm", "describe_parameters", "Parameters", "Name"),
     ):
         for page in boto3.client(service).get_paginator(operation).paginate():
-            for item in page.get(key, []):
-                found.append((kind, item[name] if name else item.rsplit("/", 1)[-1]))
+            found.extend((kind, item[name] if name else item.rsplit("/", 1)[-1]) for item in page.get(key, []))
     # Each account has these from the start.
     own = {("schedule group", "default")}
     print(json.dumps([item for item in found if item not in own and not item[1].startswith("AWSServiceRole")]))

@@ -177,9 +177,9 @@ def sweep():
             due, clock["next"] = clock["next"], _next(record, clock["anchor"], now)
             with request_scope(account, region):
                 _fire(record, due)
-        if clock["next"] is None and record["ActionAfterCompletion"] == "DELETE":
-            if scheduler._schedules._data.get(state_key) is record:
-                del scheduler._schedules._data[state_key]
+        is_over = clock["next"] is None and record["ActionAfterCompletion"] == "DELETE"
+        if is_over and scheduler._schedules._data.get(state_key) is record:
+            del scheduler._schedules._data[state_key]
 
 
 def _fire(record, due):

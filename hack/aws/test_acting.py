@@ -7,7 +7,7 @@ from server import REGION, StrictTest
 class ActingTest(StrictTest):
     """What AWS does in a role's place needs that role's permissions."""
 
-    POLLING = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+    POLLING = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
     def setUp(self):
         super().setUp()

@@ -8,7 +8,6 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import tarfile
 from pathlib import Path
 
@@ -52,7 +51,7 @@ def write(archive, layers, architecture, config, name, created):
             member = tarfile.TarInfo(path)
             member.size, member.mode = len(files[path]), 0o644
             output.addfile(member, io.BytesIO(files[path]))
-    os.replace(temporary, archive)
+    temporary.replace(archive)
     return manifest["digest"]
 
 

@@ -36,4 +36,4 @@ def replace(path, text):
     """Writes a file so that it is the old or the new one, and never half of it."""
     temporary = path.with_name(f"{path.name}.tmp")
     temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    temporary.replace(path)

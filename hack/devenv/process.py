@@ -91,7 +91,7 @@ class Registry:
     def _write(self, processes):
         temporary = self.file.with_suffix(".tmp")
         temporary.write_text(json.dumps([asdict(process) for process in processes], indent=2))
-        os.replace(temporary, self.file)
+        temporary.replace(self.file)
 
 
 def free_port():

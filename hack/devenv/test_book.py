@@ -18,9 +18,9 @@ class BookTest(unittest.TestCase):
     def test_the_book_comes_back_whole(self):
         chapter = {"name": "A", "content": "[a](../LICENSE)", "path": "a.md", "sub_items": []}
         pages = {"items": [{"Chapter": chapter}, "Separator", {"PartTitle": "Part"}]}
-        with mock.patch("sys.stdin", io.StringIO(json.dumps([{}, pages]))), mock.patch("sys.argv", ["book.py"]):
-            with mock.patch("sys.stdout", io.StringIO()) as written:
-                self.assertEqual(book.main(), 0)
+        given = mock.patch("sys.stdin", io.StringIO(json.dumps([{}, pages])))
+        with given, mock.patch("sys.argv", ["book.py"]), mock.patch("sys.stdout", io.StringIO()) as written:
+            self.assertEqual(book.main(), 0)
         back = json.loads(written.getvalue())
         self.assertEqual(back["items"][0]["Chapter"]["content"], f"[a]({BLOB}LICENSE)")
         self.assertEqual(back["items"][1:], ["Separator", {"PartTitle": "Part"}])

@@ -20,7 +20,7 @@ def health(status, generation=2):
 
 def status(*conditions, generation=2):
     fields = ("type", "status", "reason", "message")
-    return {"observedGeneration": generation, "conditions": [dict(zip(fields, row)) for row in conditions]}
+    return {"observedGeneration": generation, "conditions": [dict(zip(fields, row, strict=True)) for row in conditions]}
 
 
 IN_SYNC = ("Ready", "True", "InSync", "All is as wanted")

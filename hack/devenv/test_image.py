@@ -43,7 +43,7 @@ class ImageTest(unittest.TestCase):
         (self.folder / "root").mkdir()
         oci.unpack(layers, self.folder / "root")
         self.assertEqual((self.folder / "root/bin/program").read_text(), "two")
-        self.assertEqual(os.readlink(self.folder / "root/lib"), "bin")
+        self.assertEqual((self.folder / "root/lib").readlink(), Path("bin"))
         self.assertEqual((self.folder / "root/tmp").stat().st_mode & 0o7777, 0o1777)
         self.assertEqual((self.folder / "root/bin/program").stat().st_mode & 0o777, 0o755)
         with tarfile.open(self.folder / "a.tar") as archive:

@@ -234,7 +234,7 @@ def _cached(name, version, make):
         if not place.exists():
             with _workshop(place) as folder:
                 make(folder)
-                os.rename(folder, place)
+                folder.rename(place)
     return place
 
 

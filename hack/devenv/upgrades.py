@@ -81,7 +81,7 @@ class Upgrades:
         if new.metric(IN_SYNC) != 1:
             raise new.failure("the new operator does not find the pipeline InSync")
         reads, writes = calls.of_operator(self.variables)
-        if not READS <= set(reads):
+        if not set(reads) >= READS:
             raise new.failure(f"the new operator did not read the pipeline in full: no {', '.join(READS - set(reads))}")
         if writes:
             raise new.failure(f"helm {action} wrote on AWS: {', '.join(writes)}")

@@ -1,6 +1,5 @@
 """What the make targets do."""
 
-import ast
 import importlib
 import os
 import shlex
@@ -147,12 +146,18 @@ def python_tests():
 
 
 def check():
-    """Checks what cargo doesn't: generated files, Python's syntax, the chart."""
+    """Checks what cargo doesn't: generated files, Python, the chart."""
     build.check_crd()
-    for folder in PYTHON_SOURCES:
-        for source in sorted((paths.ROOT / folder).rglob("*.py")):
-            ast.parse(source.read_text(), str(source.relative_to(paths.ROOT)), feature_version=(3, 10))
+    lint_python()
     chart_checks.check()
+
+
+def lint_python():
+    """Checks the Python of the development environment by the rules of pyproject.toml."""
+    requirements = (paths.HACK / "lint.txt").read_text().split()
+    ruff = venv.environment("lint", requirements) / "bin" / "ruff"
+    if subprocess.run([ruff, "check", "--quiet", *PYTHON_SOURCES], cwd=paths.ROOT, check=False).returncode != 0:
+        raise Failure("ruff found mistakes in Python, see above")
 
 
 def book():

@@ -8,7 +8,6 @@ GET or DELETE /_messages, POST /_behaviour, DELETE /_behaviour. It listens on th
 import argparse
 import json
 import math
-import os
 import signal
 import sys
 import threading
@@ -200,7 +199,7 @@ def main():
     if arguments.port_file:
         temporary = arguments.port_file.with_suffix(".tmp")
         temporary.write_text(str(server.server_port))
-        os.replace(temporary, arguments.port_file)
+        temporary.replace(arguments.port_file)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     print(f"listening on {server.url}", flush=True)
     server.serve_forever()
