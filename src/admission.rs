@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use api::{ScheduledTaskPipelineSpec, crd};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::core::cel::validate_cel_schema;
 use regex::Regex;
 use serde_json::{Map, Value, json};
-
-use super::{ScheduledTaskPipelineSpec, crd};
 
 /// A rule that a spec breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use api::{FINALIZER, PipelineStatus, ScheduledTaskPipeline, SecretKeyRef};
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::core::DeserializeGuard;
@@ -10,7 +11,6 @@ use kube::{Client, Resource as _, ResourceExt as _};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::crd::{FINALIZER, PipelineStatus, ScheduledTaskPipeline, SecretKeyRef};
 use crate::event::Event;
 use crate::pipeline::{ConfigMapLookup, ConfigMaps, SecretLookup, SecretText, SecretValues};
 use crate::text::truncate;

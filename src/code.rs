@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use api::Architecture;
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
 use crate::archive::Zip;
-use crate::crd::Architecture;
 
 /// A function's code, and how Lambda starts it.
 #[derive(Clone, Debug)]

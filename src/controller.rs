@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::ScheduledTaskPipeline;
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::{StreamExt as _, TryStreamExt as _, future};
 use kube::api::{Api, ListParams};
@@ -15,7 +16,6 @@ use kube::{Client, ResourceExt as _};
 use tracing::Instrument as _;
 
 use crate::chain::chain;
-use crate::crd::ScheduledTaskPipeline;
 use crate::metrics::Ended;
 use crate::probes::Probes;
 use crate::reconcile::{Context, Next, reconcile};

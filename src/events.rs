@@ -1,7 +1,8 @@
 //! Events of a pipeline: what the operator did, what others did, and how the pipeline is from now on.
 
+use api::PipelineStatus;
+
 use crate::apply::{Applied, Deed};
-use crate::crd::PipelineStatus;
 use crate::drift::Drift;
 use crate::event::Event;
 use crate::health::{Health, State};

@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use api::{Run, RunTrigger};
 use jiff::{SignedDuration, Timestamp};
 use protocol::{RunRef, Trigger, scheduled_run_id};
 use schedule::{Schedule, Window};
 
-use crate::crd::{Run, RunTrigger};
 use crate::identity::Location;
 use crate::runs::{MAX_RUNS, due, has_begun, was_due};
 

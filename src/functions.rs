@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{env, fs, io};
 
+use api::Architecture;
 use data_encoding::BASE64;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 use crate::code::{Artifact, Artifacts, Builtin};
-use crate::crd::Architecture;
 
 /// Why there are no functions to deploy.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 //! The custom resource and the observed AWS state are data, the plan is a pure function of the two, and everything
 //! else is plumbing. In reading order, the flow of a reconcile:
 
-pub mod crd;
+pub mod admission;
 
 pub mod configuration;
 

@@ -8,9 +8,9 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use api::{QueueDepth, ScheduledTaskPipeline};
 use kube::runtime::reflector::ObjectRef;
 
-use crate::crd::{QueueDepth, ScheduledTaskPipeline};
 use crate::identity::{Location, Tags};
 use crate::resource::bulk::{Sights, Singly};
 use crate::resource::{Field, Id, Kind, Observed, Resource};

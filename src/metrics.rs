@@ -8,6 +8,7 @@ mod requests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::{Run, ScheduledTaskPipeline};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -16,7 +17,6 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::aws::{AwsRequests, Leadership};
-use crate::crd::{Run, ScheduledTaskPipeline};
 use crate::drift::Drift;
 use lead::Lead;
 

@@ -33,12 +33,12 @@ pub(crate) mod tests;
 
 use std::collections::BTreeSet;
 
+use api::{Architecture, ConcurrencyPolicy, DeletionPolicy, ScheduledTaskPipelineSpec};
 use jiff::Timestamp;
 use schedule::{Schedule, Window};
 
 use crate::code::{Artifacts, Code};
 use crate::configuration::Configuration;
-use crate::crd::{self, Architecture, ConcurrencyPolicy, DeletionPolicy, ScheduledTaskPipelineSpec};
 use crate::identity::{Owner, Tags, Target};
 use crate::policy::Statement;
 use refusal::Refusals;
@@ -225,7 +225,7 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
         layers,
         channels,
         missed_after_seconds,
-        invocation: crd::Invocation { max_attempts, max_age_seconds },
+        invocation: api::Invocation { max_attempts, max_age_seconds },
         queue,
         sender,
         runner,

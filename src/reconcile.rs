@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use api::{PipelineStatus, ScheduledTaskPipeline, annotation};
 use futures::channel::mpsc::UnboundedSender;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -20,7 +21,6 @@ use kube::runtime::reflector::ObjectRef;
 use crate::aws::{Accounts, Aws, Caller, Urgency};
 use crate::cluster::Cluster;
 use crate::configuration::Configuration;
-use crate::crd::{PipelineStatus, ScheduledTaskPipeline, annotation};
 use crate::event::Event;
 use crate::events;
 use crate::expected::Expectations;

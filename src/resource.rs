@@ -23,11 +23,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use api::QueueDepth;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::aws::{Aws, AwsError};
-use crate::crd::QueueDepth;
 use crate::identity::{Location, Tags};
 use crate::pipeline::SecretText;
 use crate::policy::Document;

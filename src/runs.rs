@@ -8,10 +8,9 @@ mod news;
 mod task;
 mod verdict;
 
+use api::{Run, RunCounts, RunResult, RunTrigger};
 use jiff::Timestamp;
 use protocol::{RunRef, Trigger};
-
-use crate::crd::{Run, RunCounts, RunResult, RunTrigger};
 
 pub use news::tell;
 pub use verdict::{conditions, missing, reports_nothing};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use api::{Action, Change, PipelineStatus, QueueDepth, ResourceRow, ResourceState, ScheduleStatus};
 use jiff::{Timestamp, Zoned};
 
 use crate::apply::{Applied, Deed, Outcome};
-use crate::crd::{Action, Change, PipelineStatus, QueueDepth, ResourceRow, ResourceState, ScheduleStatus};
 use crate::identity::Location;
 use crate::pipeline::Pipeline;
 use crate::plan::{Goal, Plan, Verdict};

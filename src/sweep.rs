@@ -6,12 +6,12 @@
 
 use std::time::{Duration, Instant};
 
+use api::ScheduledTaskPipeline;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender};
 use kube::runtime::reflector::ObjectRef;
 
 use crate::aws::{Aws, AwsError, Caller, Urgency};
 use crate::chain::chain;
-use crate::crd::ScheduledTaskPipeline;
 use crate::identity::ClusterName;
 use crate::memory::Memory;
 use crate::resource::bulk;

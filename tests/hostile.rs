@@ -10,15 +10,16 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
+use api::Architecture;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use protocol::{PipelineRef, Status, TaskResult, Trigger, template};
 use schedule::Window;
 use serde_json::{Value, json};
+use task_pipelines::admission::{Admission, admit};
 use task_pipelines::code::{Artifact, Artifacts, Builtin};
 use task_pipelines::configuration::Configuration;
-use task_pipelines::crd::{Admission, Architecture, admit};
 use task_pipelines::identity::{Location, Owner};
 use task_pipelines::pipeline::{
     ConfigMapLookup, ConfigMaps, Context, Home, SecretLookup, SecretText, SecretValues, config_map_refs, resolve,

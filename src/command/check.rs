@@ -5,13 +5,13 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
+use api::GROUP;
 use kube::Client;
 
 use super::{print, runtime, setup};
 use crate::aws::{Access, Aws};
 use crate::chain::chain;
 use crate::checks::{Finding, Right, api_server, definition, lines, permissions};
-use crate::crd::GROUP;
 use crate::functions;
 use crate::identity::{ClusterName, Target};
 use crate::resource::bulk;

@@ -6,11 +6,12 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use api::{GROUP, ScheduledTaskPipelineSpec, SecretKeyRef};
 use data_encoding::BASE64;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::crd::{Admission, Broken, GROUP, ScheduledTaskPipelineSpec, SecretKeyRef, admit};
+use crate::admission::{Admission, Broken, admit};
 use crate::pipeline::SecretText;
 
 /// What files hold.

@@ -5,12 +5,13 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use api::Architecture;
 use tokio::sync::Semaphore;
 
 use super::documents::{self, Document, Files, Namespace};
 use super::offline::Offline;
+use crate::admission::Broken;
 use crate::code::{Artifact, Artifacts, Builtin};
-use crate::crd::{Architecture, Broken};
 use crate::pipeline::Refusal;
 use crate::settings::read_configuration;
 

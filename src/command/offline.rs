@@ -1,11 +1,11 @@
 //! Pipelines of files as the operator would resolve them, without a cluster: no UID and no Secret is known.
 
+use api::ScheduledTaskPipelineSpec;
 use jiff::Timestamp;
 
 use super::documents::Document;
 use crate::code::Artifacts;
 use crate::configuration::Configuration;
-use crate::crd::ScheduledTaskPipelineSpec;
 use crate::functions::own_architecture;
 use crate::identity::{ClusterName, Owner};
 use crate::pipeline::{

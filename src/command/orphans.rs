@@ -5,13 +5,13 @@ use std::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+use api::ScheduledTaskPipeline;
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt as _};
 
 use super::arguments::{OrphansSettings, Output};
 use super::{print, runtime, setup};
 use crate::aws::{Access, Aws};
-use crate::crd::ScheduledTaskPipeline;
 use crate::identity::{AssumedRole, ClusterName, Owner, Target};
 use crate::orphans::{self, Living, Orphan};
 

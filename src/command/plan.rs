@@ -94,7 +94,7 @@ async fn in_cluster(wanted: PipelineName, settings: PlanSettings) -> Result<Answ
         Some(name) => name,
         None => setup::derived_cluster_name(&client).await?,
     };
-    let pipelines: Api<crate::crd::ScheduledTaskPipeline> = Api::namespaced(client.clone(), &namespace);
+    let pipelines: Api<api::ScheduledTaskPipeline> = Api::namespaced(client.clone(), &namespace);
     let found = pipelines.get_opt(&name).await?;
     let pipeline = found.ok_or_else(|| format!("there is no pipeline {namespace}/{name}"))?;
     if pipeline.metadata.deletion_timestamp.is_some() {

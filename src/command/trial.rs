@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use api::{ScheduledTaskPipelineSpec, Task};
 use jiff::{SignedDuration, Timestamp, TimestampRound, Unit};
 use protocol::{Delivery, PipelineRef, Run, Status, TaskResult, Trigger};
 use runner::trial::{self, Trial};
@@ -12,7 +13,6 @@ use runner::trial::{self, Trial};
 use super::arguments::TrySettings;
 use super::documents::{self, Document, Files, Namespace};
 use super::{print, runtime};
-use crate::crd::{ScheduledTaskPipelineSpec, Task};
 use crate::pipeline::{SecretLookup, SecretText, SecretUse, SecretValues, secret_refs, work};
 
 /// Id of a run that no schedule fired.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use api::{PipelineStatus, ResourceRow};
 use aws_config::SdkConfig;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
@@ -11,7 +12,6 @@ use serde_json::Value;
 
 use super::{DeadLetter, Origin, Received, firing, revived};
 use crate::chain::chain;
-use crate::crd::{PipelineStatus, ResourceRow};
 
 /// Seconds that a message is hidden while it is looked at. Whatever becomes of this process, it comes back then.
 const HIDDEN_SECONDS: i32 = 60;

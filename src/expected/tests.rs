@@ -1,8 +1,8 @@
 //! Firings that are expected, and clocks that are wrong.
 
 use super::*;
-use crate::crd::RunResult;
 use crate::runs::{settle, tell};
+use api::RunResult;
 use protocol::{News, Status};
 
 fn at(time: &str) -> Timestamp {

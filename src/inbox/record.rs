@@ -1,5 +1,6 @@
 //! Writes news into a pipeline's status, and tells what is worth telling.
 
+use api::{NEWS_CONDITIONS, PipelineStatus, Run, RunResult, ScheduledTaskPipeline};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
@@ -10,7 +11,6 @@ use serde::Serialize;
 use super::Fate;
 use super::letter::{Key, Letter};
 use crate::aws::Aws;
-use crate::crd::{NEWS_CONDITIONS, PipelineStatus, Run, RunResult, ScheduledTaskPipeline};
 use crate::event::Event;
 use crate::expected::Overdue;
 use crate::reason::{Acted, Reported};

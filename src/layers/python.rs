@@ -10,10 +10,10 @@ use std::str::FromStr;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use api::Architecture;
 use url::Url;
 
 use super::{BuildError, tree};
-use crate::crd::Architecture;
 use crate::pipeline::Packages;
 
 /// How long uv may take.

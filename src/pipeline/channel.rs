@@ -1,10 +1,10 @@
 //! Channels, as they travel.
 
+use api::{Channel, Discord, Slack, Teams, Telegram, Webhook};
 use protocol::{Target, UrlSource};
 
 use super::refusal::{Refusals, quoted};
 use super::{name, placeholder, request, secret};
-use crate::crd::{Channel, Discord, Slack, Teams, Telegram, Webhook};
 
 /// Checks the channels, and gives them as they travel.
 pub(super) fn resolve(channels: &[Channel], refusals: &mut Refusals) -> Vec<protocol::Channel> {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use api::ConfigMapRef;
+
 use super::refusal::{Refusals, quoted};
 use super::{Context, config_map};
 use crate::archive::{Files, Zip};
 use crate::code::{Code, Entry, S3Object};
-use crate::crd::{self, ConfigMapRef};
 
 /// Characters of inline code at most.
 const MAX_INLINE: usize = 262_144;
@@ -15,7 +16,7 @@ const MAX_INLINE: usize = 262_144;
 pub(super) struct Given<'a> {
     /// Path of the function in the spec.
     pub(super) field: &'a str,
-    pub(super) code: &'a crd::Code,
+    pub(super) code: &'a api::Code,
     pub(super) runtime: Option<&'a str>,
     pub(super) handler: Option<&'a str>,
 }
@@ -23,7 +24,7 @@ pub(super) struct Given<'a> {
 impl Given<'_> {
     /// Checks the code, and how it is started.
     pub(super) fn resolve(&self, context: &Context<'_>, refusals: &mut Refusals) -> Option<Code> {
-        let crd::Code { inline, config_map_ref, s3, image } = self.code;
+        let api::Code { inline, config_map_ref, s3, image } = self.code;
         let field = format!("{}.code", self.field);
         let choices = [
             ("inline", inline.is_some()),
@@ -73,7 +74,7 @@ impl Given<'_> {
         }
     }
 
-    fn s3(&self, field: &str, object: &crd::S3Object, context: &Context<'_>, refusals: &mut Refusals) -> Option<Code> {
+    fn s3(&self, field: &str, object: &api::S3Object, context: &Context<'_>, refusals: &mut Refusals) -> Option<Code> {
         let entry = self.entry(refusals);
         let object = s3_object(field, object, context, refusals);
         Some(Code::S3 { object, entry: entry? })
@@ -125,11 +126,11 @@ impl Given<'_> {
 /// An object in S3 that the namespace may take code from.
 pub(super) fn s3_object(
     field: &str,
-    object: &crd::S3Object,
+    object: &api::S3Object,
     context: &Context<'_>,
     refusals: &mut Refusals,
 ) -> S3Object {
-    let crd::S3Object { bucket, key, version } = object;
+    let api::S3Object { bucket, key, version } = object;
     if !is_bucket(bucket) {
         let message = format!("{} is no name of a bucket", quoted(bucket));
         refusals.invalid_hint(format!("{field}.bucket"), message, "write lower-case letters, digits, `-` and `.`");

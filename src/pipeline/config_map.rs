@@ -5,13 +5,13 @@ use std::ffi::OsStr;
 use std::io::Cursor;
 use std::path::Path;
 
+use api::{ConfigMapKeyRef, ScheduledTaskPipelineSpec};
 use zip::ZipArchive;
 
 use super::Context;
 use super::refusal::{Refusals, quoted};
 use super::secret::is_object_name;
 use crate::archive::{Files, Zip};
-use crate::crd::{ConfigMapKeyRef, ScheduledTaskPipelineSpec};
 
 /// What the cluster answered for each `ConfigMap`.
 pub type ConfigMaps = BTreeMap<String, ConfigMapLookup>;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use api::Task;
+
 use super::code::Given;
 use super::environment::{Taken, is_name};
 use super::lambda::Settings;
 use super::layer::Layers;
 use super::refusal::{Refusals, quoted};
 use super::{Context, Function, FunctionSecret, name, secret, task};
-use crate::crd::{self, Task};
 use crate::identity::part;
 
 /// Functions of a pipeline at most.
@@ -19,7 +20,7 @@ const MAX_TIMEOUT_SECONDS: u32 = 900;
 
 /// Checks the functions.
 pub(super) fn resolve(
-    functions: &[crd::Function],
+    functions: &[api::Function],
     tasks: &[Task],
     defined: &Layers<'_>,
     context: &Context<'_>,
@@ -36,13 +37,13 @@ pub(super) fn resolve(
 }
 
 fn one(
-    function: &crd::Function,
+    function: &api::Function,
     tasks: &[Task],
     defined: &Layers<'_>,
     context: &Context<'_>,
     refusals: &mut Refusals,
 ) -> Option<Function> {
-    let crd::Function {
+    let api::Function {
         name,
         runtime,
         handler,
@@ -87,11 +88,11 @@ fn longest_call(name: &str, tasks: &[Task]) -> u32 {
 
 fn resolve_secret(
     function: &str,
-    secret: &crd::FunctionSecret,
+    secret: &api::FunctionSecret,
     context: &Context<'_>,
     refusals: &mut Refusals,
 ) -> Option<FunctionSecret> {
-    let crd::FunctionSecret { name, secret_key_ref: _ } = secret;
+    let api::FunctionSecret { name, secret_key_ref: _ } = secret;
     let variable = format!("{}_PARAMETER", name.to_ascii_uppercase().replace('-', "_"));
     if !is_name(&variable) {
         let message =
@@ -105,7 +106,7 @@ fn resolve_secret(
 }
 
 /// Names of parameters are joined from those of function and secret, and two can come to the same.
-fn check_parameters(functions: &[crd::Function], refusals: &mut Refusals) {
+fn check_parameters(functions: &[api::Function], refusals: &mut Refusals) {
     let mut seen: BTreeMap<String, String> = BTreeMap::new();
     for function in functions {
         for secret in &function.secrets {

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use api::{Architecture, Hop, Runner, Sender};
+
 use super::environment::Taken;
 use super::lambda::Settings;
 use super::layer::Layers;
 use super::refusal::Refusals;
 use super::{Context, Lambda, code, task};
 use crate::code::{Builtin, Code};
-use crate::crd::{self, Architecture, Hop, Runner, Sender};
 
 /// Lambda's longest timeout.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
@@ -21,7 +22,7 @@ const DELIVERY_SECONDS: u32 = 15;
 const MAX_BATCH_SIZE: u32 = 10;
 
 /// What the operator sets, and what the AWS SDK and the loader of the built-in functions would heed.
-fn taken(builtin: Builtin, own: Option<&crd::Code>) -> Taken<'static> {
+fn taken(builtin: Builtin, own: Option<&api::Code>) -> Taken<'static> {
     let prefixes = &["AWS_", "LD_"];
     match (own, builtin) {
         (Some(_), _) => Taken { variables: &["QUEUE_URL"], prefixes: &[] },

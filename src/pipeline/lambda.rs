@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use api::{Architecture, LOG_RETENTION_DAYS};
 use serde_json::Value;
 
 use super::environment::{self, Taken};
@@ -9,7 +10,6 @@ use super::layer::Layers;
 use super::refusal::Refusals;
 use super::{Context, Lambda, statement};
 use crate::code::Code;
-use crate::crd::{Architecture, LOG_RETENTION_DAYS};
 
 /// The settings of a function.
 pub(super) struct Settings<'a> {

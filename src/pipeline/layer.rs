@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, LazyLock};
 
+use api::{Architecture, ConfigMapRef, RequirementsFrom};
 use data_encoding::BASE32_NOPAD;
 use regex::Regex;
 use sha2::{Digest as _, Sha256};
@@ -15,7 +16,6 @@ use super::{Context, config_map};
 use crate::archive::{UNKNOWN, Zip};
 use crate::code::S3Object;
 use crate::configuration::is_layer_arn;
-use crate::crd::{self, Architecture, ConfigMapRef, RequirementsFrom};
 use crate::identity::Target;
 
 /// Layers of a function at most.
@@ -135,7 +135,7 @@ impl Source {
 
 /// Checks the layers of a spec, also those that no function has.
 pub(super) fn resolve<'spec>(
-    layers: &'spec [crd::Layer],
+    layers: &'spec [api::Layer],
     target: &Target,
     context: &Context<'_>,
     refusals: &mut Refusals,
@@ -156,8 +156,8 @@ pub(super) fn resolve<'spec>(
     }
 }
 
-fn source(layer: &crd::Layer, context: &Context<'_>, refusals: &mut Refusals) -> Option<Source> {
-    let crd::Layer { name, python, config_map_ref, s3 } = layer;
+fn source(layer: &api::Layer, context: &Context<'_>, refusals: &mut Refusals) -> Option<Source> {
+    let api::Layer { name, python, config_map_ref, s3 } = layer;
     let field = format!("spec.layers[{name}]");
     let choices = [("python", python.is_some()), ("configMapRef", config_map_ref.is_some()), ("s3", s3.is_some())];
     refusals.one_of(&field, "the layer", &choices);
@@ -177,11 +177,11 @@ fn source(layer: &crd::Layer, context: &Context<'_>, refusals: &mut Refusals) ->
 
 fn python_source(
     field: &str,
-    layer: &crd::PythonLayer,
+    layer: &api::PythonLayer,
     context: &Context<'_>,
     refusals: &mut Refusals,
 ) -> Option<Source> {
-    let crd::PythonLayer { version, requirements, requirements_from } = layer;
+    let api::PythonLayer { version, requirements, requirements_from } = layer;
     check_version(field, version, refusals);
     let choices = [("requirements", requirements.is_some()), ("requirementsFrom", requirements_from.is_some())];
     refusals.one_of(field, "the layer", &choices);

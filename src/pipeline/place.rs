@@ -3,16 +3,15 @@
 use super::refusal::{Refusals, quoted};
 use super::{Context, Home, Refusal};
 use crate::configuration::{Configuration, is_region, is_role_arn};
-use crate::crd;
 use crate::identity::{AssumedRole, Target};
 
 /// Nothing moves once it is made.
 const STAYS: &str = "set it back, or delete the pipeline and create it again";
 
 /// Checks `spec.aws`.
-pub(super) fn resolve(aws: Option<&crd::Aws>, context: &Context<'_>, refusals: &mut Refusals) -> Target {
+pub(super) fn resolve(aws: Option<&api::Aws>, context: &Context<'_>, refusals: &mut Refusals) -> Target {
     let Home { own_region, account, region: fixed } = context.home;
-    let Some(crd::Aws { region, role_arn, external_id }) = aws else {
+    let Some(api::Aws { region, role_arn, external_id }) = aws else {
         return Target { region: known(fixed), role: None };
     };
     let namespace = &context.owner.namespace;
@@ -47,7 +46,7 @@ pub(super) fn resolve(aws: Option<&crd::Aws>, context: &Context<'_>, refusals: &
 /// # Errors
 /// The role is not allowed.
 pub fn place_of_deletion(
-    aws: Option<&crd::Aws>,
+    aws: Option<&api::Aws>,
     namespace: &str,
     configuration: &Configuration,
     home: Home<'_>,

@@ -3,7 +3,6 @@
 use super::refusal::{Refusals, quoted};
 use super::{Context, Queue};
 use crate::configuration::is_key_arn;
-use crate::crd;
 use crate::identity::Target;
 
 /// How many runner timeouts a message is hidden for, as AWS advises.
@@ -12,14 +11,14 @@ const VISIBILITY_FACTOR: u32 = 6;
 
 /// Checks the queues' settings against the runner and the tasks.
 pub(super) fn resolve(
-    spec: &crd::Queue,
+    spec: &api::Queue,
     runner_timeout_seconds: u32,
     tasks: &[protocol::Task],
     target: &Target,
     context: &Context<'_>,
     refusals: &mut Refusals,
 ) -> Queue {
-    let crd::Queue {
+    let api::Queue {
         retention_seconds,
         visibility_timeout_seconds,
         max_receive_count,

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use api::Header;
 use protocol::HeaderValue;
 
 use super::http_syntax::{check_url, check_value};
 use super::refusal::{Refusals, quoted};
 use super::{placeholder, secret};
-use crate::crd::Header;
 
 /// Headers that describe the connection or the body, so that the HTTP client alone can set them right.
 /// <https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1>

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use api::{Channel, FunctionSecret, Header, ScheduledTaskPipelineSpec, SecretKeyRef, SecretSource};
 use protocol::{SecretKey, Secrets};
 
 use super::http_syntax;
 use super::refusal::{Refusals, quoted};
-use crate::crd::{Channel, FunctionSecret, Header, ScheduledTaskPipelineSpec, SecretKeyRef, SecretSource};
 use crate::identity::part;
 
 /// Characters that an SSM parameter of the free standard tier holds.

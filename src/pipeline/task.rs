@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use api::{Channel, Function, Http, HttpMethod, MessageTask, NotifyOn, Retry, Task};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use protocol::{Action, StatusPattern, template};
 
 use super::refusal::{Refusals, listed, quoted};
 use super::{Callee, Context, name, placeholder, request, secret};
 use crate::configuration::is_function_arn;
-use crate::crd::{Channel, Function, Http, HttpMethod, MessageTask, NotifyOn, Retry, Task};
 use crate::identity::{Owner, Target, part};
 
 /// Tasks of a pipeline at most.

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use api::{Architecture, ScheduledTaskPipelineSpec, SecretKeyRef};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
@@ -19,7 +20,6 @@ use super::{
 };
 use crate::code::{Artifact, Artifacts, Builtin};
 use crate::configuration::Configuration;
-use crate::crd::{Architecture, ScheduledTaskPipelineSpec, SecretKeyRef};
 use crate::identity::Owner;
 
 /// What the operator lets namespaces do.

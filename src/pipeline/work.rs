@@ -1,9 +1,10 @@
 //! What a pipeline does when it fires, apart from where and when.
 
+use api::ScheduledTaskPipelineSpec;
+
 use super::refusal::{Refusal, Refusals};
 use super::secret::{self, SecretValues};
 use super::{channel, task};
-use crate::crd::ScheduledTaskPipelineSpec;
 
 /// What a firing carries, and the secrets that it refers to.
 #[derive(Debug)]

@@ -1,12 +1,12 @@
 //! A plan as people and machines see it: one type for the status, for JSON, and for what is printed.
 
+use api::{Action, Change, FieldChange};
 use data_encoding::BASE32_NOPAD;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{Goal, Plan, Step, Verdict};
 use crate::archive::UNKNOWN;
-use crate::crd::{Action, Change, FieldChange};
 use crate::identity::{Location, Owner, Ownership, tag};
 use crate::resource::{Difference, Field, Fields, Resource, diff_new};
 use crate::text::truncate;

@@ -9,11 +9,11 @@ mod walk;
 
 use std::collections::BTreeMap;
 
+use api::ScheduledTaskPipelineSpec;
 use jiff::Timestamp;
 
 use super::check::check;
 use super::{Have, Plan, Verdict};
-use crate::crd::ScheduledTaskPipelineSpec;
 use crate::identity::{Location, Owner, Tags, tag};
 use crate::pipeline::tests::{owner, resolved_spec, spec};
 use crate::resource::{Difference, Id, Installation, Kind, Observed, Resource, want};

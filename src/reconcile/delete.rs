@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use api::{DeletionPolicy, Mode, ResourceRow};
 use futures::future::join_all;
 use jiff::Timestamp;
 
@@ -10,7 +11,6 @@ use super::{Context, Look, Next, PATIENCE};
 use crate::apply::{Outcome, apply, observe_all};
 use crate::aws::{Aws, AwsError};
 use crate::cluster::has_finalizer;
-use crate::crd::{DeletionPolicy, Mode, ResourceRow};
 use crate::event::Event;
 use crate::events;
 use crate::health::{Again, Health};
@@ -225,8 +225,9 @@ fn kept(queues: &[Id], have: &Have) -> Vec<Event> {
 
 #[cfg(test)]
 mod tests {
+    use api::ResourceState;
+
     use super::*;
-    use crate::crd::ResourceState;
 
     #[test]
     fn every_arn_that_stays_is_told_and_no_event_is_too_long() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use api::{Change, Mode, PipelineStatus, QueueDepth, RunTrigger, annotation};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
@@ -14,7 +15,6 @@ use crate::apply::{Applied, Outcome, apply};
 use crate::aws::Aws;
 use crate::chain::chain;
 use crate::cluster::has_finalizer;
-use crate::crd::{Change, Mode, PipelineStatus, QueueDepth, RunTrigger, annotation};
 use crate::drift::{Before, drift};
 use crate::events;
 use crate::expected::Expectation;

@@ -1,12 +1,12 @@
 //! Mode `Observe`: says what would be done, and does nothing.
 
+use api::Change;
 use jiff::Timestamp;
 
 use super::delete::retained;
 use super::planning::Planned;
 use super::{Look, Next};
 use crate::cluster::has_finalizer;
-use crate::crd::Change;
 use crate::health::Health;
 use crate::identity::Ownership;
 use crate::plan::Verdict;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use api::{Change, ScheduledTaskPipeline};
 use jiff::Timestamp;
 
 use super::{Context, Look};
 use crate::apply::observe_all;
 use crate::aws::Aws;
-use crate::crd::{Change, ScheduledTaskPipeline};
 use crate::functions::own_architecture;
 use crate::health::Health;
 use crate::memory;

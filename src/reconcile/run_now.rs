@@ -3,6 +3,7 @@
 //! A token acts once. It is recorded after the sender took the firing: a crash in between hands it over once more, as the
 //! same run. What may never be recorded, since nothing was fired, is tried again at the next look.
 
+use api::{PipelineStatus, annotation};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use jiff::Timestamp;
@@ -12,7 +13,6 @@ use serde_json::Value;
 
 use super::{Look, token};
 use crate::aws::{Aws, AwsError, Operation};
-use crate::crd::{PipelineStatus, annotation};
 use crate::event::Event;
 use crate::pipeline::Pipeline;
 use crate::reason::Acted;

@@ -45,7 +45,7 @@ pub struct Function {
     /// ARNs of layer versions, in the order in which they are unpacked.
     pub layers: Vec<String>,
     /// Processor architecture.
-    pub architecture: crate::crd::Architecture,
+    pub architecture: api::Architecture,
     /// Memory in MiB.
     pub memory_mib: u32,
     /// Seconds after which an invocation is ended.
@@ -289,7 +289,7 @@ mod tests {
                 uploads: Arc::new(Semaphore::new(1)),
             })),
             layers: Vec::new(),
-            architecture: crate::crd::Architecture::Arm64,
+            architecture: api::Architecture::Arm64,
             memory_mib: 128,
             timeout_seconds: 30,
             environment: BTreeMap::from([("QUEUE_URL".to_owned(), "https://sqs/a-tasks".to_owned())]),

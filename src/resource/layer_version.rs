@@ -260,7 +260,7 @@ mod tests {
     fn wanted() -> LayerVersion {
         let packages = Packages {
             version: "3.13".to_owned(),
-            architecture: crate::crd::Architecture::Arm64,
+            architecture: api::Architecture::Arm64,
             requirements: BTreeSet::from(["humanize==4.13.0".to_owned()]),
         };
         LayerVersion {

@@ -1,11 +1,11 @@
 //! News, put into runs.
 
+use api::{Run, Undelivered};
 use jiff::Timestamp;
 use protocol::{News, RunRef, Status};
 
 use super::task::{self, Sight};
 use super::{MAX_ROWS, entry, mark};
-use crate::crd::{Run, Undelivered};
 
 /// Adds news of one run to what is known; [`super::settle`] puts it in order afterwards.
 pub fn tell(runs: &mut Vec<Run>, about: &RunRef, news: &[News]) {

@@ -1,7 +1,8 @@
 //! The tasks of a run.
 
+use api::{Run, TaskResult, TaskRun};
+
 use super::{MAX_ROWS, mark};
-use crate::crd::{Run, TaskResult, TaskRun};
 
 /// What is known of a task now.
 pub(super) struct Sight<'a> {

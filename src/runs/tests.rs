@@ -1,9 +1,9 @@
+use api::{ScheduledTaskPipelineSpec, TaskResult, Undelivered};
 use proptest::prelude::*;
 use protocol::{News, Status};
 use serde_json::json;
 
 use super::*;
-use crate::crd::{ScheduledTaskPipelineSpec, TaskResult, Undelivered};
 
 fn run(id: &str, minute: u32, tasks: u32) -> RunRef {
     let scheduled_time = format!("2026-01-01T09:{minute:02}:00Z");

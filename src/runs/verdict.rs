@@ -1,11 +1,11 @@
 //! What runs say of a pipeline: whether its results get to their channels, and whether its firings come.
 
+use api::{Run, RunCounts, RunResult, RunTrigger, ScheduledTaskPipelineSpec};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use protocol::RunRef;
 
 use super::{entry, mark, task};
-use crate::crd::{Run, RunCounts, RunResult, RunTrigger, ScheduledTaskPipelineSpec};
 use crate::reason::Reported;
 use crate::text::truncate;
 

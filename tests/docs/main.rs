@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use task_pipelines::admission::admit;
 use task_pipelines::aws::OperatorPolicy;
-use task_pipelines::crd::admit;
 
 mod generated;
 

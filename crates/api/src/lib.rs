@@ -3,9 +3,9 @@
 //! These types are the source of `crds/`; their doc comments are what `kubectl explain` prints.
 
 mod channel;
+mod definition;
 mod function;
 mod pipeline;
-mod rules;
 mod schema;
 mod status;
 mod task;
@@ -14,14 +14,14 @@ mod task;
 mod tests;
 
 pub use channel::{Channel, Discord, Slack, Teams, Telegram, Webhook};
+pub use definition::{crd, crd_yaml};
 pub use function::{
     Architecture, Code, Function, FunctionSecret, Hop, Layer, PythonLayer, RequirementsFrom, Runner, S3Object, Sender,
 };
 pub use pipeline::{
     Aws, ConcurrencyPolicy, DeletionPolicy, Invocation, Mode, Queue, ScheduledTaskPipeline, ScheduledTaskPipelineSpec,
 };
-pub use rules::{Admission, Broken, admit};
-pub use schema::{ConfigMapKeyRef, ConfigMapRef, LOG_RETENTION_DAYS, SecretKeyRef, SecretSource, crd, crd_yaml};
+pub use schema::{ConfigMapKeyRef, ConfigMapRef, LOG_RETENTION_DAYS, SecretKeyRef, SecretSource};
 pub use status::{
     Action, Change, FieldChange, NEWS_CONDITIONS, PipelineStatus, QueueDepth, ResourceRow, ResourceState, Run,
     RunCounts, RunResult, RunTrigger, ScheduleStatus, TaskResult, TaskRun, Undelivered,

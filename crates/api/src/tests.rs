@@ -171,7 +171,7 @@ fn find_undescribed(path: &str, schema: &JSONSchemaProps, missing: &mut Vec<Stri
 
 #[test]
 fn the_file_is_what_the_types_say() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/crds/taskpipelines.dev_scheduledtaskpipelines.yaml");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../crds/taskpipelines.dev_scheduledtaskpipelines.yaml");
     let file = std::fs::read_to_string(path).unwrap();
     assert!(file == crd_yaml().unwrap(), "{path} is stale: write it with `task-pipelines crd`");
 }

@@ -5,11 +5,11 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use api::{RunResult, RunTrigger, annotation};
 use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use task_pipelines::chain::chain;
-use task_pipelines::crd::{RunResult, RunTrigger, annotation};
 use task_pipelines::runs::reports_nothing;
 use tokio::time::{Instant, sleep};
 

@@ -2,11 +2,11 @@
 
 use std::error::Error;
 
+use api::ScheduledTaskPipeline;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use serde_json::Value;
-use task_pipelines::crd::ScheduledTaskPipeline;
 
 /// Who changed it, as `metadata.managedFields` says.
 const MANAGER: &str = "kubectl-pipelines";

@@ -1,8 +1,8 @@
 //! Where the AWS console shows a resource. AWS documents no such addresses; these are what the console itself has in its
 //! address bar.
 
+use api::ResourceRow;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use task_pipelines::crd::ResourceRow;
 use task_pipelines::identity::Location;
 use task_pipelines::resource::Kind;
 

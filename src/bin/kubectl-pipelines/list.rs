@@ -5,9 +5,9 @@ use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use api::{PipelineStatus, ScheduledTaskPipeline};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
-use task_pipelines::crd::{PipelineStatus, ScheduledTaskPipeline};
 use tokio::time::sleep;
 
 use crate::cluster::Place;

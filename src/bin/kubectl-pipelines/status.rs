@@ -3,11 +3,11 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use api::{PipelineStatus, ResourceState, ScheduledTaskPipeline, annotation};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use task_pipelines::command::arguments::Colour;
 use task_pipelines::command::plan::style;
-use task_pipelines::crd::{PipelineStatus, ResourceState, ScheduledTaskPipeline, annotation};
 
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};

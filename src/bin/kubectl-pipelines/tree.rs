@@ -3,11 +3,11 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use api::{PipelineStatus, ResourceRow, ScheduledTaskPipeline};
 use kube::ResourceExt as _;
 use serde::Serialize;
 use task_pipelines::command::arguments::Colour;
 use task_pipelines::command::plan::style;
-use task_pipelines::crd::{PipelineStatus, ResourceRow, ScheduledTaskPipeline};
 use task_pipelines::resource::Kind;
 use termtree::Tree;
 

@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::ScheduledTaskPipelineSpec;
+
 use crate::apply::observe_all;
 use crate::archive::UNKNOWN;
 use crate::aws::{Accounts, Aws, AwsError};
 use crate::command::documents::Document;
 use crate::command::offline::Offline;
 use crate::configuration::Configuration;
-use crate::crd::ScheduledTaskPipelineSpec;
 use crate::health::Health;
 use crate::identity::{ClusterName, Owner, Ownership, tag};
 use crate::pipeline::Refusal;

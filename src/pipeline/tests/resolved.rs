@@ -1,5 +1,6 @@
 //! What comes of specs that are in order.
 
+use api::DeletionPolicy;
 use proptest::prelude::*;
 use protocol::{Action, Firing, Header, HeaderValue, Http, HttpMethod, Target, UrlSource};
 use schedule::Window;
@@ -7,7 +8,6 @@ use schedule::Window;
 use super::*;
 use crate::archive::{Files, Zip};
 use crate::code::{Code, Entry, S3Object};
-use crate::crd::DeletionPolicy;
 use crate::identity::{self, AssumedRole};
 use crate::pipeline::{Callee, FunctionLayer, Invocation, Lambda, Queue};
 use crate::policy::Statement;

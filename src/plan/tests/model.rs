@@ -21,9 +21,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::{location, owner, wanted_by};
-use crate::crd::{DeletionPolicy, ScheduledTaskPipelineSpec};
 use crate::identity::{Location, Owner, tag};
 use crate::resource::{Fields, Id, Resource};
+use api::{DeletionPolicy, ScheduledTaskPipelineSpec};
 use aws::{Slot, Thing};
 use operator::{Judged, Planned, Rows};
 use shared::{Pool, Shared};

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::{Action, Change};
 use serde_json::json;
 
 use super::{CHAT, change, held, location, made, owner, rebuilt, wanted, wanted_by_rebuilt};
-use crate::crd::{Action, Change};
 use crate::pipeline::SecretText;
 use crate::plan::render::{Style, text};
 use crate::plan::shown::{Knowledge, Shown, changes, fingerprint, for_status};

@@ -5,13 +5,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use api::{PipelineStatus, ResourceRow};
+
 use super::aws::Aws;
 use super::shared::Shared;
 use super::world::Cr;
 use super::{Setting, owner_of, short};
 use crate::apply::{Applied, Outcome, blocker};
 use crate::aws::{AwsError, Class, Operation};
-use crate::crd::{PipelineStatus, ResourceRow};
 use crate::identity::Owner;
 use crate::plan::check::flaws;
 use crate::plan::{Goal, Have, Plan, Step, Verdict, plan, plan_deletion};
