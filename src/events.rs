@@ -78,7 +78,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::aws::Class;
+    use crate::error_class::ErrorClass;
     use crate::reason::{Reason, Settled};
     use crate::resource::Kind;
 
@@ -112,7 +112,7 @@ mod tests {
     fn a_failure_is_an_event_once() {
         let stalled = Health::conflict("Queue a exists");
         let event = of_health(&PipelineStatus::default(), &stalled).expect("an event");
-        assert_eq!((event.reason, event.reason.is_warning()), (Reason::Failed(Class::Conflict), true));
+        assert_eq!((event.reason, event.reason.is_warning()), (Reason::Failed(ErrorClass::Conflict), true));
         let conditions = crate::health::conditions(&stalled, &[], 1, Timestamp::UNIX_EPOCH);
         let status = PipelineStatus { conditions, ..PipelineStatus::default() };
         assert_eq!(of_health(&status, &stalled), None);

@@ -20,6 +20,7 @@ pub mod plan;
 pub mod apply;
 pub mod aws;
 
+pub mod error_class;
 pub mod event;
 pub mod events;
 pub mod health;

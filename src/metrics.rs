@@ -121,7 +121,8 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::{AwsError, Class, Operation};
+    use crate::aws::{AwsError, Operation};
+    use crate::error_class::ErrorClass;
     use crate::resource::{Difference, Id, Kind};
 
     #[track_caller]
@@ -157,7 +158,9 @@ mod tests {
                 AwsError { operation: Operation::GetRole, class, code: code.to_owned(), message: String::new() };
             Err::<(), _>(error)
         };
-        for result in [Ok(()), refused(Class::Throttled, "Throttling"), refused(Class::Invalid, "NoSuchEntity")] {
+        for result in
+            [Ok(()), refused(ErrorClass::Throttled, "Throttling"), refused(ErrorClass::Invalid, "NoSuchEntity")]
+        {
             metrics.aws.count(Operation::GetRole, Duration::from_millis(70), &result);
         }
         check(

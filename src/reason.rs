@@ -5,7 +5,7 @@
 use derive_more::From;
 use strum::{Display, EnumMessage, VariantArray};
 
-use crate::aws::Class;
+use crate::error_class::ErrorClass;
 
 /// Why a condition is as it is, or an event was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, From, derive_more::Display)]
@@ -17,7 +17,7 @@ pub enum Reason {
     /// The spec is refused, before anything changes on AWS.
     Refused(Refused),
     /// AWS refused.
-    Failed(Class),
+    Failed(ErrorClass),
     /// What runs say.
     Reported(Reported),
     /// The operator did something.

@@ -200,7 +200,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::aws::{AwsError, Class, Operation};
+    use crate::aws::{AwsError, Operation};
+    use crate::error_class::ErrorClass;
     use crate::resource::Wait;
 
     fn id(kind: Kind, name: &str) -> Id {
@@ -225,7 +226,7 @@ mod tests {
     fn refused() -> Outcome {
         Outcome::Failed(AwsError {
             operation: Operation::CreateRole,
-            class: Class::Denied,
+            class: ErrorClass::Denied,
             code: "AccessDenied".to_owned(),
             message: "no".to_owned(),
         })

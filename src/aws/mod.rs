@@ -3,7 +3,7 @@
 mod access;
 mod accounts;
 mod bucket;
-mod class;
+mod classify;
 mod error;
 mod leadership;
 mod operation;
@@ -26,11 +26,11 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use tokio::time::sleep;
 
+use crate::error_class::ErrorClass;
 use crate::identity::Location;
 
 pub use access::Access;
 pub use accounts::{Accounts, NoAws};
-pub use class::Class;
 pub use error::AwsError;
 pub use leadership::Leadership;
 pub use operation::{Family, Operation};
@@ -117,7 +117,7 @@ impl Aws {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            if let (Class::Throttled, Some(permit)) = (error.class, permit) {
+            if let (ErrorClass::Throttled, Some(permit)) = (error.class, permit) {
                 permit.throttled();
             }
             failed += 1;

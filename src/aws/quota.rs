@@ -3,6 +3,7 @@
 use strum::{EnumMessage, VariantArray};
 
 use super::operation::Operation;
+use crate::error_class::ErrorClass;
 
 /// A quota that pipelines count against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumMessage, VariantArray)]
@@ -87,7 +88,7 @@ impl Quota {
             Self::LogGroups => {
                 "an account has 1,000,000 log groups in a region: remove those that are no longer needed"
             }
-            Self::Other => "ask AWS for a higher quota, or remove what is no longer needed",
+            Self::Other => ErrorClass::Quota.remedy(),
         }
     }
 }

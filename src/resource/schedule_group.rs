@@ -9,7 +9,8 @@ use std::time::Duration;
 use aws_sdk_scheduler::types::{ScheduleGroupState, ScheduleSummary, Tag};
 
 use super::{Changed, Fields, Observed, Progress, TagChanges, schedule};
-use crate::aws::{Aws, AwsError, Class, Operation};
+use crate::aws::{Aws, AwsError, Operation};
+use crate::error_class::ErrorClass;
 use crate::identity::Tags;
 
 /// How often a group that is being deleted is looked at.
@@ -106,7 +107,7 @@ fn refuse_foreign(group: &str, schedules: &[ScheduleSummary]) -> Result<(), AwsE
 fn holds_foreign(group: &str, schedule: &str) -> AwsError {
     AwsError {
         operation: Operation::DeleteScheduleGroup,
-        class: Class::Conflict,
+        class: ErrorClass::Conflict,
         code: String::new(),
         message: format!("schedule group {group} holds schedule {schedule}, which the pipeline did not make"),
     }
@@ -129,7 +130,7 @@ mod tests {
     #[test]
     fn a_group_with_a_foreign_schedule_is_not_deleted() {
         let error = refuse_foreign("team-a-hello", &[schedule("team-a-hello"), schedule("payroll")]).unwrap_err();
-        assert_eq!(error.class, Class::Conflict);
+        assert_eq!(error.class, ErrorClass::Conflict);
         assert!(error.to_string().contains("payroll"), "{error}");
     }
 

@@ -12,7 +12,8 @@ use super::shared::Shared;
 use super::world::Cr;
 use super::{Setting, owner_of, short};
 use crate::apply::{Applied, Outcome, blocker};
-use crate::aws::{AwsError, Class, Operation};
+use crate::aws::{AwsError, Operation};
+use crate::error_class::ErrorClass;
 use crate::identity::Owner;
 use crate::plan::check::flaws;
 use crate::plan::{Goal, Have, Plan, Step, Verdict, plan, plan_deletion};
@@ -72,7 +73,7 @@ pub(super) enum Progress {
 pub(super) enum Ended {
     Done(Option<Shared<Judged>>),
     Waiting,
-    Failed(Class),
+    Failed(ErrorClass),
     Conflict(String),
     Blocked(Id),
 }
@@ -266,7 +267,7 @@ impl Look {
     /// Whether AWS refuses something because somebody else has a hand in it.
     pub(super) fn meets_a_conflict(&self) -> bool {
         let conflict =
-            |step: &Progress| matches!(step, Progress::Ended(Ended::Conflict(_) | Ended::Failed(Class::Conflict)));
+            |step: &Progress| matches!(step, Progress::Ended(Ended::Conflict(_) | Ended::Failed(ErrorClass::Conflict)));
         self.steps.iter().any(conflict)
     }
 

@@ -2,7 +2,7 @@
 
 use super::aws::Call;
 use super::operator::Judged;
-use crate::aws::Class;
+use crate::error_class::ErrorClass;
 use crate::identity::Tags;
 use crate::plan::{Goal, Verdict};
 use crate::resource::{Changed, Difference, Id, Kind, Observed, Resource, TagChanges};
@@ -21,7 +21,7 @@ pub(super) enum Ends {
     /// Done if these are the tags that it then has.
     DoneIfTagged(Tags),
     /// The operator itself refuses, without a call.
-    Refused(Class),
+    Refused(ErrorClass),
 }
 
 const ASYNC: [&str; 3] = ["asyncMaximumRetryAttempts", "asyncMaximumEventAge", "asyncOnFailure"];
@@ -81,7 +81,7 @@ fn update(resource: &Resource, have: &Observed, differences: &[Difference]) -> S
             done(tags.into_iter().chain(set).collect())
         }
         Resource::Role(_) if changed.any(&["path"]) => {
-            Script { calls: Vec::new(), ends: Ends::Refused(Class::Conflict) }
+            Script { calls: Vec::new(), ends: Ends::Refused(ErrorClass::Conflict) }
         }
         Resource::Role(_) | Resource::ScheduleGroup(_) => {
             let one_by_one = ["trust", "permissionsBoundary", "policy"];

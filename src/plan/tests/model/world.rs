@@ -7,7 +7,7 @@ use super::operator::{Begun, Ended, Look, Progress, Rows, Stage, begin};
 use super::shared::Shared;
 use super::verbs::Ends;
 use super::{Setting, uid_of};
-use crate::aws::Class;
+use crate::error_class::ErrorClass;
 use crate::plan::{Goal, Verdict};
 use crate::resource::{Id, Kind};
 
@@ -192,15 +192,17 @@ impl World {
                 };
                 let slot = slot_acted_on(setting, look, index);
                 let answer = match fault {
-                    _ if *call == Call::Delete && self.holds_foreign(setting, slot) => Answer::Refused(Class::Conflict),
-                    Some(Fault::Lost) => Answer::Refused(Class::Transient),
+                    _ if *call == Call::Delete && self.holds_foreign(setting, slot) => {
+                        Answer::Refused(ErrorClass::Conflict)
+                    }
+                    Some(Fault::Lost) => Answer::Refused(ErrorClass::Transient),
                     Some(Fault::AnswerLost) => {
                         world.call(setting, look, slot, call)?;
-                        Answer::Refused(Class::Waiting)
+                        Answer::Refused(ErrorClass::Waiting)
                     }
                     Some(Fault::Unknown) => {
                         world.call(setting, look, slot, call)?;
-                        Answer::Refused(Class::Transient)
+                        Answer::Refused(ErrorClass::Transient)
                     }
                     Some(Fault::Repeated) => {
                         world.call(setting, look, slot, call)?;
@@ -218,7 +220,7 @@ impl World {
                     Answer::Missing if is_deletion => Progress::Ended(Ended::Done(None)),
                     Answer::Done => ended(&script.ends, world.aws.things[slot].as_deref(), *looks),
                     // Looked into; what an update misses is made again.
-                    Answer::Exists | Answer::Missing | Answer::Refused(Class::Waiting) => {
+                    Answer::Exists | Answer::Missing | Answer::Refused(ErrorClass::Waiting) => {
                         Progress::LooksAgain { looks: *looks }
                     }
                     Answer::Refused(class) => Progress::Ended(Ended::Failed(class)),
