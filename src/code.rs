@@ -7,7 +7,6 @@ use std::sync::Arc;
 use api::Architecture;
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
 
 use crate::archive::Zip;
 
@@ -54,15 +53,13 @@ pub struct Entry {
     pub handler: String,
 }
 
-/// The zip of a built-in function on disk. It is read for each upload, and few uploads run at a time.
+/// The zip of a built-in function on disk. It is read for each upload.
 #[derive(Debug)]
 pub struct Artifact {
     /// Where it lies.
     pub path: PathBuf,
     /// SHA-256 in Base64, as Lambda reports it.
     pub sha256: String,
-    /// Permits for uploads, shared by all zips.
-    pub uploads: Arc<Semaphore>,
 }
 
 /// The zips of the built-in functions.

@@ -24,6 +24,7 @@ use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use crate::error_class::ErrorClass;
@@ -70,6 +71,7 @@ struct Shared {
     pacer: Arc<Pacer>,
     leadership: Leadership,
     requests: AwsRequests,
+    uploads: Arc<Semaphore>,
 }
 
 impl Aws {
@@ -97,6 +99,11 @@ impl Aws {
     #[must_use]
     pub fn on_behalf_of(&self, caller: Caller) -> Self {
         Self { caller, ..self.clone() }
+    }
+
+    /// Permits for uploads of code, each of which holds a zip in memory. The clients of all accounts share them.
+    pub const fn uploads(&self) -> &Arc<Semaphore> {
+        &self.shared.uploads
     }
 
     /// Makes a call when the rate limits allow and this operator leads, and makes it again where that can help.
@@ -191,13 +198,13 @@ mod tests {
             .build();
         let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
         let location = Location { partition, account, region, endpoint: None };
-        let pacer = Arc::new(Pacer::new(Pacing::Off));
-        Aws::new(
-            &config,
-            access,
-            location,
-            Shared { pacer, leadership: Leadership::sole(), requests: AwsRequests::default() },
-        )
+        let shared = Shared {
+            pacer: Arc::new(Pacer::new(Pacing::Off)),
+            leadership: Leadership::sole(),
+            requests: AwsRequests::default(),
+            uploads: Arc::new(Semaphore::new(1)),
+        };
+        Aws::new(&config, access, location, shared)
     }
 
     #[tokio::test]

@@ -97,7 +97,7 @@ fn rights<'a>(client: &'a Client, settings: &'a RunSettings) -> Vec<Right<'a>> {
 
 fn built_in_functions(settings: &RunSettings) -> Result<String, String> {
     let directory = settings.installation.functions_dir.as_deref();
-    let found = functions::find(directory, &setup::uploads(&settings.installation)).map_err(|error| chain(&error))?;
+    let found = functions::find(directory).map_err(|error| chain(&error))?;
     let names = found.keys().map(|(builtin, architecture)| format!("{}-{}", builtin.as_str(), architecture.as_str()));
     Ok(names.collect::<Vec<_>>().join(", "))
 }

@@ -27,7 +27,7 @@ use crate::metrics::Metrics;
 use crate::probes::Probes;
 use crate::propagation::Propagation;
 use crate::reconcile::Context;
-use crate::settings::RunSettings;
+use crate::settings::{InstallationSettings, RunSettings};
 use crate::slots::Slots;
 use crate::{controller, inbox, server, sweep};
 
@@ -54,8 +54,9 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     }
     metrics.looks.allow(settings.concurrency);
     let metrics = Arc::new(metrics);
-    let (pacing, requests) = (settings.installation.pacing, metrics.aws.clone());
-    let accounts = Accounts::from_environment(pacing, Access::ReadWrite, leadership, requests).await;
+    let InstallationSettings { pacing, uploads, .. } = settings.installation;
+    let accounts =
+        Accounts::from_environment(pacing, Access::ReadWrite, uploads, leadership, metrics.aws.clone()).await;
     let probes = Arc::new(Probes::new("the API server"));
     if let Some(address) = settings.metrics_address {
         server::serve(Arc::clone(&metrics), Arc::clone(&probes), address)?;

@@ -128,7 +128,7 @@ impl Function {
             .code(self.sdk_code())
             .set_tags(Some(self.tags.clone().into_iter().collect()));
         let send = || async {
-            let upload = Upload::of_code(&self.code).await.map_err(SdkError::construction_failure)?;
+            let upload = Upload::of_code(&self.code, aws.uploads()).await.map_err(SdkError::construction_failure)?;
             Upload::fill_in(upload, request.clone().customize()).send().await
         };
         let CreateFunctionOutput { state, code_sha256, .. } = aws.call(Operation::CreateFunction, send).await?;
@@ -191,7 +191,7 @@ impl Function {
             .set_s3_object_version(s3_object_version)
             .set_image_uri(image_uri);
         let send = || async {
-            let upload = Upload::of_code(&self.code).await.map_err(SdkError::construction_failure)?;
+            let upload = Upload::of_code(&self.code, aws.uploads()).await.map_err(SdkError::construction_failure)?;
             Upload::fill_in(upload, request.clone().customize()).send().await
         };
         let UpdateFunctionCodeOutput { code_sha256, .. } = aws.call(Operation::UpdateFunctionCode, send).await?;
@@ -272,7 +272,6 @@ mod tests {
 
     use aws_sdk_lambda::types::builders::FunctionConfigurationBuilder;
     use aws_sdk_lambda::types::{EnvironmentResponse, FunctionConfiguration, LastUpdateStatus, Layer};
-    use tokio::sync::Semaphore;
 
     use super::read::{read, settling};
     use super::*;
@@ -286,7 +285,6 @@ mod tests {
             code: Code::Builtin(Arc::new(Artifact {
                 path: PathBuf::from("sender-arm64.zip"),
                 sha256: "hash".to_owned(),
-                uploads: Arc::new(Semaphore::new(1)),
             })),
             layers: Vec::new(),
             architecture: api::Architecture::Arm64,

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use aws_sdk_lambda::types::{Architecture, LayerVersionContentInput, LayerVersionsListItem, LayersListItem, Runtime};
 use aws_smithy_runtime_api::client::result::SdkError;
+use tokio::sync::Semaphore;
 
 use super::function::{NoZip, Upload};
 use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, pages};
@@ -72,7 +73,7 @@ impl LayerVersion {
             LayerContent::Zip(_) | LayerContent::S3(_) => request,
         };
         let send = || async {
-            let upload = self.upload().await.map_err(SdkError::construction_failure)?;
+            let upload = self.upload(aws.uploads()).await.map_err(SdkError::construction_failure)?;
             Upload::fill_in(upload, request.clone().customize()).send().await
         };
         let answer = aws.call(Operation::PublishLayerVersion, send).await?;
@@ -98,9 +99,9 @@ impl LayerVersion {
     }
 
     /// What there is to upload; nothing where Lambda fetches it.
-    async fn upload(&self) -> Result<Option<Upload>, NoZip> {
+    async fn upload(&self, permits: &Arc<Semaphore>) -> Result<Option<Upload>, NoZip> {
         match (&self.content.content, &self.zip) {
-            (LayerContent::Python(_), Some(zip)) => Upload::read(zip).await.map(Some),
+            (LayerContent::Python(_), Some(zip)) => Upload::read(zip, permits).await.map(Some),
             (LayerContent::Zip(zip), _) => Ok(Some(Upload::of(zip))),
             (LayerContent::Python(_), None) | (LayerContent::S3(_), _) => Ok(None),
         }
