@@ -13,12 +13,12 @@ use std::mem;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
+use pipeline_core::backoff;
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::names::Owner;
 use tokio::time::{Instant, sleep};
 
 use crate::aws::{Aws, AwsError};
-use crate::error_class::ErrorClass;
-use crate::identity::Owner;
-use crate::jitter;
 use crate::plan::{Goal, Have, Plan, Step, Verdict};
 use crate::resource::{self, Id, Kind, Observed, Progress, Wait};
 
@@ -240,7 +240,7 @@ async fn converge(
             Err(error) if error.class == ErrorClass::Transient && lost < LOST_ANSWERS => {
                 tried = deed;
                 lost += 1;
-                (jitter::up_to(LOST_PAUSE * 2_u32.pow(lost)), Outcome::Failed(error))
+                (backoff::equal_jitter(LOST_PAUSE * 2_u32.pow(lost)), Outcome::Failed(error))
             }
             Err(error) => return Outcome::Failed(error),
         };

@@ -8,12 +8,12 @@ use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::core::DeserializeGuard;
 use kube::runtime::events::{self as recorder, EventType, Recorder, Reporter};
 use kube::{Client, Resource as _, ResourceExt as _};
+use pipeline_core::event::Event;
+use pipeline_core::pipeline::{ConfigMapLookup, ConfigMaps, SecretLookup, SecretValues};
+use pipeline_core::secret_text::SecretText;
+use pipeline_core::text::truncate;
 use serde::Serialize;
 use serde_json::json;
-
-use crate::event::Event;
-use crate::pipeline::{ConfigMapLookup, ConfigMaps, SecretLookup, SecretText, SecretValues};
-use crate::text::truncate;
 
 /// Field manager, and the source of events.
 const MANAGER: &str = "task-pipelines";

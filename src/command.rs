@@ -16,9 +16,9 @@ use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use pipeline_core::configuration;
 use tokio::runtime::Runtime;
 
-use crate::configuration;
 use arguments::{Arguments, Command};
 
 /// Threads of the program: it waits for others most of the time, and a node may have 64 cores.

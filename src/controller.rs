@@ -13,9 +13,9 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use kube::runtime::{Controller, Predicate as _, PredicateConfig, WatchStreamExt as _, predicates, reflector, watcher};
 use kube::{Client, ResourceExt as _};
+use pipeline_core::error_chain::chain;
 use tracing::Instrument as _;
 
-use crate::chain::chain;
 use crate::metrics::Ended;
 use crate::probes::Probes;
 use crate::reconcile::{Context, Next, reconcile};

@@ -1,14 +1,14 @@
 //! Events of a pipeline: what the operator did, what others did, and how the pipeline is from now on.
 
 use api::PipelineStatus;
+use pipeline_core::event::Event;
+use pipeline_core::reason::Acted;
+use pipeline_core::text::truncate;
 
 use crate::apply::{Applied, Deed};
 use crate::drift::Drift;
-use crate::event::Event;
 use crate::health::{Health, State};
-use crate::reason::Acted;
 use crate::resource::{Difference, Id};
-use crate::text::truncate;
 
 /// Events for what was changed: one for all that was made, one for each thing that was changed, and one for each that
 /// others had changed.
@@ -76,10 +76,10 @@ pub fn of_health(before: &PipelineStatus, health: &Health) -> Option<Event> {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use pipeline_core::error_class::ErrorClass;
+    use pipeline_core::reason::{Reason, Settled};
 
     use super::*;
-    use crate::error_class::ErrorClass;
-    use crate::reason::{Reason, Settled};
     use crate::resource::Kind;
 
     fn id(kind: Kind, name: &str) -> Id {

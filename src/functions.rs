@@ -6,9 +6,8 @@ use std::{env, fs, io};
 
 use api::Architecture;
 use data_encoding::BASE64;
+use pipeline_core::code::{Artifact, Artifacts, Builtin};
 use sha2::{Digest, Sha256};
-
-use crate::code::{Artifact, Artifacts, Builtin};
 
 /// Why there are no functions to deploy.
 #[derive(Debug, thiserror::Error)]

@@ -6,15 +6,15 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use pipeline_core::error_chain::chain;
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::pipeline::{self, Refusal};
+use pipeline_core::reason::{Reason, Settled, Underway};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::apply::{Applied, Outcome};
 use crate::aws::{AwsError, NoAws};
-use crate::chain::chain;
-use crate::error_class::ErrorClass;
-use crate::pipeline::{self, Refusal};
-use crate::reason::{Reason, Settled, Underway};
 use crate::resource::Id;
 
 /// How a pipeline is.
@@ -208,7 +208,7 @@ pub fn conditions(health: &Health, before: &[Condition], generation: i64, now: T
             type_: type_.to_owned(),
             status: status.to_owned(),
             reason: health.reason.to_string(),
-            message: crate::text::truncate(&health.message, MAX_MESSAGE),
+            message: pipeline_core::text::truncate(&health.message, MAX_MESSAGE),
             observed_generation: Some(generation),
             last_transition_time: same.map_or_else(
                 || Time(now.round(jiff::Unit::Second).unwrap_or(now)),

@@ -13,13 +13,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use data_encoding::BASE32_NOPAD;
+use pipeline_core::code::Artifact;
+use pipeline_core::pipeline::{Layer, LayerContent, Packages, Refusal};
+use pipeline_core::reason::Refused;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
-use crate::code::Artifact;
-use crate::pipeline::{Layer, LayerContent, Packages, Refusal};
 use crate::plan::{Goal, Plan, Verdict};
-use crate::reason::Refused;
 use crate::resource::Resource;
 
 pub use python::{PackageIndex, Tools};

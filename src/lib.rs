@@ -3,16 +3,6 @@
 //! The custom resource and the observed AWS state are data, the plan is a pure function of the two, and everything
 //! else is plumbing. In reading order, the flow of a reconcile:
 
-pub mod admission;
-
-pub mod configuration;
-
-pub mod archive;
-pub mod code;
-pub mod identity;
-pub mod pipeline;
-pub mod policy;
-
 pub mod resource;
 
 pub mod plan;
@@ -20,17 +10,12 @@ pub mod plan;
 pub mod apply;
 pub mod aws;
 
-pub mod error_class;
-pub mod event;
 pub mod events;
 pub mod health;
-pub mod reason;
 pub mod status;
 
-pub mod expected;
 pub mod inbox;
 pub mod reconcile;
-pub mod runs;
 
 pub mod dead_letters;
 pub mod orphans;
@@ -40,13 +25,11 @@ pub mod memory;
 pub mod propagation;
 pub mod sweep;
 
-pub mod chain;
 pub mod checks;
 pub mod cluster;
 pub mod command;
 pub mod controller;
 pub mod functions;
-pub mod jitter;
 pub mod layers;
 pub mod leader;
 pub mod metrics;
@@ -55,4 +38,3 @@ pub mod probes;
 pub mod server;
 pub mod settings;
 pub mod slots;
-pub mod text;

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use task_pipelines::chain::{chain, is_closed_pipe};
+use pipeline_core::error_chain::{chain, is_closed_pipe};
 use task_pipelines::command;
 use task_pipelines::command::arguments::{Arguments, LogFormat};
 use tracing_subscriber::EnvFilter;

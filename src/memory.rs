@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use api::{QueueDepth, ScheduledTaskPipeline};
 use kube::runtime::reflector::ObjectRef;
+use pipeline_core::location::Location;
+use pipeline_core::names::Tags;
 
-use crate::identity::{Location, Tags};
 use crate::resource::bulk::{Sights, Singly};
 use crate::resource::{Field, Id, Kind, Observed, Resource};
 use crate::status;
@@ -145,7 +146,7 @@ impl Memory {
         let remembered = Remembered {
             found,
             read: now,
-            read_again: now + crate::jitter::around(self.periods.full_read),
+            read_again: now + pipeline_core::backoff::spread(self.periods.full_read),
             vouched_until: now + self.periods.sweep * 3,
             trusted: true,
             suspected: BTreeMap::new(),

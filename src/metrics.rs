@@ -120,9 +120,10 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
+    use pipeline_core::error_class::ErrorClass;
+
     use super::*;
     use crate::aws::{AwsError, Operation};
-    use crate::error_class::ErrorClass;
     use crate::resource::{Difference, Id, Kind};
 
     #[track_caller]

@@ -6,8 +6,8 @@ pub mod shown;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, ToSpan as _};
+use pipeline_core::names::{Owner, Ownership};
 
-use crate::identity::{Owner, Ownership};
 use crate::resource::{Difference, Id, Kind, Observed, Resource, diff};
 
 /// What was looked at on AWS. An id that is missing was not looked at: what is wanted is then created first and asked

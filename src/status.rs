@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use api::{Action, Change, PipelineStatus, QueueDepth, ResourceRow, ResourceState, ScheduleStatus};
 use jiff::{Timestamp, Zoned};
+use pipeline_core::location::Location;
+use pipeline_core::pipeline::Pipeline;
+use pipeline_core::text::truncate;
 
 use crate::apply::{Applied, Deed, Outcome};
-use crate::identity::Location;
-use crate::pipeline::Pipeline;
 use crate::plan::{Goal, Plan, Verdict};
 use crate::resource::{Id, Kind, Observed};
-use crate::text::truncate;
 
 /// Firings shown ahead.
 const NEXT_FIRINGS: usize = 3;
@@ -199,9 +199,10 @@ pub fn is_dead_letter_queue(id: &Id) -> bool {
 mod tests {
     use std::time::Duration;
 
+    use pipeline_core::error_class::ErrorClass;
+
     use super::*;
     use crate::aws::{AwsError, Operation};
-    use crate::error_class::ErrorClass;
     use crate::resource::Wait;
 
     fn id(kind: Kind, name: &str) -> Id {
@@ -272,10 +273,10 @@ mod tests {
 
     #[test]
     fn a_row_is_written_before_anything_is_made_or_taken_over() {
-        let owner = crate::pipeline::tests::owner();
+        let owner = pipeline_core::test_support::owner();
         let group = |uid: &str| crate::resource::ScheduleGroup {
             name: "a".to_owned(),
-            tags: crate::identity::Owner { uid: uid.to_owned(), ..owner.clone() }.tags(),
+            tags: pipeline_core::names::Owner { uid: uid.to_owned(), ..owner.clone() }.tags(),
         };
         let location = Location {
             partition: "aws".to_owned(),
@@ -295,7 +296,11 @@ mod tests {
         assert_eq!(rows(BTreeMap::new()), ["a Creating -"]);
         assert_eq!(rows(BTreeMap::from([seen(group("uid-0").tags)])), ["a Creating -"], "a predecessor's");
         assert_eq!(rows(BTreeMap::from([seen(group("uid-1").tags)])), ["a Creating -"], "ours, and listed nowhere");
-        assert_eq!(rows(BTreeMap::from([seen(crate::identity::Tags::new())])), Vec::<String>::new(), "somebody else's");
+        assert_eq!(
+            rows(BTreeMap::from([seen(pipeline_core::names::Tags::new())])),
+            Vec::<String>::new(),
+            "somebody else's"
+        );
     }
 
     #[test]

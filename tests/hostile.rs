@@ -12,21 +12,22 @@ use std::sync::{Arc, LazyLock};
 
 use api::Architecture;
 use jiff::Timestamp;
+use pipeline_core::admission::{Admission, admit};
+use pipeline_core::code::{Artifact, Artifacts, Builtin};
+use pipeline_core::configuration::Configuration;
+use pipeline_core::iam::Document;
+use pipeline_core::location::Location;
+use pipeline_core::names::Owner;
+use pipeline_core::pipeline::{
+    ConfigMapLookup, ConfigMaps, Context, Home, SecretLookup, SecretValues, config_map_refs, resolve, secret_refs,
+};
+use pipeline_core::secret_text::SecretText;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use protocol::{PipelineRef, Status, TaskResult, Trigger, template};
 use schedule::Window;
 use serde_json::{Value, json};
-use task_pipelines::admission::{Admission, admit};
-use task_pipelines::code::{Artifact, Artifacts, Builtin};
-use task_pipelines::configuration::Configuration;
-use task_pipelines::identity::{Location, Owner};
-use task_pipelines::pipeline::{
-    ConfigMapLookup, ConfigMaps, Context, Home, SecretLookup, SecretText, SecretValues, config_map_refs, resolve,
-    secret_refs,
-};
 use task_pipelines::plan::{Have, Verdict, plan};
-use task_pipelines::policy::Document;
 use task_pipelines::resource::{Installation, want};
 
 /// What the operator lets the namespace of these tests do.

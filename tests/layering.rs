@@ -15,6 +15,7 @@ use std::process::Command;
 /// The crates checked, one entry each.
 const CRATES: &[Rules] = &[
     Rules { package: "task-pipelines-api", root: "crates/api/src/lib.rs", parents: Parents::Open, ..PURE },
+    Rules { package: "task-pipelines-core", root: "crates/core/src/lib.rs", parents: Parents::Open, ..PURE },
     Rules { package: "task-pipelines-schedule", root: "crates/schedule/src/lib.rs", ..PURE },
     Rules { package: "task-pipelines-protocol", root: "lambdas/protocol/src/lib.rs", ..PURE },
 ];

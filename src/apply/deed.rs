@@ -1,6 +1,7 @@
 //! What was changed on AWS, also where the answer that would say so was lost.
 
-use crate::identity::{Owner, Ownership, tag};
+use pipeline_core::names::{Owner, Ownership, tag};
+
 use crate::plan::Verdict;
 use crate::resource::{Difference, Observed};
 

@@ -14,10 +14,10 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use pipeline_core::location::{AssumedRole, Location, Target};
 use tokio::sync::{Mutex, Semaphore};
 
 use super::{Access, Aws, AwsError, AwsRequests, Leadership, Operation, Pacer, Pacing, Shared, attempt};
-use crate::identity::{AssumedRole, Location, Target};
 
 /// One attempt of a call. The SDK has no default, and a connection that hangs would hold a reconcile for ever.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,7 +1,8 @@
 //! The class of what AWS answers when it does not do what was asked.
 
+use pipeline_core::error_class::ErrorClass;
+
 use super::operation::Operation;
-use crate::error_class::ErrorClass;
 
 /// Texts of refusals that end by themselves once AWS has spread a new role, a new policy or a queue's new attributes.
 /// Collected from AWS's answers; AWS documents no codes for them.

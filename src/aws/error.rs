@@ -7,11 +7,11 @@ use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use pipeline_core::error_chain::{causes, chain};
+use pipeline_core::error_class::ErrorClass;
 
 use super::classify::classify;
 use super::operation::Operation;
-use crate::chain::{causes, chain};
-use crate::error_class::ErrorClass;
 
 /// A call that AWS did not carry out, or may not have.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -24,11 +24,10 @@ use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::location::Location;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
-
-use crate::error_class::ErrorClass;
-use crate::identity::Location;
 
 pub use access::Access;
 pub use accounts::{Accounts, NoAws};

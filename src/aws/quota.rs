@@ -1,9 +1,9 @@
 //! AWS's quotas: which one is reached, and what to do about it.
 
+use pipeline_core::error_class::ErrorClass;
 use strum::{EnumMessage, VariantArray};
 
 use super::operation::Operation;
-use crate::error_class::ErrorClass;
 
 /// A quota that pipelines count against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumMessage, VariantArray)]

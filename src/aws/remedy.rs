@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use pipeline_core::error_class::ErrorClass;
+
 use super::error::AwsError;
 use super::operation::Operation;
 use super::quota::Quota;
-use crate::error_class::ErrorClass;
 
 impl AwsError {
     /// What to do about it.

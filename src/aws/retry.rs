@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
+use pipeline_core::backoff;
+use pipeline_core::error_class::ErrorClass;
+
 use super::error::AwsError;
-use crate::error_class::ErrorClass;
-use crate::jitter;
 
 /// Attempts of one call at most.
 pub const ATTEMPTS: u32 = 5;
@@ -34,7 +35,7 @@ pub(super) fn pause(error: &AwsError, failed: u32) -> Option<Duration> {
             return None;
         }
     };
-    (failed < ATTEMPTS).then(|| jitter::up_to(first * 2_u32.pow(failed - 1)))
+    (failed < ATTEMPTS).then(|| backoff::equal_jitter(first * 2_u32.pow(failed - 1)))
 }
 
 #[cfg(test)]

@@ -7,13 +7,14 @@ use std::process::{Command, ExitCode};
 
 use api::GROUP;
 use kube::Client;
+use pipeline_core::error_chain::chain;
+use pipeline_core::location::Target;
+use pipeline_core::names::ClusterName;
 
 use super::{print, runtime, setup};
 use crate::aws::{Access, Aws};
-use crate::chain::chain;
 use crate::checks::{Finding, Right, api_server, definition, lines, permissions};
 use crate::functions;
-use crate::identity::{ClusterName, Target};
 use crate::resource::bulk;
 use crate::settings::{LayerSettings, RunSettings};
 

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use api::Architecture;
+use pipeline_core::admission::Broken;
+use pipeline_core::code::{Artifact, Artifacts, Builtin};
+use pipeline_core::pipeline::Refusal;
 
 use super::documents::{self, Document, Files, Namespace};
 use super::offline::Offline;
-use crate::admission::Broken;
-use crate::code::{Artifact, Artifacts, Builtin};
-use crate::pipeline::Refusal;
 use crate::settings::read_configuration;
 
 pub use super::documents::Finding;

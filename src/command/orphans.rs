@@ -8,11 +8,12 @@ use std::process::ExitCode;
 use api::ScheduledTaskPipeline;
 use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt as _};
+use pipeline_core::location::{AssumedRole, Target};
+use pipeline_core::names::{ClusterName, Owner};
 
 use super::arguments::{OrphansSettings, Output};
 use super::{print, runtime, setup};
 use crate::aws::{Access, Aws};
-use crate::identity::{AssumedRole, ClusterName, Owner, Target};
 use crate::orphans::{self, Living, Orphan};
 
 /// Nothing is left.

@@ -12,14 +12,14 @@ use std::time::Duration;
 
 use futures::channel::mpsc;
 use kube::{Api, Client};
+use pipeline_core::error_chain::chain;
+use pipeline_core::names::ClusterName;
+use pipeline_core::runs::missed::Expectations;
 
 use super::arguments::{Colour, Output, PipelineName, PlanSettings};
 use super::{documents, print, runtime, setup, usual_namespace};
 use crate::aws::Access;
-use crate::chain::chain;
 use crate::cluster::Cluster;
-use crate::expected::Expectations;
-use crate::identity::ClusterName;
 use crate::inbox::queue::Inboxes;
 use crate::memory::{Memory, Periods};
 use crate::plan::render::{Style, text};

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt as _};
+use pipeline_core::names::{ClusterName, ClusterNameError};
 
 use crate::aws::AwsRequests;
 use crate::aws::Leadership;
 use crate::aws::{Access, Accounts};
 use crate::functions::{self, FunctionsError};
-use crate::identity::{ClusterName, ClusterNameError};
 use crate::layers::{Layers, Tools};
 use crate::resource::Installation;
 use crate::settings::{InstallationSettings, LayerSettings};

@@ -8,10 +8,10 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use jiff::Timestamp;
+use pipeline_core::error_chain::chain;
 use serde_json::Value;
 
 use super::{DeadLetter, Origin, Received, firing, revived};
-use crate::chain::chain;
 
 /// Seconds that a message is hidden while it is looked at. Whatever becomes of this process, it comes back then.
 const HIDDEN_SECONDS: i32 = 60;

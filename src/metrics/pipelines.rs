@@ -9,11 +9,10 @@ use api::{GROUP, PipelineStatus, Run, RunResult, ScheduledTaskPipeline};
 use jiff::Timestamp;
 use kube::runtime::watcher::Event;
 use kube::{Resource as _, ResourceExt as _};
+use pipeline_core::runs::due;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
-
-use crate::runs::due;
 
 /// All pipelines that the API server shows.
 #[derive(Debug, Default)]

@@ -11,11 +11,12 @@ use std::collections::BTreeMap;
 
 use api::ScheduledTaskPipelineSpec;
 use jiff::Timestamp;
+use pipeline_core::location::Location;
+use pipeline_core::names::{Owner, Tags, tag};
+use pipeline_core::test_support::{owner, resolved_spec, spec};
 
 use super::check::check;
 use super::{Have, Plan, Verdict};
-use crate::identity::{Location, Owner, Tags, tag};
-use crate::pipeline::tests::{owner, resolved_spec, spec};
 use crate::resource::{Difference, Id, Installation, Kind, Observed, Resource, want};
 
 const CHAT: &str = "channels: [{name: team, slack: {webhookUrl: {secretKeyRef: {name: chat, key: slack}}}}]";

@@ -7,28 +7,28 @@ use api::{Change, Mode, PipelineStatus, QueueDepth, RunTrigger, annotation};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
+use pipeline_core::error_chain::chain;
+use pipeline_core::location::Location;
+use pipeline_core::pipeline::Pipeline;
+use pipeline_core::reason::{Reported, Settled, Underway};
+use pipeline_core::runs::missed::Expectation;
+use pipeline_core::runs::{due, reports_nothing};
 
 use super::observe::observe;
 use super::planning::{First, Planned, Wish};
 use super::{Look, Next, PATIENCE, token};
 use crate::apply::{Applied, Outcome, apply};
 use crate::aws::Aws;
-use crate::chain::chain;
 use crate::cluster::has_finalizer;
 use crate::drift::{Before, drift};
 use crate::events;
-use crate::expected::Expectation;
 use crate::health::{self, Again, Health, State};
-use crate::identity::Location;
 use crate::layers::{self, Build};
 use crate::memory::{self, Found, Sight};
-use crate::pipeline::Pipeline;
 use crate::plan::shown::for_status;
 use crate::plan::{Goal, Plan};
 use crate::propagation;
-use crate::reason::{Reported, Settled, Underway};
 use crate::resource::{Id, Kind};
-use crate::runs::{due, reports_nothing};
 use crate::status;
 
 /// How often a layer that is being built is looked at.

@@ -3,9 +3,8 @@
 use api::{PipelineStatus, ScheduledTaskPipeline, annotation};
 use data_encoding::HEXLOWER;
 use kube::ResourceExt as _;
+use pipeline_core::text::truncate;
 use sha2::{Digest as _, Sha256};
-
-use crate::text::truncate;
 
 /// Bytes of a token that count: it stands in the status.
 const MAX_TOKEN: usize = 253;

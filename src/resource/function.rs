@@ -17,12 +17,12 @@ use aws_sdk_lambda::operation::update_function_code::UpdateFunctionCodeOutput;
 use aws_sdk_lambda::types::{
     Architecture, DestinationConfig, Environment, FunctionCode, OnFailure, PackageType, Runtime, State,
 };
+use pipeline_core::code::{Code, Entry};
+use pipeline_core::names::{Tags, tag};
 use serde_json::json;
 
 use super::{Changed, Field, Fields, Observed, Progress, TagChanges};
 use crate::aws::{Aws, AwsError, Operation};
-use crate::code::{Code, Entry};
-use crate::identity::{Tags, tag};
 pub(super) use upload::{NoZip, Upload};
 
 pub(super) use read::{LISTED_NOT, list, observe, observe_async, take_mark};
@@ -272,11 +272,11 @@ mod tests {
 
     use aws_sdk_lambda::types::builders::FunctionConfigurationBuilder;
     use aws_sdk_lambda::types::{EnvironmentResponse, FunctionConfiguration, LastUpdateStatus, Layer};
+    use pipeline_core::archive::Zip;
+    use pipeline_core::code::{Artifact, S3Object};
 
     use super::read::{read, settling};
     use super::*;
-    use crate::archive::Zip;
-    use crate::code::{Artifact, S3Object};
 
     fn wanted() -> Function {
         Function {

@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use aws_sdk_lambda::types::{Architecture, LayerVersionContentInput, LayerVersionsListItem, LayersListItem, Runtime};
 use aws_smithy_runtime_api::client::result::SdkError;
+use pipeline_core::code::{Artifact, S3Object};
+use pipeline_core::names::{Owner, Tags, tag};
+use pipeline_core::pipeline::{Layer, LayerContent, Packages};
 use tokio::sync::Semaphore;
 
 use super::function::{NoZip, Upload};
 use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, pages};
 use crate::aws::{Aws, AwsError, Operation};
-use crate::code::{Artifact, S3Object};
-use crate::identity::{Owner, Tags, tag};
-use crate::pipeline::{Layer, LayerContent, Packages};
 
 /// Layers or versions on a page of a list, the most there are.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_ListLayerVersions.html>
@@ -254,9 +254,10 @@ fn said(version: &LayerVersionsListItem) -> Option<Said> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use pipeline_core::pipeline::MAX_OWNER;
+    use pipeline_core::test_support::owner;
+
     use super::*;
-    use crate::pipeline::layer::MAX_OWNER;
-    use crate::pipeline::tests::owner;
 
     fn wanted() -> LayerVersion {
         let packages = Packages {

@@ -7,11 +7,11 @@
 use std::time::Duration;
 
 use aws_sdk_scheduler::types::{ScheduleGroupState, ScheduleSummary, Tag};
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::names::Tags;
 
 use super::{Changed, Fields, Observed, Progress, TagChanges, schedule};
 use crate::aws::{Aws, AwsError, Operation};
-use crate::error_class::ErrorClass;
-use crate::identity::Tags;
 
 /// How often a group that is being deleted is looked at.
 const GONE_POLL: Duration = Duration::from_secs(1);
@@ -120,8 +120,9 @@ fn sdk_tags(tags: &Tags) -> Vec<Tag> {
 
 #[cfg(test)]
 mod tests {
+    use pipeline_core::names::tag;
+
     use super::*;
-    use crate::identity::tag;
 
     fn schedule(name: &str) -> ScheduleSummary {
         ScheduleSummary::builder().name(name).group_name("team-a-hello").build()

@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use clap::CommandFactory as _;
 use http::Method;
+use pipeline_core::configuration::file::File;
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::reason::{Acted, Reason, Refused, Reported, Settled, Underway};
 use serde_json::Value;
 use strum::{EnumMessage, VariantArray};
 use task_pipelines::aws::Leadership;
 use task_pipelines::aws::{Operation, Quota};
 use task_pipelines::command::arguments::Arguments;
-use task_pipelines::configuration::file::File;
 use task_pipelines::drift::Drift;
-use task_pipelines::error_class::ErrorClass;
 use task_pipelines::metrics::{Ended, Metrics};
-use task_pipelines::reason::{Acted, Reason, Refused, Reported, Settled, Underway};
 use task_pipelines::resource::{Id, Kind};
 
 use crate::{all_between, between, read, root};

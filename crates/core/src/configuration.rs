@@ -15,8 +15,8 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::identity::AssumedRole;
-use crate::policy::Statement;
+use crate::iam::Statement;
+use crate::location::AssumedRole;
 use statement::AllowedStatement;
 
 pub use pattern::Pattern;
@@ -230,7 +230,7 @@ impl Configuration {
             .map(|(actions, resources)| Statement {
                 actions: actions.iter().map(|action| (*action).to_owned()).collect(),
                 resources,
-                condition: crate::policy::Condition::new(),
+                condition: crate::iam::Condition::new(),
             })
             .collect()
     }

@@ -13,7 +13,7 @@ mod hop;
 mod http_syntax;
 mod input;
 mod lambda;
-pub(crate) mod layer;
+mod layer;
 mod name;
 mod place;
 mod placeholder;
@@ -29,7 +29,7 @@ mod timing;
 mod work;
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use std::collections::BTreeSet;
 
@@ -39,15 +39,17 @@ use schedule::{Schedule, Window};
 
 use crate::code::{Artifacts, Code};
 use crate::configuration::Configuration;
-use crate::identity::{Owner, Tags, Target};
-use crate::policy::Statement;
+use crate::iam::Statement;
+use crate::location::Target;
+use crate::names::{Owner, Tags};
+use crate::secret_text::SecretText;
 use refusal::Refusals;
 
 pub use config_map::{ConfigMapLookup, ConfigMaps, config_map_refs};
-pub use layer::{FunctionLayer, Layer, LayerContent, Packages};
+pub use layer::{FunctionLayer, Layer, LayerContent, MAX_OWNER, Packages};
 pub use place::place_of_deletion;
 pub use refusal::{Refusal, summary};
-pub use secret::{SecretLookup, SecretText, SecretUse, SecretValues, secret_refs};
+pub use secret::{SecretLookup, SecretUse, SecretValues, secret_refs};
 pub use work::{Work, work};
 
 /// What else a pipeline depends on.

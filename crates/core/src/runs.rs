@@ -4,6 +4,7 @@
 //! Each value only ever grows, in an order of its own: a task from waiting to done, a moment to the first or the last of
 //! its kind. Pure; what is written, and where, is decided elsewhere.
 
+pub mod missed;
 mod news;
 mod task;
 mod verdict;

@@ -1,28 +1,24 @@
-//! What is refused, in which words, and what comes of the rest.
+//! Pipelines for tests.
 
-mod beyond;
-mod refused;
-mod together;
+#![allow(clippy::missing_panics_doc, reason = "a panic is how a test fails")]
 
-mod resolved;
-
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use api::{Architecture, ScheduledTaskPipelineSpec, SecretKeyRef};
 use serde_json::Value;
 
-use super::{
-    ConfigMapLookup, ConfigMaps, Context, Home, Pipeline, Refusal, SecretLookup, SecretText, SecretValues, resolve,
-    secret_refs,
-};
 use crate::code::{Artifact, Artifacts, Builtin};
 use crate::configuration::Configuration;
-use crate::identity::Owner;
+use crate::names::Owner;
+use crate::pipeline::{
+    ConfigMapLookup, ConfigMaps, Context, Home, Pipeline, Refusal, SecretLookup, SecretValues, resolve, secret_refs,
+};
+use crate::secret_text::SecretText;
 
 /// What the operator lets namespaces do.
-pub(crate) const CONFIGURATION: &str = "
+pub const CONFIGURATION: &str = "
 reservedTags: [access-*]
 allow:
 - namespaces: [team-b]
@@ -47,7 +43,7 @@ allow:
 ";
 
 /// A spec of the smallest pipeline, with these fields in place of its own.
-pub(crate) fn spec(yaml: &str) -> ScheduledTaskPipelineSpec {
+pub fn spec(yaml: &str) -> ScheduledTaskPipelineSpec {
     let mut spec = serde_json::json!({ "schedule": "@daily", "tasks": [{ "name": "a", "message": {} }] });
     let fields: Value = serde_saphyr::from_str(yaml).unwrap_or_else(|error| panic!("{yaml}: {error}"));
     let (Value::Object(spec_fields), Value::Object(fields)) = (&mut spec, fields) else { panic!("{yaml}: no mapping") };
@@ -55,9 +51,10 @@ pub(crate) fn spec(yaml: &str) -> ScheduledTaskPipelineSpec {
     serde_json::from_value(spec).unwrap_or_else(|error| panic!("{yaml}: {error}"))
 }
 
-pub(crate) fn owner() -> Owner {
+/// The pipeline `team-a/hello` of the cluster `lab`.
+pub fn owner() -> Owner {
     Owner {
-        cluster: "lab".parse().unwrap(),
+        cluster: "lab".parse().expect("a name"),
         namespace: "team-a".to_owned(),
         name: "hello".to_owned(),
         uid: "uid-1".to_owned(),
@@ -110,17 +107,23 @@ fn artifacts() -> Artifacts {
 
 /// Whether the schedule exists on AWS.
 #[derive(Clone, Copy)]
-enum Pipelines {
+pub enum Pipelines {
+    /// It does not.
     New,
+    /// It does.
     Running,
 }
 
-fn try_resolve(spec: &ScheduledTaskPipelineSpec, which: Pipelines) -> Result<Pipeline, Vec<Refusal>> {
+/// What a spec resolves to in that cluster.
+///
+/// # Errors
+/// It is refused.
+pub fn try_resolve(spec: &ScheduledTaskPipelineSpec, which: Pipelines) -> Result<Pipeline, Vec<Refusal>> {
     let secrets: SecretValues =
         secret_refs(spec).into_iter().map(|used| (used.reference.clone(), look_up(&used.reference))).collect();
     let context = Context {
         owner: &owner(),
-        now: "2026-06-01T12:00:00Z".parse().unwrap(),
+        now: "2026-06-01T12:00:00Z".parse().expect("a time"),
         secrets: &secrets,
         config_maps: &config_maps(),
         default_architecture: Architecture::X8664,
@@ -137,20 +140,14 @@ fn try_resolve(spec: &ScheduledTaskPipelineSpec, which: Pipelines) -> Result<Pip
     resolve(spec, &context)
 }
 
+/// What [`spec`] resolves to.
 #[track_caller]
-pub(crate) fn resolved(yaml: &str) -> Pipeline {
+pub fn resolved(yaml: &str) -> Pipeline {
     resolved_spec(&spec(yaml))
 }
 
+/// What a valid spec resolves to.
 #[track_caller]
-pub(crate) fn resolved_spec(spec: &ScheduledTaskPipelineSpec) -> Pipeline {
+pub fn resolved_spec(spec: &ScheduledTaskPipelineSpec) -> Pipeline {
     try_resolve(spec, Pipelines::New).unwrap_or_else(|refusals| panic!("{spec:?}: {}", refusals[0]))
-}
-
-/// All refusals, one a line.
-#[track_caller]
-fn refused(yaml: &str) -> String {
-    let refusals = try_resolve(&spec(yaml), Pipelines::New).expect_err(yaml);
-    assert!(!refusals.is_empty(), "{yaml}");
-    refusals.iter().map(|it| format!("{}: {it}", it.reason)).collect::<Vec<_>>().join("\n")
 }

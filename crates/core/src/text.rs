@@ -1,7 +1,7 @@
 //! Texts for people.
 
 /// Cuts a text to a number of bytes, on a character boundary.
-pub(crate) fn truncate(text: &str, max: usize) -> String {
+pub fn truncate(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();
     }

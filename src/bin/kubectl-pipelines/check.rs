@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Client;
 use kube::api::{Api, ListParams};
-use task_pipelines::chain::chain;
+use pipeline_core::error_chain::chain;
 use task_pipelines::checks::{Finding, Right, api_server, definition, lines, permissions};
 
 use crate::cluster::Place;

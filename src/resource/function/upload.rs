@@ -17,12 +17,11 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::timeout::TimeoutConfig;
 use data_encoding::BASE64;
+use pipeline_core::archive::Zip;
+use pipeline_core::code::{Artifact, Code};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::task;
-
-use crate::archive::Zip;
-use crate::code::{Artifact, Code};
 
 /// A zip as Base64, and the permit to hold one that was read from disk.
 pub(in crate::resource) struct Upload {

@@ -1,8 +1,9 @@
 //! What others put on a role, which makes AWS refuse to delete it. Asked for only then, and never taken off.
 
+use pipeline_core::error_class::ErrorClass;
+
 use super::POLICY_NAME;
 use crate::aws::{Aws, AwsError, Operation};
-use crate::error_class::ErrorClass;
 
 /// The refusal to delete a role, with what is on it. Where nothing is, AWS has not noticed yet, and is asked again.
 pub(super) async fn explain(aws: &Aws, name: &str, refusal: AwsError) -> AwsError {

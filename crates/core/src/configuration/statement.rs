@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Pattern;
-use crate::policy::{Condition, Statement};
+use crate::iam::{Condition, Statement};
 
 /// Actions on resources that a pipeline may give to its functions' roles.
 #[derive(Clone, Debug)]

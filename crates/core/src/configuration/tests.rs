@@ -6,7 +6,7 @@ use super::*;
 fn mistakes(yaml: &str) -> Vec<String> {
     match Configuration::parse(yaml).expect_err(yaml) {
         InvalidConfiguration::Mistakes(mistakes) => mistakes.iter().map(ToString::to_string).collect(),
-        other @ InvalidConfiguration::Yaml(_) => vec![crate::chain::chain(&other)],
+        other @ InvalidConfiguration::Yaml(_) => vec![crate::error_chain::chain(&other)],
     }
 }
 

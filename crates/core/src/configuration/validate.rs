@@ -5,7 +5,7 @@ use std::fmt;
 use super::file::{self, File, Values};
 use super::statement::AllowedStatement;
 use super::{Configuration, Entry, Pattern, Role};
-use crate::policy::Condition;
+use crate::iam::Condition;
 
 /// Something in the configuration that cannot be meant so.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use super::lambda::Settings;
 use super::layer::Layers;
 use super::refusal::{Refusals, quoted};
 use super::{Context, Function, FunctionSecret, name, secret, task};
-use crate::identity::part;
+use crate::names::part;
 
 /// Functions of a pipeline at most.
 const MAX_FUNCTIONS: usize = 20;

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use protocol::{Channel, Firing, PipelineRef, Task, Trigger, placeholder};
 
 use super::refusal::Refusals;
-use crate::identity::Owner;
+use crate::names::Owner;
 
 /// Bytes of a schedule's Input at most.
 /// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html>

@@ -16,7 +16,7 @@ use super::{Context, config_map};
 use crate::archive::{UNKNOWN, Zip};
 use crate::code::S3Object;
 use crate::configuration::is_layer_arn;
-use crate::identity::Target;
+use crate::location::Target;
 
 /// Layers of a function at most.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
@@ -28,7 +28,7 @@ const PYTHON_3: RangeInclusive<u32> = 9..=14;
 
 /// Characters of a pipeline's cluster, namespace and name together, so that a layer version's description, 256 at most,
 /// can say whose it is.
-pub(crate) const MAX_OWNER: usize = 165;
+pub const MAX_OWNER: usize = 165;
 
 /// A layer of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]

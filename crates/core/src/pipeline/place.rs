@@ -3,7 +3,7 @@
 use super::refusal::{Refusals, quoted};
 use super::{Context, Home, Refusal};
 use crate::configuration::{Configuration, is_region, is_role_arn};
-use crate::identity::{AssumedRole, Target};
+use crate::location::{AssumedRole, Target};
 
 /// Nothing moves once it is made.
 const STAYS: &str = "set it back, or delete the pipeline and create it again";

@@ -3,7 +3,7 @@
 use super::refusal::{Refusals, quoted};
 use super::{Context, Queue};
 use crate::configuration::is_key_arn;
-use crate::identity::Target;
+use crate::location::Target;
 
 /// How many runner timeouts a message is hidden for, as AWS advises.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>

@@ -1,14 +1,14 @@
 //! The Secrets that a pipeline uses, and what its SSM parameter holds of them.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use api::{Channel, FunctionSecret, Header, ScheduledTaskPipelineSpec, SecretKeyRef, SecretSource};
 use protocol::{SecretKey, Secrets};
 
 use super::http_syntax;
 use super::refusal::{Refusals, quoted};
-use crate::identity::part;
+use crate::names::part;
+use crate::secret_text::SecretText;
 
 /// Characters that an SSM parameter of the free standard tier holds.
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
@@ -16,28 +16,6 @@ const MAX_PARAMETER: usize = 4096;
 
 /// How many of the largest values a refusal for size names.
 const LARGEST_NAMED: usize = 5;
-
-/// A text that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SecretText(String);
-
-impl SecretText {
-    /// Keeps a text from being printed.
-    pub const fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The text.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for SecretText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
-    }
-}
 
 /// What the cluster answered for each key of a Secret.
 pub type SecretValues = BTreeMap<SecretKeyRef, SecretLookup>;

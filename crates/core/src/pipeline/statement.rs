@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::Context;
 use super::refusal::{Refusals, listed, quoted};
 use crate::configuration::{is_action, is_arn};
-use crate::policy::{Condition, Statement};
+use crate::iam::{Condition, Statement};
 
 /// Characters of all statements of one role: IAM's 10,240 for inline policies, less the role's own statements.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Context;
 use super::refusal::{Refusals, quoted};
-use crate::identity::Tags;
+use crate::names::Tags;
 
 /// Tags of one resource, ours included, that AWS's services agree on, less ours and some room.
 const MAX_TAGS: usize = 40;

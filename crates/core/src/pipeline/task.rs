@@ -9,7 +9,8 @@ use protocol::{Action, StatusPattern, template};
 use super::refusal::{Refusals, listed, quoted};
 use super::{Callee, Context, name, placeholder, request, secret};
 use crate::configuration::is_function_arn;
-use crate::identity::{Owner, Target, part};
+use crate::location::Target;
+use crate::names::{Owner, part};
 
 /// Tasks of a pipeline at most.
 const MAX_TASKS: usize = 100;

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use protocol::{RunRef, Trigger, scheduled_run_id};
 use schedule::{Schedule, Window};
 
-use crate::identity::Location;
+use crate::location::Location;
 use crate::runs::{MAX_RUNS, due, has_begun, was_due};
 
 /// A new or changed schedule may miss what is due in its first minute: AWS takes its time to take it over.

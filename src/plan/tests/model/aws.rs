@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::names::Tags;
 use serde_json::Value;
 
 use super::Setting;
 use super::shared::Shared;
-use crate::error_class::ErrorClass;
-use crate::identity::Tags;
 use crate::resource::{Field, Fields, Id, Kind, Observed};
 
 /// A name on AWS that at most one thing can have.

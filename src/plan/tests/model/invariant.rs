@@ -1,12 +1,12 @@
 //! What must never have happened, and where a pipeline may come to rest.
 
 use api::{ResourceRow, ResourceState};
+use pipeline_core::names::Ownership;
 
 use super::aws::{Aws, Call, Slot, State, Thing, last, layers, text};
 use super::operator::Look;
 use super::world::World;
 use super::{Setting, owner_of, short, uid_of};
-use crate::identity::Ownership;
 use crate::plan::{Verdict, plan};
 use crate::resource::{Id, Kind, diff};
 

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use api::{PipelineStatus, ResourceRow};
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::names::Owner;
 
 use super::aws::Aws;
 use super::shared::Shared;
@@ -13,8 +15,6 @@ use super::world::Cr;
 use super::{Setting, owner_of, short};
 use crate::apply::{Applied, Outcome, blocker};
 use crate::aws::{AwsError, Operation};
-use crate::error_class::ErrorClass;
-use crate::identity::Owner;
 use crate::plan::check::flaws;
 use crate::plan::{Goal, Have, Plan, Step, Verdict, plan, plan_deletion};
 use crate::resource::{Id, Kind, Observed, Resource, Wait};

@@ -1,9 +1,10 @@
 //! The calls that the verbs of `src/resource/<kind>.rs` make, one after the other, and what the last one leaves to do.
 
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::names::Tags;
+
 use super::aws::Call;
 use super::operator::Judged;
-use crate::error_class::ErrorClass;
-use crate::identity::Tags;
 use crate::plan::{Goal, Verdict};
 use crate::resource::{Changed, Difference, Id, Kind, Observed, Resource, TagChanges};
 

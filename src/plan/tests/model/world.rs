@@ -1,5 +1,7 @@
 //! All that there is, and what follows from it undisturbed.
 
+use pipeline_core::error_class::ErrorClass;
+
 use super::aws::{Answer, Aws, Call, Slot, State, Thing};
 use super::event::{Budget, Event, Fault};
 use super::invariant::Rest;
@@ -7,7 +9,6 @@ use super::operator::{Begun, Ended, Look, Progress, Rows, Stage, begin};
 use super::shared::Shared;
 use super::verbs::Ends;
 use super::{Setting, uid_of};
-use crate::error_class::ErrorClass;
 use crate::plan::{Goal, Verdict};
 use crate::resource::{Id, Kind};
 

@@ -8,9 +8,10 @@ use schedule::Window;
 use super::*;
 use crate::archive::{Files, Zip};
 use crate::code::{Code, Entry, S3Object};
-use crate::identity::{self, AssumedRole};
+use crate::configuration::Configuration;
+use crate::iam::Statement;
+use crate::location::{self, AssumedRole};
 use crate::pipeline::{Callee, FunctionLayer, Invocation, Lambda, Queue};
-use crate::policy::Statement;
 
 fn firing(pipeline: &Pipeline) -> Firing {
     serde_json::from_str(&pipeline.input).unwrap()
@@ -44,7 +45,7 @@ fn the_smallest_pipeline_has_all_defaults() {
         deletion_policy,
         tags,
     } = resolved("{}");
-    assert_eq!((of, target), (owner(), identity::Target::default()));
+    assert_eq!((of, target), (owner(), location::Target::default()));
     assert_eq!(schedule, schedule::parse("@daily", "UTC").unwrap());
     assert_eq!(window, Window::default());
     assert!(!suspended && !fifo);
@@ -139,7 +140,7 @@ fn what_reaches_beyond_is_handed_on_where_it_is_allowed() {
         arn: "arn:aws:iam::333333333333:role/team-a/x".to_owned(),
         external_id: Some("a-1234".to_owned()),
     };
-    assert_eq!(pipeline.target, identity::Target { region: Some("eu-west-1".to_owned()), role: Some(role) });
+    assert_eq!(pipeline.target, location::Target { region: Some("eu-west-1".to_owned()), role: Some(role) });
     assert_eq!(pipeline.queue.kms_key_arn.as_deref(), Some("arn:aws:kms:eu-west-1:111122223333:key/1a2b"));
     assert_eq!(pipeline.tags["access-level"], "low-2");
     let documents: Vec<Value> = pipeline.runner.statements.iter().map(Statement::document).collect();
@@ -166,7 +167,7 @@ fn a_pipeline_lives_where_it_was_made() {
     assert_eq!(target("aws: {region: eu-central-1}", Pipelines::New), Ok(Some("eu-central-1".to_owned())));
     let home = Home { own_region: Some("eu-central-1"), account: None, region: Some("eu-west-1/../@evil") };
     let place = crate::pipeline::place_of_deletion(None, "team-a", &Configuration::default(), home);
-    assert_eq!(place, Ok(identity::Target::default()), "a status that somebody else wrote leads nowhere");
+    assert_eq!(place, Ok(location::Target::default()), "a status that somebody else wrote leads nowhere");
 }
 
 #[test]
