@@ -10,7 +10,7 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 /// Files by their path within a zip.
-pub type Files = BTreeMap<String, Vec<u8>>;
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 
 /// A zip in memory.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,7 +21,7 @@ pub struct Zip {
 
 /// Why files cannot be zipped.
 #[derive(Debug, thiserror::Error)]
-pub enum ArchiveError {
+pub(crate) enum ArchiveError {
     /// A name or a size is beyond the format.
     #[error(transparent)]
     Zip(#[from] zip::result::ZipError),
@@ -35,7 +35,7 @@ pub const UNKNOWN: &str = "(known after apply)";
 
 impl Zip {
     /// A zip of which nothing is known: it can be planned, never deployed.
-    pub fn unknown() -> Self {
+    pub(crate) fn unknown() -> Self {
         Self { bytes: Vec::new(), sha256: UNKNOWN.to_owned() }
     }
 
@@ -49,7 +49,7 @@ impl Zip {
     ///
     /// # Errors
     /// A file's name is longer than the format allows.
-    pub fn pack(files: &Files) -> Result<Self, ArchiveError> {
+    pub(crate) fn pack(files: &Files) -> Result<Self, ArchiveError> {
         // Another version of a compressor writes other bytes, and Lambda would get what it has.
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)

@@ -20,9 +20,8 @@ use crate::location::AssumedRole;
 use statement::AllowedStatement;
 
 pub use pattern::Pattern;
-pub use validate::{
-    InvalidConfiguration, Mistake, is_action, is_arn, is_function_arn, is_key_arn, is_layer_arn, is_region, is_role_arn,
-};
+pub use validate::{InvalidConfiguration, Mistake};
+pub(crate) use validate::{is_action, is_arn, is_function_arn, is_key_arn, is_layer_arn, is_region, is_role_arn};
 
 /// What pipelines may, checked. The default allows nothing.
 #[derive(Clone, Debug, Default)]
@@ -75,7 +74,7 @@ impl Configuration {
     ///
     /// # Errors
     /// No entry for the namespace lists it.
-    pub fn region(&self, namespace: &str, region: &str) -> Result<(), Missing> {
+    pub(crate) fn region(&self, namespace: &str, region: &str) -> Result<(), Missing> {
         let allowed = self.of(namespace).any(|(_, entry)| entry.regions.iter().any(|allowed| allowed == region));
         self.answer(allowed, namespace, &format!("region `{region}`"), "regions", region)
     }
@@ -84,7 +83,7 @@ impl Configuration {
     ///
     /// # Errors
     /// No entry for the namespace lists it, or none with this external id or region.
-    pub fn role(
+    pub(crate) fn role(
         &self,
         namespace: &str,
         arn: &str,
@@ -122,7 +121,7 @@ impl Configuration {
     ///
     /// # Errors
     /// No entry for the namespace lists it.
-    pub fn kms_key(&self, namespace: &str, arn: &str) -> Result<(), Missing> {
+    pub(crate) fn kms_key(&self, namespace: &str, arn: &str) -> Result<(), Missing> {
         let allowed = self.covers(namespace, arn, |entry| &entry.kms_keys);
         self.answer(allowed, namespace, &format!("KMS key `{arn}`"), "kmsKeys", arn)
     }
@@ -140,7 +139,7 @@ impl Configuration {
     ///
     /// # Errors
     /// No entry for the namespace lists it.
-    pub fn layer(&self, namespace: &str, arn: &str) -> Result<(), Missing> {
+    pub(crate) fn layer(&self, namespace: &str, arn: &str) -> Result<(), Missing> {
         let allowed = self.covers(namespace, arn, |entry| &entry.layers);
         self.answer(allowed, namespace, &format!("layer `{arn}`"), "layers", arn)
     }
@@ -149,7 +148,7 @@ impl Configuration {
     ///
     /// # Errors
     /// No entry for the namespace lists it.
-    pub fn s3(&self, namespace: &str, bucket: &str, key: &str) -> Result<(), Missing> {
+    pub(crate) fn s3(&self, namespace: &str, bucket: &str, key: &str) -> Result<(), Missing> {
         let path = format!("{bucket}/{key}");
         let lists = |entry: &Entry| entry.s3.iter().any(|objects| resource(objects).matches(&path));
         let allowed = self.of(namespace).any(|(_, entry)| lists(entry));
@@ -161,7 +160,7 @@ impl Configuration {
     ///
     /// # Errors
     /// No entry for the namespace lists it.
-    pub fn image(&self, namespace: &str, uri: &str) -> Result<(), Missing> {
+    pub(crate) fn image(&self, namespace: &str, uri: &str) -> Result<(), Missing> {
         let allowed = self.of(namespace).any(|(_, entry)| entry.images.iter().any(|images| images.matches(uri)));
         self.answer(allowed, namespace, &format!("image `{uri}`"), "images", uri)
     }
@@ -170,7 +169,7 @@ impl Configuration {
     ///
     /// # Errors
     /// An action on a resource that no statement of the namespace's entries allows; the first.
-    pub fn policy_statement(&self, namespace: &str, statement: &Statement) -> Result<(), Missing> {
+    pub(crate) fn policy_statement(&self, namespace: &str, statement: &Statement) -> Result<(), Missing> {
         let allowed: Vec<&AllowedStatement> =
             self.of(namespace).flat_map(|(_, entry)| &entry.policy_statements).collect();
         let Err(refused) = statement::covered(statement, &allowed) else { return Ok(()) };
@@ -181,7 +180,7 @@ impl Configuration {
     ///
     /// # Errors
     /// The key is reserved, and no entry for the namespace lists it with this value.
-    pub fn tag(&self, namespace: &str, key: &str, value: &str) -> Result<(), Missing> {
+    pub(crate) fn tag(&self, namespace: &str, key: &str, value: &str) -> Result<(), Missing> {
         let folded = key.to_lowercase();
         let reserved = self.reserved_tags.iter().any(|pattern| pattern.matches(&folded));
         let lists =

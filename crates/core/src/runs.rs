@@ -102,7 +102,7 @@ pub fn was_due(about: &RunRef) -> Timestamp {
 }
 
 /// Whether each of a run's tasks has begun, or was called missing.
-pub fn has_begun(run: &Run) -> bool {
+pub(crate) fn has_begun(run: &Run) -> bool {
     !run.marks.bytes().any(|mark| mark == mark::WAITING)
 }
 

@@ -40,7 +40,7 @@ impl Pattern {
     }
 
     /// Whether it matches a text, in which `*` and `?` stand for themselves.
-    pub fn matches(&self, text: &str) -> bool {
+    pub(crate) fn matches(&self, text: &str) -> bool {
         let pieces: Vec<Piece> = text.chars().map(Piece::This).collect();
         includes(&self.pieces, &pieces)
     }
@@ -62,7 +62,7 @@ impl Pattern {
     }
 
     /// Whether some text matches both.
-    pub fn overlaps(&self, other: &Self) -> bool {
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
         overlap(&self.pieces, &other.pieces)
     }
 }

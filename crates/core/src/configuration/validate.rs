@@ -215,7 +215,7 @@ fn listed_values((key, values): (String, Values)) -> (String, Vec<String>) {
 }
 
 /// Whether a text is the name of a region: it becomes part of host names.
-pub fn is_region(text: &str) -> bool {
+pub(crate) fn is_region(text: &str) -> bool {
     let letters = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
     let parts: Vec<&str> = text.split('-').collect();
     match parts.as_slice() {
@@ -230,7 +230,7 @@ pub fn is_region(text: &str) -> bool {
 }
 
 /// Whether a text is the ARN of a role.
-pub fn is_role_arn(text: &str) -> bool {
+pub(crate) fn is_role_arn(text: &str) -> bool {
     is_role(text, |_| false)
 }
 
@@ -245,7 +245,7 @@ fn is_role(text: &str, also: impl Fn(u8) -> bool) -> bool {
 }
 
 /// Whether a text is the ARN of one KMS key. Aliases are none: they can be moved to another key.
-pub fn is_key_arn(text: &str) -> bool {
+pub(crate) fn is_key_arn(text: &str) -> bool {
     is_key_pattern(text) && !text.contains(['*', '?'])
 }
 
@@ -257,7 +257,7 @@ fn is_key_pattern(text: &str) -> bool {
 }
 
 /// Whether a text is the ARN of one function, with or without a version or an alias behind it.
-pub fn is_function_arn(text: &str) -> bool {
+pub(crate) fn is_function_arn(text: &str) -> bool {
     is_function_pattern(text) && !text.contains(['*', '?'])
 }
 
@@ -269,7 +269,7 @@ fn is_function_pattern(text: &str) -> bool {
 }
 
 /// Whether a text is the ARN of one version of a layer.
-pub fn is_layer_arn(text: &str) -> bool {
+pub(crate) fn is_layer_arn(text: &str) -> bool {
     let version = text.rsplit(':').next().unwrap_or_default();
     is_layer_pattern(text) && !text.contains(['*', '?']) && version.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -292,7 +292,7 @@ fn is_object_pattern(text: &str) -> bool {
 }
 
 /// Whether a text has the six parts of an ARN, in printable ASCII.
-pub fn is_arn(text: &str) -> bool {
+pub(crate) fn is_arn(text: &str) -> bool {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     let [prefix, partition, service, region, account, resource] = parts.as_slice() else { return false };
     let name = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-*?".contains(&byte));
@@ -305,7 +305,7 @@ pub fn is_arn(text: &str) -> bool {
 }
 
 /// Whether a text is an action, such as `s3:GetObject` or `s3:Get*`.
-pub fn is_action(text: &str) -> bool {
+pub(crate) fn is_action(text: &str) -> bool {
     let part = |part: &str| {
         !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-*?".contains(&byte))
     };

@@ -205,7 +205,7 @@ impl Expectation {
     }
 
     /// The run that a firing would have been.
-    pub fn run(&self, firing: Timestamp) -> RunRef {
+    pub(crate) fn run(&self, firing: Timestamp) -> RunRef {
         let scheduled_time = firing.to_string();
         RunRef {
             run_id: scheduled_run_id(&self.schedule_arn, &scheduled_time),
