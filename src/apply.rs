@@ -13,11 +13,12 @@ use std::mem;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
+use pipeline_core::backoff;
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::names::Owner;
 use tokio::time::{Instant, sleep};
 
-use crate::aws::{Aws, AwsError, Class};
-use crate::identity::Owner;
-use crate::jitter;
+use crate::aws::{Aws, AwsError};
 use crate::plan::{Goal, Have, Plan, Step, Verdict};
 use crate::resource::{self, Id, Kind, Observed, Progress, TagRefusal, Wait};
 
@@ -253,16 +254,16 @@ async fn converge(
                 (again, Outcome::Waiting(Wait { why, again }))
             }
             // Of several calls the first may have been carried out.
-            Err(error) if error.class == Class::Waiting => {
+            Err(error) if error.class == ErrorClass::Waiting => {
                 tried = deed;
                 let again = not_ready_pause(&error);
                 (again, Outcome::Waiting(Wait { why: error.to_string(), again }))
             }
             // It may have been carried out, in part or whole.
-            Err(error) if error.class == Class::Transient && lost < LOST_ANSWERS => {
+            Err(error) if error.class == ErrorClass::Transient && lost < LOST_ANSWERS => {
                 tried = deed;
                 lost += 1;
-                (jitter::up_to(LOST_PAUSE * 2_u32.pow(lost)), Outcome::Failed(error))
+                (backoff::equal_jitter(LOST_PAUSE * 2_u32.pow(lost)), Outcome::Failed(error))
             }
             Err(error) => return Outcome::Failed(error),
         };

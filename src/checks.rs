@@ -2,15 +2,14 @@
 
 use std::fmt;
 
+use api::GROUP;
 use futures::future::try_join_all;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use kube::Client;
 use kube::api::{Api, PostParams};
+use pipeline_core::error_chain::chain;
 use serde::Serialize;
 use serde_json::Value;
-
-use crate::chain::chain;
-use crate::crd::{self, GROUP};
 
 /// What was looked at, and what was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -112,7 +111,7 @@ async fn missing_fields(client: &Client) -> Result<Vec<String>, String> {
     let theirs = schemas
         .map(|(_, schema)| schema)
         .find(|schema| schema["x-kubernetes-group-version-kind"][0]["kind"] == "ScheduledTaskPipeline");
-    let ours = serde_json::to_value(crd::crd()).map_err(|error| error.to_string())?;
+    let ours = serde_json::to_value(api::crd()).map_err(|error| error.to_string())?;
     let ours = &ours["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
     Ok(lacking(ours, theirs.unwrap_or(&Value::Null), ""))
 }

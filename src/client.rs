@@ -10,9 +10,9 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use kube::client::ClientBuilder;
 use kube::{Client, Config};
+use pipeline_core::depth::{Cursor, Position};
 use tower::util::MapResponseLayer;
 
-use crate::depth::{Cursor, Position};
 use crate::metrics::ApiServerRequests;
 
 /// Levels of an answer, below `serde_json`'s limit of 128. A task's `input` begins at the seventh of a list, so what is
@@ -85,8 +85,8 @@ mod tests {
     use tower::service_fn;
 
     use super::*;
-    use crate::crd::Stored;
-    use crate::depth::{MAX_INPUT, is_deeper, is_text_deeper};
+    use api::Stored;
+    use pipeline_core::depth::{MAX_INPUT, is_deeper, is_text_deeper};
 
     /// What is refused by name, what no list and what no answer could hold, and what the API server takes.
     const DEPTHS: [usize; 7] = [33, 100, 117, 122, 124, 1_000, 9_000];

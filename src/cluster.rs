@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use api::{Allows, FINALIZER, PipelineStatus, ScheduledTaskPipeline, SecretKeyRef, Stored};
 use k8s_openapi::api::core::v1::{ConfigMap, ObjectReference, Secret};
 use kube::api::{Api, ListParams, Patch, PatchParams};
 use kube::runtime::events::{self as recorder, EventType, Recorder, Reporter};
 use kube::{Client, Resource as _, ResourceExt as _};
+use pipeline_core::event::Event;
+use pipeline_core::pipeline::{ConfigMapLookup, ConfigMaps, SecretLookup, SecretValues};
+use pipeline_core::secret_text::SecretText;
+use pipeline_core::text::truncate;
 use serde::Serialize;
 use serde_json::json;
-
-use crate::crd::{Allows, FINALIZER, PipelineStatus, ScheduledTaskPipeline, SecretKeyRef, Stored};
-use crate::event::Event;
-use crate::pipeline::{ConfigMapLookup, ConfigMaps, SecretLookup, SecretText, SecretValues};
-use crate::text::truncate;
 
 /// Field manager, and the source of events.
 const MANAGER: &str = "task-pipelines";

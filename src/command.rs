@@ -16,9 +16,9 @@ use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use pipeline_core::configuration;
 use tokio::runtime::Runtime;
 
-use crate::{configuration, crd};
 use arguments::{Arguments, Command};
 
 /// Threads of the program: it waits for others most of the time, and a node may have 64 cores.
@@ -34,7 +34,7 @@ pub fn execute(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
         Command::Plan(settings) => return plan::plan(settings),
         Command::Try(settings) => return trial::run(settings),
         Command::Check(settings) => return check::check(&settings),
-        Command::Crd => print(&crd::crd_yaml()?)?,
+        Command::Crd => print(&api::crd_yaml()?)?,
         Command::IamPolicy(settings) => iam_policy::run(&settings)?,
         Command::Orphans(settings) => return orphans::orphans(settings),
         Command::ConfigurationSchema => print(&configuration_schema()?)?,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::{ScheduledTaskPipeline, Stored};
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::{StreamExt as _, TryStreamExt as _, future};
 use kube::api::{Api, ListParams};
@@ -11,10 +12,9 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use kube::runtime::{Controller, Predicate as _, PredicateConfig, WatchStreamExt as _, predicates, reflector, watcher};
 use kube::{Client, ResourceExt as _};
+use pipeline_core::error_chain::chain;
 use tracing::Instrument as _;
 
-use crate::chain::chain;
-use crate::crd::{ScheduledTaskPipeline, Stored};
 use crate::metrics::Ended;
 use crate::probes::Probes;
 use crate::reconcile::{Context, Next, reconcile};

@@ -1,13 +1,14 @@
 //! Events of a pipeline: what the operator did, what others did, and how the pipeline is from now on.
 
+use api::PipelineStatus;
+use pipeline_core::event::Event;
+use pipeline_core::reason::Acted;
+use pipeline_core::text::truncate;
+
 use crate::apply::{Applied, Deed};
-use crate::crd::PipelineStatus;
 use crate::drift::Drift;
-use crate::event::Event;
 use crate::health::{Health, State};
-use crate::reason::Acted;
 use crate::resource::{Difference, Id};
-use crate::text::truncate;
 
 /// Events for what was changed: one for all that was made, one for each thing that was changed, and one for each that
 /// others had changed.
@@ -75,10 +76,10 @@ pub fn of_health(before: &PipelineStatus, health: &Health) -> Option<Event> {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use pipeline_core::error_class::ErrorClass;
+    use pipeline_core::reason::{Reason, Settled};
 
     use super::*;
-    use crate::aws::Class;
-    use crate::reason::{Reason, Settled};
     use crate::resource::Kind;
 
     fn id(kind: Kind, name: &str) -> Id {
@@ -111,7 +112,7 @@ mod tests {
     fn a_failure_is_an_event_once() {
         let stalled = Health::conflict("Queue a exists");
         let event = of_health(&PipelineStatus::default(), &stalled).expect("an event");
-        assert_eq!((event.reason, event.reason.is_warning()), (Reason::Failed(Class::Conflict), true));
+        assert_eq!((event.reason, event.reason.is_warning()), (Reason::Failed(ErrorClass::Conflict), true));
         let conditions = crate::health::conditions(&stalled, &[], 1, Timestamp::UNIX_EPOCH);
         let status = PipelineStatus { conditions, ..PipelineStatus::default() };
         assert_eq!(of_health(&status, &stalled), None);

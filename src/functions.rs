@@ -4,12 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{env, fs, io};
 
+use api::Architecture;
 use data_encoding::BASE64;
+use pipeline_core::code::{Artifact, Artifacts, Builtin};
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
-
-use crate::code::{Artifact, Artifacts, Builtin};
-use crate::crd::Architecture;
 
 /// Why there are no functions to deploy.
 #[derive(Debug, thiserror::Error)]
@@ -37,10 +35,10 @@ pub enum FunctionsError {
 ///
 /// # Errors
 /// There are none, or one cannot be read.
-pub fn find(directory: Option<&Path>, uploads: &Arc<Semaphore>) -> Result<Artifacts, FunctionsError> {
+pub fn find(directory: Option<&Path>) -> Result<Artifacts, FunctionsError> {
     let places = directory.map_or_else(usual_places, |directory| vec![directory.to_owned()]);
     for place in &places {
-        let found = read_all(place, uploads)?;
+        let found = read_all(place)?;
         if !found.is_empty() {
             return Ok(found);
         }
@@ -54,7 +52,7 @@ fn usual_places() -> Vec<PathBuf> {
     beside.into_iter().chain([PathBuf::from("target/functions")]).collect()
 }
 
-fn read_all(place: &Path, uploads: &Arc<Semaphore>) -> Result<Artifacts, FunctionsError> {
+fn read_all(place: &Path) -> Result<Artifacts, FunctionsError> {
     let mut found = Artifacts::new();
     for builtin in [Builtin::Sender, Builtin::Runner] {
         for architecture in [Architecture::Arm64, Architecture::X8664] {
@@ -67,7 +65,7 @@ fn read_all(place: &Path, uploads: &Arc<Semaphore>) -> Result<Artifacts, Functio
             let mut hash = HashWriter(Sha256::new());
             io::copy(&mut file, &mut hash).map_err(|source| FunctionsError::Read { path: path.clone(), source })?;
             let sha256 = BASE64.encode(&hash.0.finalize());
-            found.insert((builtin, architecture), Arc::new(Artifact { path, sha256, uploads: Arc::clone(uploads) }));
+            found.insert((builtin, architecture), Arc::new(Artifact { path, sha256 }));
         }
     }
     Ok(found)
@@ -98,8 +96,7 @@ mod tests {
 
     #[test]
     fn a_missing_directory_is_named_with_the_remedy() {
-        let uploads = Arc::new(Semaphore::new(1));
-        let error = find(Some(Path::new("no/such/place")), &uploads).expect_err("nothing there").to_string();
+        let error = find(Some(Path::new("no/such/place"))).expect_err("nothing there").to_string();
         assert!(error.starts_with("no zips of the built-in functions in no/such/place; build them with"), "{error}");
     }
 
@@ -108,7 +105,7 @@ mod tests {
         let place = env::temp_dir().join(format!("functions-{}", std::process::id()));
         fs::create_dir_all(&place).unwrap();
         fs::write(place.join("sender-arm64.zip"), b"abc").unwrap();
-        let found = find(Some(&place), &Arc::new(Semaphore::new(1))).unwrap();
+        let found = find(Some(&place)).unwrap();
         fs::remove_dir_all(&place).unwrap();
         let hash = &found[&(Builtin::Sender, Architecture::Arm64)].sha256;
         assert_eq!(hash, "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");

@@ -6,14 +6,15 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use pipeline_core::error_chain::chain;
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::pipeline::{self, Refusal};
+use pipeline_core::reason::{Incomplete, Reason, Settled, Underway};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::apply::{Applied, Outcome};
-use crate::aws::{AwsError, Class, NoAws};
-use crate::chain::chain;
-use crate::pipeline::{self, Refusal};
-use crate::reason::{Incomplete, Reason, Settled, Underway};
+use crate::aws::{AwsError, NoAws};
 use crate::resource::{Id, TagRefusal};
 
 /// How a pipeline is.
@@ -85,7 +86,9 @@ impl Health {
     /// There is no AWS to work with.
     pub fn no_aws(error: &NoAws) -> Self {
         match error {
-            NoAws::Region => Self::failed(Class::Credentials, &error.to_string(), Class::Credentials.remedy()),
+            NoAws::Region => {
+                Self::failed(ErrorClass::Credentials, &error.to_string(), ErrorClass::Credentials.remedy())
+            }
             NoAws::Identity(cause) | NoAws::Role { error: cause, .. } => {
                 Self::failed(cause.class, &chain(error), &cause.remedy())
             }
@@ -99,10 +102,10 @@ impl Health {
 
     /// Something stands in the way that only a person can mend.
     pub fn conflict(message: &str) -> Self {
-        Self::failed(Class::Conflict, message, Class::Conflict.remedy())
+        Self::failed(ErrorClass::Conflict, message, ErrorClass::Conflict.remedy())
     }
 
-    fn failed(class: Class, message: &str, remedy: &str) -> Self {
+    fn failed(class: ErrorClass, message: &str, remedy: &str) -> Self {
         let state = if class.needs_a_person() { State::Stalled } else { State::Failing };
         let message = format!("{message}; {remedy}");
         Self { state, reason: class.into(), message, again: Again::BackOff }
@@ -182,7 +185,7 @@ impl Health {
         } else {
             let overdue = since("Reconciling")
                 .is_some_and(|old| now.duration_since(old.last_transition_time.0) > MAX_WAIT)
-                || since("Stalled").is_some_and(|old| old.reason == Class::Waiting.to_string());
+                || since("Stalled").is_some_and(|old| old.reason == ErrorClass::Waiting.to_string());
             (overdue, MAX_WAIT)
         };
         if self.state != State::Progressing || !overdue {
@@ -190,7 +193,7 @@ impl Health {
         }
         Self {
             state: State::Stalled,
-            reason: Class::Waiting.into(),
+            reason: ErrorClass::Waiting.into(),
             message: format!("for over {} minutes: {}; check what AWS names", limit.as_mins(), self.message),
             again: Again::BackOff,
         }
@@ -199,7 +202,7 @@ impl Health {
 
 /// What stands in the way of a resource.
 struct Failure {
-    class: Class,
+    class: ErrorClass,
     message: String,
     remedy: Cow<'static, str>,
 }
@@ -210,9 +213,9 @@ fn failure(id: &Id, outcome: &Outcome) -> Option<Failure> {
             Some(Failure { class: error.class, message: format!("{id}: {error}"), remedy: error.remedy() })
         }
         Outcome::Conflict { whose } => Some(Failure {
-            class: Class::Conflict,
+            class: ErrorClass::Conflict,
             message: format!("{id} exists, and {whose}"),
-            remedy: Class::Conflict.remedy().into(),
+            remedy: ErrorClass::Conflict.remedy().into(),
         }),
         Outcome::Done(_) | Outcome::TagsRefused { .. } | Outcome::Waiting(_) | Outcome::Blocked { .. } => None,
     }
@@ -236,7 +239,7 @@ pub fn conditions(health: &Health, before: &[Condition], generation: i64, now: T
             type_: type_.to_owned(),
             status: status.to_owned(),
             reason: health.reason.to_string(),
-            message: crate::text::truncate(&health.message, MAX_MESSAGE),
+            message: pipeline_core::text::truncate(&health.message, MAX_MESSAGE),
             observed_generation: Some(generation),
             last_transition_time: same.map_or_else(
                 || Time(now.round(jiff::Unit::Second).unwrap_or(now)),
@@ -253,7 +256,7 @@ mod tests {
     use crate::aws::Operation;
     use crate::resource::{Kind, TagChange, Wait};
 
-    fn error(class: Class, code: &str) -> AwsError {
+    fn error(class: ErrorClass, code: &str) -> AwsError {
         AwsError { operation: Operation::CreateRole, class, code: code.to_owned(), message: "no".to_owned() }
     }
 
@@ -276,9 +279,9 @@ mod tests {
         let ready = Health::ready(Settled::InSync, "all there");
         assert_eq!(types(&ready), [pair("Ready", "True")]);
         assert_eq!(types(&Health::new_pipeline()), [pair("Ready", "Unknown"), pair("Reconciling", "True")]);
-        let throttled = Health::aws(&error(Class::Throttled, "Throttling"));
+        let throttled = Health::aws(&error(ErrorClass::Throttled, "Throttling"));
         assert_eq!(types(&throttled), [pair("Ready", "False"), pair("Reconciling", "True")]);
-        let denied = Health::aws(&error(Class::Denied, "AccessDenied"));
+        let denied = Health::aws(&error(ErrorClass::Denied, "AccessDenied"));
         assert_eq!(types(&denied), [pair("Ready", "False"), pair("Stalled", "True")]);
     }
 
@@ -287,14 +290,14 @@ mod tests {
         let wait = Wait { why: "soon".to_owned(), again: Duration::from_secs(1) };
         let health = Health::of(
             &applied(vec![
-                (Kind::Role, Outcome::Failed(error(Class::Throttled, "Throttling"))),
-                (Kind::Queue, Outcome::Failed(error(Class::Denied, "AccessDenied"))),
+                (Kind::Role, Outcome::Failed(error(ErrorClass::Throttled, "Throttling"))),
+                (Kind::Queue, Outcome::Failed(error(ErrorClass::Denied, "AccessDenied"))),
                 (Kind::Function, Outcome::Waiting(wait)),
             ]),
             Underway::Reconciling,
         )
         .unwrap();
-        assert_eq!(health.reason, Reason::Failed(Class::Denied));
+        assert_eq!(health.reason, Reason::Failed(ErrorClass::Denied));
         assert_eq!(
             health.message,
             "Queue a: iam:CreateRole: AccessDenied: no (and 1 more, see resources); allow iam:CreateRole in the operator's IAM policy, which `task-pipelines iam-policy` prints"
@@ -309,7 +312,7 @@ mod tests {
             error: AwsError { operation: Operation::TagRole, ..error(class, "AccessDenied") },
         };
         let refused = || {
-            let refusals = vec![refusal("slow", Class::Throttled), refusal("cost-center", Class::Denied)];
+            let refusals = vec![refusal("slow", ErrorClass::Throttled), refusal("cost-center", ErrorClass::Denied)];
             Outcome::TagsRefused { seen: None, refusals }
         };
         let health = Health::of(&applied(vec![(Kind::Role, refused())]), Underway::Reconciling).unwrap();
@@ -319,10 +322,10 @@ mod tests {
         assert_eq!((health.state, health.reason), (State::Stalled, Incomplete::TagsRefused.into()));
         assert_eq!((health.message.as_str(), health.again), (expected, Again::BackOff));
         let wait = Wait { why: "soon".to_owned(), again: Duration::from_secs(1) };
-        let failed = Outcome::Failed(error(Class::Invalid, "No"));
+        let failed = Outcome::Failed(error(ErrorClass::Invalid, "No"));
         for (other, reason) in [
             (Outcome::Waiting(wait), Reason::Underway(Underway::Reconciling)),
-            (failed, Reason::Failed(Class::Invalid)),
+            (failed, Reason::Failed(ErrorClass::Invalid)),
         ] {
             let both = applied(vec![(Kind::Role, refused()), (Kind::Queue, other)]);
             assert_eq!(Health::of(&both, Underway::Reconciling).unwrap().reason, reason);
@@ -341,7 +344,7 @@ mod tests {
         let first = conditions(&waiting, &[], 1, at(0));
         assert_eq!(waiting.clone().not_for_ever(&first, None, at(4)).state, State::Progressing);
         let late = waiting.clone().not_for_ever(&first, None, at(6));
-        assert_eq!((late.state, late.reason), (State::Stalled, Class::Waiting.into()));
+        assert_eq!((late.state, late.reason), (State::Stalled, ErrorClass::Waiting.into()));
         let stalled = conditions(&late, &first, 1, at(6));
         assert_eq!(waiting.not_for_ever(&stalled, None, at(7)).state, State::Stalled);
     }
@@ -349,12 +352,12 @@ mod tests {
     #[test]
     fn a_deletion_that_takes_too_long_is_stalled_whatever_came_before_it() {
         let at = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
-        let long_failing = conditions(&Health::aws(&error(Class::Throttled, "Throttling")), &[], 1, at(0));
+        let long_failing = conditions(&Health::aws(&error(ErrorClass::Throttled, "Throttling")), &[], 1, at(0));
         let deleting = Health::progressing(Underway::Deleting, "EventSourceMapping a waits", Again::Resync);
         let deleted = Some(at(100));
         assert_eq!(deleting.clone().not_for_ever(&long_failing, deleted, at(109)).state, State::Progressing);
         let late = deleting.not_for_ever(&long_failing, deleted, at(111));
-        assert_eq!((late.state, late.reason), (State::Stalled, Class::Waiting.into()));
+        assert_eq!((late.state, late.reason), (State::Stalled, ErrorClass::Waiting.into()));
         assert!(late.message.contains("EventSourceMapping a waits"), "{}", late.message);
     }
 
@@ -364,7 +367,7 @@ mod tests {
         let first = conditions(&Health::ready(Settled::InSync, "a"), &[], 1, at(10));
         let second = conditions(&Health::ready(Settled::Suspended, "b"), &first, 2, at(20));
         assert_eq!(second[0].last_transition_time, first[0].last_transition_time);
-        let third = conditions(&Health::aws(&error(Class::Denied, "x")), &second, 2, at(30));
+        let third = conditions(&Health::aws(&error(ErrorClass::Denied, "x")), &second, 2, at(30));
         assert_eq!(third[0].last_transition_time.0, at(30));
     }
 }

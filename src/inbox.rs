@@ -26,11 +26,12 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::{join_all, try_join_all};
 use jiff::{SignedDuration, Timestamp};
+use pipeline_core::backoff;
+use pipeline_core::error_chain::chain;
 
 use crate::aws::{Aws, AwsError, Caller, Operation, Urgency};
-use crate::chain::chain;
+use crate::places;
 use crate::reconcile::Context;
-use crate::{jitter, places};
 use letter::{Key, Letter};
 use senders::Senders;
 
@@ -87,7 +88,7 @@ async fn keep_reading(context: &Context, aws: Aws) -> Aws {
                 let (account, region) = (&aws.location.account, &aws.location.region);
                 tracing::warn!(account, region, error = chain(&error), "the inbox was not read");
                 let back_off = Duration::from_secs(1 << failures.min(5)).min(MAX_BACK_OFF);
-                tokio::time::sleep(jitter::around(back_off)).await;
+                tokio::time::sleep(backoff::spread(back_off)).await;
                 continue;
             }
         };

@@ -13,13 +13,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use data_encoding::BASE32_NOPAD;
+use pipeline_core::code::Artifact;
+use pipeline_core::pipeline::{Layer, LayerContent, Packages, Refusal};
+use pipeline_core::reason::Refused;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
-use crate::code::Artifact;
-use crate::pipeline::{Layer, LayerContent, Packages, Refusal};
 use crate::plan::{Goal, Plan, Verdict};
-use crate::reason::Refused;
 use crate::resource::Resource;
 
 pub use python::{PackageIndex, Tools};
@@ -38,7 +38,6 @@ const MAX_KEPT: u64 = 1 << 30;
 pub struct Layers {
     tools: Tools,
     directory: PathBuf,
-    uploads: Arc<Semaphore>,
     turns: Semaphore,
     known: Mutex<HashMap<PathBuf, Known>>,
 }
@@ -126,8 +125,8 @@ impl BuildError {
 
 impl Layers {
     /// Keeps zips in a directory, which need not be there yet.
-    pub fn new(tools: Tools, directory: PathBuf, uploads: Arc<Semaphore>) -> Self {
-        Self { tools, directory, uploads, turns: Semaphore::new(BUILDS), known: Mutex::default() }
+    pub fn new(tools: Tools, directory: PathBuf) -> Self {
+        Self { tools, directory, turns: Semaphore::new(BUILDS), known: Mutex::default() }
     }
 
     /// Gives the layer versions that a plan publishes their zips, and has those built that are missing.
@@ -208,7 +207,7 @@ impl Layers {
             self.prune();
         }
         let sha256 = tree::sha256(path).map_err(BuildError::disk(path))?;
-        Ok(Artifact { path: path.to_owned(), sha256, uploads: Arc::clone(&self.uploads) })
+        Ok(Artifact { path: path.to_owned(), sha256 })
     }
 
     /// Another index may have other packages of the same name.

@@ -15,11 +15,11 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{Api, ObjectMeta, PostParams};
 use kube::{Client, ResourceExt as _};
+use pipeline_core::error_chain::chain;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::aws::Leadership;
-use crate::chain::chain;
 use ballot::{Ballot, Turn};
 
 /// How long others wait for a leader's next renewal, seconds: well below the 15 that a standby may take.

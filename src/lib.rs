@@ -3,16 +3,6 @@
 //! The custom resource and the observed AWS state are data, the plan is a pure function of the two, and everything
 //! else is plumbing. In reading order, the flow of a reconcile:
 
-pub mod crd;
-
-pub mod configuration;
-
-pub mod archive;
-pub mod code;
-pub mod identity;
-pub mod pipeline;
-pub mod policy;
-
 pub mod resource;
 
 pub mod plan;
@@ -20,16 +10,12 @@ pub mod plan;
 pub mod apply;
 pub mod aws;
 
-pub mod event;
 pub mod events;
 pub mod health;
-pub mod reason;
 pub mod status;
 
-pub mod expected;
 pub mod inbox;
 pub mod reconcile;
-pub mod runs;
 
 pub mod dead_letters;
 pub mod orphans;
@@ -39,15 +25,12 @@ pub mod memory;
 pub mod propagation;
 pub mod sweep;
 
-pub mod chain;
 pub mod checks;
 pub mod client;
 pub mod cluster;
 pub mod command;
 pub mod controller;
-pub mod depth;
 pub mod functions;
-pub mod jitter;
 pub mod layers;
 pub mod leader;
 pub mod log;
@@ -57,4 +40,3 @@ pub mod probes;
 pub mod server;
 pub mod settings;
 pub mod slots;
-pub mod text;

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use task_pipelines::chain::{chain, is_closed_pipe};
+use pipeline_core::error_chain::{chain, is_closed_pipe};
 use task_pipelines::command::arguments::{Arguments, LogFormat};
 use task_pipelines::{command, log};
 

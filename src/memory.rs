@@ -8,10 +8,11 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use api::{QueueDepth, ScheduledTaskPipeline};
 use kube::runtime::reflector::ObjectRef;
+use pipeline_core::location::Location;
+use pipeline_core::names::{TagKeys, Tags};
 
-use crate::crd::{QueueDepth, ScheduledTaskPipeline};
-use crate::identity::{Location, TagKeys, Tags};
 use crate::resource::bulk::{Sights, Singly};
 use crate::resource::{Field, Id, Kind, Observed, Resource};
 use crate::status;
@@ -147,7 +148,7 @@ impl Memory {
         let remembered = Remembered {
             found,
             read: now,
-            read_again: now + crate::jitter::around(self.periods.full_read),
+            read_again: now + pipeline_core::backoff::spread(self.periods.full_read),
             vouched_until: now + self.periods.sweep * 3,
             trusted: true,
             suspected: BTreeMap::new(),

@@ -8,6 +8,7 @@ mod requests;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::{Run, ScheduledTaskPipeline};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -16,7 +17,6 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::aws::{AwsRequests, Leadership};
-use crate::crd::{Run, ScheduledTaskPipeline};
 use crate::drift::Drift;
 use lead::Lead;
 
@@ -120,8 +120,10 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
+    use pipeline_core::error_class::ErrorClass;
+
     use super::*;
-    use crate::aws::{AwsError, Class, Operation};
+    use crate::aws::{AwsError, Operation};
     use crate::resource::{Difference, Id, Kind};
 
     #[track_caller]
@@ -157,7 +159,9 @@ mod tests {
                 AwsError { operation: Operation::GetRole, class, code: code.to_owned(), message: String::new() };
             Err::<(), _>(error)
         };
-        for result in [Ok(()), refused(Class::Throttled, "Throttling"), refused(Class::Invalid, "NoSuchEntity")] {
+        for result in
+            [Ok(()), refused(ErrorClass::Throttled, "Throttling"), refused(ErrorClass::Invalid, "NoSuchEntity")]
+        {
             metrics.aws.count(Operation::GetRole, Duration::from_millis(70), &result);
         }
         check(

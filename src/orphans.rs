@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::future::try_join_all;
+use pipeline_core::names::{ClusterName, Owner, Ownership};
 use serde::Serialize;
 
 use crate::apply::{Applied, Outcome, apply};
 use crate::aws::{Aws, AwsError};
-use crate::identity::{ClusterName, Owner, Ownership};
 use crate::plan::{Have, plan_deletion};
 use crate::resource::{self, Field, Id, Kind, Observed, bulk};
 

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{Timestamp, ToSpan as _};
+use pipeline_core::names::{Owner, Ownership, TagKeys};
 
-use crate::identity::{Owner, Ownership, TagKeys};
 use crate::resource::{Difference, Id, Kind, Observed, Resource, diff};
 
 /// What was looked at on AWS. An id that is missing was not looked at: what is wanted is then created first and asked

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use pipeline_core::location::Location;
+
 use crate::apply::{Applied, Deed};
-use crate::identity::Location;
 use crate::plan::{Goal, Have, Plan};
 use crate::resource::{Field, Fields, Id, Kind, Resource};
 
@@ -101,8 +102,9 @@ impl Propagation {
 
 #[cfg(test)]
 mod tests {
+    use pipeline_core::names::Tags;
+
     use super::*;
-    use crate::identity::Tags;
     use crate::resource::{Observed, Queue};
 
     fn location() -> Location {

@@ -12,31 +12,31 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use api::{PipelineStatus, ScheduledTaskPipeline, Stored, annotation};
 use futures::channel::mpsc::UnboundedSender;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
+use pipeline_core::backoff;
+use pipeline_core::configuration::Configuration;
+use pipeline_core::event::Event;
+use pipeline_core::location::Target;
+use pipeline_core::names::{ClusterName, Owner};
+use pipeline_core::pipeline::Home;
+use pipeline_core::runs::missed::Expectations;
 
 use crate::aws::{Accounts, Aws, Caller, Urgency};
 use crate::cluster::Cluster;
-use crate::configuration::Configuration;
-use crate::crd::{PipelineStatus, ScheduledTaskPipeline, Stored, annotation};
-use crate::event::Event;
-use crate::events;
-use crate::expected::Expectations;
 use crate::health::{self, Again, Health};
-use crate::identity::{ClusterName, Owner, Target};
 use crate::inbox::queue::Inboxes;
-use crate::jitter;
 use crate::layers::Layers;
 use crate::memory::Memory;
 use crate::metrics::Metrics;
-use crate::pipeline::Home;
 use crate::propagation::Propagation;
 use crate::resource::Installation;
 use crate::slots::Slots;
-use crate::status;
+use crate::{events, status};
 
 pub use planning::{NoPlan, plan_of};
 
@@ -172,7 +172,7 @@ impl Context {
             *count
         });
         let pause = Duration::from_secs(1 << count.min(9)).min(MAX_BACK_OFF);
-        jitter::around(pause)
+        backoff::spread(pause)
     }
 }
 
@@ -265,9 +265,9 @@ impl Look<'_> {
         }
         Ok(Next::In(match health.again {
             Again::In(time) => time,
-            Again::Resync => jitter::around(self.context.resync),
+            Again::Resync => backoff::spread(self.context.resync),
             // Never later than promised.
-            Again::WhenSecretsMayBe => jitter::around(self.context.secret_retry.mul_f64(0.9)),
+            Again::WhenSecretsMayBe => backoff::spread(self.context.secret_retry.mul_f64(0.9)),
             Again::BackOff => self.context.back_off(&self.pipeline),
         }))
     }

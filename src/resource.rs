@@ -24,14 +24,15 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use api::QueueDepth;
 use jiff::Timestamp;
+use pipeline_core::iam::Document;
+use pipeline_core::location::Location;
+use pipeline_core::names::Tags;
+use pipeline_core::secret_text::SecretText;
 use serde_json::Value;
 
 use crate::aws::{Aws, AwsError};
-use crate::crd::QueueDepth;
-use crate::identity::{Location, Tags};
-use crate::pipeline::SecretText;
-use crate::policy::Document;
 
 pub use self::schedule::Schedule;
 pub use boundary::boundary;

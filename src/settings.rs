@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use pipeline_core::configuration::{Configuration, InvalidConfiguration};
+use pipeline_core::names::ClusterName;
+
 use crate::aws::Pacing;
-use crate::configuration::{Configuration, InvalidConfiguration};
-use crate::identity::ClusterName;
 use crate::layers::PackageIndex;
 use crate::memory::Periods;
 

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use api::{Action, Change, PipelineStatus, QueueDepth, ResourceRow, ResourceState, ScheduleStatus};
 use jiff::{Timestamp, Zoned};
+use pipeline_core::location::Location;
+use pipeline_core::names::TagKeys;
+use pipeline_core::pipeline::Pipeline;
+use pipeline_core::text::truncate;
 
 use crate::apply::{Applied, Deed, Outcome};
-use crate::crd::{Action, Change, PipelineStatus, QueueDepth, ResourceRow, ResourceState, ScheduleStatus};
-use crate::identity::{Location, TagKeys};
-use crate::pipeline::Pipeline;
 use crate::plan::{Goal, Plan, Verdict};
 use crate::resource::{Id, Kind, Observed, TagRefusal, tag_field};
-use crate::text::truncate;
 
 /// Firings shown ahead.
 const NEXT_FIRINGS: usize = 3;
@@ -241,8 +242,10 @@ pub fn is_dead_letter_queue(id: &Id) -> bool {
 mod tests {
     use std::time::Duration;
 
+    use pipeline_core::error_class::ErrorClass;
+
     use super::*;
-    use crate::aws::{AwsError, Class, Operation};
+    use crate::aws::{AwsError, Operation};
     use crate::resource::{TagChange, Wait};
 
     fn id(kind: Kind, name: &str) -> Id {
@@ -267,7 +270,7 @@ mod tests {
     fn denied() -> AwsError {
         AwsError {
             operation: Operation::CreateRole,
-            class: Class::Denied,
+            class: ErrorClass::Denied,
             code: "AccessDenied".to_owned(),
             message: "no".to_owned(),
         }
@@ -325,10 +328,10 @@ mod tests {
 
     #[test]
     fn a_row_is_written_before_anything_is_made_or_taken_over() {
-        let owner = crate::pipeline::tests::owner();
+        let owner = pipeline_core::test_support::owner();
         let group = |uid: &str| crate::resource::ScheduleGroup {
             name: "a".to_owned(),
-            tags: crate::identity::Owner { uid: uid.to_owned(), ..owner.clone() }.tags(),
+            tags: pipeline_core::names::Owner { uid: uid.to_owned(), ..owner.clone() }.tags(),
         };
         let location = Location {
             partition: "aws".to_owned(),
@@ -348,14 +351,18 @@ mod tests {
         assert_eq!(rows(BTreeMap::new()), ["a Creating -"]);
         assert_eq!(rows(BTreeMap::from([seen(group("uid-0").tags)])), ["a Creating -"], "a predecessor's");
         assert_eq!(rows(BTreeMap::from([seen(group("uid-1").tags)])), ["a Creating -"], "ours, and listed nowhere");
-        assert_eq!(rows(BTreeMap::from([seen(crate::identity::Tags::new())])), Vec::<String>::new(), "somebody else's");
+        assert_eq!(
+            rows(BTreeMap::from([seen(pipeline_core::names::Tags::new())])),
+            Vec::<String>::new(),
+            "somebody else's"
+        );
     }
 
     #[test]
     fn a_tag_key_is_recorded_until_every_resource_was_seen_without_it() {
         let keys = |keys: &[&str]| TagKeys::new(keys.iter().map(|key| (*key).to_owned()));
         let seen = |key: &str| {
-            let tags = crate::identity::Tags::from([(key.to_owned(), "x".to_owned())]);
+            let tags = pipeline_core::names::Tags::from([(key.to_owned(), "x".to_owned())]);
             Outcome::Done(Some(Observed { tags, ..Observed::default() }))
         };
         let after = |last: Outcome| {
@@ -379,7 +386,7 @@ mod tests {
 
     #[test]
     fn tag_keys_are_recorded_before_anything_is_tagged() {
-        let owner = crate::pipeline::tests::owner();
+        let owner = pipeline_core::test_support::owner();
         let mut group = crate::resource::ScheduleGroup { name: "a".to_owned(), tags: owner.tags() };
         group.tags.insert("team".to_owned(), "a".to_owned());
         let recorded = |have| {
@@ -395,7 +402,7 @@ mod tests {
 
     #[test]
     fn of_a_resource_whose_tags_are_refused_those_alone_are_pending() {
-        let field = |field: &str| crate::crd::FieldChange {
+        let field = |field: &str| api::FieldChange {
             field: field.to_owned(),
             from: String::new(),
             to: "x".to_owned(),

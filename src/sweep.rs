@@ -6,16 +6,17 @@
 
 use std::time::{Duration, Instant};
 
+use api::ScheduledTaskPipeline;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender};
 use kube::runtime::reflector::ObjectRef;
+use pipeline_core::backoff;
+use pipeline_core::error_chain::chain;
+use pipeline_core::names::ClusterName;
 
 use crate::aws::{Aws, AwsError, Caller, Urgency};
-use crate::chain::chain;
-use crate::crd::ScheduledTaskPipeline;
-use crate::identity::ClusterName;
 use crate::memory::Memory;
+use crate::places;
 use crate::resource::bulk;
-use crate::{jitter, places};
 
 /// One sweep of one account and region, however slow it answers.
 const MAX_SWEEP: Duration = Duration::from_mins(5);
@@ -33,7 +34,7 @@ pub async fn run(cluster: &ClusterName, memory: &Memory, places: UnboundedReceiv
 /// Sweeps one account and region for as long as pipelines live there.
 async fn keep_sweeping(cluster: &ClusterName, memory: &Memory, aws: Aws, looks: UnboundedSender<Look>) -> Aws {
     loop {
-        tokio::time::sleep(jitter::around(memory.sweep_period())).await;
+        tokio::time::sleep(backoff::spread(memory.sweep_period())).await;
         let (account, region) = (&aws.location.account, &aws.location.region);
         match tokio::time::timeout(MAX_SWEEP, sweep(cluster, memory, &aws)).await {
             Ok(Ok(None)) => return aws,

@@ -10,24 +10,25 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
+use api::Architecture;
 use jiff::Timestamp;
+use pipeline_core::admission::{Admission, admit};
+use pipeline_core::code::{Artifact, Artifacts, Builtin};
+use pipeline_core::configuration::Configuration;
+use pipeline_core::iam::Document;
+use pipeline_core::location::Location;
+use pipeline_core::names::{Owner, TagKeys};
+use pipeline_core::pipeline::{
+    ConfigMapLookup, ConfigMaps, Context, Home, SecretLookup, SecretValues, config_map_refs, resolve, secret_refs,
+};
+use pipeline_core::secret_text::SecretText;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use protocol::{PipelineRef, Status, TaskResult, Trigger, template};
 use schedule::Window;
 use serde_json::{Value, json};
-use task_pipelines::code::{Artifact, Artifacts, Builtin};
-use task_pipelines::configuration::Configuration;
-use task_pipelines::crd::{Admission, Architecture, admit};
-use task_pipelines::identity::{Location, Owner, TagKeys};
-use task_pipelines::pipeline::{
-    ConfigMapLookup, ConfigMaps, Context, Home, SecretLookup, SecretText, SecretValues, config_map_refs, resolve,
-    secret_refs,
-};
 use task_pipelines::plan::{Have, Verdict, plan};
-use task_pipelines::policy::Document;
 use task_pipelines::resource::{Installation, want};
-use tokio::sync::Semaphore;
 
 /// What the operator lets the namespace of these tests do.
 const CONFIGURATION: &str = "
@@ -177,12 +178,11 @@ static SPECS: LazyLock<Vec<Value>> = LazyLock::new(|| {
 });
 
 static ARTIFACTS: LazyLock<Artifacts> = LazyLock::new(|| {
-    let uploads = Arc::new(Semaphore::new(1));
     let all = [Builtin::Sender, Builtin::Runner].into_iter();
     let all = all.flat_map(|builtin| [(builtin, Architecture::Arm64), (builtin, Architecture::X8664)]);
     all.map(|key| {
         let path = format!("{}.zip", key.0.as_str()).into();
-        (key, Arc::new(Artifact { path, sha256: "hash".to_owned(), uploads: Arc::clone(&uploads) }))
+        (key, Arc::new(Artifact { path, sha256: "hash".to_owned() }))
     })
     .collect()
 });

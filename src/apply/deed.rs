@@ -1,6 +1,7 @@
 //! What was changed on AWS, also where the answer that would say so was lost.
 
-use crate::identity::{Owner, Ownership, tag};
+use pipeline_core::names::{Owner, Ownership, tag};
+
 use crate::plan::Verdict;
 use crate::resource::{Difference, Observed, TagRefusal, tag_field};
 
@@ -80,8 +81,9 @@ pub(super) fn withdraw(deeds: &mut Vec<Deed>, refusals: &[TagRefusal]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::{AwsError, Class, Operation};
+    use crate::aws::{AwsError, Operation};
     use crate::resource::TagChange;
+    use pipeline_core::error_class::ErrorClass;
 
     fn difference(field: &str) -> Difference {
         Difference { field: field.to_owned(), from: "1".to_owned(), to: "2".to_owned() }
@@ -105,7 +107,7 @@ mod tests {
     fn a_tag_that_is_refused_was_not_changed() {
         let error = AwsError {
             operation: Operation::TagQueue,
-            class: Class::Denied,
+            class: ErrorClass::Denied,
             code: "AccessDenied".to_owned(),
             message: String::new(),
         };

@@ -14,10 +14,10 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use tokio::sync::Mutex;
+use pipeline_core::location::{AssumedRole, Location, Target};
+use tokio::sync::{Mutex, Semaphore};
 
 use super::{Access, Aws, AwsError, AwsRequests, Leadership, Operation, Pacer, Pacing, Shared, attempt};
-use crate::identity::{AssumedRole, Location, Target};
 
 /// One attempt of a call. The SDK has no default, and a connection that hangs would hold a reconcile for ever.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -76,10 +76,12 @@ pub enum NoAws {
 }
 
 impl Accounts {
-    /// Reads the usual environment variables and files; makes no call.
+    /// Reads the usual environment variables and files; makes no call. `uploads` is the number of uploads of code that
+    /// may run at the same time, in all accounts together.
     pub async fn from_environment(
         pacing: Pacing,
         access: Access,
+        uploads: u16,
         leadership: Leadership,
         requests: AwsRequests,
     ) -> Self {
@@ -95,7 +97,8 @@ impl Accounts {
             .timeout_config(timeouts)
             .load()
             .await;
-        let shared = Shared { pacer: Arc::new(Pacer::new(pacing)), leadership, requests };
+        let uploads = Arc::new(Semaphore::new(uploads.into()));
+        let shared = Shared { pacer: Arc::new(Pacer::new(pacing)), leadership, requests, uploads };
         Self { own, access, shared, roles: Mutex::default(), targets: Mutex::default() }
     }
 

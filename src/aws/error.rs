@@ -7,10 +7,11 @@ use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use pipeline_core::error_chain::{causes, chain};
+use pipeline_core::error_class::ErrorClass;
 
-use super::class::{Class, classify};
+use super::classify::classify;
 use super::operation::Operation;
-use crate::chain::{causes, chain};
 
 /// A call that AWS did not carry out, or may not have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +20,7 @@ pub struct AwsError {
     /// The call.
     pub operation: Operation,
     /// How to meet it.
-    pub class: Class,
+    pub class: ErrorClass,
     /// AWS's error code; empty when there was no answer.
     pub code: String,
     /// AWS's message, or why there was no answer.
@@ -54,9 +55,9 @@ impl AwsError {
             return Self { operation: Operation::AssumeRole, class, code, message };
         }
         let class = if causes(error).any(<dyn StdError>::is::<CredentialsError>) {
-            Class::Credentials
+            ErrorClass::Credentials
         } else {
-            Class::Transient
+            ErrorClass::Transient
         };
         let message = chain(error);
         Self { operation, class, code: String::new(), message }
@@ -112,7 +113,7 @@ mod tests {
     fn one_code_of_lambda_has_two_meanings() {
         let error = |message: &str| AwsError {
             operation: Operation::CreateFunction,
-            class: Class::Waiting,
+            class: ErrorClass::Waiting,
             code: "ResourceConflictException".to_owned(),
             message: message.to_owned(),
         };
@@ -124,7 +125,7 @@ mod tests {
     fn an_error_says_its_operation_and_code() {
         let error = AwsError {
             operation: Operation::CreateQueue,
-            class: Class::Denied,
+            class: ErrorClass::Denied,
             code: "AccessDenied".to_owned(),
             message: "not authorized".to_owned(),
         };
@@ -135,7 +136,7 @@ mod tests {
     fn a_missing_queue_that_may_not_be_seen_does_not_count_as_gone() {
         let error = |code: &str| AwsError {
             operation: Operation::GetQueueAttributes,
-            class: Class::Denied,
+            class: ErrorClass::Denied,
             code: code.to_owned(),
             message: String::new(),
         };

@@ -3,7 +3,7 @@
 mod access;
 mod accounts;
 mod bucket;
-mod class;
+mod classify;
 mod error;
 mod leadership;
 mod operation;
@@ -24,13 +24,13 @@ use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::location::Location;
+use tokio::sync::Semaphore;
 use tokio::time::sleep;
-
-use crate::identity::Location;
 
 pub use access::Access;
 pub use accounts::{Accounts, NoAws};
-pub use class::Class;
 pub use error::AwsError;
 pub use leadership::Leadership;
 pub use operation::{Family, Operation};
@@ -70,6 +70,7 @@ struct Shared {
     pacer: Arc<Pacer>,
     leadership: Leadership,
     requests: AwsRequests,
+    uploads: Arc<Semaphore>,
 }
 
 impl Aws {
@@ -99,6 +100,11 @@ impl Aws {
         Self { caller, ..self.clone() }
     }
 
+    /// Permits for uploads of code, each of which holds a zip in memory. The clients of all accounts share them.
+    pub const fn uploads(&self) -> &Arc<Semaphore> {
+        &self.shared.uploads
+    }
+
     /// Makes a call when the rate limits allow and this operator leads, and makes it again where that can help.
     ///
     /// # Errors
@@ -117,7 +123,7 @@ impl Aws {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            if let (Class::Throttled, Some(permit)) = (error.class, permit) {
+            if let (ErrorClass::Throttled, Some(permit)) = (error.class, permit) {
                 permit.throttled();
             }
             failed += 1;
@@ -191,13 +197,13 @@ mod tests {
             .build();
         let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
         let location = Location { partition, account, region, endpoint: None };
-        let pacer = Arc::new(Pacer::new(Pacing::Off));
-        Aws::new(
-            &config,
-            access,
-            location,
-            Shared { pacer, leadership: Leadership::sole(), requests: AwsRequests::default() },
-        )
+        let shared = Shared {
+            pacer: Arc::new(Pacer::new(Pacing::Off)),
+            leadership: Leadership::sole(),
+            requests: AwsRequests::default(),
+            uploads: Arc::new(Semaphore::new(1)),
+        };
+        Aws::new(&config, access, location, shared)
     }
 
     #[tokio::test]

@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use pipeline_core::location::Location;
+
 use super::bucket::{Bucket, Permit};
 use super::operation::{Family, Operation};
 use super::turns::Caller;
-use crate::identity::Location;
 
 /// How calls are paced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

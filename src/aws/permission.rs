@@ -4,11 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pipeline_core::iam::{Service, Statement, document};
+use pipeline_core::location::Location;
+use pipeline_core::names::ClusterName;
 use serde_json::{Value, json};
 
 use super::Operation;
-use crate::identity::{ClusterName, Location};
-use crate::policy::{Service, Statement, document};
 
 /// What a call acts on, as far as IAM can tell it apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

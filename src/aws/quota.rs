@@ -1,5 +1,6 @@
 //! AWS's quotas: which one is reached, and what to do about it.
 
+use pipeline_core::error_class::ErrorClass;
 use strum::{EnumMessage, VariantArray};
 
 use super::operation::Operation;
@@ -87,7 +88,7 @@ impl Quota {
             Self::LogGroups => {
                 "an account has 1,000,000 log groups in a region: remove those that are no longer needed"
             }
-            Self::Other => "ask AWS for a higher quota, or remove what is no longer needed",
+            Self::Other => ErrorClass::Quota.remedy(),
         }
     }
 }

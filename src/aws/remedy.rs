@@ -2,41 +2,26 @@
 
 use std::borrow::Cow;
 
-use super::class::Class;
+use pipeline_core::error_class::ErrorClass;
+
 use super::error::AwsError;
 use super::operation::Operation;
 use super::quota::Quota;
-
-impl Class {
-    /// What to do about it where nothing more is known.
-    pub const fn remedy(self) -> &'static str {
-        match self {
-            Self::Waiting => "nothing to do: the operator asks again",
-            Self::Throttled => "nothing to do: the operator slows down and tries again",
-            Self::Transient => {
-                "nothing to do: the operator tries again; if it lasts, check the network and AWS's health"
-            }
-            Self::Denied => "allow the action in the operator's IAM policy, which `task-pipelines iam-policy` prints",
-            Self::Conflict => "remove or release the resource on AWS, or rename the pipeline",
-            Self::Invalid => "correct the field that AWS names",
-            Self::Quota => Quota::Other.remedy(),
-            Self::Credentials => "give the operator valid AWS credentials",
-        }
-    }
-}
 
 impl AwsError {
     /// What to do about it.
     pub fn remedy(&self) -> Cow<'static, str> {
         match self.class {
-            Class::Denied => denied(self.operation, &self.code, &self.message),
-            Class::Quota => Quota::of(self.operation, &self.code, &self.message).remedy().into(),
-            Class::Credentials => credentials(&self.code).into(),
-            Class::Conflict => conflict(self.operation).into(),
-            Class::Invalid if is_about_a_key(&self.code) => {
+            ErrorClass::Denied => denied(self.operation, &self.code, &self.message),
+            ErrorClass::Quota => Quota::of(self.operation, &self.code, &self.message).remedy().into(),
+            ErrorClass::Credentials => credentials(&self.code).into(),
+            ErrorClass::Conflict => conflict(self.operation).into(),
+            ErrorClass::Invalid if is_about_a_key(&self.code) => {
                 "check the KMS key: it must exist, be enabled, and be usable by the operator".into()
             }
-            Class::Waiting | Class::Throttled | Class::Transient | Class::Invalid => self.class.remedy().into(),
+            ErrorClass::Waiting | ErrorClass::Throttled | ErrorClass::Transient | ErrorClass::Invalid => {
+                self.class.remedy().into()
+            }
         }
     }
 }
@@ -72,7 +57,7 @@ fn credentials(code: &str) -> &'static str {
         "InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestExpired" => {
             "give the operator valid AWS credentials, and its node the right time"
         }
-        _ => Class::Credentials.remedy(),
+        _ => ErrorClass::Credentials.remedy(),
     }
 }
 
@@ -82,7 +67,7 @@ fn conflict(operation: Operation) -> &'static str {
         Operation::DeleteScheduleGroup => {
             "move or delete the schedules that others put into the group: the deletion then goes on"
         }
-        _ => Class::Conflict.remedy(),
+        _ => ErrorClass::Conflict.remedy(),
     }
 }
 
@@ -91,7 +76,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(operation: Operation, class: Class, code: &str, message: &str, expected: &str) {
+    fn check(operation: Operation, class: ErrorClass, code: &str, message: &str, expected: &str) {
         let error = AwsError { operation, class, code: code.to_owned(), message: message.to_owned() };
         assert_eq!(error.remedy(), expected);
     }
@@ -102,7 +87,7 @@ mod tests {
         let role = "arn:aws:iam::111122223333:role/taskpipelines/lab/a-sender";
         check(
             Operation::CreateFunction,
-            Class::Denied,
+            ErrorClass::Denied,
             "AccessDeniedException",
             &format!("{user} iam:PassRole on resource: {role} because no identity-based policy allows it"),
             &format!(
@@ -111,7 +96,7 @@ mod tests {
         );
         check(
             Operation::CreateRole,
-            Class::Denied,
+            ErrorClass::Denied,
             "AccessDenied",
             &format!("{user} iam:CreateRole on resource: {role} with an explicit deny in a service control policy"),
             &format!(
@@ -120,7 +105,7 @@ mod tests {
         );
         check(
             Operation::CreateQueue,
-            Class::Denied,
+            ErrorClass::Denied,
             "AccessDenied",
             "Access to the resource is denied.",
             "allow sqs:CreateQueue in the operator's IAM policy, which `task-pipelines iam-policy` prints",
@@ -130,10 +115,10 @@ mod tests {
     #[test]
     fn an_expired_session_needs_other_credentials_than_a_wrong_key() {
         let get = Operation::GetRole;
-        check(get, Class::Credentials, "InvalidClientTokenId", "", "give the operator valid AWS credentials");
+        check(get, ErrorClass::Credentials, "InvalidClientTokenId", "", "give the operator valid AWS credentials");
         let expired = AwsError {
             operation: get,
-            class: Class::Credentials,
+            class: ErrorClass::Credentials,
             code: "ExpiredToken".to_owned(),
             message: String::new(),
         };

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use super::class::Class;
+use pipeline_core::backoff;
+use pipeline_core::error_class::ErrorClass;
+
 use super::error::AwsError;
-use crate::jitter;
 
 /// Attempts of one call at most.
 pub const ATTEMPTS: u32 = 5;
@@ -21,15 +22,20 @@ const TRANSIENT_PAUSE: Duration = Duration::from_millis(100);
 /// How long to wait before a call is made again that has failed this often; nothing when it is not to be made again.
 pub(super) fn pause(error: &AwsError, failed: u32) -> Option<Duration> {
     let first = match error.class {
-        Class::Throttled => THROTTLED_PAUSE,
+        ErrorClass::Throttled => THROTTLED_PAUSE,
         // It may have been carried out: whoever asked looks at what AWS has, and then decides.
-        Class::Transient if error.operation.is_write() => return None,
-        Class::Transient => TRANSIENT_PAUSE,
-        Class::Waiting | Class::Denied | Class::Conflict | Class::Invalid | Class::Quota | Class::Credentials => {
+        ErrorClass::Transient if error.operation.is_write() => return None,
+        ErrorClass::Transient => TRANSIENT_PAUSE,
+        ErrorClass::Waiting
+        | ErrorClass::Denied
+        | ErrorClass::Conflict
+        | ErrorClass::Invalid
+        | ErrorClass::Quota
+        | ErrorClass::Credentials => {
             return None;
         }
     };
-    (failed < ATTEMPTS).then(|| jitter::up_to(first * 2_u32.pow(failed - 1)))
+    (failed < ATTEMPTS).then(|| backoff::equal_jitter(first * 2_u32.pow(failed - 1)))
 }
 
 #[cfg(test)]
@@ -37,7 +43,7 @@ mod tests {
     use super::super::operation::Operation;
     use super::*;
 
-    fn pauses(operation: Operation, class: Class) -> usize {
+    fn pauses(operation: Operation, class: ErrorClass) -> usize {
         let error = AwsError { operation, class, code: String::new(), message: String::new() };
         (1..100).map_while(|failed| pause(&error, failed)).count()
     }
@@ -45,16 +51,22 @@ mod tests {
     #[test]
     fn reads_are_repeated_and_writes_only_when_they_were_not_carried_out() {
         let again = usize::try_from(ATTEMPTS).unwrap() - 1;
-        assert_eq!(pauses(Operation::GetRole, Class::Transient), again);
-        assert_eq!(pauses(Operation::GetRole, Class::Throttled), again);
-        assert_eq!(pauses(Operation::CreateRole, Class::Throttled), again);
-        assert_eq!(pauses(Operation::CreateRole, Class::Transient), 0);
+        assert_eq!(pauses(Operation::GetRole, ErrorClass::Transient), again);
+        assert_eq!(pauses(Operation::GetRole, ErrorClass::Throttled), again);
+        assert_eq!(pauses(Operation::CreateRole, ErrorClass::Throttled), again);
+        assert_eq!(pauses(Operation::CreateRole, ErrorClass::Transient), 0);
     }
 
     #[test]
     fn what_a_repetition_cannot_mend_is_not_repeated() {
-        for class in [Class::Waiting, Class::Denied, Class::Conflict, Class::Invalid, Class::Quota, Class::Credentials]
-        {
+        for class in [
+            ErrorClass::Waiting,
+            ErrorClass::Denied,
+            ErrorClass::Conflict,
+            ErrorClass::Invalid,
+            ErrorClass::Quota,
+            ErrorClass::Credentials,
+        ] {
             assert_eq!(pauses(Operation::GetRole, class), 0, "{class}");
         }
     }
@@ -63,7 +75,7 @@ mod tests {
     fn pauses_grow() {
         let error = AwsError {
             operation: Operation::CreateRole,
-            class: Class::Throttled,
+            class: ErrorClass::Throttled,
             code: "Throttling".to_owned(),
             message: "Rate exceeded".to_owned(),
         };

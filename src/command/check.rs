@@ -5,18 +5,18 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
+use api::GROUP;
 use kube::Client;
+use pipeline_core::error_chain::chain;
+use pipeline_core::location::Target;
+use pipeline_core::names::ClusterName;
 
 use super::{print, runtime, setup};
 use crate::aws::{Access, Aws};
-use crate::chain::chain;
 use crate::checks::{Finding, Right, api_server, definition, lines, permissions};
-use crate::client;
-use crate::crd::GROUP;
-use crate::functions;
-use crate::identity::{ClusterName, Target};
 use crate::resource::bulk;
 use crate::settings::{LayerSettings, RunSettings};
+use crate::{client, functions};
 
 /// Something is missing.
 const MISSING: u8 = 1;
@@ -98,7 +98,7 @@ fn rights<'a>(client: &'a Client, settings: &'a RunSettings) -> Vec<Right<'a>> {
 
 fn built_in_functions(settings: &RunSettings) -> Result<String, String> {
     let directory = settings.installation.functions_dir.as_deref();
-    let found = functions::find(directory, &setup::uploads(&settings.installation)).map_err(|error| chain(&error))?;
+    let found = functions::find(directory).map_err(|error| chain(&error))?;
     let names = found.keys().map(|(builtin, architecture)| format!("{}-{}", builtin.as_str(), architecture.as_str()));
     Ok(names.collect::<Vec<_>>().join(", "))
 }

@@ -6,12 +6,12 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use api::{GROUP, ScheduledTaskPipelineSpec, SecretKeyRef};
 use data_encoding::BASE64;
+use pipeline_core::admission::{Admission, Broken, admit};
+use pipeline_core::secret_text::SecretText;
 use serde::Serialize;
 use serde_json::Value;
-
-use crate::crd::{Admission, Broken, GROUP, ScheduledTaskPipelineSpec, SecretKeyRef, admit};
-use crate::pipeline::SecretText;
 
 /// What files hold.
 #[derive(Debug, Default)]

@@ -5,13 +5,13 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
+use api::Architecture;
+use pipeline_core::admission::Broken;
+use pipeline_core::code::{Artifact, Artifacts, Builtin};
+use pipeline_core::pipeline::Refusal;
 
 use super::documents::{self, Document, Files, Namespace};
 use super::offline::Offline;
-use crate::code::{Artifact, Artifacts, Builtin};
-use crate::crd::{Architecture, Broken};
-use crate::pipeline::Refusal;
 use crate::settings::read_configuration;
 
 pub use super::documents::Finding;
@@ -59,9 +59,8 @@ fn refused(document: &Document, offline: Offline<'_>) -> Vec<Finding> {
 
 /// The functions that every release has, for all architectures.
 fn released() -> Artifacts {
-    let uploads = Arc::new(Semaphore::new(1));
     let architectures = [Architecture::Arm64, Architecture::X8664];
     let all = [Builtin::Sender, Builtin::Runner].into_iter().flat_map(|one| architectures.map(|it| (one, it)));
-    let artifact = Arc::new(Artifact { path: PathBuf::new(), sha256: String::new(), uploads });
+    let artifact = Arc::new(Artifact { path: PathBuf::new(), sha256: String::new() });
     all.map(|key| (key, Arc::clone(&artifact))).collect()
 }

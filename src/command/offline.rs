@@ -1,17 +1,17 @@
 //! Pipelines of files as the operator would resolve them, without a cluster: no UID and no Secret is known.
 
+use api::ScheduledTaskPipelineSpec;
 use jiff::Timestamp;
-
-use super::documents::Document;
-use crate::code::Artifacts;
-use crate::configuration::Configuration;
-use crate::crd::ScheduledTaskPipelineSpec;
-use crate::functions::own_architecture;
-use crate::identity::{ClusterName, Owner};
-use crate::pipeline::{
+use pipeline_core::code::Artifacts;
+use pipeline_core::configuration::Configuration;
+use pipeline_core::names::{ClusterName, Owner};
+use pipeline_core::pipeline::{
     self, ConfigMapLookup, ConfigMaps, Home, Pipeline, Refusal, SecretLookup, SecretValues, config_map_refs,
     secret_refs,
 };
+
+use super::documents::Document;
+use crate::functions::own_architecture;
 
 /// The UID of a pipeline that may have none yet.
 const UNKNOWN_UID: &str = "unknown";

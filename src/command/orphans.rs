@@ -5,17 +5,18 @@ use std::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+use api::{ScheduledTaskPipeline, Stored};
 use kube::api::{Api, ListParams};
 use kube::core::Request;
 use kube::{Client, Resource as _};
+use pipeline_core::location::{AssumedRole, Target};
+use pipeline_core::names::{ClusterName, Owner};
 use serde::Deserialize;
 
 use super::arguments::{OrphansSettings, Output};
 use super::{print, runtime, setup};
 use crate::aws::{Access, Aws};
 use crate::client;
-use crate::crd::{ScheduledTaskPipeline, Stored};
-use crate::identity::{AssumedRole, ClusterName, Owner, Target};
 use crate::orphans::{self, Living, Orphan};
 
 /// Nothing is left.

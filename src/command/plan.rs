@@ -10,18 +10,18 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use api::Stored;
 use futures::channel::mpsc;
 use kube::Api;
+use pipeline_core::error_chain::chain;
+use pipeline_core::names::ClusterName;
+use pipeline_core::runs::missed::Expectations;
 
 use super::arguments::{Colour, Output, PipelineName, PlanSettings};
 use super::{documents, print, runtime, setup, usual_namespace};
 use crate::aws::Access;
-use crate::chain::chain;
 use crate::client;
 use crate::cluster::Cluster;
-use crate::crd::Stored;
-use crate::expected::Expectations;
-use crate::identity::ClusterName;
 use crate::inbox::queue::Inboxes;
 use crate::memory::{Memory, Periods};
 use crate::plan::render::{Style, text};

@@ -8,17 +8,17 @@ use std::time::Duration;
 
 use futures::channel::mpsc;
 use kube::Client;
+use pipeline_core::error_chain::chain;
+use pipeline_core::location::Target;
+use pipeline_core::names::ClusterName;
+use pipeline_core::runs::missed::Expectations;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{check, runtime, setup};
-use crate::aws::Leadership;
-use crate::aws::{Access, Accounts};
-use crate::chain::chain;
+use crate::aws::{Access, Accounts, Leadership};
 use crate::checks::Finding;
 use crate::cluster::Cluster;
-use crate::expected::Expectations;
-use crate::identity::{ClusterName, Target};
 use crate::inbox::queue::Inboxes;
 use crate::leader::Candidate;
 use crate::memory::Memory;
@@ -26,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::probes::Probes;
 use crate::propagation::Propagation;
 use crate::reconcile::Context;
-use crate::settings::RunSettings;
+use crate::settings::{InstallationSettings, RunSettings};
 use crate::slots::Slots;
 use crate::{client, controller, inbox, server, sweep};
 
@@ -52,8 +52,9 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     }
     metrics.looks.allow(settings.concurrency);
     let metrics = Arc::new(metrics);
-    let (pacing, requests) = (settings.installation.pacing, metrics.aws.clone());
-    let accounts = Accounts::from_environment(pacing, Access::ReadWrite, leadership, requests).await;
+    let InstallationSettings { pacing, uploads, .. } = settings.installation;
+    let accounts =
+        Accounts::from_environment(pacing, Access::ReadWrite, uploads, leadership, metrics.aws.clone()).await;
     let probes = Arc::new(Probes::new("the API server"));
     if let Some(address) = settings.metrics_address {
         server::serve(Arc::clone(&metrics), Arc::clone(&probes), address)?;

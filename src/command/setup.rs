@@ -6,13 +6,12 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt as _};
-use tokio::sync::Semaphore;
+use pipeline_core::names::{ClusterName, ClusterNameError};
 
 use crate::aws::AwsRequests;
 use crate::aws::Leadership;
 use crate::aws::{Access, Accounts};
 use crate::functions::{self, FunctionsError};
-use crate::identity::{ClusterName, ClusterNameError};
 use crate::layers::{Layers, Tools};
 use crate::resource::Installation;
 use crate::settings::{InstallationSettings, LayerSettings};
@@ -33,14 +32,13 @@ pub(super) enum NoClusterName {
 /// # Errors
 /// There are no zips of the built-in functions.
 pub(super) fn installation(settings: &InstallationSettings) -> Result<(Installation, Arc<Layers>), FunctionsError> {
-    let uploads = uploads(settings);
     let installation = Installation {
-        artifacts: functions::find(settings.functions_dir.as_deref(), &uploads)?,
+        artifacts: functions::find(settings.functions_dir.as_deref())?,
         permissions_boundary: settings.permissions_boundary.clone(),
     };
     let LayerSettings { package_index, uv, cache_dir: _ } = settings.layers.clone();
     let tools = Tools { uv, index: package_index };
-    Ok((installation, Arc::new(Layers::new(tools, cache(&settings.layers).join("layers"), uploads))))
+    Ok((installation, Arc::new(Layers::new(tools, cache(&settings.layers).join("layers")))))
 }
 
 /// Where files are kept and built.
@@ -50,12 +48,8 @@ pub(super) fn cache(settings: &LayerSettings) -> PathBuf {
 
 /// AWS, for a command that works by itself.
 pub(super) async fn accounts(settings: &InstallationSettings, access: Access) -> Accounts {
-    Accounts::from_environment(settings.pacing, access, Leadership::sole(), AwsRequests::default()).await
-}
-
-/// So many uploads at a time.
-pub(super) fn uploads(settings: &InstallationSettings) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(settings.uploads.into()))
+    let InstallationSettings { pacing, uploads, .. } = *settings;
+    Accounts::from_environment(pacing, access, uploads, Leadership::sole(), AwsRequests::default()).await
 }
 
 /// The cluster's name where none is set.

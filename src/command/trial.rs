@@ -5,15 +5,16 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use api::{ScheduledTaskPipelineSpec, Task};
 use jiff::{SignedDuration, Timestamp, TimestampRound, Unit};
+use pipeline_core::pipeline::{SecretLookup, SecretUse, SecretValues, secret_refs, work};
+use pipeline_core::secret_text::SecretText;
 use protocol::{Delivery, PipelineRef, Run, Status, TaskResult, Trigger};
 use runner::trial::{self, Trial};
 
 use super::arguments::TrySettings;
 use super::documents::{self, Document, Files, Namespace};
 use super::{print, runtime};
-use crate::crd::{ScheduledTaskPipelineSpec, Task};
-use crate::pipeline::{SecretLookup, SecretText, SecretUse, SecretValues, secret_refs, work};
 
 /// Id of a run that no schedule fired.
 const RUN_ID: &str = "trial";

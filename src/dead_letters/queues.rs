@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use api::{PipelineStatus, ResourceRow};
 use aws_config::SdkConfig;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use jiff::Timestamp;
+use pipeline_core::error_chain::chain;
 use serde_json::Value;
 
 use super::{DeadLetter, Origin, Received, firing, revived};
-use crate::chain::chain;
-use crate::crd::{PipelineStatus, ResourceRow};
 
 /// Seconds that a message is hidden while it is looked at. Whatever becomes of this process, it comes back then.
 const HIDDEN_SECONDS: i32 = 60;

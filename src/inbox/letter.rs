@@ -126,11 +126,11 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use pipeline_core::runs;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::runs;
 
     fn now() -> Timestamp {
         "2026-01-01T09:00:00Z".parse().unwrap()

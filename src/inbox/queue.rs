@@ -3,10 +3,11 @@
 
 use std::collections::HashSet;
 
+use pipeline_core::location::Location;
+use pipeline_core::names::{ClusterName, TagKeys, Tags, tag};
 use tokio::sync::Mutex;
 
 use crate::aws::{Aws, AwsError};
-use crate::identity::{ClusterName, Location, TagKeys, Tags, tag};
 use crate::resource::{self, Id, Kind, Progress, Queue, Resource, diff};
 
 /// What SQS keeps a message for at most: so long can the whole cluster be away.

@@ -1,22 +1,22 @@
 //! Writes news into a pipeline's status, and tells what is worth telling.
 
+use api::{NEWS_CONDITIONS, PipelineStatus, Run, RunResult, ScheduledTaskPipeline};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
+use pipeline_core::event::Event;
+use pipeline_core::reason::{Acted, Reported};
+use pipeline_core::runs;
+use pipeline_core::runs::missed::Overdue;
 use protocol::RunRef;
 use serde::Serialize;
 
 use super::Fate;
 use super::letter::{Key, Letter};
 use crate::aws::Aws;
-use crate::crd::{NEWS_CONDITIONS, PipelineStatus, Run, RunResult, ScheduledTaskPipeline};
-use crate::event::Event;
-use crate::expected::Overdue;
-use crate::reason::{Acted, Reported};
 use crate::reconcile::Context;
 use crate::resource::bulk;
-use crate::runs;
 
 /// Attempts at a status that somebody else writes at the same time.
 const ATTEMPTS: usize = 3;
@@ -162,7 +162,7 @@ async fn refresh(context: &Context, pipeline: &ScheduledTaskPipeline, aws: &Aws)
             let _ = context.looks.unbounded_send(ObjectRef::from(pipeline));
         }
         // The next sweep counts them.
-        Err(error) => tracing::debug!(error = crate::chain::chain(&error), "queues were not counted"),
+        Err(error) => tracing::debug!(error = pipeline_core::error_chain::chain(&error), "queues were not counted"),
     }
 }
 
@@ -204,7 +204,7 @@ async fn tell(context: &Context, pipeline: &ScheduledTaskPipeline, before: &Chro
         );
         // The status says it as well; an event that cannot be written is no reason to hold up what follows.
         if let Err(error) = context.cluster.publish(pipeline, &event).await {
-            tracing::warn!(error = crate::chain::chain(&error), "no event can be written");
+            tracing::warn!(error = pipeline_core::error_chain::chain(&error), "no event can be written");
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use pipeline_core::names::{ClusterName, Owner};
+
 use super::letter::{Key, Letter};
 use crate::aws::{Aws, AwsError};
-use crate::identity::{ClusterName, Owner};
 use crate::resource::{self, Id, Kind};
 
 /// Roles that are remembered: two for each of more pipelines than an account has room for.

@@ -10,11 +10,11 @@ use std::str::FromStr;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use api::Architecture;
+use pipeline_core::pipeline::Packages;
 use url::Url;
 
 use super::{BuildError, tree};
-use crate::crd::Architecture;
-use crate::pipeline::Packages;
 
 /// How long uv may take.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -158,7 +158,7 @@ fn shown(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let line = lines.collect::<Vec<_>>().join("; ");
     let line = line.strip_prefix("error: ").unwrap_or(&line);
-    crate::text::truncate(line, MAX_SHOWN)
+    pipeline_core::text::truncate(line, MAX_SHOWN)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
+use pipeline_core::names::Tags;
+
 use super::*;
-use crate::identity::Tags;
 use crate::resource::{Fields, LogGroup, bulk};
 
 const HOUR: Periods = Periods { sweep: Duration::from_hours(1), full_read: Duration::from_hours(1) };

@@ -5,15 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use api::{GROUP, PipelineStatus, Run, RunResult, ScheduledTaskPipeline};
 use jiff::Timestamp;
 use kube::runtime::watcher::Event;
 use kube::{Resource as _, ResourceExt as _};
+use pipeline_core::runs::due;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
-
-use crate::crd::{GROUP, PipelineStatus, Run, RunResult, ScheduledTaskPipeline};
-use crate::runs::due;
 
 /// All pipelines that the API server shows.
 #[derive(Debug, Default)]

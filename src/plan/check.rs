@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use pipeline_core::names::{Owner, Ownership};
+
 use super::{Goal, Plan, Step, Verdict};
-use crate::identity::{Owner, Ownership};
 use crate::resource::Id;
 
 /// What is wrong with a plan.
@@ -107,9 +108,10 @@ pub(crate) fn check(owner: &Owner, plan: &Plan) {
 
 #[cfg(test)]
 mod tests {
+    use pipeline_core::names::Tags;
+    use pipeline_core::test_support::owner;
+
     use super::*;
-    use crate::identity::Tags;
-    use crate::pipeline::tests::owner;
     use crate::resource::{Kind, Observed};
 
     fn id(name: &str) -> Id {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use api::{Action, Change, FieldChange};
+
 use super::shown::{Shown, Summary};
-use crate::crd::{Action, Change, FieldChange};
 
 /// How a plan is printed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -15,64 +16,62 @@ pub struct Style {
     pub width: Option<usize>,
 }
 
-impl Action {
-    /// All of them, in the order of the legend.
-    const ALL: [Self; 8] = [
-        Self::Create,
-        Self::Update,
-        Self::Replace,
-        Self::TakeOver,
-        Self::Delete,
-        Self::Wait,
-        Self::Conflict,
-        Self::InSync,
-    ];
+/// All of them, in the order of the legend.
+const ACTIONS: [Action; 8] = [
+    Action::Create,
+    Action::Update,
+    Action::Replace,
+    Action::TakeOver,
+    Action::Delete,
+    Action::Wait,
+    Action::Conflict,
+    Action::InSync,
+];
 
-    const fn sign(self) -> &'static str {
-        match self {
-            Self::Create => "+",
-            Self::Update => "~",
-            Self::Replace => "±",
-            Self::TakeOver => ">",
-            Self::Delete => "-",
-            Self::Wait => "…",
-            Self::Conflict => "!",
-            Self::InSync => "=",
+const fn sign(action: Action) -> &'static str {
+    match action {
+        Action::Create => "+",
+        Action::Update => "~",
+        Action::Replace => "±",
+        Action::TakeOver => ">",
+        Action::Delete => "-",
+        Action::Wait => "…",
+        Action::Conflict => "!",
+        Action::InSync => "=",
+    }
+}
+
+const fn word(action: Action) -> &'static str {
+    match action {
+        Action::Create => "create",
+        Action::Update => "update",
+        Action::Replace => "replace",
+        Action::TakeOver => "take over",
+        Action::Delete => "delete",
+        Action::Wait => "wait for",
+        Action::Conflict => "conflict",
+        Action::InSync => "in sync",
+    }
+}
+
+/// The number of resources that this is to be done about.
+fn counted(action: Action, count: usize) -> String {
+    match action {
+        Action::Conflict => format!("{count} in conflict"),
+        Action::InSync => format!("{count} in sync"),
+        Action::Create | Action::Update | Action::Replace | Action::TakeOver | Action::Delete | Action::Wait => {
+            format!("{count} to {}", word(action))
         }
     }
+}
 
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Replace => "replace",
-            Self::TakeOver => "take over",
-            Self::Delete => "delete",
-            Self::Wait => "wait for",
-            Self::Conflict => "conflict",
-            Self::InSync => "in sync",
-        }
-    }
-
-    /// The number of resources that this is to be done about.
-    fn count(self, count: usize) -> String {
-        match self {
-            Self::Conflict => format!("{count} in conflict"),
-            Self::InSync => format!("{count} in sync"),
-            Self::Create | Self::Update | Self::Replace | Self::TakeOver | Self::Delete | Self::Wait => {
-                format!("{count} to {}", self.word())
-            }
-        }
-    }
-
-    /// SGR parameter of its colour. <https://www.ecma-international.org/publications-and-standards/standards/ecma-48/>
-    const fn colour(self) -> &'static str {
-        match self {
-            Self::Create => "32",
-            Self::Update | Self::TakeOver | Self::Wait => "33",
-            Self::Replace | Self::Delete | Self::Conflict => "31",
-            Self::InSync => "0",
-        }
+/// SGR parameter of its colour. <https://www.ecma-international.org/publications-and-standards/standards/ecma-48/>
+const fn colour(action: Action) -> &'static str {
+    match action {
+        Action::Create => "32",
+        Action::Update | Action::TakeOver | Action::Wait => "33",
+        Action::Replace | Action::Delete | Action::Conflict => "31",
+        Action::InSync => "0",
     }
 }
 
@@ -124,8 +123,8 @@ fn section(text: &mut String, headline: &str, changes: &[&Change], style: Style)
 
 fn row(text: &mut String, change: &Change, style: Style) {
     let Change { action, kind, name, drift, note, changes } = change;
-    let what = format!("{} {:<9}", action.sign(), action.word());
-    let what = if style.colour { format!("\x1b[{}m{what}\x1b[0m", action.colour()) } else { what };
+    let what = format!("{} {:<9}", sign(*action), word(*action));
+    let what = if style.colour { format!("\x1b[{}m{what}\x1b[0m", colour(*action)) } else { what };
     let drift = match (drift, action) {
         (false, _) => "",
         (true, Action::Create) => ", which is gone",
@@ -175,17 +174,17 @@ fn printable(text: &str) -> String {
 
 fn used(plan: &[Change]) -> impl Iterator<Item = (Action, usize)> {
     let count = |action: Action| plan.iter().filter(|change| change.action == action).count();
-    Action::ALL.into_iter().map(move |action| (action, count(action))).filter(|(_, count)| *count > 0)
+    ACTIONS.into_iter().map(move |action| (action, count(action))).filter(|(_, count)| *count > 0)
 }
 
 fn legend(plan: &[Change]) -> String {
     let pending = used(plan).filter(|(action, _)| *action != Action::InSync);
-    pending.map(|(action, _)| format!("{} {}", action.sign(), action.word())).collect::<Vec<_>>().join(", ")
+    pending.map(|(action, _)| format!("{} {}", sign(action), word(action))).collect::<Vec<_>>().join(", ")
 }
 
 /// Such as `13 to create, 1 to update`.
 pub fn counts(plan: &[Change]) -> String {
-    used(plan).map(|(action, count)| action.count(count)).collect::<Vec<_>>().join(", ")
+    used(plan).map(|(action, count)| counted(action, count)).collect::<Vec<_>>().join(", ")
 }
 
 fn compared(plan: &[Change]) -> String {

@@ -1,15 +1,16 @@
 //! A plan as people and machines see it: one type for the status, for JSON, and for what is printed.
 
+use api::{Action, Change, FieldChange};
 use data_encoding::BASE32_NOPAD;
+use pipeline_core::archive::UNKNOWN;
+use pipeline_core::location::Location;
+use pipeline_core::names::{Owner, Ownership, tag};
+use pipeline_core::text::truncate;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{Goal, Plan, Step, Verdict};
-use crate::archive::UNKNOWN;
-use crate::crd::{Action, Change, FieldChange};
-use crate::identity::{Location, Owner, Ownership, tag};
 use crate::resource::{Difference, Field, Fields, Resource, diff_new};
-use crate::text::truncate;
 
 /// The plan of one pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

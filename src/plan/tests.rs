@@ -9,13 +9,14 @@ mod walk;
 
 use std::collections::BTreeMap;
 
+use api::ScheduledTaskPipelineSpec;
 use jiff::Timestamp;
+use pipeline_core::location::Location;
+use pipeline_core::names::{Owner, TagKeys, Tags, tag};
+use pipeline_core::test_support::{owner, resolved_spec, spec};
 
 use super::check::check;
 use super::{Have, Plan, Verdict};
-use crate::crd::ScheduledTaskPipelineSpec;
-use crate::identity::{Location, Owner, TagKeys, Tags, tag};
-use crate::pipeline::tests::{owner, resolved_spec, spec};
 use crate::resource::{Difference, Id, Installation, Kind, Observed, Resource, want};
 
 const CHAT: &str = "channels: [{name: team, slack: {webhookUrl: {secretKeyRef: {name: chat, key: slack}}}}]";

@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use api::{DeletionPolicy, Mode, ResourceRow};
 use futures::future::join_all;
 use jiff::Timestamp;
+use pipeline_core::event::Event;
+use pipeline_core::names::Ownership;
+use pipeline_core::pipeline::place_of_deletion;
+use pipeline_core::reason::{Acted, Underway};
 
 use super::{Context, Look, Next, PATIENCE};
 use crate::apply::{Outcome, apply, observe_all};
 use crate::aws::{Aws, AwsError};
 use crate::cluster::has_finalizer;
-use crate::crd::{DeletionPolicy, Mode, ResourceRow};
-use crate::event::Event;
 use crate::events;
 use crate::health::{Again, Health};
-use crate::identity::Ownership;
-use crate::pipeline::place_of_deletion;
 use crate::plan::{Have, plan_deletion};
-use crate::reason::{Acted, Underway};
 use crate::resource::{self, Id, Kind};
 use crate::status;
 
@@ -225,8 +225,9 @@ fn kept(queues: &[Id], have: &Have) -> Vec<Event> {
 
 #[cfg(test)]
 mod tests {
+    use api::ResourceState;
+
     use super::*;
-    use crate::crd::ResourceState;
 
     #[test]
     fn every_arn_that_stays_is_told_and_no_event_is_too_long() {

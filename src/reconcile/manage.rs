@@ -3,33 +3,32 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use api::{Change, Mode, PipelineStatus, QueueDepth, RunTrigger, annotation};
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
+use pipeline_core::error_chain::chain;
+use pipeline_core::location::Location;
+use pipeline_core::names::TagKeys;
+use pipeline_core::pipeline::Pipeline;
+use pipeline_core::reason::{Reported, Settled, Underway};
+use pipeline_core::runs::missed::Expectation;
+use pipeline_core::runs::{due, reports_nothing};
 
 use super::observe::observe;
 use super::planning::{First, Planned, Wish};
 use super::{Look, Next, PATIENCE, token};
 use crate::apply::{Applied, Outcome, apply};
 use crate::aws::Aws;
-use crate::chain::chain;
 use crate::cluster::has_finalizer;
-use crate::crd::{Change, Mode, PipelineStatus, QueueDepth, RunTrigger, annotation};
 use crate::drift::{Before, drift};
-use crate::events;
-use crate::expected::Expectation;
 use crate::health::{self, Again, Health};
-use crate::identity::{Location, TagKeys};
 use crate::layers::{self, Build};
 use crate::memory::{self, Found, Sight};
-use crate::pipeline::Pipeline;
 use crate::plan::shown::for_status;
 use crate::plan::{Goal, Plan};
-use crate::propagation;
-use crate::reason::{Reported, Settled, Underway};
 use crate::resource::{Id, Kind, Observed};
-use crate::runs::{due, reports_nothing};
-use crate::status;
+use crate::{events, propagation, status};
 
 /// How often a layer that is being built is looked at.
 const LAYER_POLL: Duration = Duration::from_secs(1);

@@ -1,18 +1,18 @@
 //! Mode `Observe`: says what would be done, and does nothing.
 
+use api::Change;
 use jiff::Timestamp;
+use pipeline_core::names::Ownership;
+use pipeline_core::reason::Settled;
 
 use super::delete::retained;
 use super::planning::Planned;
 use super::{Look, Next};
 use crate::cluster::has_finalizer;
-use crate::crd::Change;
 use crate::health::Health;
-use crate::identity::Ownership;
 use crate::plan::Verdict;
 use crate::plan::render::counts;
 use crate::plan::shown::for_status;
-use crate::reason::Settled;
 use crate::resource::Kind;
 use crate::status;
 

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use api::{Change, ScheduledTaskPipeline};
 use jiff::Timestamp;
+use pipeline_core::pipeline::{self, Pipeline, Refusal};
 
 use super::{Context, Look};
 use crate::apply::observe_all;
 use crate::aws::Aws;
-use crate::crd::{Change, ScheduledTaskPipeline};
 use crate::functions::own_architecture;
 use crate::health::Health;
 use crate::memory;
-use crate::pipeline::{self, Pipeline, Refusal};
 use crate::plan::shown::{self, Knowledge, Shown};
 use crate::plan::{Have, Plan, plan};
 use crate::resource::{Id, Kind, Resource, want};

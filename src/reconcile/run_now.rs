@@ -3,20 +3,20 @@
 //! A token acts once. It is recorded after the sender took the firing: a crash in between hands it over once more, as the
 //! same run. What may never be recorded, since nothing was fired, is tried again at the next look.
 
+use api::{PipelineStatus, annotation};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use jiff::Timestamp;
 use kube::ResourceExt as _;
+use pipeline_core::depth;
+use pipeline_core::event::Event;
+use pipeline_core::pipeline::Pipeline;
+use pipeline_core::reason::Acted;
 use protocol::{Firing, RunRef, Trigger};
 use serde_json::Value;
 
 use super::{Look, token};
 use crate::aws::{Aws, AwsError, Operation};
-use crate::crd::{PipelineStatus, annotation};
-use crate::depth;
-use crate::event::Event;
-use crate::pipeline::Pipeline;
-use crate::reason::Acted;
 
 /// Bytes that Lambda takes for an asynchronous invocation.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>

@@ -1,11 +1,10 @@
 //! Tokens of commands that are given by annotation: each acts once.
 
+use api::{PipelineStatus, ScheduledTaskPipeline, annotation};
 use data_encoding::HEXLOWER;
 use kube::ResourceExt as _;
+use pipeline_core::text::truncate;
 use sha2::{Digest as _, Sha256};
-
-use crate::crd::{PipelineStatus, ScheduledTaskPipeline, annotation};
-use crate::text::truncate;
 
 /// Bytes of a token that count: it stands in the status.
 const MAX_TOKEN: usize = 253;
@@ -47,7 +46,7 @@ mod tests {
     use super::*;
 
     fn annotated(token: &str) -> ScheduledTaskPipeline {
-        let mut pipeline = ScheduledTaskPipeline::new("a", crate::crd::ScheduledTaskPipelineSpec::default());
+        let mut pipeline = ScheduledTaskPipeline::new("a", api::ScheduledTaskPipelineSpec::default());
         let annotations =
             [annotation::RUN_NOW, annotation::RECONCILE_NOW].map(|name| (name.to_owned(), token.to_owned()));
         pipeline.metadata.annotations = Some(BTreeMap::from(annotations));

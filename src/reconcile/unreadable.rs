@@ -1,11 +1,12 @@
 //! A pipeline whose spec the API server takes and this version cannot read: it says so, and can be deleted.
 
+use api::{Allows, Unreadable};
+use pipeline_core::backoff;
+use pipeline_core::pipeline::Refusal;
+use pipeline_core::reason::Refused;
+
 use super::{Look, Next, delete};
-use crate::crd::{Allows, Unreadable};
 use crate::health::Health;
-use crate::jitter;
-use crate::pipeline::Refusal;
-use crate::reason::Refused;
 
 pub(super) async fn reconcile(look: Look<'_>, unreadable: &Unreadable) -> kube::Result<Next> {
     // Not the message: it may quote the spec.
@@ -15,7 +16,7 @@ pub(super) async fn reconcile(look: Look<'_>, unreadable: &Unreadable) -> kube::
             return Box::pin(delete::delete(look)).await;
         }
         Allows::Deletion | Allows::Refusal => {}
-        Allows::Nothing => return Ok(Next::In(jitter::around(look.context.resync))),
+        Allows::Nothing => return Ok(Next::In(backoff::spread(look.context.resync))),
     }
     look.context.memory.distrust(&look.owner.uid);
     let refusal = Refusal {

@@ -1,11 +1,12 @@
 //! The least that a permissions boundary must allow: what the roles of any pipeline may do.
 
+use pipeline_core::configuration::Configuration;
+use pipeline_core::iam::{Statement, document};
+use pipeline_core::location::Location;
+use pipeline_core::names::ClusterName;
 use serde_json::Value;
 
 use super::want::{Names, function, runner, running, scheduler, sender, telling, use_of_key};
-use crate::configuration::Configuration;
-use crate::identity::{ClusterName, Location};
-use crate::policy::{Statement, document};
 
 /// A boundary for the roles of a cluster's pipelines, within what the configuration allows them. Account and region may
 /// be `*`.
@@ -40,9 +41,10 @@ pub fn boundary(cluster: &ClusterName, location: &Location, configuration: &Conf
 mod tests {
     use std::collections::BTreeMap;
 
+    use pipeline_core::configuration::Pattern;
+    use pipeline_core::test_support::{CONFIGURATION, owner, resolved};
+
     use super::*;
-    use crate::configuration::Pattern;
-    use crate::pipeline::tests::{CONFIGURATION, owner, resolved};
     use crate::resource::{Installation, Resource, want};
 
     /// Every (action, resource) of the statements.

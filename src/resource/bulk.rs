@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 use futures::future::try_join_all;
 use futures::try_join;
+use pipeline_core::names::{ClusterName, Owner, Tags, tag};
 
 use super::{
     Fields, Id, Kind, Observed, event_source_mapping, function, layer_version, log_group, pages, parameter,
     possible_ids, queue, role, schedule,
 };
 use crate::aws::{Aws, AwsError, Operation};
-use crate::identity::{ClusterName, Owner, Tags, tag};
 
 /// What lists show, by resource. A resource that is missing is not there.
 pub type Sights = BTreeMap<Id, Observed>;

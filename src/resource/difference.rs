@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use pipeline_core::iam::Document;
+use pipeline_core::names::{TagKeys, Tags, tag};
 use serde_json::{Map, Value};
 
 use super::{Field, Observed, Resource};
-use crate::identity::{TagKeys, Tags, tag};
-use crate::policy::Document;
 
 /// One thing that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]

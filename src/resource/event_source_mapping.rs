@@ -11,11 +11,11 @@ use aws_sdk_lambda::types::{
     EventSourceMappingConfiguration, Filter, FilterCriteria, FunctionResponseType, ProvisionedPollerConfig,
     ScalingConfig,
 };
+use pipeline_core::names::Tags;
 use serde_json::json;
 
 use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, pages};
 use crate::aws::{Aws, AwsError, Operation};
-use crate::identity::Tags;
 
 /// How often a mapping on its way to another state is looked at.
 const STATE_POLL: Duration = Duration::from_secs(1);

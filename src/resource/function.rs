@@ -17,12 +17,12 @@ use aws_sdk_lambda::operation::update_function_code::UpdateFunctionCodeOutput;
 use aws_sdk_lambda::types::{
     Architecture, DestinationConfig, Environment, FunctionCode, OnFailure, PackageType, Runtime, State,
 };
+use pipeline_core::code::{Code, Entry};
+use pipeline_core::names::{Tags, tag};
 use serde_json::json;
 
 use super::{Changed, Field, Fields, Observed, Progress};
 use crate::aws::{Aws, AwsError, Operation};
-use crate::code::{Code, Entry};
-use crate::identity::{Tags, tag};
 pub(super) use upload::{NoZip, Upload};
 
 pub(super) use read::{LISTED_NOT, list, observe, observe_async, take_mark};
@@ -45,7 +45,7 @@ pub struct Function {
     /// ARNs of layer versions, in the order in which they are unpacked.
     pub layers: Vec<String>,
     /// Processor architecture.
-    pub architecture: crate::crd::Architecture,
+    pub architecture: api::Architecture,
     /// Memory in MiB.
     pub memory_mib: u32,
     /// Seconds after which an invocation is ended.
@@ -128,7 +128,7 @@ impl Function {
             .code(self.sdk_code())
             .set_tags(Some(self.tags.clone().into_iter().collect()));
         let send = || async {
-            let upload = Upload::of_code(&self.code).await.map_err(SdkError::construction_failure)?;
+            let upload = Upload::of_code(&self.code, aws.uploads()).await.map_err(SdkError::construction_failure)?;
             Upload::fill_in(upload, request.clone().customize()).send().await
         };
         let CreateFunctionOutput { state, code_sha256, .. } = aws.call(Operation::CreateFunction, send).await?;
@@ -189,7 +189,7 @@ impl Function {
             .set_s3_object_version(s3_object_version)
             .set_image_uri(image_uri);
         let send = || async {
-            let upload = Upload::of_code(&self.code).await.map_err(SdkError::construction_failure)?;
+            let upload = Upload::of_code(&self.code, aws.uploads()).await.map_err(SdkError::construction_failure)?;
             Upload::fill_in(upload, request.clone().customize()).send().await
         };
         let UpdateFunctionCodeOutput { code_sha256, .. } = aws.call(Operation::UpdateFunctionCode, send).await?;
@@ -270,12 +270,11 @@ mod tests {
 
     use aws_sdk_lambda::types::builders::FunctionConfigurationBuilder;
     use aws_sdk_lambda::types::{EnvironmentResponse, FunctionConfiguration, LastUpdateStatus, Layer};
-    use tokio::sync::Semaphore;
+    use pipeline_core::archive::Zip;
+    use pipeline_core::code::{Artifact, S3Object};
 
     use super::read::{read, settling};
     use super::*;
-    use crate::archive::Zip;
-    use crate::code::{Artifact, S3Object};
 
     fn wanted() -> Function {
         Function {
@@ -284,10 +283,9 @@ mod tests {
             code: Code::Builtin(Arc::new(Artifact {
                 path: PathBuf::from("sender-arm64.zip"),
                 sha256: "hash".to_owned(),
-                uploads: Arc::new(Semaphore::new(1)),
             })),
             layers: Vec::new(),
-            architecture: crate::crd::Architecture::Arm64,
+            architecture: api::Architecture::Arm64,
             memory_mib: 128,
             timeout_seconds: 30,
             environment: BTreeMap::from([("QUEUE_URL".to_owned(), "https://sqs/a-tasks".to_owned())]),

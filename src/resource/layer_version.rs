@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use aws_sdk_lambda::types::{Architecture, LayerVersionContentInput, LayerVersionsListItem, LayersListItem, Runtime};
 use aws_smithy_runtime_api::client::result::SdkError;
+use pipeline_core::code::{Artifact, S3Object};
+use pipeline_core::names::{Owner, Tags, tag};
+use pipeline_core::pipeline::{Layer, LayerContent, Packages};
+use tokio::sync::Semaphore;
 
 use super::function::{NoZip, Upload};
 use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, pages};
 use crate::aws::{Aws, AwsError, Operation};
-use crate::code::{Artifact, S3Object};
-use crate::identity::{Owner, Tags, tag};
-use crate::pipeline::{Layer, LayerContent, Packages};
 
 /// Layers or versions on a page of a list, the most there are.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_ListLayerVersions.html>
@@ -72,7 +73,7 @@ impl LayerVersion {
             LayerContent::Zip(_) | LayerContent::S3(_) => request,
         };
         let send = || async {
-            let upload = self.upload().await.map_err(SdkError::construction_failure)?;
+            let upload = self.upload(aws.uploads()).await.map_err(SdkError::construction_failure)?;
             Upload::fill_in(upload, request.clone().customize()).send().await
         };
         let answer = aws.call(Operation::PublishLayerVersion, send).await?;
@@ -98,9 +99,9 @@ impl LayerVersion {
     }
 
     /// What there is to upload; nothing where Lambda fetches it.
-    async fn upload(&self) -> Result<Option<Upload>, NoZip> {
+    async fn upload(&self, permits: &Arc<Semaphore>) -> Result<Option<Upload>, NoZip> {
         match (&self.content.content, &self.zip) {
-            (LayerContent::Python(_), Some(zip)) => Upload::read(zip).await.map(Some),
+            (LayerContent::Python(_), Some(zip)) => Upload::read(zip, permits).await.map(Some),
             (LayerContent::Zip(zip), _) => Ok(Some(Upload::of(zip))),
             (LayerContent::Python(_), None) | (LayerContent::S3(_), _) => Ok(None),
         }
@@ -253,14 +254,15 @@ fn said(version: &LayerVersionsListItem) -> Option<Said> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use pipeline_core::pipeline::MAX_OWNER;
+    use pipeline_core::test_support::owner;
+
     use super::*;
-    use crate::pipeline::layer::MAX_OWNER;
-    use crate::pipeline::tests::owner;
 
     fn wanted() -> LayerVersion {
         let packages = Packages {
             version: "3.13".to_owned(),
-            architecture: crate::crd::Architecture::Arm64,
+            architecture: api::Architecture::Arm64,
             requirements: BTreeSet::from(["humanize==4.13.0".to_owned()]),
         };
         LayerVersion {

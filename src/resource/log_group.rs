@@ -4,10 +4,10 @@
 //! Retention has a call of its own: a group made just before a crash has none, which the next look mends.
 
 use aws_sdk_cloudwatchlogs::types::LogGroup as SdkLogGroup;
+use pipeline_core::names::Tags;
 
 use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, pages};
 use crate::aws::{Aws, AwsError, Operation};
-use crate::identity::Tags;
 
 /// Log groups on a page of a list, the most there are.
 const LIST_PAGE: i32 = 50;

@@ -10,11 +10,11 @@ use aws_sdk_ssm::types::{
     Parameter as SdkParameter, ParameterMetadata, ParameterStringFilter, ParameterTier, ParameterType,
     ResourceTypeForTagging, Tag,
 };
+use pipeline_core::names::Tags;
+use pipeline_core::secret_text::SecretText;
 
 use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, pages};
 use crate::aws::{Aws, AwsError, Operation};
-use crate::identity::Tags;
-use crate::pipeline::SecretText;
 
 /// How long the name of a deleted parameter should rest before it is used again.
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DeleteParameter.html>

@@ -5,13 +5,13 @@
 
 use std::collections::HashMap;
 
+use api::QueueDepth;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
+use pipeline_core::names::Tags;
 use serde_json::{Value, json};
 
 use super::{Changed, Field, Fields, Observed, Progress};
 use crate::aws::{Aws, AwsError, Operation};
-use crate::crd::QueueDepth;
-use crate::identity::Tags;
 
 /// Bytes of the largest message, SQS's maximum. Set, because older regions still default to 256 KiB.
 const MAX_MESSAGE_SIZE: u32 = 1_048_576;

@@ -10,12 +10,12 @@ use std::time::Duration;
 use aws_sdk_iam::primitives::DateTime;
 use aws_sdk_iam::types::{EntityType, RoleDetail, Tag};
 use jiff::Timestamp;
+use pipeline_core::iam::Document;
+use pipeline_core::names::Tags;
 use serde_json::Value;
 
 use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, pages};
 use crate::aws::{Aws, AwsError, Operation};
-use crate::identity::Tags;
-use crate::policy::Document;
 
 /// Name of the inline policy; a role of ours has this one alone.
 const POLICY_NAME: &str = "task-pipelines";

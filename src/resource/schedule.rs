@@ -11,10 +11,10 @@ use aws_sdk_scheduler::types::{
 };
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use pipeline_core::names::{Tags, tag};
 
 use super::{Field, Fields, Id, Kind, Observed, Progress, pages};
 use crate::aws::{Aws, AwsError, Operation};
-use crate::identity::{Tags, tag};
 
 /// Retries and seconds that AWS reports where none were set.
 /// <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html>

@@ -7,10 +7,11 @@
 use std::time::Duration;
 
 use aws_sdk_scheduler::types::{ScheduleGroupState, ScheduleSummary, Tag};
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::names::Tags;
 
 use super::{Fields, Observed, Progress, schedule};
-use crate::aws::{Aws, AwsError, Class, Operation};
-use crate::identity::Tags;
+use crate::aws::{Aws, AwsError, Operation};
 
 /// How often a group that is being deleted is looked at.
 const GONE_POLL: Duration = Duration::from_secs(1);
@@ -93,7 +94,7 @@ fn refuse_foreign(group: &str, schedules: &[ScheduleSummary]) -> Result<(), AwsE
 fn holds_foreign(group: &str, schedule: &str) -> AwsError {
     AwsError {
         operation: Operation::DeleteScheduleGroup,
-        class: Class::Conflict,
+        class: ErrorClass::Conflict,
         code: String::new(),
         message: format!("schedule group {group} holds schedule {schedule}, which the pipeline did not make"),
     }
@@ -118,8 +119,9 @@ fn sdk_tags(tags: &Tags) -> Vec<Tag> {
 
 #[cfg(test)]
 mod tests {
+    use pipeline_core::names::tag;
+
     use super::*;
-    use crate::identity::tag;
 
     fn schedule(name: &str) -> ScheduleSummary {
         ScheduleSummary::builder().name(name).group_name("team-a-hello").build()
@@ -128,7 +130,7 @@ mod tests {
     #[test]
     fn a_group_with_a_foreign_schedule_is_not_deleted() {
         let error = refuse_foreign("team-a-hello", &[schedule("team-a-hello"), schedule("payroll")]).unwrap_err();
-        assert_eq!(error.class, Class::Conflict);
+        assert_eq!(error.class, ErrorClass::Conflict);
         assert!(error.to_string().contains("payroll"), "{error}");
     }
 

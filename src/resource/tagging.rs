@@ -3,9 +3,11 @@
 
 use std::fmt;
 
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::names::Tags;
+
 use super::{Observed, Progress, Resource, TagChanges, function, log_group, parameter, queue, role, schedule_group};
-use crate::aws::{Aws, AwsError, Class};
-use crate::identity::Tags;
+use crate::aws::{Aws, AwsError};
 
 /// A tag that AWS refuses to change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,10 +52,12 @@ impl TagRefusal {
 }
 
 /// Whether an error is about the tags alone. The others end by themselves, or concern every call.
-const fn is_refusal(class: Class) -> bool {
+const fn is_refusal(class: ErrorClass) -> bool {
     match class {
-        Class::Denied | Class::Conflict | Class::Invalid | Class::Quota | Class::Throttled => true,
-        Class::Waiting | Class::Transient | Class::Credentials => false,
+        ErrorClass::Denied | ErrorClass::Conflict | ErrorClass::Invalid | ErrorClass::Quota | ErrorClass::Throttled => {
+            true
+        }
+        ErrorClass::Waiting | ErrorClass::Transient | ErrorClass::Credentials => false,
     }
 }
 
@@ -145,12 +149,12 @@ mod tests {
     use super::*;
     use crate::aws::Operation;
 
-    fn error(class: Class) -> AwsError {
+    fn error(class: ErrorClass) -> AwsError {
         AwsError { operation: Operation::UntagQueue, class, code: "AccessDenied".to_owned(), message: "no".to_owned() }
     }
 
     /// What comes of changing `a`, `b` and `c` where some are refused, and the calls that it takes.
-    fn changed(refused: &[&str], class: Class) -> (Result<Vec<String>, Class>, Vec<String>) {
+    fn changed(refused: &[&str], class: ErrorClass) -> (Result<Vec<String>, ErrorClass>, Vec<String>) {
         let calls = RefCell::new(Vec::new());
         let change = |keys: Vec<String>| {
             calls.borrow_mut().push(keys.concat());
@@ -166,17 +170,18 @@ mod tests {
     #[test]
     fn a_key_that_is_refused_holds_up_no_other() {
         let all = ["abc"].map(str::to_owned);
-        assert_eq!(changed(&[], Class::Denied), (Ok(Vec::new()), all.to_vec()));
+        assert_eq!(changed(&[], ErrorClass::Denied), (Ok(Vec::new()), all.to_vec()));
         let each = ["abc", "a", "b", "c"].map(str::to_owned);
-        for class in [Class::Denied, Class::Invalid, Class::Quota] {
+        for class in [ErrorClass::Denied, ErrorClass::Invalid, ErrorClass::Quota] {
             assert_eq!(changed(&["b"], class), (Ok(vec!["b".to_owned()]), each.to_vec()), "{class}");
         }
-        assert_eq!(changed(&["a"], Class::Transient), (Err(Class::Transient), all.to_vec()));
+        assert_eq!(changed(&["a"], ErrorClass::Transient), (Err(ErrorClass::Transient), all.to_vec()));
     }
 
     #[test]
     fn a_refusal_names_the_key_and_what_to_do() {
-        let refusal = TagRefusal { key: "team".to_owned(), change: TagChange::Remove, error: error(Class::Denied) };
+        let refusal =
+            TagRefusal { key: "team".to_owned(), change: TagChange::Remove, error: error(ErrorClass::Denied) };
         assert_eq!(refusal.to_string(), "tag `team` cannot be removed: sqs:UntagQueue: AccessDenied: no");
         assert!(refusal.remedy().ends_with(", or put it back into spec.tags"), "{}", refusal.remedy());
     }

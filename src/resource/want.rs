@@ -10,11 +10,12 @@ use super::{
     AsyncInvoke, EventSourceMapping, Function, Id, Kind, LayerVersion, LogGroup, Parameter, Queue, Redrive, Resource,
     Role, Schedule, ScheduleGroup,
 };
-use crate::code::{Artifacts, Code};
-use crate::identity::{Location, Owner};
-use crate::pipeline::{Callee, FunctionLayer, Lambda, Layer, Pipeline};
-use crate::policy::{self, Permissions, Service};
 use names::log_group;
+use pipeline_core::code::{Artifacts, Code};
+use pipeline_core::iam::{self, Permissions, Service};
+use pipeline_core::location::Location;
+use pipeline_core::names::Owner;
+use pipeline_core::pipeline::{Callee, FunctionLayer, Lambda, Layer, Pipeline};
 
 pub(super) use names::Names;
 pub(super) use permissions::{function, runner, running, scheduler, sender, telling, use_of_key};
@@ -262,10 +263,10 @@ fn roles(
     let group = ("aws:SourceArn", location.schedule_group_arn(&names.schedule));
     let key = pipeline.queue.kms_key_arn.as_deref().map(|key| use_of_key(key, location));
     let may_schedule = scheduler(names, location).with(key.as_slice());
-    let of_scheduler = role(&names.scheduler, policy::trust(Service::Scheduler, &[account, group]), may_schedule);
+    let of_scheduler = role(&names.scheduler, iam::trust(Service::Scheduler, &[account, group]), may_schedule);
     let of_parts = parts.iter().map(|part| {
         let permissions = part.permissions.clone().with(&part.lambda.statements);
-        role(&part.name, policy::trust(Service::Lambda, &[]), permissions)
+        role(&part.name, iam::trust(Service::Lambda, &[]), permissions)
     });
     [of_scheduler].into_iter().chain(of_parts).collect()
 }

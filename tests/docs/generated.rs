@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use clap::CommandFactory as _;
 use http::Method;
+use pipeline_core::configuration::file::File;
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::reason::{Acted, Incomplete, Reason, Refused, Reported, Settled, Underway};
 use serde_json::Value;
 use strum::{EnumMessage, VariantArray};
 use task_pipelines::aws::Leadership;
-use task_pipelines::aws::{Class, Operation, Quota};
+use task_pipelines::aws::{Operation, Quota};
 use task_pipelines::command::arguments::Arguments;
-use task_pipelines::configuration::file::File;
 use task_pipelines::drift::Drift;
 use task_pipelines::metrics::{Ended, Metrics};
-use task_pipelines::reason::{Acted, Incomplete, Reason, Refused, Reported, Settled, Underway};
 use task_pipelines::resource::{Id, Kind};
 
 use crate::{all_between, between, read, root};
@@ -70,11 +71,11 @@ fn the_page_of_conditions_has_every_reason_with_its_remedy() {
     generated(page, "Underway", &with_remedy, &underway);
     let refused = rows(|reason: &Refused, cause| vec![code(reason), cause, reason.remedy().to_owned()]);
     generated(page, "Refused", &with_remedy, &refused);
-    let failed = rows(|class: &Class, cause| {
+    let failed = rows(|class: &ErrorClass, cause| {
         let beside = if class.needs_a_person() { "Stalled" } else { "Reconciling" };
         vec![code(class), code(beside), cause, class.remedy().to_owned()]
     });
-    generated(page, "Class", &["reason", "beside it", "cause", "what to do"], &failed);
+    generated(page, "ErrorClass", &["reason", "beside it", "cause", "what to do"], &failed);
     let incomplete = rows(|reason: &Incomplete, cause| vec![code(reason), cause, reason.remedy().to_owned()]);
     generated(page, "Incomplete", &with_remedy, &incomplete);
     let quotas = rows(|quota: &Quota, what| vec![what, quota.remedy().to_owned()]);

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use pipeline_core::admission::admit;
 use serde_json::Value;
 use task_pipelines::aws::OperatorPolicy;
-use task_pipelines::crd::admit;
 
 mod generated;
 
@@ -66,7 +66,7 @@ fn the_operators_policy_is_shown_as_it_is_printed() {
 #[test]
 fn the_example_of_a_configuration_can_be_used() {
     let page = read("docs/configuration.md");
-    task_pipelines::configuration::Configuration::parse(between(&page, "```yaml\n", "```")).unwrap();
+    pipeline_core::configuration::Configuration::parse(between(&page, "```yaml\n", "```")).unwrap();
 }
 
 /// All tests, as source.

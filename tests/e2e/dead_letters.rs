@@ -1,8 +1,7 @@
 //! `kubectl pipelines dlq`: dead letters listed, shown, sent again and deleted.
 
+use api::ScheduledTaskPipeline;
 use serde_json::{Value, json};
-
-use task_pipelines::crd::ScheduledTaskPipeline;
 
 use crate::harness::{Lab, Printed, condition, eventually, specs};
 

@@ -1,8 +1,8 @@
 //! Chats and services that are busy, gone or broken; and tasks that run beside each other.
 
+use api::RunResult;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use task_pipelines::crd::RunResult;
 
 use crate::harness::{Lab, Settings, condition, eventually, specs};
 use crate::reliability::trials::soak;

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use api::RunResult;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionConfiguration, LastUpdateStatus, PackageType};
 use serde_json::{Value, json};
-use task_pipelines::crd::RunResult;
 
 use crate::harness::aws::{Texts, allowed};
 use crate::harness::{Lab, Names, Received, Settings, condition, eventually, specs};

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use api::ResourceState;
 use aws_sdk_lambda::types::{FunctionConfiguration, Runtime};
 use aws_sdk_ssm::types::ParameterType;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use task_pipelines::crd::ResourceState;
 
 use crate::harness::aws::{Texts, allowed};
 use crate::harness::{INBOX, Lab, condition, rows, specs};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use api::{Run, RunResult, RunTrigger, ScheduledTaskPipeline, TaskResult};
 use jiff::{Timestamp, ToSpan as _, Unit};
 use serde_json::{Value, json};
-use task_pipelines::crd::{Run, RunResult, RunTrigger, ScheduledTaskPipeline, TaskResult};
 
 use crate::harness::{INBOX, Lab, Settings, condition, eventually, specs};
 

@@ -1,8 +1,8 @@
 //! Mode `Observe`: what would be done is said, and nothing is done.
 
+use api::{Action, ScheduledTaskPipeline};
 use kube::ResourceExt as _;
 use serde_json::{Value, json};
-use task_pipelines::crd::{Action, ScheduledTaskPipeline};
 
 use crate::harness::{Lab, condition, rows, specs};
 

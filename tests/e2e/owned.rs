@@ -1,11 +1,11 @@
 //! What is not the pipeline's is left alone, and said so; a predecessor's is taken over.
 
+use api::ResourceState;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{FunctionCode, Runtime};
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_sdk_ssm::types::ParameterType;
 use serde_json::json;
-use task_pipelines::crd::ResourceState;
 
 use crate::harness::{Lab, Names, Settings, condition, specs};
 

@@ -1,7 +1,7 @@
 //! `task-pipelines plan`: what would be done, for people and programs, with nothing done.
 
+use api::ScheduledTaskPipeline;
 use serde_json::{Value, json};
-use task_pipelines::crd::ScheduledTaskPipeline;
 
 use crate::harness::{Lab, Printed, eventually, specs};
 

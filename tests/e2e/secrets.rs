@@ -1,7 +1,7 @@
 //! Secrets: waited for, followed, and never shown.
 
+use api::RunResult;
 use serde_json::{Value, json};
-use task_pipelines::crd::RunResult;
 
 use crate::harness::{BOT_TOKEN, Lab, Settings, condition, eventually, specs};
 

@@ -1,8 +1,8 @@
 //! What is as it should be is left alone.
 
+use api::ScheduledTaskPipeline;
 use kube::ResourceExt as _;
 use serde_json::json;
-use task_pipelines::crd::ScheduledTaskPipeline;
 
 use crate::harness::{Lab, eventually, specs};
 

@@ -5,13 +5,13 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use api::{RunResult, RunTrigger, annotation};
 use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
+use pipeline_core::depth;
+use pipeline_core::error_chain::chain;
+use pipeline_core::runs::reports_nothing;
 use serde_json::{Map, Value, json};
-use task_pipelines::chain::chain;
-use task_pipelines::crd::{RunResult, RunTrigger, annotation};
-use task_pipelines::depth;
-use task_pipelines::runs::reports_nothing;
 use tokio::time::{Instant, sleep};
 
 use crate::cluster::{Pipelines, Place};

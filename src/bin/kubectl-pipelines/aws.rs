@@ -1,7 +1,7 @@
 //! Your own AWS, where a pipeline lives.
 
+use api::PipelineStatus;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use task_pipelines::crd::PipelineStatus;
 
 /// Your credentials, found as the AWS CLI finds them, in the pipeline's region where its status tells it.
 pub(crate) async fn of(status: &PipelineStatus) -> SdkConfig {

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use api::GROUP;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_iam::error::DisplayErrorContext;
 use aws_sdk_iam::types::SummaryKeyType;
@@ -11,9 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Client;
 use kube::api::{Api, ListParams};
-use task_pipelines::chain::chain;
+use pipeline_core::error_chain::chain;
 use task_pipelines::checks::{Finding, Right, api_server, definition, lines, permissions};
-use task_pipelines::crd::GROUP;
 
 use crate::cluster::Place;
 use crate::output::{self, Output};

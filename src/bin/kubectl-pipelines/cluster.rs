@@ -3,12 +3,12 @@
 use std::error::Error;
 use std::io::{self, Write as _};
 
+use api::{ScheduledTaskPipeline, Stored};
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use serde_json::Value;
 use task_pipelines::client::client;
-use task_pipelines::crd::{ScheduledTaskPipeline, Stored};
 
 use crate::text::plain;
 

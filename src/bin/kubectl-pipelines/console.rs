@@ -1,9 +1,9 @@
 //! Where the AWS console shows a resource. AWS documents no such addresses; these are what the console itself has in its
 //! address bar.
 
+use api::ResourceRow;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use task_pipelines::crd::ResourceRow;
-use task_pipelines::identity::Location;
+use pipeline_core::location::Location;
 use task_pipelines::resource::Kind;
 
 /// The page of a resource in a region; none for kinds that this version does not know.

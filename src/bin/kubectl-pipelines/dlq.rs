@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
-use task_pipelines::chain::chain;
+use pipeline_core::error_chain::chain;
 use task_pipelines::dead_letters::{DeadLetter, Queues, Report};
 
 use crate::cluster::Place;

@@ -5,9 +5,9 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use api::{PipelineStatus, Stored};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
-use task_pipelines::crd::{PipelineStatus, Stored};
 use tokio::time::sleep;
 
 use crate::cluster::Place;

@@ -6,13 +6,13 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use api::{PipelineStatus, Run};
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::error::DisplayErrorContext;
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 use clap_complete::engine::ArgValueCompleter;
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
-use task_pipelines::crd::{PipelineStatus, Run};
 use task_pipelines::resource::Kind;
 use tokio::time::sleep;
 

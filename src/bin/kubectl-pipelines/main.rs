@@ -18,14 +18,13 @@ mod runs;
 mod status;
 mod text;
 mod tree;
-
 use std::env;
 use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use task_pipelines::chain::{chain, is_closed_pipe};
+use pipeline_core::error_chain::{chain, is_closed_pipe};
 use tokio::runtime::Runtime;
 
 /// Look after scheduled task pipelines.

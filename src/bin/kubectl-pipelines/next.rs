@@ -3,12 +3,12 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use api::{RunTrigger, ScheduledTaskPipeline};
 use clap_complete::engine::ArgValueCompleter;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schedule::Window;
-use task_pipelines::crd::{RunTrigger, ScheduledTaskPipeline};
 
 use crate::cluster::Place;
 use crate::text::{span, table};

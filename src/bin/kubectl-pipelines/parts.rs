@@ -1,6 +1,6 @@
 //! Which part of a pipeline an AWS resource is, by its name.
 
-use task_pipelines::crd::PipelineStatus;
+use api::PipelineStatus;
 use task_pipelines::resource::Kind;
 
 /// What all names of a pipeline have in common, as its status shows it: the name of its schedule group.

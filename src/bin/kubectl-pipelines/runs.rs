@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use api::{Run, RunCounts};
 use jiff::Timestamp;
-use task_pipelines::crd::{Run, RunCounts};
 
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};

@@ -3,17 +3,16 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use api::{PipelineStatus, ResourceState, Stored, annotation};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use task_pipelines::command::arguments::Colour;
 use task_pipelines::command::plan::style;
-use task_pipelines::crd::{PipelineStatus, ResourceState, Stored, annotation};
 
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};
-use crate::print;
-use crate::runs;
 use crate::text::{Tone, plain, span, table};
+use crate::{print, runs};
 
 /// Something stands in the pipeline's way.
 const NOT_WELL: u8 = 1;

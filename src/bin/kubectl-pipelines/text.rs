@@ -1,8 +1,8 @@
 //! What people read: tables, ages, and texts of others in one line.
 
+use api::ResourceState;
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::{SignedDuration, Timestamp};
-use task_pipelines::crd::ResourceState;
 
 /// Characters of a text of others that tables show.
 const SHORT: usize = 80;

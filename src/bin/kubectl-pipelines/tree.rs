@@ -3,20 +3,19 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use api::{PipelineStatus, ResourceRow, ScheduledTaskPipeline};
 use kube::ResourceExt as _;
 use serde::Serialize;
 use task_pipelines::command::arguments::Colour;
 use task_pipelines::command::plan::style;
-use task_pipelines::crd::{PipelineStatus, ResourceRow, ScheduledTaskPipeline};
 use task_pipelines::resource::Kind;
 use termtree::Tree;
 
 use crate::cluster::Place;
-use crate::console;
 use crate::output::{self, OfPipeline};
 use crate::parts::Prefix;
-use crate::print;
 use crate::text::{Tone, plain};
+use crate::{console, print};
 
 pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode, Box<dyn Error>> {
     let OfPipeline { name, output } = arguments;

@@ -3,19 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::ScheduledTaskPipelineSpec;
+use pipeline_core::archive::UNKNOWN;
+use pipeline_core::configuration::Configuration;
+use pipeline_core::names::{ClusterName, Owner, Ownership, TagKeys, tag};
+use pipeline_core::pipeline::Refusal;
+use pipeline_core::reason::Refused;
+
 use crate::apply::observe_all;
-use crate::archive::UNKNOWN;
 use crate::aws::{Accounts, Aws, AwsError};
 use crate::command::documents::Document;
 use crate::command::offline::Offline;
-use crate::configuration::Configuration;
-use crate::crd::ScheduledTaskPipelineSpec;
 use crate::health::Health;
-use crate::identity::{ClusterName, Owner, Ownership, TagKeys, tag};
-use crate::pipeline::Refusal;
 use crate::plan::shown::{Knowledge, Shown, changes};
 use crate::plan::{Have, plan};
-use crate::reason::Refused;
 use crate::reconcile::NoPlan;
 use crate::resource::{Field, Id, Installation, Kind, Resource, bulk, want};
 

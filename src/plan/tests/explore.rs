@@ -5,8 +5,9 @@ use std::collections::hash_map::Entry;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
+use pipeline_core::test_support::spec;
+
 use super::model::{Budget, CALM, Event, Rest, Setting, World, is_deep};
-use crate::pipeline::tests::spec;
 use crate::resource::{Id, Kind};
 
 /// What was found.

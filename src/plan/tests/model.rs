@@ -21,11 +21,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::{location, owner, wanted_by};
-use crate::crd::{DeletionPolicy, ScheduledTaskPipelineSpec};
-use crate::identity::{Location, Owner, tag};
 use crate::resource::{Fields, Id, Resource};
+use api::{DeletionPolicy, ScheduledTaskPipelineSpec};
 use aws::{Slot, Thing};
 use operator::{Judged, Planned, Rows};
+use pipeline_core::location::Location;
+use pipeline_core::names::{Owner, tag};
 use shared::{Pool, Shared};
 use verbs::{Script, script};
 use world::Cr;

@@ -1,12 +1,12 @@
 //! Any valid spec, and any two, carried out from the first write to the last.
 
+use api::{DeletionPolicy, ScheduledTaskPipelineSpec};
 use proptest::prelude::*;
 
 use super::model::{Budget, CALM, Event, Rest, Setting, World, come_to_rest};
 use super::specs::{edits, specs};
 use super::walk::{MAX_SHRINK_TIME, failed};
 use super::*;
-use crate::crd::{DeletionPolicy, ScheduledTaskPipelineSpec};
 
 /// Makes a pipeline of the first spec, lets something happen to it, and says where it then rests.
 fn rest_after(specs: &[ScheduledTaskPipelineSpec], budget: Budget, event: &Event) -> Result<Rest, TestCaseError> {

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::{Action, Change};
+use pipeline_core::iam::Document;
+use pipeline_core::names::TagKeys;
+use pipeline_core::secret_text::SecretText;
 use serde_json::json;
 
 use super::{CHAT, change, held, location, made, owner, rebuilt, wanted, wanted_by_rebuilt};
-use crate::crd::{Action, Change};
-use crate::identity::TagKeys;
-use crate::pipeline::SecretText;
 use crate::plan::render::{Style, text};
 use crate::plan::shown::{Knowledge, Shown, changes, fingerprint, for_status};
 use crate::plan::{Have, plan};
-use crate::policy::Document;
 use crate::resource::{Field, Id, Kind, Resource, possible_ids};
 
 const CLUSTER: Knowledge = Knowledge { was_in_sync: false, secrets: true };

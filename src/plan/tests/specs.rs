@@ -9,6 +9,12 @@ mod tasks;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use api::{
+    Architecture, Channel, Code, ConcurrencyPolicy, ConfigMapKeyRef, ConfigMapRef, DeletionPolicy, Discord, Function,
+    FunctionSecret, Header, Hop, Http, HttpMethod, Invocation, LOG_RETENTION_DAYS, Layer, MessageTask, Mode, NotifyOn,
+    PythonLayer, Queue, RequirementsFrom, Retry, Runner, S3Object, ScheduledTaskPipelineSpec, SecretKeyRef,
+    SecretSource, Sender, Slack, Task, Teams, Telegram, Webhook,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use proptest::collection::{btree_map, btree_set, vec};
@@ -17,12 +23,6 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::Value;
 
-use crate::crd::{
-    Architecture, Channel, Code, ConcurrencyPolicy, ConfigMapKeyRef, ConfigMapRef, DeletionPolicy, Discord, Function,
-    FunctionSecret, Header, Hop, Http, HttpMethod, Invocation, LOG_RETENTION_DAYS, Layer, MessageTask, Mode, NotifyOn,
-    PythonLayer, Queue, RequirementsFrom, Retry, Runner, S3Object, ScheduledTaskPipelineSpec, SecretKeyRef,
-    SecretSource, Sender, Slack, Task, Teams, Telegram, Webhook,
-};
 use functions::{functions, layers, runner, sender};
 use tasks::{channels, tasks};
 

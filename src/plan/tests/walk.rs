@@ -1,12 +1,12 @@
 //! Long random walks of whole pipelines, of any specs, with as much going wrong as there is room for. A walk that fails
 //! is made as short as it gets, and kept in `proptest-regressions/`.
 
+use api::ScheduledTaskPipelineSpec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::model::{Budget, Event, Setting, World, come_to_rest, is_deep};
 use super::specs::edits;
-use crate::crd::ScheduledTaskPipelineSpec;
 
 const ROUGH: Budget = Budget { all: 60, crashes: 20, faults: 20, edits: 10, lives: 6, drifts: 20, foreigners: 6 };
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_lambda::types::{Architecture, FunctionConfiguration, LastUpdateStatus, PackageType, State};
+use pipeline_core::names::tag;
 use serde_json::json;
 
 use super::super::{Field, Fields, Id, Kind, Observed, pages};
 use crate::aws::{Aws, AwsError, Operation};
-use crate::identity::tag;
 
 /// Functions on a page of a list; more are not given whatever is asked for.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html>

@@ -17,12 +17,11 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::timeout::TimeoutConfig;
 use data_encoding::BASE64;
+use pipeline_core::archive::Zip;
+use pipeline_core::code::{Artifact, Code};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{AcquireError, OwnedSemaphorePermit};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::task;
-
-use crate::archive::Zip;
-use crate::code::{Artifact, Code};
 
 /// A zip as Base64, and the permit to hold one that was read from disk.
 pub(in crate::resource) struct Upload {
@@ -58,8 +57,8 @@ impl Upload {
     }
 
     /// A zip on disk, when there is room for it.
-    pub(in crate::resource) async fn read(artifact: &Artifact) -> Result<Self, NoZip> {
-        let permit = Arc::clone(&artifact.uploads).acquire_owned().await?;
+    pub(in crate::resource) async fn read(artifact: &Artifact, permits: &Arc<Semaphore>) -> Result<Self, NoZip> {
+        let permit = Arc::clone(permits).acquire_owned().await?;
         let path = artifact.path.clone();
         let read = task::spawn_blocking(move || encode(&path)).await.unwrap_or_else(|ended| Err(ended.into()));
         let path = || artifact.path.clone();
@@ -71,9 +70,9 @@ impl Upload {
     }
 
     /// What there is to upload of a function's code; nothing where Lambda fetches it.
-    pub(super) async fn of_code(code: &Code) -> Result<Option<Self>, NoZip> {
+    pub(super) async fn of_code(code: &Code, permits: &Arc<Semaphore>) -> Result<Option<Self>, NoZip> {
         match code {
-            Code::Builtin(artifact) => Self::read(artifact).await.map(Some),
+            Code::Builtin(artifact) => Self::read(artifact, permits).await.map(Some),
             Code::Zip { zip, .. } => Ok(Some(Self::of(zip))),
             Code::S3 { .. } | Code::Image(_) => Ok(None),
         }
@@ -177,7 +176,6 @@ fn with_zip(body: &[u8], zip: &mut String) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use tokio::sync::Semaphore;
 
     use super::*;
 
@@ -208,21 +206,22 @@ mod tests {
         assert_eq!((whole.capacity(), encoded.len()), (room, 0));
     }
 
-    /// A file of a test's own, and the one permit to hold it.
+    /// A file of a test's own.
     fn artifact(name: &str) -> Artifact {
         let path = std::env::temp_dir().join(format!("{name}-{}.zip", std::process::id()));
         std::fs::write(&path, b"abc").unwrap();
         let sha256 = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=".to_owned();
-        Artifact { path, sha256, uploads: Arc::new(Semaphore::new(1)) }
+        Artifact { path, sha256 }
     }
 
     #[tokio::test]
     async fn a_zip_that_changed_on_disk_is_not_deployed() {
         let artifact = artifact("changed");
+        let permits = Arc::new(Semaphore::new(1));
         let encoded = |upload: Upload| upload.encoded.into_inner().unwrap();
-        let as_it_was = Upload::read(&artifact).await.map(encoded);
+        let as_it_was = Upload::read(&artifact, &permits).await.map(encoded);
         std::fs::write(&artifact.path, b"abd").unwrap();
-        let changed = Upload::read(&artifact).await.map(encoded);
+        let changed = Upload::read(&artifact, &permits).await.map(encoded);
         std::fs::remove_file(&artifact.path).unwrap();
         assert_eq!(as_it_was.unwrap(), "YWJj");
         assert!(changed.unwrap_err().to_string().ends_with("has changed since the operator started: restart it"));
@@ -231,11 +230,12 @@ mod tests {
     #[tokio::test]
     async fn a_zip_counts_for_as_long_as_its_request_has_it() {
         let artifact = artifact("counted");
-        let filling = Upload::read(&artifact).await.unwrap().fill();
+        let permits = Arc::new(Semaphore::new(1));
+        let filling = Upload::read(&artifact, &permits).await.unwrap().fill();
         std::fs::remove_file(&artifact.path).unwrap();
-        assert_eq!(artifact.uploads.available_permits(), 0);
+        assert_eq!(permits.available_permits(), 0);
         drop(filling);
-        assert_eq!(artifact.uploads.available_permits(), 1);
+        assert_eq!(permits.available_permits(), 1);
     }
 
     /// Lambda takes 50 MB at most, which are 67 MB as Base64; a reconcile may last 10 minutes.

@@ -1,7 +1,9 @@
 //! What others put on a role, which makes AWS refuse to delete it. Asked for only then, and never taken off.
 
+use pipeline_core::error_class::ErrorClass;
+
 use super::POLICY_NAME;
-use crate::aws::{Aws, AwsError, Class, Operation};
+use crate::aws::{Aws, AwsError, Operation};
 
 /// The refusal to delete a role, with what is on it. Where nothing is, AWS has not noticed yet, and is asked again.
 pub(super) async fn explain(aws: &Aws, name: &str, refusal: AwsError) -> AwsError {
@@ -9,11 +11,11 @@ pub(super) async fn explain(aws: &Aws, name: &str, refusal: AwsError) -> AwsErro
         Ok(found) if found.is_empty() => refusal,
         Ok(found) => {
             let message = format!("others put this on the role, and it stays: {}", found.join(", "));
-            AwsError { class: Class::Conflict, message, ..refusal }
+            AwsError { class: ErrorClass::Conflict, message, ..refusal }
         }
         Err(error) => {
             let message = format!("{}; what is on the role cannot be listed: {error}", refusal.message);
-            AwsError { class: Class::Conflict, message, ..refusal }
+            AwsError { class: ErrorClass::Conflict, message, ..refusal }
         }
     }
 }

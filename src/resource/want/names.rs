@@ -1,6 +1,6 @@
 //! What a pipeline's resources are called.
 
-use crate::identity::{ClusterName, Owner, part};
+use pipeline_core::names::{ClusterName, Owner, part};
 
 /// The names of one pipeline.
 pub(in crate::resource) struct Names {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use pipeline_core::iam::{Permissions, Statement};
+use pipeline_core::location::Location;
+
 use super::names::{Names, log_group};
-use crate::identity::Location;
-use crate::policy::{Permissions, Statement};
 
 /// Writing logs, into a group that is there.
 const WRITE_LOGS: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use task_pipelines::identity::Owner;
+use pipeline_core::names::Owner;
 
 use super::operator::CLUSTER;
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use api::{PipelineStatus, RunResult, ScheduledTaskPipeline};
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
-use task_pipelines::crd::{PipelineStatus, RunResult, ScheduledTaskPipeline};
 
 use super::{Lab, eventually, user};
 

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::ScheduledTaskPipeline;
 use kube::CustomResourceExt as _;
 use serde_json::{Value, json};
-use task_pipelines::crd::ScheduledTaskPipeline;
 
 use super::lifecycle::NAME;
 use super::trials;

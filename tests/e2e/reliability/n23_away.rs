@@ -1,8 +1,8 @@
 //! Operator and API server away: pipelines go on, and what they did is caught up with.
 
+use api::RunResult;
 use jiff::{Timestamp, ToSpan as _, Unit};
 use serde_json::json;
-use task_pipelines::crd::RunResult;
 
 use crate::harness::{Lab, Settings, specs};
 

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::names::{Tags, tag};
 use serde_json::Value;
 
 use super::Setting;
 use super::shared::Shared;
-use crate::aws::Class;
-use crate::identity::{Tags, tag};
 use crate::resource::{Field, Fields, Id, Kind, Observed};
 
 /// A name on AWS that at most one thing can have.
@@ -108,11 +108,11 @@ pub(super) enum Answer {
     Done,
     Exists,
     Missing,
-    Refused(Class),
+    Refused(ErrorClass),
 }
 
 /// As an [`AwsError`](crate::aws::AwsError) of this class would read.
-const NOT_YET: Answer = Answer::Refused(Class::Waiting);
+const NOT_YET: Answer = Answer::Refused(ErrorClass::Waiting);
 
 impl Aws {
     pub(super) fn new(setting: &Setting) -> Self {
@@ -213,12 +213,12 @@ impl Aws {
                 if target.is_none_or(|arn| is_there(Kind::Queue, last(arn))) {
                     Answer::Done
                 } else {
-                    Answer::Refused(Class::Invalid)
+                    Answer::Refused(ErrorClass::Invalid)
                 }
             }
             Kind::Function if !role => NOT_YET,
             Kind::Function if layers(fields).any(|layer| !is_there(Kind::LayerVersion, layer)) => {
-                Answer::Refused(Class::Invalid)
+                Answer::Refused(ErrorClass::Invalid)
             }
             Kind::Function => {
                 let mapping =
@@ -249,7 +249,7 @@ impl Aws {
         let hidden = queue.and_then(|queue| number(&queue.fields, "visibilityTimeout"));
         let runs = function.and_then(|fields| number(fields, "timeout"));
         match (hidden, runs) {
-            (Some(hidden), Some(runs)) if hidden < runs => Answer::Refused(Class::Invalid),
+            (Some(hidden), Some(runs)) if hidden < runs => Answer::Refused(ErrorClass::Invalid),
             _ => Answer::Done,
         }
     }

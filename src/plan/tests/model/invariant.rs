@@ -1,12 +1,13 @@
 //! What must never have happened, and where a pipeline may come to rest.
 
+use api::{ResourceRow, ResourceState};
+use pipeline_core::names::{Ownership, TagKeys};
+
 use super::aws::{Aws, Call, Slot, State, Thing, last, layers, text};
 use super::disturbance::FOREIGN_TAG;
 use super::operator::Look;
 use super::world::World;
 use super::{Setting, owner_of, short, uid_of};
-use crate::crd::{ResourceRow, ResourceState};
-use crate::identity::{Ownership, TagKeys};
 use crate::plan::{Verdict, plan};
 use crate::resource::{Id, Kind, diff};
 

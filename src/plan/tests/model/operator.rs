@@ -5,14 +5,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use api::{PipelineStatus, ResourceRow};
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::names::{Owner, TagKeys};
+
 use super::aws::Aws;
 use super::shared::Shared;
 use super::world::Cr;
 use super::{Setting, owner_of, short};
 use crate::apply::{Applied, Outcome, blocker};
-use crate::aws::{AwsError, Class, Operation};
-use crate::crd::{PipelineStatus, ResourceRow};
-use crate::identity::{Owner, TagKeys};
+use crate::aws::{AwsError, Operation};
 use crate::plan::check::flaws;
 use crate::plan::{Goal, Have, Plan, Step, Verdict, plan, plan_deletion};
 use crate::resource::{Id, Kind, Observed, Resource, Wait};
@@ -74,7 +76,7 @@ pub(super) enum Ended {
     Done(Option<Shared<Judged>>),
     TagsRefused,
     Waiting,
-    Failed(Class),
+    Failed(ErrorClass),
     Conflict(String),
     Blocked(Id),
 }
@@ -280,7 +282,7 @@ impl Look {
     /// Whether AWS refuses something because somebody else has a hand in it.
     pub(super) fn meets_a_conflict(&self) -> bool {
         let conflict =
-            |step: &Progress| matches!(step, Progress::Ended(Ended::Conflict(_) | Ended::Failed(Class::Conflict)));
+            |step: &Progress| matches!(step, Progress::Ended(Ended::Conflict(_) | Ended::Failed(ErrorClass::Conflict)));
         self.steps.iter().any(conflict)
     }
 

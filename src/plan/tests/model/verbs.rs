@@ -1,9 +1,10 @@
 //! The calls that the verbs of `src/resource/<kind>.rs` make, one after the other, and what the last one leaves to do.
 
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::names::Tags;
+
 use super::aws::Call;
 use super::operator::Judged;
-use crate::aws::Class;
-use crate::identity::Tags;
 use crate::plan::{Goal, Verdict};
 use crate::resource::{Changed, Difference, Id, Kind, Observed, Resource, TagChanges};
 
@@ -21,7 +22,7 @@ pub(super) enum Ends {
     /// Done if these are the tags that it then has.
     DoneIfTagged(Tags),
     /// The operator itself refuses, without a call.
-    Refused(Class),
+    Refused(ErrorClass),
 }
 
 const ASYNC: [&str; 3] = ["asyncMaximumRetryAttempts", "asyncMaximumEventAge", "asyncOnFailure"];
@@ -92,7 +93,7 @@ fn change(resource: &Resource, have: &Observed, changed: Changed<'_>) -> Script 
         Resource::Parameter(_) if changed.any(&["type"]) => Script { calls: vec![Call::Delete], ends: Ends::LookAgain },
         Resource::Parameter(_) => done(changed.any(&["value"]).then(|| set(&["value"])).into_iter().collect()),
         Resource::Role(_) if changed.any(&["path"]) => {
-            Script { calls: Vec::new(), ends: Ends::Refused(Class::Conflict) }
+            Script { calls: Vec::new(), ends: Ends::Refused(ErrorClass::Conflict) }
         }
         Resource::Role(_) | Resource::ScheduleGroup(_) => {
             let one_by_one = ["trust", "permissionsBoundary", "policy"];

@@ -1,5 +1,8 @@
 //! All that there is, and what follows from it undisturbed.
 
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::names::{TagKeys, Tags};
+
 use super::aws::{Answer, Aws, Call, Slot, State, Thing};
 use super::event::{Budget, Event, Fault};
 use super::invariant::Rest;
@@ -7,8 +10,6 @@ use super::operator::{Begun, Ended, Look, Planned, Progress, Rows, Stage, begin}
 use super::shared::Shared;
 use super::verbs::Ends;
 use super::{Setting, uid_of};
-use crate::aws::Class;
-use crate::identity::{TagKeys, Tags};
 use crate::plan::{Goal, Verdict};
 use crate::resource::{Id, Kind};
 
@@ -199,16 +200,18 @@ impl World {
                 }
                 let slot = slot_acted_on(setting, look, index);
                 let answer = match fault {
-                    _ if *call == Call::Delete && self.holds_foreign(setting, slot) => Answer::Refused(Class::Conflict),
-                    Some(Fault::TagsRefused) => Answer::Refused(Class::Denied),
-                    Some(Fault::Lost) => Answer::Refused(Class::Transient),
+                    _ if *call == Call::Delete && self.holds_foreign(setting, slot) => {
+                        Answer::Refused(ErrorClass::Conflict)
+                    }
+                    Some(Fault::TagsRefused) => Answer::Refused(ErrorClass::Denied),
+                    Some(Fault::Lost) => Answer::Refused(ErrorClass::Transient),
                     Some(Fault::AnswerLost) => {
                         world.call(setting, look, slot, call)?;
-                        Answer::Refused(Class::Waiting)
+                        Answer::Refused(ErrorClass::Waiting)
                     }
                     Some(Fault::Unknown) => {
                         world.call(setting, look, slot, call)?;
-                        Answer::Refused(Class::Transient)
+                        Answer::Refused(ErrorClass::Transient)
                     }
                     Some(Fault::Repeated) => {
                         world.call(setting, look, slot, call)?;
@@ -218,7 +221,7 @@ impl World {
                 };
                 let is_deletion = judged.verdict == Verdict::Delete;
                 after.without_effect &= fault.is_none() && world.aws == self.aws;
-                let is_refusal = answer == Answer::Refused(Class::Denied) && call.is_of_users_tags();
+                let is_refusal = answer == Answer::Refused(ErrorClass::Denied) && call.is_of_users_tags();
                 let refused = *refused || is_refusal;
                 let goes_on = answer == Answer::Done || is_refusal || (answer == Answer::Missing && is_deletion);
                 after.steps[index] = match answer {
@@ -229,7 +232,7 @@ impl World {
                     Answer::Missing if is_deletion => Progress::Ended(Ended::Done(None)),
                     Answer::Done => ended(&script.ends, world.aws.things[slot].as_deref(), refused, *looks),
                     // Looked into; what an update misses is made again.
-                    Answer::Exists | Answer::Missing | Answer::Refused(Class::Waiting) => {
+                    Answer::Exists | Answer::Missing | Answer::Refused(ErrorClass::Waiting) => {
                         Progress::LooksAgain { looks: *looks }
                     }
                     Answer::Refused(class) => Progress::Ended(Ended::Failed(class)),

@@ -1,0 +1,29 @@
+//! Random jitter, to spread work that would otherwise be due at once.
+
+use std::time::Duration;
+
+/// The time ±10 %, for what is repeated.
+pub fn spread(time: Duration) -> Duration {
+    time.mul_f64(0.9 + fastrand::f64() / 5.0)
+}
+
+/// Between half of the time and all of it, for what is retried.
+pub fn equal_jitter(time: Duration) -> Duration {
+    time.mul_f64(0.5 + fastrand::f64() / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_spread_and_stay_in_their_range() {
+        let second = Duration::from_secs(1);
+        let differ = |times: Vec<Duration>| times.iter().max() > times.iter().min();
+        let around: Vec<Duration> = (0..100).map(|_| spread(second)).collect();
+        assert!(around.iter().all(|time| (second.mul_f64(0.9)..=second.mul_f64(1.1)).contains(time)), "{around:?}");
+        let up_to: Vec<Duration> = (0..100).map(|_| equal_jitter(second)).collect();
+        assert!(up_to.iter().all(|time| (second / 2..=second).contains(time)), "{up_to:?}");
+        assert!(differ(around) && differ(up_to));
+    }
+}

@@ -1,0 +1,323 @@
+//! From the file to what holds: all mistakes at once, each with its path.
+
+use std::fmt;
+
+use super::file::{self, File, Values};
+use super::statement::AllowedStatement;
+use super::{Configuration, Entry, Pattern, Role};
+use crate::iam::Condition;
+
+/// Something in the configuration that cannot be meant so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Path of the field, such as `allow[0].regions[1]`.
+    pub path: String,
+    /// What is wrong with it, and what to write.
+    pub message: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)
+    }
+}
+
+/// Why a text is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidConfiguration {
+    /// It is no YAML, has a field that there is not, or a value of another type.
+    #[error("the configuration cannot be read")]
+    Yaml(#[source] Box<serde_saphyr::Error>),
+    /// It can be read, and has mistakes.
+    #[error("the configuration has mistakes: {}", listed(.0))]
+    Mistakes(Vec<Mistake>),
+}
+
+fn listed(mistakes: &[Mistake]) -> String {
+    mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" | ")
+}
+
+impl Configuration {
+    /// Reads and checks a configuration.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn parse(yaml: &str) -> Result<Self, InvalidConfiguration> {
+        // An empty file is one that allows nothing.
+        let file: Option<File> =
+            serde_saphyr::from_str(yaml).map_err(|error| InvalidConfiguration::Yaml(Box::new(error)))?;
+        let File { allow, reserved_tags } = file.unwrap_or_default();
+        let mut check = Check::default();
+        let entries = allow
+            .into_iter()
+            .enumerate()
+            .map(|(number, entry)| check.entry(&format!("allow[{number}]"), entry))
+            .collect();
+        let reserved_tags = reserved_tags.iter().map(|key| Pattern::new(key.to_lowercase())).collect();
+        if check.0.is_empty() {
+            Ok(Self { entries, reserved_tags })
+        } else {
+            Err(InvalidConfiguration::Mistakes(check.0))
+        }
+    }
+}
+
+/// The mistakes found so far.
+#[derive(Default)]
+struct Check(Vec<Mistake>);
+
+impl Check {
+    fn require(&mut self, holds: bool, path: impl Into<String>, message: impl Into<String>) {
+        if !holds {
+            self.0.push(Mistake { path: path.into(), message: message.into() });
+        }
+    }
+
+    fn entry(&mut self, path: &str, entry: file::Entry) -> Entry {
+        let file::Entry {
+            namespaces,
+            regions,
+            roles,
+            kms_keys,
+            functions,
+            layers,
+            s3,
+            images,
+            policy_statements,
+            tags,
+        } = entry;
+        self.require(
+            !namespaces.is_empty(),
+            format!("{path}.namespaces"),
+            "the entry is for no namespace; name one, or `*`",
+        );
+        for (number, namespace) in namespaces.iter().enumerate() {
+            let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-*?".contains(&byte);
+            self.require(
+                !namespace.is_empty() && namespace.bytes().all(known),
+                format!("{path}.namespaces[{number}]"),
+                format!("`{namespace}` can be no namespace; write lower-case letters, digits and `-`, with `*` and `?` as wildcards"),
+            );
+        }
+        self.regions(path, &regions);
+        let mut patterns = |field: &str, texts: &[String], is_one: fn(&str) -> bool, what: &str| {
+            for (number, text) in texts.iter().enumerate() {
+                self.require(is_one(text), format!("{path}.{field}[{number}]"), format!("`{text}` is no {what}"));
+            }
+        };
+        patterns("kmsKeys", &kms_keys, is_key_pattern, "ARN of a key; write `arn:aws:kms:REGION:ACCOUNT:key/…`");
+        patterns(
+            "functions",
+            &functions,
+            is_function_pattern,
+            "ARN of a function; write `arn:aws:lambda:REGION:ACCOUNT:function:NAME`",
+        );
+        patterns(
+            "layers",
+            &layers,
+            is_layer_pattern,
+            "ARN of a layer version; write `arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION`",
+        );
+        patterns("s3", &s3, is_object_pattern, "ARN of an object in S3; write `arn:aws:s3:::BUCKET/KEY`");
+        patterns(
+            "images",
+            &images,
+            |text| text.contains('/'),
+            "URI of an image; write `ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:*`",
+        );
+        Entry {
+            namespaces: namespaces.into_iter().map(Pattern::new).collect(),
+            regions,
+            roles: roles
+                .into_iter()
+                .enumerate()
+                .map(|(number, role)| self.role(&format!("{path}.roles[{number}]"), role))
+                .collect(),
+            kms_keys: kms_keys.into_iter().map(Pattern::new).collect(),
+            functions: functions.into_iter().map(Pattern::new).collect(),
+            layers: layers.into_iter().map(Pattern::new).collect(),
+            s3: s3.into_iter().map(Pattern::new).collect(),
+            images: images.into_iter().map(Pattern::new).collect(),
+            policy_statements: policy_statements
+                .into_iter()
+                .enumerate()
+                .map(|(number, it)| self.statement(&format!("{path}.policyStatements[{number}]"), it))
+                .collect(),
+            tags: tags
+                .into_iter()
+                .map(|(key, values)| (key.to_lowercase(), values.into_iter().map(Pattern::new).collect()))
+                .collect(),
+        }
+    }
+
+    fn role(&mut self, path: &str, role: file::Role) -> Role {
+        let file::Role { arn, external_id, regions } = role;
+        self.require(
+            is_role(&arn, |byte| b"*?".contains(&byte)),
+            format!("{path}.arn"),
+            format!(
+                "`{arn}` is no ARN of roles; write `arn:aws:iam::ACCOUNT:role/NAME`, with wildcards in the name alone"
+            ),
+        );
+        self.require(
+            external_id.as_deref().is_none_or(is_external_id),
+            format!("{path}.externalId"),
+            "it is no external id; write 2 to 1224 letters, digits and `_+=,.@:/-`",
+        );
+        self.regions(path, &regions);
+        Role { arn: Pattern::new(arn), external_id, regions }
+    }
+
+    fn regions(&mut self, path: &str, regions: &[String]) {
+        for (number, region) in regions.iter().enumerate() {
+            self.require(
+                is_region(region),
+                format!("{path}.regions[{number}]"),
+                format!("`{region}` is no region; write one like `eu-central-1`, without wildcards"),
+            );
+        }
+    }
+
+    fn statement(&mut self, path: &str, statement: file::Statement) -> AllowedStatement {
+        let file::Statement { actions, resources, condition } = statement;
+        self.require(!actions.is_empty(), format!("{path}.actions"), "there is no action; name one");
+        self.require(!resources.is_empty(), format!("{path}.resources"), "there is no resource; name one, or `*`");
+        for (number, action) in actions.iter().enumerate() {
+            self.require(
+                action == "*" || is_action(action),
+                format!("{path}.actions[{number}]"),
+                format!("`{action}` is no action; write one like `s3:GetObject`, with `*` and `?` as wildcards"),
+            );
+        }
+        for (number, resource) in resources.iter().enumerate() {
+            self.require(
+                resource == "*" || is_arn(resource),
+                format!("{path}.resources[{number}]"),
+                format!("`{resource}` is no ARN; write all six parts, like `arn:aws:s3:::bucket/*`, or `*`"),
+            );
+        }
+        AllowedStatement {
+            actions: actions.into_iter().map(|action| Pattern::new(action.to_ascii_lowercase())).collect(),
+            resources: resources.into_iter().map(Pattern::new).collect(),
+            condition: condition
+                .into_iter()
+                .map(|(operator, keys)| (operator, keys.into_iter().map(listed_values).collect()))
+                .collect::<Condition>(),
+        }
+    }
+}
+
+fn listed_values((key, values): (String, Values)) -> (String, Vec<String>) {
+    match values {
+        Values::One(value) => (key, vec![value]),
+        Values::Several(values) => (key, values),
+    }
+}
+
+/// Whether a text is the name of a region: it becomes part of host names.
+pub(crate) fn is_region(text: &str) -> bool {
+    let letters = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    let parts: Vec<&str> = text.split('-').collect();
+    match parts.as_slice() {
+        [words @ .., number] => {
+            (2..=4).contains(&words.len())
+                && words.iter().all(|word| letters(word))
+                && (1..=2).contains(&number.len())
+                && number.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        [] => false,
+    }
+}
+
+/// Whether a text is the ARN of a role.
+pub(crate) fn is_role_arn(text: &str) -> bool {
+    is_role(text, |_| false)
+}
+
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns>
+fn is_role(text: &str, also: impl Fn(u8) -> bool) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let [_, _, "iam", "", account, role] = parts.as_slice() else { return false };
+    let Some(name) = role.strip_prefix("role/") else { return false };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte) || also(byte);
+    let segment = |segment: &str| !segment.is_empty() && segment != ".." && segment.bytes().all(allowed);
+    is_arn(text) && is_account(account) && name.split('/').all(segment)
+}
+
+/// Whether a text is the ARN of one KMS key. Aliases are none: they can be moved to another key.
+pub(crate) fn is_key_arn(text: &str) -> bool {
+    is_key_pattern(text) && !text.contains(['*', '?'])
+}
+
+fn is_key_pattern(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let [_, _, "kms", _, _, key] = parts.as_slice() else { return false };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-*?".contains(&byte);
+    is_arn(text) && key.strip_prefix("key/").is_some_and(|id| !id.is_empty() && id.bytes().all(allowed))
+}
+
+/// Whether a text is the ARN of one function, with or without a version or an alias behind it.
+pub(crate) fn is_function_arn(text: &str) -> bool {
+    is_function_pattern(text) && !text.contains(['*', '?'])
+}
+
+fn is_function_pattern(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    let [_, _, "lambda", region, account, "function", name @ ..] = parts.as_slice() else { return false };
+    let named = |part: &&str| !part.is_empty() && part.bytes().all(is_in_name);
+    is_arn(text) && !region.is_empty() && !account.is_empty() && matches!(name.len(), 1 | 2) && name.iter().all(named)
+}
+
+/// Whether a text is the ARN of one version of a layer.
+pub(crate) fn is_layer_arn(text: &str) -> bool {
+    let version = text.rsplit(':').next().unwrap_or_default();
+    is_layer_pattern(text) && !text.contains(['*', '?']) && version.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn is_layer_pattern(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    let [_, _, "lambda", region, account, "layer", name, version] = parts.as_slice() else { return false };
+    let named = |part: &&str| !part.is_empty() && part.bytes().all(is_in_name);
+    is_arn(text) && [region, account, name, version].into_iter().all(named)
+}
+
+fn is_in_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_*?$".contains(&byte)
+}
+
+fn is_object_pattern(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let [_, _, "s3", "", "", object] = parts.as_slice() else { return false };
+    is_arn(text) && object.split_once('/').is_some_and(|(bucket, key)| !bucket.is_empty() && !key.is_empty())
+}
+
+/// Whether a text has the six parts of an ARN, in printable ASCII.
+pub(crate) fn is_arn(text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let [prefix, partition, service, region, account, resource] = parts.as_slice() else { return false };
+    let name = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-*?".contains(&byte));
+    *prefix == "arn"
+        && !partition.is_empty()
+        && !service.is_empty()
+        && [partition, service, region, account].into_iter().all(|part| name(part))
+        && !resource.is_empty()
+        && resource.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
+/// Whether a text is an action, such as `s3:GetObject` or `s3:Get*`.
+pub(crate) fn is_action(text: &str) -> bool {
+    let part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-*?".contains(&byte))
+    };
+    text.split_once(':').is_some_and(|(service, name)| part(service) && part(name))
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+fn is_external_id(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte);
+    (2..=1224).contains(&text.len()) && text.bytes().all(allowed)
+}

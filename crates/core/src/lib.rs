@@ -1,0 +1,26 @@
+//! What the operator knows and decides without asking anybody: names on AWS, what a spec resolves to, what its runs come
+//! to, and the words for all of it. Pure: callers pass in what the cluster and AWS answered, and the time.
+
+pub mod admission;
+pub mod configuration;
+pub mod pipeline;
+
+pub mod archive;
+pub mod code;
+pub mod depth;
+pub mod iam;
+pub mod location;
+pub mod names;
+pub mod secret_text;
+
+pub mod error_class;
+pub mod event;
+pub mod reason;
+pub mod runs;
+
+pub mod backoff;
+pub mod error_chain;
+pub mod text;
+
+#[cfg(any(test, feature = "test-support"))]
+pub mod test_support;

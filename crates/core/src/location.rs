@@ -1,0 +1,84 @@
+//! Where on AWS a pipeline lives, and the ARNs of what is there.
+
+/// Where on AWS a pipeline is to live, before AWS was asked which account that is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// Region; absent: the operator's own.
+    pub region: Option<String>,
+    /// Role to assume; absent: the operator's own identity.
+    pub role: Option<AssumedRole>,
+}
+
+/// A role that the operator assumes, most often of another account.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AssumedRole {
+    /// Its ARN.
+    pub arn: String,
+    /// External id that its trust policy asks for.
+    pub external_id: Option<String>,
+}
+
+/// Where on AWS a pipeline lives.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Location {
+    /// `aws`, `aws-cn` or `aws-us-gov`.
+    pub partition: String,
+    /// 12-digit account id.
+    pub account: String,
+    /// Region, such as `eu-central-1`.
+    pub region: String,
+    /// URL of another endpoint than AWS's own, if one is set.
+    pub endpoint: Option<String>,
+}
+
+impl Location {
+    /// ARN of something in this account and region.
+    pub fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:{}:{service}:{}:{}:{resource}", self.partition, self.region, self.account)
+    }
+
+    /// ARN of a Lambda function.
+    pub fn function_arn(&self, name: &str) -> String {
+        self.arn("lambda", &format!("function:{name}"))
+    }
+
+    /// ARN of an SQS queue.
+    pub fn queue_arn(&self, name: &str) -> String {
+        self.arn("sqs", name)
+    }
+
+    /// URL of an SQS queue, as `GetQueueUrl` gives it.
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html>
+    pub fn queue_url(&self, name: &str) -> String {
+        if let Some(endpoint) = &self.endpoint {
+            return format!("{}/{}/{name}", endpoint.trim_end_matches('/'), self.account);
+        }
+        let suffix = if self.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+        format!("https://sqs.{}.{suffix}/{}/{name}", self.region, self.account)
+    }
+
+    /// ARN of a role; IAM is global, so it names no region.
+    pub fn role_arn(&self, path: &str, name: &str) -> String {
+        format!("arn:{}:iam::{}:role{path}{name}", self.partition, self.account)
+    }
+
+    /// ARN of a log group, without the `:*` that IAM policies put behind it.
+    pub fn log_group_arn(&self, name: &str) -> String {
+        self.arn("logs", &format!("log-group:{name}"))
+    }
+
+    /// ARN of an SSM parameter, whose name begins with `/`.
+    pub fn parameter_arn(&self, name: &str) -> String {
+        self.arn("ssm", &format!("parameter{name}"))
+    }
+
+    /// ARN of a schedule group.
+    pub fn schedule_group_arn(&self, name: &str) -> String {
+        self.arn("scheduler", &format!("schedule-group/{name}"))
+    }
+
+    /// ARN of a schedule.
+    pub fn schedule_arn(&self, group: &str, name: &str) -> String {
+        self.arn("scheduler", &format!("schedule/{group}/{name}"))
+    }
+}

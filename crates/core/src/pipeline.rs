@@ -1,0 +1,299 @@
+//! A custom resource and the Secrets it names, made into a validated [`Pipeline`].
+//!
+//! [`secret_refs`] says which Secrets to read, [`resolve`] does the rest. It reports all that is wrong at once, each
+//! with its field, and looks at nothing but its arguments. Every struct of the spec is taken apart without `..`: a new
+//! field does not compile until it is honoured or refused.
+
+mod channel;
+mod code;
+mod config_map;
+mod environment;
+mod function;
+mod hop;
+mod http_syntax;
+mod input;
+mod lambda;
+mod layer;
+mod name;
+mod place;
+mod placeholder;
+mod queue;
+mod refusal;
+mod request;
+mod secret;
+mod statement;
+mod tags;
+mod task;
+mod timing;
+
+mod work;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use api::{Architecture, ConcurrencyPolicy, DeletionPolicy, ScheduledTaskPipelineSpec};
+use jiff::Timestamp;
+use schedule::{Schedule, Window};
+
+use crate::code::{Artifacts, Code};
+use crate::configuration::Configuration;
+use crate::iam::Statement;
+use crate::location::Target;
+use crate::names::{Owner, Tags};
+use crate::secret_text::SecretText;
+use refusal::Refusals;
+
+pub use config_map::{ConfigMapLookup, ConfigMaps, config_map_refs};
+pub use layer::{FunctionLayer, Layer, LayerContent, MAX_OWNER, Packages};
+pub use place::place_of_deletion;
+pub use refusal::{Refusal, summary};
+pub use secret::{SecretLookup, SecretUse, SecretValues, secret_refs};
+pub use work::{Work, work};
+
+/// What else a pipeline depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// Whose it is.
+    pub owner: &'a Owner,
+    /// The time.
+    pub now: Timestamp,
+    /// What the cluster answered for the keys of [`secret_refs`].
+    pub secrets: &'a SecretValues,
+    /// What the cluster answered for the names of [`config_map_refs`].
+    pub config_maps: &'a ConfigMaps,
+    /// The functions' architecture where the spec names none.
+    pub default_architecture: Architecture,
+    /// The zips of the built-in functions that there are.
+    pub artifacts: &'a Artifacts,
+    /// What the operator lets its namespace do.
+    pub configuration: &'a Configuration,
+    /// Where it lives.
+    pub home: Home<'a>,
+    /// Whether the schedule exists on AWS: one that is over by now has fired, and is no mistake.
+    pub has_schedule: bool,
+}
+
+/// Where a pipeline lives: fixed once it is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Home<'a> {
+    /// The operator's own region.
+    pub own_region: Option<&'a str>,
+    /// The pipeline's account, as its status has it.
+    pub account: Option<&'a str>,
+    /// The pipeline's region, as its status has it.
+    pub region: Option<&'a str>,
+}
+
+/// All that the operator needs to know to make a pipeline on AWS: checked, defaults filled in.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// Whose it is.
+    pub owner: Owner,
+    /// Where on AWS it lives.
+    pub target: Target,
+    /// When it fires.
+    pub schedule: Schedule,
+    /// Between which times it fires.
+    pub window: Window,
+    /// Whether it is kept without firing.
+    pub suspended: bool,
+    /// Seconds after which a firing that did not come counts as missed; absent: what follows from the schedule.
+    pub missed_after_seconds: Option<u32>,
+    /// How many minutes later than due EventBridge may fire.
+    pub flexible_window_minutes: Option<u32>,
+    /// Whether the queue is a FIFO queue.
+    pub fifo: bool,
+    /// The schedule's Input: a [`protocol::Firing`] as JSON.
+    pub input: String,
+    /// What the SSM parameter holds: a [`protocol::Secrets`] as JSON; absent when no channel or header has a secret.
+    pub parameter: Option<SecretText>,
+    /// EventBridge Scheduler's retries.
+    pub invocation: Invocation,
+    /// The queues.
+    pub queue: Queue,
+    /// The function that turns a firing into messages.
+    pub sender: Lambda,
+    /// The function that runs tasks.
+    pub runner: Lambda,
+    /// The functions that tasks call, made by the operator.
+    pub functions: Vec<Function>,
+    /// The functions that the runner calls.
+    pub called: BTreeSet<Callee>,
+    /// Messages handed to one invocation of the runner at most.
+    pub batch_size: u32,
+    /// Invocations of the runner at the same time at most.
+    pub max_concurrency: Option<u32>,
+    /// What happens on deletion.
+    pub deletion_policy: DeletionPolicy,
+    /// Tags of every resource: the owner's and the user's.
+    pub tags: Tags,
+}
+
+/// EventBridge Scheduler's retries, and the age up to which the sender's own asynchronous retries go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invocation {
+    /// How often a firing is handed over again.
+    pub max_attempts: u32,
+    /// Seconds after which it is given up.
+    pub max_age_seconds: u32,
+}
+
+/// Settings of the queues.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Seconds that a message waits at most.
+    pub retention_seconds: u32,
+    /// Seconds that a message is hidden while the runner has it.
+    pub visibility_timeout_seconds: u32,
+    /// Receives before a message goes to the dead-letter queue, those of retries and deliveries included.
+    pub max_receive_count: u32,
+    /// Seconds that a dead letter is kept.
+    pub dead_letter_retention_seconds: u32,
+    /// Whether deletion takes dead-letter queues that hold messages.
+    pub delete_with_messages: bool,
+    /// ARN of the KMS key that encrypts all queues; absent: SQS's own.
+    pub kms_key_arn: Option<String>,
+}
+
+/// A Lambda function of the pipeline.
+#[derive(Clone, Debug)]
+pub struct Lambda {
+    /// What it runs.
+    pub code: Code,
+    /// Layers, in the order in which they are unpacked.
+    pub layers: Vec<FunctionLayer>,
+    /// Memory in MiB.
+    pub memory_mib: u32,
+    /// Seconds after which Lambda ends an invocation.
+    pub timeout_seconds: u32,
+    /// Processor architecture.
+    pub architecture: Architecture,
+    /// Days that logs are kept.
+    pub log_retention_days: u32,
+    /// The user's environment variables.
+    pub environment: Tags,
+    /// What its role may do beside what its work takes.
+    pub statements: Vec<Statement>,
+}
+
+/// A function that tasks call.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Its name within the pipeline.
+    pub name: String,
+    /// What it is on AWS.
+    pub lambda: Lambda,
+    /// The secrets that it may read.
+    pub secrets: Vec<FunctionSecret>,
+}
+
+/// A secret that a function may read.
+#[derive(Clone, Debug)]
+pub struct FunctionSecret {
+    /// Its name within the function.
+    pub name: String,
+    /// The environment variable that holds its parameter's name.
+    pub variable: String,
+    /// Its value.
+    pub value: SecretText,
+}
+
+/// A function that a task calls.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Callee {
+    /// One of the pipeline's, by its name within the pipeline.
+    Own(String),
+    /// An existing one, by its ARN.
+    Existing(String),
+}
+
+/// Makes a validated pipeline of a spec.
+///
+/// # Errors
+/// All that stands in the way; never empty. Nothing on AWS may be changed then.
+pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Result<Pipeline, Vec<Refusal>> {
+    let ScheduledTaskPipelineSpec {
+        schedule,
+        time_zone,
+        suspend,
+        start_time,
+        end_time,
+        flexible_window_minutes,
+        concurrency_policy,
+        tasks,
+        functions,
+        layers,
+        channels,
+        missed_after_seconds,
+        invocation: api::Invocation { max_attempts, max_age_seconds },
+        queue,
+        sender,
+        runner,
+        deletion_policy,
+        // What is planned is the same in both.
+        mode: _,
+        aws,
+        tags,
+    } = spec;
+    let mut refusals = Refusals::default();
+    if let Some(seconds) = missed_after_seconds {
+        refusals.in_range("spec.missedAfterSeconds", *seconds, 60..=86_400);
+    }
+
+    let target = place::resolve(aws.as_ref(), context, &mut refusals);
+    let span = Window { start: start_time.as_ref().map(|time| time.0), end: end_time.as_ref().map(|time| time.0) };
+    let timing = timing::resolve(schedule, time_zone, &span, context, &mut refusals);
+
+    let travelling_channels = channel::resolve(channels, &mut refusals);
+    if tasks.is_empty() && sender.hop.code.is_none() {
+        refusals.invalid_hint("spec.tasks", "there is no task", "add one, like `{name: hello, message: {}}`");
+    }
+    if runner.hop.code.is_some() {
+        task::check_unposted(tasks, channels, &mut refusals);
+    }
+    let travelling_tasks = task::resolve(tasks, channels, Some(context.owner), &mut refusals);
+    let called = task::called(tasks, functions, &target, context, &mut refusals);
+    let parameter = secret::parameter(&secret::uses(spec), &context.owner.namespace, context.secrets, &mut refusals);
+
+    let fifo = match concurrency_policy {
+        ConcurrencyPolicy::Allow => false,
+        ConcurrencyPolicy::Queue => true,
+    };
+    let layers = layer::resolve(layers, &target, context, &mut refusals);
+    let functions = function::resolve(functions, tasks, &layers, context, &mut refusals);
+    let sender = hop::sender(sender, &layers, context, &mut refusals);
+    let (runner, running) = hop::runner(runner, &travelling_tasks, fifo, &layers, context, &mut refusals);
+    let queue = queue::resolve(queue, running.timeout_seconds, &travelling_tasks, &target, context, &mut refusals);
+    let tags = tags::resolve(tags, context, &mut refusals);
+
+    let parameter_name = parameter.is_some().then(|| context.owner.parameter("channels"));
+    let input = input::build(context.owner, parameter_name, travelling_tasks, travelling_channels, &mut refusals);
+
+    match (timing, sender, runner) {
+        (Some((schedule, window)), Some(sender), Some(runner)) if refusals.is_empty() => Ok(Pipeline {
+            owner: context.owner.clone(),
+            target,
+            schedule,
+            window,
+            suspended: *suspend,
+            missed_after_seconds: *missed_after_seconds,
+            flexible_window_minutes: *flexible_window_minutes,
+            fifo,
+            input,
+            parameter,
+            invocation: Invocation { max_attempts: *max_attempts, max_age_seconds: *max_age_seconds },
+            queue,
+            sender,
+            runner,
+            functions,
+            called,
+            batch_size: running.batch_size,
+            max_concurrency: running.max_concurrency,
+            deletion_policy: *deletion_policy,
+            tags,
+        }),
+        (Some(_) | None, ..) => Err(refusals.into_vec()),
+    }
+}

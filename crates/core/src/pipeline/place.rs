@@ -1,0 +1,101 @@
+//! Where on AWS a pipeline lives: `spec.aws`, within what the configuration allows and what is fixed already.
+
+use super::refusal::{Refusals, quoted};
+use super::{Context, Home, Refusal};
+use crate::configuration::{Configuration, is_region, is_role_arn};
+use crate::location::{AssumedRole, Target};
+
+/// Nothing moves once it is made.
+const STAYS: &str = "set it back, or delete the pipeline and create it again";
+
+/// Checks `spec.aws`.
+pub(super) fn resolve(aws: Option<&api::Aws>, context: &Context<'_>, refusals: &mut Refusals) -> Target {
+    let Home { own_region, account, region: fixed } = context.home;
+    let Some(api::Aws { region, role_arn, external_id }) = aws else {
+        return Target { region: known(fixed), role: None };
+    };
+    let namespace = &context.owner.namespace;
+    // The operator's own region needs no permission, nor does one that was it when the pipeline was made.
+    let elsewhere = region.as_deref().filter(|region| own_region != Some(region));
+    if let Some(region) = region {
+        check_region(region, fixed, refusals);
+    }
+    let role = match (role_arn, external_id) {
+        (Some(arn), external_id) => {
+            check_account(arn, account, refusals);
+            role(context.configuration, namespace, arn, external_id.as_deref(), elsewhere, refusals)
+        }
+        (None, Some(_)) => {
+            let message = "an external id is for a role, and there is none";
+            refusals.invalid_hint("spec.aws.externalId", message, "set `spec.aws.roleArn`, or remove it");
+            None
+        }
+        (None, None) => {
+            if let Some(Err(missing)) = elsewhere.map(|region| context.configuration.region(namespace, region)) {
+                refusals.not_allowed("spec.aws.region", missing);
+            }
+            None
+        }
+    };
+    Target { region: known(fixed).or_else(|| region.clone()), role }
+}
+
+/// Where a pipeline that is being deleted lives: where it was made, whatever its spec says of regions by now. Its role
+/// has to be allowed still, since the configuration holds the external id.
+///
+/// # Errors
+/// The role is not allowed.
+pub fn place_of_deletion(
+    aws: Option<&api::Aws>,
+    namespace: &str,
+    configuration: &Configuration,
+    home: Home<'_>,
+) -> Result<Target, Vec<Refusal>> {
+    let mut refusals = Refusals::default();
+    let role = aws.and_then(|aws| {
+        let arn = aws.role_arn.as_deref()?;
+        role(configuration, namespace, arn, aws.external_id.as_deref(), None, &mut refusals)
+    });
+    let region = known(home.region).or_else(|| aws?.region.clone().filter(|region| is_region(region)));
+    if refusals.is_empty() { Ok(Target { region, role }) } else { Err(refusals.into_vec()) }
+}
+
+/// A region from the status; what is none is not one that the operator wrote.
+fn known(region: Option<&str>) -> Option<String> {
+    region.filter(|region| is_region(region)).map(str::to_owned)
+}
+
+fn check_region(region: &str, fixed: Option<&str>, refusals: &mut Refusals) {
+    if !is_region(region) {
+        let message = format!("{} is no region", quoted(region));
+        refusals.invalid_hint("spec.aws.region", message, "write one like `eu-central-1`");
+    } else if let Some(fixed) = fixed.filter(|fixed| *fixed != region) {
+        refusals.invalid_hint("spec.aws.region", format!("the pipeline lives in `{fixed}`, and stays there"), STAYS);
+    }
+}
+
+fn check_account(arn: &str, fixed: Option<&str>, refusals: &mut Refusals) {
+    if let Some(fixed) = fixed.filter(|fixed| is_role_arn(arn) && arn.split(':').nth(4) != Some(fixed)) {
+        let message = format!("the pipeline lives in account {fixed}, and stays there");
+        refusals.invalid_hint("spec.aws.roleArn", message, STAYS);
+    }
+}
+
+fn role(
+    configuration: &Configuration,
+    namespace: &str,
+    arn: &str,
+    external_id: Option<&str>,
+    region: Option<&str>,
+    refusals: &mut Refusals,
+) -> Option<AssumedRole> {
+    if !is_role_arn(arn) {
+        let message = format!("{} is no ARN of a role", quoted(arn));
+        refusals.invalid_hint("spec.aws.roleArn", message, "write it like `arn:aws:iam::111122223333:role/name`");
+        return None;
+    }
+    configuration
+        .role(namespace, arn, external_id, region)
+        .map_err(|missing| refusals.not_allowed("spec.aws.roleArn", missing))
+        .ok()
+}

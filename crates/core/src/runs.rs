@@ -1,0 +1,160 @@
+//! What is known of a pipeline's runs, out of what its sender and runner report.
+//!
+//! Everything here joins: news may come late, twice, or in any order, and the same news always lead to the same runs.
+//! Each value only ever grows, in an order of its own: a task from waiting to done, a moment to the first or the last of
+//! its kind. Pure; what is written, and where, is decided elsewhere.
+
+pub mod missed;
+mod news;
+mod task;
+mod verdict;
+
+use api::{Run, RunCounts, RunResult, RunTrigger};
+use jiff::Timestamp;
+use protocol::{RunRef, Trigger};
+
+pub use news::tell;
+pub use verdict::{conditions, missing, reports_nothing};
+
+/// Runs that are kept.
+pub const MAX_RUNS: usize = 10;
+
+/// Tasks that a run shows.
+const MAX_ROWS: usize = 10;
+
+/// Bytes of all runs: what leaves the status below 64 KB with all else in it.
+const MAX_BYTES: usize = 30_000;
+
+/// Marks of tasks, as [`Run::marks`] has them, least first: a task's mark never becomes a lesser one.
+pub(crate) mod mark {
+    /// Not heard of yet.
+    pub(crate) const WAITING: u8 = b'.';
+    /// Did not begin in time.
+    pub(crate) const MISSED: u8 = b'm';
+    /// Has begun.
+    pub(crate) const RUNNING: u8 = b'r';
+    /// Failed for the last time.
+    pub(crate) const FAILED: u8 = b'f';
+    /// Did what it should.
+    pub(crate) const SUCCEEDED: u8 = b's';
+
+    /// The place of a mark in their order.
+    pub(crate) fn rank(mark: u8) -> usize {
+        [WAITING, MISSED, RUNNING, FAILED, SUCCEEDED].iter().position(|known| *known == mark).unwrap_or_default()
+    }
+}
+
+/// The run that news are about, made if it is not known yet; nothing if they contradict what is known.
+fn entry<'runs>(runs: &'runs mut Vec<Run>, about: &RunRef) -> Option<&'runs mut Run> {
+    let at = runs.iter().position(|run| run.run_id == about.run_id).unwrap_or_else(|| {
+        runs.push(unheard_of(about));
+        runs.len() - 1
+    });
+    let run = runs.get_mut(at)?;
+    let tasks = usize::try_from(about.tasks).ok()?;
+    if run.marks.is_empty() {
+        run.marks = char::from(mark::WAITING).to_string().repeat(tasks);
+    }
+    (run.marks.len() == tasks).then_some(run)
+}
+
+/// A run that is only known to be.
+fn unheard_of(about: &RunRef) -> Run {
+    Run {
+        run_id: about.run_id.clone(),
+        scheduled_time: about.scheduled_time.clone(),
+        trigger: match about.trigger {
+            Trigger::Schedule => RunTrigger::Schedule,
+            Trigger::Manual => RunTrigger::Manual,
+        },
+        result: RunResult::Running,
+        started_at: None,
+        finished_at: None,
+        counts: RunCounts::default(),
+        message: None,
+        tasks: Vec::new(),
+        marks: String::new(),
+        delivered_at: None,
+        undelivered: Vec::new(),
+    }
+}
+
+/// Puts runs into the form in which they are shown: the newest first, the last [`MAX_RUNS`] of them, with what follows
+/// from their tasks, and within their size.
+pub fn settle(runs: &mut Vec<Run>) {
+    runs.sort_by(|a, b| (due(b), &b.run_id).cmp(&(due(a), &a.run_id)));
+    runs.truncate(MAX_RUNS);
+    for run in &mut *runs {
+        task::settle(run);
+        conclude(run);
+    }
+    fit(runs);
+}
+
+/// When a run was due.
+pub fn due(run: &Run) -> Timestamp {
+    run.scheduled_time.parse().unwrap_or(Timestamp::MIN)
+}
+
+/// When the run was due that news are about.
+pub fn was_due(about: &RunRef) -> Timestamp {
+    about.scheduled_time.parse().unwrap_or(Timestamp::MIN)
+}
+
+/// Whether each of a run's tasks has begun, or was called missing.
+pub(crate) fn has_begun(run: &Run) -> bool {
+    !run.marks.bytes().any(|mark| mark == mark::WAITING)
+}
+
+/// Derives what follows from the marks.
+fn conclude(run: &mut Run) {
+    if run.marks.is_empty() {
+        // Nobody has told how many tasks it has.
+        run.result = RunResult::Missed;
+        return;
+    }
+    let count =
+        |marks: &[u8]| u32::try_from(run.marks.bytes().filter(|mark| marks.contains(mark)).count()).unwrap_or(0);
+    let counts = RunCounts {
+        succeeded: count(&[mark::SUCCEEDED]),
+        failed: count(&[mark::FAILED]),
+        running: count(&[mark::WAITING, mark::RUNNING]),
+        missed: count(&[mark::MISSED]),
+    };
+    run.result = match counts {
+        RunCounts { succeeded: 0, failed: 0, missed: 1.., .. } if count(&[mark::RUNNING]) == 0 => RunResult::Missed,
+        RunCounts { running: 1.., .. } => RunResult::Running,
+        RunCounts { failed: 0, missed: 0, .. } => RunResult::Succeeded,
+        RunCounts { succeeded: 0, .. } => RunResult::Failed,
+        RunCounts { .. } => RunResult::Partial,
+    };
+    if counts.missed == 0 && count(&[mark::WAITING]) == 0 {
+        // Whatever held them up, all tasks have begun.
+        run.message = None;
+    }
+    run.counts = counts;
+}
+
+/// Makes runs small enough, from the oldest on: first without texts, then without tasks. The newest keeps all.
+fn fit(runs: &mut [Run]) {
+    let without_texts = |run: &mut Run| {
+        run.tasks.iter_mut().for_each(|task| task.error = None);
+        run.undelivered.iter_mut().for_each(|lost| lost.error.clear());
+    };
+    let without_tasks = |run: &mut Run| {
+        run.tasks.clear();
+        run.undelivered.truncate(1);
+    };
+    let bytes = |runs: &[Run]| serde_json::to_string(runs).map_or(0, |json| json.len());
+    for shorten in [&without_texts as &dyn Fn(&mut Run), &without_tasks] {
+        for oldest in (1..runs.len()).rev() {
+            if bytes(runs) <= MAX_BYTES {
+                return;
+            }
+            shorten(&mut runs[oldest]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

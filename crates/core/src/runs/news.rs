@@ -1,0 +1,81 @@
+//! News, put into runs.
+
+use api::{Run, Undelivered};
+use jiff::Timestamp;
+use protocol::{News, RunRef, Status};
+
+use super::task::{self, Sight};
+use super::{MAX_ROWS, entry, mark};
+
+/// Adds news of one run to what is known; [`super::settle`] puts it in order afterwards.
+pub fn tell(runs: &mut Vec<Run>, about: &RunRef, news: &[News]) {
+    let Some(run) = entry(runs, about) else { return };
+    for one in news {
+        add(run, one);
+    }
+}
+
+fn add(run: &mut Run, news: &News) {
+    match news {
+        News::Fired { at: _, tasks, unsent } => {
+            if tasks.len() <= MAX_ROWS {
+                for (position, name) in (0..).zip(tasks) {
+                    let row =
+                        Sight { name, position, mark: mark::WAITING, attempts: 0, duration_ms: None, error: None };
+                    task::see(run, row);
+                }
+            }
+            let stuck =
+                unsent.as_ref().map(|reason| format!("the sender could not put all of it on the queue: {reason}"));
+            run.message = run.message.take().max(stuck);
+        }
+        News::Started { at, task: name, position, attempt } => {
+            first(&mut run.started_at, *at);
+            let (position, attempts) = (*position, *attempt);
+            task::see(run, Sight { name, position, mark: mark::RUNNING, attempts, duration_ms: None, error: None });
+        }
+        News::Ended { at, task: name, position, attempt, status, again, duration_ms, error } => {
+            let began = i64::try_from(*duration_ms)
+                .ok()
+                .and_then(|ms| at.checked_sub(jiff::SignedDuration::from_millis(ms)).ok());
+            first(&mut run.started_at, began.unwrap_or(*at));
+            let mark = match (status, again) {
+                (Status::Succeeded, _) => mark::SUCCEEDED,
+                (Status::Failed, false) => mark::FAILED,
+                (Status::Failed, true) => mark::RUNNING,
+            };
+            if mark != mark::RUNNING {
+                last(&mut run.finished_at, *at);
+            }
+            let (position, attempts, duration_ms) = (*position, *attempt, Some(*duration_ms));
+            task::see(run, Sight { name, position, mark, attempts, duration_ms, error: error.clone() });
+        }
+        News::Delivered { at, task: _, channel: _ } => last(&mut run.delivered_at, *at),
+        News::GaveUp { at: _, task, channel, reason } => {
+            run.undelivered.push(Undelivered { task: task.clone(), channel: channel.clone(), error: reason.clone() });
+        }
+    }
+}
+
+/// Keeps the earlier of two moments.
+fn first(known: &mut Option<String>, at: Timestamp) {
+    if moment(known.as_ref()).is_none_or(|known| at < known) {
+        *known = Some(to_seconds(at));
+    }
+}
+
+/// Keeps the later of two moments.
+fn last(known: &mut Option<String>, at: Timestamp) {
+    if moment(known.as_ref()).is_none_or(|known| at > known) {
+        *known = Some(to_seconds(at));
+    }
+}
+
+fn moment(known: Option<&String>) -> Option<Timestamp> {
+    known?.parse().ok()
+}
+
+/// Milliseconds tell two attempts apart; more would only be longer.
+fn to_seconds(at: Timestamp) -> String {
+    at.round(jiff::Unit::Millisecond).unwrap_or(at).to_string()
+}

@@ -1,0 +1,125 @@
+//! What runs say of a pipeline: whether its results get to their channels, and whether its firings come.
+
+use api::{Run, RunCounts, RunResult, RunTrigger, ScheduledTaskPipelineSpec};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use protocol::RunRef;
+
+use super::{entry, mark, task};
+use crate::reason::Reported;
+use crate::text::truncate;
+
+/// Bytes of a condition's message: it names a run and where it got stuck.
+const MAX_MESSAGE: usize = 1024;
+
+/// Calls what has not begun of a run missed: a firing that was never heard of, or tasks of one that was.
+pub fn missing(runs: &mut Vec<Run>, about: &RunRef, hop: &str) {
+    let known = runs.iter().any(|run| run.run_id == about.run_id);
+    if !known {
+        let mut run = super::unheard_of(about);
+        run.counts = RunCounts { missed: about.tasks, ..RunCounts::default() };
+        run.message = Some(format!("no news of it: {hop}"));
+        runs.push(run);
+        return;
+    }
+    let Some(run) = entry(runs, about) else { return };
+    if run.marks.as_bytes().contains(&mark::WAITING) {
+        task::miss(run);
+        run.message = run.message.take().or_else(|| Some(STUCK.to_owned()));
+    }
+}
+
+/// What to say of tasks that were enqueued and have not begun.
+const STUCK: &str = "it is on the queue, and the runner has not begun: look at the event source mapping, the runner's log and \
+                     its concurrency";
+
+/// What a condition says.
+struct Word {
+    type_: &'static str,
+    status: &'static str,
+    reason: Reported,
+    message: String,
+}
+
+/// Whether a function of the user's own is on the way.
+pub fn reports_nothing(spec: &ScheduledTaskPipelineSpec) -> bool {
+    spec.sender.hop.code.is_some() || spec.runner.hop.code.is_some()
+}
+
+/// The conditions `Delivering` and `OnTime`, as far as anything is known.
+pub fn conditions(
+    runs: &[Run],
+    spec: &ScheduledTaskPipelineSpec,
+    before: &[Condition],
+    generation: i64,
+    now: Timestamp,
+) -> Vec<Condition> {
+    let words = if reports_nothing(spec) {
+        let message = "a function of your own is between the schedule and the channels, and reports nothing";
+        let word =
+            |type_| Word { type_, status: "Unknown", reason: Reported::NotReported, message: message.to_owned() };
+        vec![word("Delivering"), word("OnTime")]
+    } else {
+        delivering(runs).into_iter().chain(on_time(runs)).collect()
+    };
+    let condition = |Word { type_, status, reason, message }| {
+        let same = before.iter().find(|old| old.type_ == type_ && old.status == status);
+        Condition {
+            type_: str::to_owned(type_),
+            status: str::to_owned(status),
+            reason: reason.to_string(),
+            message: truncate(&message, MAX_MESSAGE),
+            observed_generation: Some(generation),
+            last_transition_time: same.map_or_else(
+                || Time(now.round(jiff::Unit::Second).unwrap_or(now)),
+                |same| same.last_transition_time.clone(),
+            ),
+        }
+    };
+    words.into_iter().map(condition).collect()
+}
+
+/// The newest run that anything is known of says whether channels get their results.
+fn delivering(runs: &[Run]) -> Option<Word> {
+    let newest = runs.iter().find(|run| run.delivered_at.is_some() || !run.undelivered.is_empty())?;
+    let type_ = "Delivering";
+    Some(match newest.undelivered.first() {
+        None => Word {
+            type_,
+            status: "True",
+            reason: Reported::Delivered,
+            message: format!("results of the run of {} got to their channels", newest.scheduled_time),
+        },
+        Some(lost) => {
+            let more = match newest.undelivered.len() - 1 {
+                0 => String::new(),
+                more => format!(" (and {more} more, see runs)"),
+            };
+            let message = format!(
+                "channel `{}` did not get the result of task `{}` of the run of {}: {}{more}; it lies in the dead-letter \
+                 queue of tasks",
+                lost.channel, lost.task, newest.scheduled_time, lost.error
+            );
+            Word { type_, status: "False", reason: Reported::DeliveryFailed, message }
+        }
+    })
+}
+
+/// The newest firing of the schedule that has begun, or is past its time, says whether firings come.
+fn on_time(runs: &[Run]) -> Option<Word> {
+    let begun = |run: &&Run| run.marks.is_empty() || run.marks.bytes().any(|mark| mark != mark::WAITING);
+    let last = runs.iter().filter(|run| run.trigger == RunTrigger::Schedule).find(begun)?;
+    let type_ = "OnTime";
+    Some(if last.result == RunResult::Missed || last.counts.missed > 0 {
+        let message = format!(
+            "the run of {} is missing {} of its tasks: {}",
+            last.scheduled_time,
+            last.counts.missed,
+            last.message.as_deref().unwrap_or(STUCK)
+        );
+        Word { type_, status: "False", reason: Reported::Missed, message }
+    } else {
+        let message = format!("the firing of {} came", last.scheduled_time);
+        Word { type_, status: "True", reason: Reported::OnTime, message }
+    })
+}
