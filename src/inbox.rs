@@ -13,9 +13,9 @@
 //!   conditions `Delivering` and `OnTime`; looks write all the rest. It says which version of the resource it has read,
 //!   so of two operators at once neither loses what the other wrote.
 
-mod letter;
 pub mod queue;
 mod record;
+mod report;
 mod senders;
 
 use std::collections::BTreeMap;
@@ -30,9 +30,9 @@ use pipeline_core::backoff;
 use pipeline_core::error_chain::chain;
 
 use crate::aws::{Aws, AwsError, Caller, Operation, Urgency};
-use crate::places;
 use crate::reconcile::Context;
-use letter::{Key, Letter};
+use crate::runtime::per_location;
+use report::{Key, Letter};
 use senders::Senders;
 
 /// How long SQS holds an empty answer back, its maximum: an idle place costs three calls a minute.
@@ -64,7 +64,7 @@ const MAX_RECEIVES: u32 = 5;
 pub async fn run(context: &Context, places: UnboundedReceiver<Aws>) {
     let caller = Caller { name: "inbox".into(), urgency: Urgency::Sweep };
     let read = |aws: Aws| Box::pin(keep_reading(context, aws.on_behalf_of(caller.clone())));
-    places::each(|location| context.memory.lives_in(location), places, read).await;
+    per_location::each(|location| context.memory.lives_in(location), places, read).await;
 }
 
 /// Reads one inbox for as long as pipelines live there.

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use pipeline_core::error_chain::{chain, is_closed_pipe};
-use task_pipelines::command::arguments::{Arguments, LogFormat};
-use task_pipelines::{command, log};
+use task_pipelines::cli;
+use task_pipelines::cli::arguments::{Arguments, LogFormat};
+use task_pipelines::runtime::log;
 
 /// Gives back what an upload took: the C library's allocator would keep it. `.cargo/config.toml` says how.
 #[global_allocator]
@@ -15,7 +16,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match log_to_stderr(&arguments).and_then(|()| command::execute(arguments)) {
+    match log_to_stderr(&arguments).and_then(|()| cli::execute(arguments)) {
         Ok(code) => code,
         Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,8 +1,8 @@
 //! What the operator tells Prometheus. The names are a contract: alerts, the dashboard and `docs/metrics.md` use them.
 
 mod lead;
-mod looks;
 mod pipelines;
+mod reconciles;
 mod requests;
 
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::aws::{AwsRequests, Leadership};
-use crate::drift::Drift;
+use crate::reconcile::drift::Drift;
 use lead::Lead;
 
-pub use looks::{Ended, Looks};
 pub use pipelines::Pipelines;
+pub use reconciles::{Ended, Looks};
 pub use requests::ApiServerRequests;
 
 /// All of it.

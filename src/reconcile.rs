@@ -1,11 +1,17 @@
 //! One look at one pipeline: from its custom resource to AWS, and back to its status.
 
+pub mod apply;
+mod commands;
+pub mod controller;
 mod delete;
+pub mod drift;
+pub mod events;
 mod manage;
 mod observe;
 mod planning;
+pub mod ready;
 mod run_now;
-mod token;
+pub mod status;
 mod unreadable;
 
 use std::collections::HashMap;
@@ -26,17 +32,16 @@ use pipeline_core::names::{ClusterName, Owner};
 use pipeline_core::pipeline::Home;
 use pipeline_core::runs::missed::Expectations;
 
+use crate::artifacts::layers::Layers;
 use crate::aws::{Accounts, Aws, Caller, Urgency};
-use crate::cluster::Cluster;
-use crate::health::{self, Again, Health};
+use crate::drift::observed_cache::Memory;
+use crate::drift::pending_writes::Propagation;
 use crate::inbox::queue::Inboxes;
-use crate::layers::Layers;
-use crate::memory::Memory;
+use crate::kubernetes::cluster::Cluster;
 use crate::metrics::Metrics;
-use crate::propagation::Propagation;
 use crate::resource::Installation;
-use crate::slots::Slots;
-use crate::{events, status};
+use crate::runtime::concurrency::Slots;
+use ready::{Again, Health};
 
 pub use planning::{NoPlan, plan_of};
 
@@ -117,9 +122,9 @@ pub async fn reconcile(cached: &ScheduledTaskPipeline, context: &Context) -> kub
 fn urgency(pipeline: &ScheduledTaskPipeline) -> Urgency {
     let Some(status) = &pipeline.status else { return Urgency::Unready };
     let edited = status.observed_generation.is_some() && status.observed_generation != pipeline.metadata.generation;
-    let reconcile_now = token::of(pipeline, annotation::RECONCILE_NOW);
+    let reconcile_now = commands::of(pipeline, annotation::RECONCILE_NOW);
     let asked = reconcile_now.is_some() && reconcile_now != status.last_reconcile_now
-        || token::new_run_now(pipeline, status).is_some();
+        || commands::new_run_now(pipeline, status).is_some();
     let ready = |condition: &Condition| condition.type_ == "Ready" && condition.status == "True";
     if edited || asked || pipeline.metadata.deletion_timestamp.is_some() {
         Urgency::Edit
@@ -254,7 +259,7 @@ impl Look<'_> {
         let health = &health.clone().not_for_ever(&self.before.conditions, deleted, Timestamp::now());
         let generation = self.generation();
         status.observed_generation = Some(generation);
-        status.conditions = health::conditions(health, &self.before.conditions, generation, Timestamp::now());
+        status.conditions = ready::conditions(health, &self.before.conditions, generation, Timestamp::now());
         if status != self.before {
             self.context.cluster.write_status(&self.pipeline, &status).await?;
         }

@@ -13,7 +13,7 @@ use protocol::RunRef;
 use serde::Serialize;
 
 use super::Fate;
-use super::letter::{Key, Letter};
+use super::report::{Key, Letter};
 use crate::aws::Aws;
 use crate::reconcile::Context;
 use crate::resource::bulk;

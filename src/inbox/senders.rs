@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use pipeline_core::names::{ClusterName, Owner};
 
-use super::letter::{Key, Letter};
+use super::report::{Key, Letter};
 use crate::aws::{Aws, AwsError};
 use crate::resource::{self, Id, Kind};
 

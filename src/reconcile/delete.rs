@@ -12,14 +12,14 @@ use pipeline_core::pipeline::place_of_deletion;
 use pipeline_core::reason::{Acted, Underway};
 
 use super::{Context, Look, Next, PATIENCE};
-use crate::apply::{Outcome, apply, observe_all};
 use crate::aws::{Aws, AwsError};
-use crate::cluster::has_finalizer;
-use crate::events;
-use crate::health::{Again, Health};
+use crate::kubernetes::cluster::has_finalizer;
 use crate::plan::{Have, plan_deletion};
+use crate::reconcile::apply::{Outcome, apply, observe_all};
+use crate::reconcile::events;
+use crate::reconcile::ready::{Again, Health};
+use crate::reconcile::status;
 use crate::resource::{self, Id, Kind};
-use crate::status;
 
 /// How long the runner may go on after the schedule is gone.
 const DRAIN: Duration = Duration::from_mins(5);

@@ -17,18 +17,20 @@ use pipeline_core::runs::{due, reports_nothing};
 
 use super::observe::observe;
 use super::planning::{First, Planned, Wish};
-use super::{Look, Next, PATIENCE, token};
-use crate::apply::{Applied, Outcome, apply};
+use super::{Look, Next, PATIENCE, commands};
+use crate::artifacts::layers::{self, Build};
 use crate::aws::Aws;
-use crate::cluster::has_finalizer;
-use crate::drift::{Before, drift};
-use crate::health::{self, Again, Health};
-use crate::layers::{self, Build};
-use crate::memory::{self, Found, Sight};
+use crate::drift::observed_cache::{self, Found, Sight};
+use crate::drift::pending_writes;
+use crate::kubernetes::cluster::has_finalizer;
 use crate::plan::shown::for_status;
 use crate::plan::{Goal, Plan};
+use crate::reconcile::apply::{Applied, Outcome, apply};
+use crate::reconcile::drift::{Before, drift};
+use crate::reconcile::events;
+use crate::reconcile::ready::{self, Again, Health};
+use crate::reconcile::status;
 use crate::resource::{Id, Kind, Observed};
-use crate::{events, propagation, status};
 
 /// How often a layer that is being built is looked at.
 const LAYER_POLL: Duration = Duration::from_secs(1);
@@ -73,7 +75,7 @@ pub(super) async fn manage(mut look: Look<'_>) -> kube::Result<Next> {
 
     let gone: Vec<Id> =
         plan.steps.iter().filter(|step| matches!(step.goal, Goal::Gone)).map(|step| step.id.clone()).collect();
-    let changed_queues = propagation::changes(&plan);
+    let changed_queues = pending_writes::changes(&plan);
     let applied = apply(&aws, &look.owner, plan, PATIENCE).await;
     look.context.propagation.note(&aws.location, changed_queues, &applied);
     let before =
@@ -113,10 +115,10 @@ impl Look<'_> {
         let mut status = self.before.clone();
         status.observed_generation = Some(self.generation());
         // What came with the pipeline, perhaps out of a backup, was not asked for now.
-        if let Some(token) = token::new_run_now(&self.pipeline, &self.before) {
-            token::handle_run_now(&mut status, token);
+        if let Some(token) = commands::new_run_now(&self.pipeline, &self.before) {
+            commands::handle_run_now(&mut status, token);
         }
-        status.conditions = health::conditions(&Health::new_pipeline(), &[], self.generation(), now);
+        status.conditions = ready::conditions(&Health::new_pipeline(), &[], self.generation(), now);
         self.write(status).await
     }
 
@@ -171,7 +173,7 @@ impl Look<'_> {
     }
 
     fn annotations(&self) -> u64 {
-        memory::mark(self.pipeline.annotations())
+        observed_cache::mark(self.pipeline.annotations())
     }
 
     /// Nothing was wanted otherwise, and nothing has changed on AWS: what moves by itself is refreshed.
@@ -296,7 +298,7 @@ impl Look<'_> {
 
     /// Records the token of `reconcile-now`, so that it acts once: a look, which is what it asks for, has just been taken.
     pub(super) fn take_commands(&self, status: &mut PipelineStatus) {
-        let token = token::of(&self.pipeline, annotation::RECONCILE_NOW);
+        let token = commands::of(&self.pipeline, annotation::RECONCILE_NOW);
         status.last_reconcile_now = token.or_else(|| status.last_reconcile_now.take());
     }
 }

@@ -8,13 +8,13 @@ use pipeline_core::reason::Settled;
 use super::delete::retained;
 use super::planning::Planned;
 use super::{Look, Next};
-use crate::cluster::has_finalizer;
-use crate::health::Health;
+use crate::kubernetes::cluster::has_finalizer;
 use crate::plan::Verdict;
 use crate::plan::render::counts;
 use crate::plan::shown::for_status;
+use crate::reconcile::ready::Health;
+use crate::reconcile::status;
 use crate::resource::Kind;
-use crate::status;
 
 pub(super) async fn observe(look: Look<'_>, now: Timestamp) -> kube::Result<Next> {
     // First of all, so that the pipeline can go at any time: then without a word.

@@ -7,15 +7,15 @@ use jiff::Timestamp;
 use pipeline_core::pipeline::{self, Pipeline, Refusal};
 
 use super::{Context, Look};
-use crate::apply::observe_all;
+use crate::artifacts::builtin::own_architecture;
 use crate::aws::Aws;
-use crate::functions::own_architecture;
-use crate::health::Health;
-use crate::memory;
+use crate::drift::observed_cache;
 use crate::plan::shown::{self, Knowledge, Shown};
 use crate::plan::{Have, Plan, plan};
+use crate::reconcile::apply::observe_all;
+use crate::reconcile::ready::Health;
+use crate::reconcile::status;
 use crate::resource::{Id, Kind, Resource, want};
-use crate::status;
 
 /// What a pipeline should be on AWS, and where.
 pub(super) struct Wish {
@@ -94,7 +94,7 @@ impl Look<'_> {
         };
         let want = want(&pipeline, &self.context.installation, &aws.location);
         let fingerprint = shown::fingerprint(&want);
-        let mark = memory::wish(&want);
+        let mark = observed_cache::wish(&want);
         Ok(Ok(Wish { pipeline, aws, want, fingerprint, mark }))
     }
 

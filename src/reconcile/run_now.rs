@@ -15,7 +15,7 @@ use pipeline_core::reason::Acted;
 use protocol::{Firing, RunRef, Trigger};
 use serde_json::Value;
 
-use super::{Look, token};
+use super::{Look, commands};
 use crate::aws::{Aws, AwsError, Operation};
 
 /// Bytes that Lambda takes for an asynchronous invocation.
@@ -41,7 +41,7 @@ impl Look<'_> {
         aws: &Aws,
         status: &mut PipelineStatus,
     ) -> Result<Option<Event>, AwsError> {
-        let Some(token) = token::new_run_now(&self.pipeline, &self.before) else { return Ok(None) };
+        let Some(token) = commands::new_run_now(&self.pipeline, &self.before) else { return Ok(None) };
         let input = self.pipeline.annotations().get(annotation::RUN_INPUT);
         let schedule = self.owner.prefix();
         let arn = aws.location.schedule_arn(&schedule, &schedule);
@@ -66,14 +66,14 @@ impl Look<'_> {
                 Event::new(Acted::RunNow, note)
             }
         };
-        token::handle_run_now(status, token);
+        commands::handle_run_now(status, token);
         Ok(Some(event))
     }
 
     /// Records a `run-now` that cannot be answered, and says so.
     pub(super) fn refuse_run_now(&self, status: &mut PipelineStatus, why: &str) -> Option<Event> {
-        let token = token::new_run_now(&self.pipeline, &self.before)?;
-        token::handle_run_now(status, token);
+        let token = commands::new_run_now(&self.pipeline, &self.before)?;
+        commands::handle_run_now(status, token);
         Some(Event::new(Acted::RunNowRefused, format!("annotation {}: {why}; nothing was fired", annotation::RUN_NOW)))
     }
 }

@@ -6,7 +6,7 @@ use pipeline_core::pipeline::Refusal;
 use pipeline_core::reason::Refused;
 
 use super::{Look, Next, delete};
-use crate::health::Health;
+use crate::reconcile::ready::Health;
 
 pub(super) async fn reconcile(look: Look<'_>, unreadable: &Unreadable) -> kube::Result<Next> {
     // Not the message: it may quote the spec.

@@ -13,7 +13,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::Client;
 use kube::api::{Api, ListParams};
 use pipeline_core::error_chain::chain;
-use task_pipelines::checks::{Finding, Right, api_server, definition, lines, permissions};
+use task_pipelines::kubernetes::preflight::{Finding, Right, api_server, definition, lines, permissions};
 
 use crate::cluster::Place;
 use crate::output::{self, Output};

@@ -8,7 +8,7 @@ use kube::api::{ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use serde_json::Value;
-use task_pipelines::client::client;
+use task_pipelines::kubernetes::client::client;
 
 use crate::text::plain;
 

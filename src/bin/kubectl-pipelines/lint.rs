@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use task_pipelines::command::lint::{Finding, LintSettings, lint};
+use task_pipelines::cli::lint::{Finding, LintSettings, lint};
 
 use crate::cluster::Place;
 use crate::output::{self, Output};

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use task_pipelines::command::arguments::Colour;
-use task_pipelines::command::plan::style;
+use task_pipelines::cli::arguments::Colour;
+use task_pipelines::cli::plan::style;
 use task_pipelines::plan::render;
 use task_pipelines::plan::shown::Summary;
 

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use api::{PipelineStatus, ResourceState, Stored, annotation};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
-use task_pipelines::command::arguments::Colour;
-use task_pipelines::command::plan::style;
+use task_pipelines::cli::arguments::Colour;
+use task_pipelines::cli::plan::style;
 
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use api::{PipelineStatus, ResourceRow, ScheduledTaskPipeline};
 use kube::ResourceExt as _;
 use serde::Serialize;
-use task_pipelines::command::arguments::Colour;
-use task_pipelines::command::plan::style;
+use task_pipelines::cli::arguments::Colour;
+use task_pipelines::cli::plan::style;
 use task_pipelines::resource::Kind;
 use termtree::Tree;
 

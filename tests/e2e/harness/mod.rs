@@ -215,7 +215,7 @@ async fn client(kubeconfig: String) -> Client {
     let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     // As the operator reads: a test may leave pipelines that no parser takes.
-    task_pipelines::client::client(config).unwrap()
+    task_pipelines::kubernetes::client::client(config).unwrap()
 }
 
 /// Server-side apply, as `kubectl apply --server-side` does it.

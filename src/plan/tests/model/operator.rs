@@ -13,12 +13,12 @@ use super::aws::Aws;
 use super::shared::Shared;
 use super::world::Cr;
 use super::{Setting, owner_of, short};
-use crate::apply::{Applied, Outcome, blocker};
 use crate::aws::{AwsError, Operation};
 use crate::plan::check::flaws;
 use crate::plan::{Goal, Have, Plan, Step, Verdict, plan, plan_deletion};
+use crate::reconcile::apply::{Applied, Outcome, blocker};
+use crate::reconcile::status;
 use crate::resource::{Id, Kind, Observed, Resource, Wait};
-use crate::status;
 
 pub(super) type Rows = Vec<ResourceRow>;
 

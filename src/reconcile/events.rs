@@ -5,9 +5,9 @@ use pipeline_core::event::Event;
 use pipeline_core::reason::Acted;
 use pipeline_core::text::truncate;
 
-use crate::apply::{Applied, Deed};
-use crate::drift::Drift;
-use crate::health::{Health, State};
+use crate::reconcile::apply::{Applied, Deed};
+use crate::reconcile::drift::Drift;
+use crate::reconcile::ready::{Health, State};
 use crate::resource::{Difference, Id};
 
 /// Events for what was changed: one for all that was made, one for each thing that was changed, and one for each that
@@ -113,7 +113,7 @@ mod tests {
         let stalled = Health::conflict("Queue a exists");
         let event = of_health(&PipelineStatus::default(), &stalled).expect("an event");
         assert_eq!((event.reason, event.reason.is_warning()), (Reason::Failed(ErrorClass::Conflict), true));
-        let conditions = crate::health::conditions(&stalled, &[], 1, Timestamp::UNIX_EPOCH);
+        let conditions = crate::reconcile::ready::conditions(&stalled, &[], 1, Timestamp::UNIX_EPOCH);
         let status = PipelineStatus { conditions, ..PipelineStatus::default() };
         assert_eq!(of_health(&status, &stalled), None);
         assert!(of_health(&status, &Health::ready(Settled::InSync, "well")).is_some());

@@ -17,18 +17,22 @@ use tokio::sync::watch;
 
 use super::{check, runtime, setup};
 use crate::aws::{Access, Accounts, Leadership};
-use crate::checks::Finding;
-use crate::cluster::Cluster;
+use crate::cli::settings::{InstallationSettings, RunSettings};
+use crate::drift::observed_cache::Memory;
+use crate::drift::pending_writes::Propagation;
+use crate::drift::sweep;
+use crate::inbox;
 use crate::inbox::queue::Inboxes;
-use crate::leader::Candidate;
-use crate::memory::Memory;
+use crate::kubernetes::client;
+use crate::kubernetes::cluster::Cluster;
+use crate::kubernetes::preflight::Finding;
 use crate::metrics::Metrics;
-use crate::probes::Probes;
-use crate::propagation::Propagation;
 use crate::reconcile::Context;
-use crate::settings::{InstallationSettings, RunSettings};
-use crate::slots::Slots;
-use crate::{client, controller, inbox, server, sweep};
+use crate::reconcile::controller;
+use crate::runtime::concurrency::Slots;
+use crate::runtime::leader::Candidate;
+use crate::runtime::probes::Probes;
+use crate::runtime::server;
 
 /// Runs until it is told to stop.
 ///

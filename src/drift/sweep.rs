@@ -14,9 +14,9 @@ use pipeline_core::error_chain::chain;
 use pipeline_core::names::ClusterName;
 
 use crate::aws::{Aws, AwsError, Caller, Urgency};
-use crate::memory::Memory;
-use crate::places;
+use crate::drift::observed_cache::Memory;
 use crate::resource::bulk;
+use crate::runtime::per_location;
 
 /// One sweep of one account and region, however slow it answers.
 const MAX_SWEEP: Duration = Duration::from_mins(5);
@@ -28,7 +28,7 @@ pub type Look = ObjectRef<ScheduledTaskPipeline>;
 pub async fn run(cluster: &ClusterName, memory: &Memory, places: UnboundedReceiver<Aws>, looks: UnboundedSender<Look>) {
     let caller = Caller { name: "".into(), urgency: Urgency::Sweep };
     let sweep = |aws: Aws| keep_sweeping(cluster, memory, aws.on_behalf_of(caller.clone()), looks.clone());
-    places::each(|location| memory.lives_in(location), places, sweep).await;
+    per_location::each(|location| memory.lives_in(location), places, sweep).await;
 }
 
 /// Sweeps one account and region for as long as pipelines live there.

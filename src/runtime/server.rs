@@ -8,7 +8,7 @@ use std::thread;
 use tiny_http::{Header, Response, Server};
 
 use crate::metrics::Metrics;
-use crate::probes::Probes;
+use crate::runtime::probes::Probes;
 
 /// <https://prometheus.io/docs/specs/om/open_metrics_spec/#text-format>
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -9,6 +9,7 @@ mod offline;
 pub mod orphans;
 pub mod plan;
 pub mod run;
+pub mod settings;
 mod setup;
 pub mod trial;
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::settings::{InstallationSettings, RunSettings};
+use crate::cli::settings::{InstallationSettings, RunSettings};
 
 /// Cron tasks on AWS from one Kubernetes resource.
 #[derive(Debug, Parser)]

@@ -12,11 +12,12 @@ use pipeline_core::location::Target;
 use pipeline_core::names::ClusterName;
 
 use super::{print, runtime, setup};
+use crate::artifacts::builtin;
 use crate::aws::{Access, Aws};
-use crate::checks::{Finding, Right, api_server, definition, lines, permissions};
+use crate::cli::settings::{LayerSettings, RunSettings};
+use crate::kubernetes::client;
+use crate::kubernetes::preflight::{Finding, Right, api_server, definition, lines, permissions};
 use crate::resource::bulk;
-use crate::settings::{LayerSettings, RunSettings};
-use crate::{client, functions};
 
 /// Something is missing.
 const MISSING: u8 = 1;
@@ -98,7 +99,7 @@ fn rights<'a>(client: &'a Client, settings: &'a RunSettings) -> Vec<Right<'a>> {
 
 fn built_in_functions(settings: &RunSettings) -> Result<String, String> {
     let directory = settings.installation.functions_dir.as_deref();
-    let found = functions::find(directory).map_err(|error| chain(&error))?;
+    let found = builtin::find(directory).map_err(|error| chain(&error))?;
     let names = found.keys().map(|(builtin, architecture)| format!("{}-{}", builtin.as_str(), architecture.as_str()));
     Ok(names.collect::<Vec<_>>().join(", "))
 }

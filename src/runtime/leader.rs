@@ -4,7 +4,7 @@
 //! Times are each operator's own, by a clock that nobody sets: a lease has run out when it was not seen to change for its
 //! term. AWS knows no lease, so a leader starts no call once its own time is over, which is before anybody else's begins.
 
-mod ballot;
+mod lease;
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::aws::Leadership;
-use ballot::{Ballot, Turn};
+use lease::{Ballot, Turn};
 
 /// How long others wait for a leader's next renewal, seconds: well below the 15 that a standby may take.
 const TERM_SECONDS: i32 = 10;

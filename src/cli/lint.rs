@@ -12,7 +12,7 @@ use pipeline_core::pipeline::Refusal;
 
 use super::documents::{self, Document, Files, Namespace};
 use super::offline::Offline;
-use crate::settings::read_configuration;
+use crate::cli::settings::read_configuration;
 
 pub use super::documents::Finding;
 

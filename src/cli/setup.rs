@@ -8,13 +8,13 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt as _};
 use pipeline_core::names::{ClusterName, ClusterNameError};
 
+use crate::artifacts::builtin::{self, FunctionsError};
+use crate::artifacts::layers::{Layers, Tools};
 use crate::aws::AwsRequests;
 use crate::aws::Leadership;
 use crate::aws::{Access, Accounts};
-use crate::functions::{self, FunctionsError};
-use crate::layers::{Layers, Tools};
+use crate::cli::settings::{InstallationSettings, LayerSettings};
 use crate::resource::Installation;
-use crate::settings::{InstallationSettings, LayerSettings};
 
 /// Why a cluster has no name on AWS.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +33,7 @@ pub(super) enum NoClusterName {
 /// There are no zips of the built-in functions.
 pub(super) fn installation(settings: &InstallationSettings) -> Result<(Installation, Arc<Layers>), FunctionsError> {
     let installation = Installation {
-        artifacts: functions::find(settings.functions_dir.as_deref())?,
+        artifacts: builtin::find(settings.functions_dir.as_deref())?,
         permissions_boundary: settings.permissions_boundary.clone(),
     };
     let LayerSettings { package_index, uv, cache_dir: _ } = settings.layers.clone();

@@ -11,7 +11,7 @@ use pipeline_core::pipeline::{
 };
 
 use super::documents::Document;
-use crate::functions::own_architecture;
+use crate::artifacts::builtin::own_architecture;
 
 /// The UID of a pipeline that may have none yet.
 const UNKNOWN_UID: &str = "unknown";

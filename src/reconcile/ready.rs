@@ -13,8 +13,8 @@ use pipeline_core::reason::{Incomplete, Reason, Settled, Underway};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::apply::{Applied, Outcome};
 use crate::aws::{AwsError, NoAws};
+use crate::reconcile::apply::{Applied, Outcome};
 use crate::resource::{Id, TagRefusal};
 
 /// How a pipeline is.

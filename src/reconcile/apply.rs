@@ -6,7 +6,7 @@
 //! What was seen is old by the time its turn comes. So a step looks again just before it deletes anything, and before it
 //! changes what was seen more than a moment ago; and it looks again after a write whose answer was lost.
 
-mod deed;
+mod change;
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -22,7 +22,7 @@ use crate::aws::{Aws, AwsError};
 use crate::plan::{Goal, Have, Plan, Step, Verdict};
 use crate::resource::{self, Id, Kind, Observed, Progress, TagRefusal, Wait};
 
-pub use deed::Deed;
+pub use change::Deed;
 
 /// How often something is looked at that AWS still works on.
 const SETTLE_POLL: Duration = Duration::from_millis(500);
@@ -226,7 +226,7 @@ async fn converge(
                 act(aws, step, have.as_ref(), verdict).await
             }
         };
-        let deed = deed::deed(verdict, have.as_ref(), owner);
+        let deed = change::deed(verdict, have.as_ref(), owner);
         let (wait, otherwise) = match progress {
             Ok(Progress::Done) => {
                 record(deeds, deed);
@@ -234,7 +234,7 @@ async fn converge(
             }
             Ok(Progress::TagsRefused(refusals)) => {
                 record(deeds, deed);
-                deed::withdraw(deeds, &refusals);
+                change::withdraw(deeds, &refusals);
                 return Outcome::TagsRefused { seen: sight.have, refusals };
             }
             Ok(Progress::Made(seen)) => {
@@ -244,7 +244,7 @@ async fn converge(
                 (FIRST_POLL, Outcome::Waiting(Wait { why, again: FIRST_POLL }))
             }
             Ok(Progress::Waiting(wait)) => {
-                record(deeds, deed.and_then(deed::without_tags));
+                record(deeds, deed.and_then(change::without_tags));
                 (wait.again, Outcome::Waiting(wait))
             }
             // Looked at once at once; one that then does not show is being deleted, or not listed yet.
@@ -279,7 +279,7 @@ async fn converge(
             Ok(have) => sight_of(have, owner, step),
             Err(error) => return Outcome::Failed(error),
         };
-        record(deeds, tried.and_then(|tried| deed::done(tried, &sight.verdict)));
+        record(deeds, tried.and_then(|tried| change::done(tried, &sight.verdict)));
     }
 }
 

@@ -13,9 +13,9 @@ use kube::runtime::reflector::ObjectRef;
 use pipeline_core::location::Location;
 use pipeline_core::names::{TagKeys, Tags};
 
+use crate::reconcile::status;
 use crate::resource::bulk::{Sights, Singly};
 use crate::resource::{Field, Id, Kind, Observed, Resource};
-use crate::status;
 
 /// How a resource was when all was as wanted: hashes, so that a thousand pipelines fit into little memory.
 #[derive(Clone, Debug, PartialEq, Eq)]

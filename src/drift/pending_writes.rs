@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use pipeline_core::location::Location;
 
-use crate::apply::{Applied, Deed};
 use crate::plan::{Goal, Have, Plan};
+use crate::reconcile::apply::{Applied, Deed};
 use crate::resource::{Field, Fields, Id, Kind, Resource};
 
 /// How long SQS takes at most to show a queue's attributes as they were set.

@@ -1,5 +1,7 @@
 //! `task-pipelines orphans`: what pipelines that are gone left on AWS.
 
+pub mod search;
+
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -16,8 +18,8 @@ use serde::Deserialize;
 use super::arguments::{OrphansSettings, Output};
 use super::{print, runtime, setup};
 use crate::aws::{Access, Aws};
-use crate::client;
-use crate::orphans::{self, Living, Orphan};
+use crate::kubernetes::client;
+use search::{Living, Orphan};
 
 /// Nothing is left.
 const NONE: u8 = 0;
@@ -54,12 +56,12 @@ async fn search(settings: OrphansSettings) -> Result<u8, Box<dyn Error>> {
     let accounts = setup::accounts(&settings.installation, access).await;
     for target in targets(&settings) {
         let aws = Aws::clone(&*accounts.get(&target).await?);
-        let owners = orphans::find(&aws, &cluster, &living).await?.into_iter().collect();
+        let owners = search::find(&aws, &cluster, &living).await?.into_iter().collect();
         places.push(Found { aws, owners });
     }
     let all: Vec<Orphan> = places.iter().flat_map(|place| &place.owners).flat_map(|(_, found)| found.clone()).collect();
     match settings.output {
-        Output::Text => print(&orphans::text(&all))?,
+        Output::Text => print(&search::text(&all))?,
         Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&all)?))?,
     }
     if all.is_empty() {
@@ -85,7 +87,7 @@ async fn delete(client: &Client, places: Vec<Found>) -> Result<u8, Box<dyn Error
                 left.push(format!("pipeline {}/{} is there again: left alone", owner.namespace, owner.name));
                 continue;
             }
-            left.extend(orphans::left(&orphans::delete(&aws, &owner, &orphans).await));
+            left.extend(search::left(&search::delete(&aws, &owner, &orphans).await));
         }
     }
     for line in &left {

@@ -8,7 +8,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, registry};
 
-use crate::command::arguments::LogFormat;
+use crate::cli::arguments::LogFormat;
 
 /// Logs what a filter lets through to stderr, from now on.
 ///

@@ -20,15 +20,15 @@ use pipeline_core::runs::missed::Expectations;
 use super::arguments::{Colour, Output, PipelineName, PlanSettings};
 use super::{documents, print, runtime, setup, usual_namespace};
 use crate::aws::Access;
-use crate::client;
-use crate::cluster::Cluster;
+use crate::drift::observed_cache::{Memory, Periods};
+use crate::drift::pending_writes::Propagation;
 use crate::inbox::queue::Inboxes;
-use crate::memory::{Memory, Periods};
+use crate::kubernetes::client;
+use crate::kubernetes::cluster::Cluster;
 use crate::plan::render::{Style, text};
 use crate::plan::shown::{Shown, Summary};
-use crate::propagation::Propagation;
 use crate::reconcile::{Context, NoPlan, plan_of};
-use crate::slots::Slots;
+use crate::runtime::concurrency::Slots;
 use without_cluster::WithoutCluster;
 
 /// What came of all that was asked for.

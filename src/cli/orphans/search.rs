@@ -8,9 +8,9 @@ use futures::future::try_join_all;
 use pipeline_core::names::{ClusterName, Owner, Ownership};
 use serde::Serialize;
 
-use crate::apply::{Applied, Outcome, apply};
 use crate::aws::{Aws, AwsError};
 use crate::plan::{Have, plan_deletion};
+use crate::reconcile::apply::{Applied, Outcome, apply};
 use crate::resource::{self, Field, Id, Kind, Observed, bulk};
 
 /// How long to wait for what AWS takes its time to delete.

@@ -10,14 +10,14 @@ use pipeline_core::names::{ClusterName, Owner, Ownership, TagKeys, tag};
 use pipeline_core::pipeline::Refusal;
 use pipeline_core::reason::Refused;
 
-use crate::apply::observe_all;
 use crate::aws::{Accounts, Aws, AwsError};
-use crate::command::documents::Document;
-use crate::command::offline::Offline;
-use crate::health::Health;
+use crate::cli::documents::Document;
+use crate::cli::offline::Offline;
 use crate::plan::shown::{Knowledge, Shown, changes};
 use crate::plan::{Have, plan};
 use crate::reconcile::NoPlan;
+use crate::reconcile::apply::observe_all;
+use crate::reconcile::ready::Health;
 use crate::resource::{Field, Id, Installation, Kind, Resource, bulk, want};
 
 /// What plans are made with.

@@ -9,9 +9,9 @@ use std::time::Duration;
 use pipeline_core::configuration::{Configuration, InvalidConfiguration};
 use pipeline_core::names::ClusterName;
 
+use crate::artifacts::layers::PackageIndex;
 use crate::aws::Pacing;
-use crate::layers::PackageIndex;
-use crate::memory::Periods;
+use crate::drift::observed_cache::Periods;
 
 /// What decides how pipelines look on AWS, whichever command looks at them.
 #[derive(Clone, Debug, clap::Args)]

@@ -9,8 +9,8 @@ use pipeline_core::names::TagKeys;
 use pipeline_core::pipeline::Pipeline;
 use pipeline_core::text::truncate;
 
-use crate::apply::{Applied, Deed, Outcome};
 use crate::plan::{Goal, Plan, Verdict};
+use crate::reconcile::apply::{Applied, Deed, Outcome};
 use crate::resource::{Id, Kind, Observed, TagRefusal, tag_field};
 
 /// Firings shown ahead.

@@ -16,8 +16,8 @@ use pipeline_core::error_chain::chain;
 use tracing::Instrument as _;
 
 use crate::metrics::Ended;
-use crate::probes::Probes;
 use crate::reconcile::{Context, Next, reconcile};
+use crate::runtime::probes::Probes;
 
 /// One look at one pipeline, the whole of it: far above what a look takes while AWS asks for fewer calls, and below for
 /// ever.

@@ -1,0 +1,4 @@
+//! Zips that are uploaded: the built-in functions, and layers.
+
+pub mod builtin;
+pub mod layers;
