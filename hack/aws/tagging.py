@@ -1,12 +1,14 @@
-"""Keys of tags that AWS keeps to itself: nobody sets or removes one that begins with `aws:`."""
+"""Tags: keys that AWS keeps to itself, and several that are removed at once."""
 
-from rules import Refused, before
+from ministack.services import scheduler
+
+from rules import Refused, after, before
 
 CODES = {
     "iam": "InvalidInput", "lambda": "InvalidParameterValueException", "logs": "InvalidParameterException",
     "scheduler": "ValidationException", "sqs": "InvalidParameterValue", "ssm": "ValidationException",
 }
-"""What each service answers; the text is AWS's."""
+"""What each service answers for a key that begins with `aws:`, which nobody sets or removes; the text is AWS's."""
 
 
 @before("iam", "TagRole", "UntagRole")
@@ -20,6 +22,17 @@ def _refuse_reserved(call):
         return
     if any(key.lower().startswith("aws:") for key in _keys(call.params)):
         raise Refused(400, CODES[call.service], "aws: prefixed tag key names are not allowed for external use.")
+
+
+@after("scheduler", "UntagResource")
+def _remove_the_others(call, _answer):
+    """The emulator removes the first key alone."""
+    arn = call.params["ResourceArn"]
+    left = {key: value for key, value in (scheduler._tags.get(arn) or {}).items() if key not in call.params["TagKeys"]}
+    if left:
+        scheduler._tags[arn] = left
+    else:
+        scheduler._tags.pop(arn, None)
 
 
 def stands_for_aws(call):

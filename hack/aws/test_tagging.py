@@ -84,8 +84,25 @@ class ReservedTest(StrictTest):
         self.check("lambda", "InvalidParameterValueException")
 
 
-def pairs():
-    return [{"Key": key, "Value": value} for key, value in TAG.items()]
+class SeveralTest(StrictTest):
+    def test_several_tags_of_a_schedule_group_are_removed_at_once(self):
+        scheduler = self.client("scheduler")
+        arn = scheduler.create_schedule_group(Name="g", Tags=pairs({"a": "1", "b": "2", "c": "3"}))["ScheduleGroupArn"]
+        scheduler.untag_resource(ResourceArn=arn, TagKeys=["a", "b"])
+        self.assertEqual(scheduler.list_tags_for_resource(ResourceArn=arn)["Tags"], pairs({"c": "3"}))
+        scheduler.untag_resource(ResourceArn=arn, TagKeys=["c"])
+        self.assertEqual(scheduler.list_tags_for_resource(ResourceArn=arn)["Tags"], [])
+
+    def test_several_tags_of_a_function_are_removed_at_once(self):
+        self.function("f", self.role("r", "lambda"), Tags={"a": "1", "b": "2", "c": "3"})
+        client = self.client("lambda")
+        arn = client.get_function(FunctionName="f")["Configuration"]["FunctionArn"]
+        client.untag_resource(Resource=arn, TagKeys=["a", "b"])
+        self.assertEqual(client.list_tags(Resource=arn)["Tags"], {"c": "3"})
+
+
+def pairs(tags=TAG):
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 if __name__ == "__main__":

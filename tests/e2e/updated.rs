@@ -219,7 +219,7 @@ async fn each_change_is_told_in_an_event_with_what_it_was_and_is() {
 #[tokio::test]
 async fn what_somebody_deletes_or_changes_on_aws_is_put_right() {
     let lab = Lab::new().await;
-    lab.apply("mended", specs::message(specs::YEARLY)).await;
+    lab.apply("mended", specs::merged(specs::message(specs::YEARLY), json!({"tags": {"team": "data"}}))).await;
     lab.ready("mended").await;
     let names = lab.names("mended");
     let expected = shown(&lab, "mended").await;
@@ -231,13 +231,13 @@ async fn what_somebody_deletes_or_changes_on_aws_is_put_right() {
     lab.aws.logs.put_retention_policy().log_group_name(&names.runner_logs).retention_in_days(1).send().await.unwrap();
     lab.aws.lambda.update_function_configuration().function_name(&names.runner).memory_size(999).send().await.unwrap();
     let request = lab.aws.sqs.tag_queue().queue_url(lab.aws.queue_url(&names.tasks));
-    request.tags("stranger", "tag").send().await.unwrap();
+    request.tags("team", "ops").tags("stranger", "tag").send().await.unwrap();
 
     lab.resync("mended").await;
     lab.ready("mended").await;
     assert_eq!(lab.aws.everything().await, names.all_and_inbox());
     assert_eq!(shown(&lab, "mended").await, expected);
-    assert!(!lab.aws.queue_tags(&names.tasks).await.contains_key("stranger"));
+    assert_eq!(lab.aws.queue_tags(&names.tasks).await["stranger"], "tag", "others may tag as they like");
 }
 
 /// Copies the built-in functions' zips, with a comment more in each: another release's code.
