@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use pipeline_core::error_chain::{chain, is_closed_pipe};
 use task_pipelines::cli;
-use task_pipelines::cli::arguments::{Arguments, LogFormat};
-use task_pipelines::runtime::log;
+use task_pipelines::cli::arguments::Arguments;
+use task_pipelines::runtime::log::{self, LogFormat};
 
 /// Gives back what an upload took: the C library's allocator would keep it. `.cargo/config.toml` says how.
 #[global_allocator]

@@ -17,7 +17,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::aws::{AwsRequests, Leadership};
-use crate::reconcile::drift::Drift;
+use crate::plan::drift::Drift;
 use lead::Lead;
 
 pub use pipelines::Pipelines;

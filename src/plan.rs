@@ -1,5 +1,6 @@
 //! What is wanted × what AWS has → the steps to take. Pure.
 
+pub mod drift;
 pub mod render;
 pub mod shown;
 

@@ -5,6 +5,7 @@
 
 mod boundary;
 pub mod bulk;
+pub mod depth;
 mod difference;
 mod event_source_mapping;
 mod function;

@@ -1,13 +1,13 @@
 //! The command line of `task-pipelines`.
 
 use std::convert::Infallible;
-use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::cli::settings::{InstallationSettings, RunSettings};
+use crate::runtime::log::LogFormat;
 
 /// Cron tasks on AWS from one Kubernetes resource.
 #[derive(Debug, Parser)]
@@ -231,22 +231,6 @@ pub struct LogSettings {
     /// What to log: a level, or directives such as `info,task_pipelines=debug` [default: info for run, else warn].
     #[arg(long, global = true, env = "TASK_PIPELINES_LOG")]
     pub log: Option<String>,
-}
-
-/// Form of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// One JSON object a line.
-    Json,
-    /// For reading.
-    Text,
-}
-
-impl LogFormat {
-    /// Text where somebody reads along.
-    pub fn or_by_terminal(format: Option<Self>) -> Self {
-        format.unwrap_or_else(|| if io::stderr().is_terminal() { Self::Text } else { Self::Json })
-    }
 }
 
 #[cfg(test)]

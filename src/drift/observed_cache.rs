@@ -13,9 +13,8 @@ use kube::runtime::reflector::ObjectRef;
 use pipeline_core::location::Location;
 use pipeline_core::names::{TagKeys, Tags};
 
-use crate::reconcile::status;
 use crate::resource::bulk::{Sights, Singly};
-use crate::resource::{Field, Id, Kind, Observed, Resource};
+use crate::resource::{Field, Id, Kind, Observed, Resource, depth};
 
 /// How a resource was when all was as wanted: hashes, so that a thousand pipelines fit into little memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -261,7 +260,7 @@ impl Remembered {
     /// Takes over how many messages the queues hold; whether it changed.
     fn count(&mut self, sights: &Sights) -> bool {
         let held: BTreeSet<&Id> = self.found.sights.keys().collect();
-        let depth = status::depth(sights.iter().filter(|(id, _)| held.contains(id)));
+        let depth = depth::depth(sights.iter().filter(|(id, _)| held.contains(id)));
         let other = depth != self.found.depth;
         self.found.depth = depth;
         other

@@ -1,13 +1,12 @@
 //! What was just written and AWS may not show yet: that is not what somebody else did.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use pipeline_core::location::Location;
 
 use crate::plan::{Goal, Have, Plan};
-use crate::reconcile::apply::{Applied, Deed};
 use crate::resource::{Field, Fields, Id, Kind, Resource};
 
 /// How long SQS takes at most to show a queue's attributes as they were set.
@@ -59,13 +58,12 @@ pub fn changes(plan: &Plan) -> Vec<(Id, Change)> {
 }
 
 impl Propagation {
-    /// Notes which changes were carried out just now.
-    pub fn note(&self, location: &Location, changes: Vec<(Id, Change)>, applied: &Applied) {
-        let is_done =
-            |id: &Id| applied.deeds.iter().any(|(other, deed)| other == id && matches!(deed, Deed::Updated(_)));
+    /// Notes which changes were carried out just now: those of the resources that were `updated`.
+    pub fn note<'ids>(&self, location: &Location, changes: Vec<(Id, Change)>, updated: impl Iterator<Item = &'ids Id>) {
+        let updated: BTreeSet<&Id> = updated.collect();
         let mut noted = self.lock();
         noted.retain(|_, change| change.under_way().next().is_some());
-        let done = changes.into_iter().filter(|(id, _)| is_done(id));
+        let done = changes.into_iter().filter(|(id, _)| updated.contains(id));
         noted.extend(done.map(|(id, change)| ((location.clone(), id), Change { at: Instant::now(), ..change })));
     }
 
@@ -127,8 +125,7 @@ mod tests {
     fn noted(from: &Resource, to: &Resource, age: Duration) -> Propagation {
         let propagation = Propagation::default();
         let change = Change { at: Instant::now(), from: from.fields(), to: to.fields() };
-        let applied = Applied { deeds: vec![(to.id(), Deed::Updated(Vec::new()))], ..Applied::default() };
-        propagation.note(&location(), vec![(to.id(), change)], &applied);
+        propagation.note(&location(), vec![(to.id(), change)], [to.id()].iter());
         let then = Instant::now().checked_sub(age).expect("the machine has run for longer");
         propagation.lock().values_mut().for_each(|change| change.at = then);
         propagation

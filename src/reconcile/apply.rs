@@ -93,6 +93,15 @@ pub struct Applied {
 }
 
 impl Applied {
+    /// The resources that were there before, and were changed: by a take-over too.
+    pub fn updated(&self) -> impl Iterator<Item = &Id> {
+        let is_update = |deed: &Deed| match deed {
+            Deed::Updated(_) | Deed::TakenOver { .. } => true,
+            Deed::Created | Deed::Deleted => false,
+        };
+        self.deeds.iter().filter(move |(_, deed)| is_update(deed)).map(|(id, _)| id)
+    }
+
     /// The ARNs of the layer versions that are as they should be.
     fn published(&self) -> BTreeMap<Id, String> {
         let layers = self.seen().filter(|(id, _)| id.kind == Kind::LayerVersion);

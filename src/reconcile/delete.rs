@@ -19,7 +19,7 @@ use crate::reconcile::apply::{Outcome, apply, observe_all};
 use crate::reconcile::events;
 use crate::reconcile::ready::{Again, Health};
 use crate::reconcile::status;
-use crate::resource::{self, Id, Kind};
+use crate::resource::{self, Id, Kind, depth};
 
 /// How long the runner may go on after the schedule is gone.
 const DRAIN: Duration = Duration::from_mins(5);
@@ -174,7 +174,7 @@ impl Look<'_> {
     /// Messages in the queue between sender and runner.
     fn undelivered(&self, have: &Have) -> u64 {
         let seen = have.iter().filter_map(|(id, seen)| Some((id, seen.as_ref()?)));
-        let depth = status::depth(seen.filter(|(_, seen)| self.owner.ownership(&seen.tags) == Ownership::Ours));
+        let depth = depth::depth(seen.filter(|(_, seen)| self.owner.ownership(&seen.tags) == Ownership::Ours));
         depth.visible + depth.in_flight
     }
 
@@ -182,7 +182,7 @@ impl Look<'_> {
     fn keeps(&self, id: &Id, have: &Have) -> bool {
         let messages = have.get(id).and_then(Option::as_ref).and_then(|seen| seen.depth);
         let full = messages.is_some_and(|depth| depth.visible + depth.in_flight > 0);
-        full && status::is_dead_letter_queue(id) && !self.pipeline.spec.queue.delete_with_messages
+        full && depth::is_dead_letter_queue(id) && !self.pipeline.spec.queue.delete_with_messages
     }
 
     fn deleting_for(&self) -> Duration {

@@ -1,16 +1,8 @@
 //! What others changed on AWS, told apart from what was asked for.
 
+use crate::plan::drift::Drift;
 use crate::reconcile::apply::{Applied, Deed};
-use crate::resource::{Difference, Id, Kind};
-
-/// Something that others changed or deleted, and that was put right.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Drift {
-    /// The resource.
-    pub id: Id,
-    /// What was changed; nothing if it was deleted.
-    pub differences: Vec<Difference>,
-}
+use crate::resource::{Id, Kind};
 
 /// What is known of how AWS was before a look.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +27,7 @@ pub fn drift(applied: &Applied, before: Before) -> Vec<Drift> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource::Difference;
 
     #[test]
     fn what_had_to_be_done_is_drift_only_where_nothing_else_was_asked_for() {

@@ -5,8 +5,8 @@ use pipeline_core::event::Event;
 use pipeline_core::reason::Acted;
 use pipeline_core::text::truncate;
 
+use crate::plan::drift::Drift;
 use crate::reconcile::apply::{Applied, Deed};
-use crate::reconcile::drift::Drift;
 use crate::reconcile::ready::{Health, State};
 use crate::resource::{Difference, Id};
 

@@ -30,7 +30,7 @@ use crate::reconcile::drift::{Before, drift};
 use crate::reconcile::events;
 use crate::reconcile::ready::{self, Again, Health};
 use crate::reconcile::status;
-use crate::resource::{Id, Kind, Observed};
+use crate::resource::{Id, Kind, Observed, depth};
 
 /// How often a layer that is being built is looked at.
 const LAYER_POLL: Duration = Duration::from_secs(1);
@@ -77,7 +77,7 @@ pub(super) async fn manage(mut look: Look<'_>) -> kube::Result<Next> {
         plan.steps.iter().filter(|step| matches!(step.goal, Goal::Gone)).map(|step| step.id.clone()).collect();
     let changed_queues = pending_writes::changes(&plan);
     let applied = apply(&aws, &look.owner, plan, PATIENCE).await;
-    look.context.propagation.note(&aws.location, changed_queues, &applied);
+    look.context.propagation.note(&aws.location, changed_queues, applied.updated());
     let before =
         Before { in_sync: knowledge.was_in_sync, same_secrets: look.context.memory.wanted(&look.owner.uid, mark) };
     let tag_keys = status::tag_keys_after(&status::tag_keys(&look.before), &wanted_tags, &applied);
@@ -252,7 +252,7 @@ impl Look<'_> {
     }
 
     async fn report(self, done: Done<'_>, now: Timestamp) -> kube::Result<Next> {
-        let depth = status::depth(done.applied.seen());
+        let depth = depth::depth(done.applied.seen());
         let failing = Health::of(done.applied, Underway::Reconciling);
         if failing.is_none() {
             self.remember(&done, depth);

@@ -14,7 +14,7 @@ use crate::plan::render::counts;
 use crate::plan::shown::for_status;
 use crate::reconcile::ready::Health;
 use crate::reconcile::status;
-use crate::resource::Kind;
+use crate::resource::{Kind, depth};
 
 pub(super) async fn observe(look: Look<'_>, now: Timestamp) -> kube::Result<Next> {
     // First of all, so that the pipeline can go at any time: then without a word.
@@ -35,7 +35,7 @@ pub(super) async fn observe(look: Look<'_>, now: Timestamp) -> kube::Result<Next
     status.region = Some(aws.location.region.clone());
     let ours = plan.steps.iter().filter_map(|step| Some((&step.id, step.have.as_ref()?)));
     let ours = ours.filter(|(_, have)| look.owner.ownership(&have.tags) == Ownership::Ours);
-    status.queue = Some(status::depth(ours));
+    status.queue = Some(depth::depth(ours));
     if plan.steps.iter().any(|step| step.id.kind == Kind::Schedule && step.verdict == Verdict::InSync) {
         status::put_schedule(&mut status, &pipeline, look.last_firing(), now);
     }

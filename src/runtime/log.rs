@@ -2,13 +2,28 @@
 
 use std::io::{self, IsTerminal as _};
 
+use clap::ValueEnum;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{FilterExt as _, ParseError, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, registry};
 
-use crate::cli::arguments::LogFormat;
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For reading.
+    Text,
+}
+
+impl LogFormat {
+    /// Text where somebody reads along.
+    pub fn or_by_terminal(format: Option<Self>) -> Self {
+        format.unwrap_or_else(|| if io::stderr().is_terminal() { Self::Text } else { Self::Json })
+    }
+}
 
 /// Logs what a filter lets through to stderr, from now on.
 ///

@@ -17,7 +17,7 @@ use task_pipelines::aws::Leadership;
 use task_pipelines::aws::{Operation, Quota};
 use task_pipelines::cli::arguments::Arguments;
 use task_pipelines::metrics::{Ended, Metrics};
-use task_pipelines::reconcile::drift::Drift;
+use task_pipelines::plan::drift::Drift;
 use task_pipelines::resource::{Id, Kind};
 
 use crate::{all_between, between, read, root};
