@@ -195,7 +195,7 @@ async fn round(context: &Context, aws: &Aws, senders: &mut Senders) -> Result<Re
 
 /// What to make of a message.
 enum Judgement {
-    /// It says this, and whoever sent it may say so.
+    /// A valid report of an authorised sender.
     Believed(Letter),
     /// Nobody will ever believe it.
     Dropped,

@@ -63,7 +63,7 @@ pub struct Context {
     pub resync: Duration,
     /// Time after which a missing Secret is looked for again.
     pub secret_retry: Duration,
-    /// Looks at the same time.
+    /// Limits concurrent reconciles for each account.
     pub slots: Slots,
     /// What is remembered of pipelines.
     pub memory: Memory,
@@ -233,7 +233,7 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// Puts events into the log and beside the pipeline.
+    /// Logs events, and publishes them as Kubernetes Events of the pipeline.
     async fn tell(&self, events: &[Event]) -> kube::Result<()> {
         for event in events {
             let Event { reason, note } = event;

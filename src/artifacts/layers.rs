@@ -239,7 +239,7 @@ impl Layers {
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<PathBuf, Known>> {
-        // Every change is a single assignment, so a panic elsewhere leaves nothing half done.
+        // A poisoned lock is tolerable: entries are hints, and at worst AWS is read once more.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

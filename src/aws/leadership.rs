@@ -30,7 +30,7 @@ impl Leadership {
     pub async fn held(&self) {
         let Some(mut until) = self.until.clone() else { return };
         if until.wait_for(|until| leads(*until)).await.is_err() {
-            // Nobody stands for election any more: the program ends.
+            // Nobody keeps the lease any more: the program ends.
             std::future::pending::<()>().await;
         }
     }

@@ -186,7 +186,7 @@ mod tests {
 
     use super::*;
 
-    /// Clients of an AWS that nobody is: port 9 discards, where anybody listens.
+    /// Clients whose requests fail: nothing listens on port 9.
     fn aws(access: Access) -> Aws {
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())

@@ -26,7 +26,7 @@ pub struct Caller {
     pub urgency: Urgency,
 }
 
-/// Of so many turns one goes to the least urgent, so that nobody waits for ever.
+/// One of so many permits goes to the lowest priority that waits, so that nothing starves.
 const ONE_FOR_THE_LAST: u32 = 8;
 
 /// Who waits.

@@ -83,7 +83,7 @@ pub struct Found {
     pub sights: BTreeMap<Id, Sight>,
     /// Whether none is missing, and AWS shows each as it is.
     pub complete: bool,
-    /// What was wanted, as [`wish`] gives it.
+    /// Hash of the desired resources, as [`wish`] gives it.
     pub wish: u64,
     /// Messages in its queues.
     pub depth: QueueDepth,
@@ -97,7 +97,7 @@ struct Remembered {
     read: Instant,
     /// When it is to be looked at even if nothing seems to have changed.
     read_again: Instant,
-    /// Until when the sweep stands for it.
+    /// Until when the last sweep counts as an observation of it.
     vouched_until: Instant,
     /// Whether `found` still holds.
     trusted: bool,
@@ -247,7 +247,7 @@ impl Memory {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
-        // Every change is a single assignment, so a panic elsewhere leaves nothing half done.
+        // A poisoned lock is tolerable: entries are hints, and at worst AWS is read once more.
         self.pipelines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -93,7 +93,7 @@ impl Propagation {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<(Location, Id), Change>> {
-        // Every change is a single assignment, so a panic elsewhere leaves nothing half done.
+        // A poisoned lock is tolerable: entries are hints, and at worst AWS is read once more.
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

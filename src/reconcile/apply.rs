@@ -39,7 +39,7 @@ const FRESH: Duration = Duration::from_secs(2);
 /// How long after a look that shows nothing to delete another must show the same: AWS may not show yet what was just made.
 const ABSENT_POLL: Duration = Duration::from_secs(2);
 
-/// How often one step is tried whose answers are lost.
+/// Attempts at a step after answers were lost, when AWS may have carried the call out.
 const LOST_ANSWERS: u32 = 3;
 
 /// The first pause after a lost answer.
@@ -256,7 +256,7 @@ async fn converge(
                 record(deeds, deed.and_then(change::without_tags));
                 (wait.again, Outcome::Waiting(wait))
             }
-            // Looked at once at once; one that then does not show is being deleted, or not listed yet.
+            // Read again at once the first time. If it still does not show, it is being deleted or not consistent yet: poll.
             Ok(Progress::Exists) => {
                 let again = if mem::replace(&mut known_to_exist, true) { HIDDEN_POLL } else { Duration::ZERO };
                 let why = "AWS says that it exists, and does not show it".to_owned();

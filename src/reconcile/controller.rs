@@ -19,8 +19,8 @@ use crate::metrics::Ended;
 use crate::reconcile::{Context, Next, reconcile};
 use crate::runtime::probes::Probes;
 
-/// One look at one pipeline, the whole of it: far above what a look takes while AWS asks for fewer calls, and below for
-/// ever.
+/// Upper bound for one reconcile. A throttled one may take minutes; one that takes longer than this is stuck, and is
+/// cancelled.
 const MAX_LOOK: Duration = Duration::from_mins(10);
 
 /// No limit of the controller's own: looks wait for a slot of their account.

@@ -238,7 +238,7 @@ const DESCRIPTION: &str = "Managed by Task Pipelines. ";
 const OWNER: [(&str, &str); 4] =
     [("cluster", tag::CLUSTER), ("namespace", tag::NAMESPACE), ("name", tag::NAME), ("uid", tag::UID)];
 
-/// What a value may not hold as it is, lest it passes for two. Names in Kubernetes never need it.
+/// Characters that are percent-encoded in values, so that no value contains a separator. Names in Kubernetes never need it.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.');
 
 fn description(owner: &Tags) -> String {

@@ -61,7 +61,7 @@ pub fn want(pipeline: &Pipeline, installation: &Installation, location: &Locatio
     resources
 }
 
-/// All that a pipeline of this owner can have whose names no spec has a part in.
+/// Ids of every resource whose name depends on the owner alone, not on the spec.
 pub fn possible_ids(owner: &Owner) -> BTreeSet<Id> {
     let kinds = [Names::of(owner, false), Names::of(owner, true)];
     let of = |kind: Kind, names: Vec<String>| names.into_iter().map(move |name| Id::new(kind, name));

@@ -18,7 +18,7 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// So many for each account.
+    /// Allows `each` concurrent reconciles for each AWS account.
     pub fn new(each: u16) -> Self {
         Self { each: each.into(), accounts: Mutex::default() }
     }

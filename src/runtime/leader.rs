@@ -44,7 +44,7 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// Stands for the lease of this name, in the namespace that the client is at home in.
+    /// A candidate for the lease of this name in the client's default namespace.
     pub fn new(client: Client, name: &str) -> Self {
         // Two processes are never one, even on one host.
         let number = RandomState::new().hash_one(std::process::id());
@@ -60,7 +60,7 @@ impl Candidate {
         }
     }
 
-    /// Tells whether this operator leads, to whoever must not work otherwise.
+    /// Tells those that must not work without the lease whether this operator holds it.
     pub fn leadership(&self) -> Leadership {
         Leadership::until(self.until.subscribe())
     }

@@ -30,7 +30,7 @@ pub(crate) enum ArchiveError {
     Write(#[from] std::io::Error),
 }
 
-/// What stands for the hash of a zip that only the cluster knows.
+/// Placeholder for the hash of a zip whose content only the cluster has. Never sent to AWS.
 pub const UNKNOWN: &str = "(known after apply)";
 
 impl Zip {

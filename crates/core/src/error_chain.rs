@@ -21,7 +21,7 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     texts.join(": ")
 }
 
-/// Whether whoever read what was written has heard enough, such as `head`: that is no error.
+/// Whether the reader of the output, such as `head`, has closed the pipe (`EPIPE`): not an error.
 pub fn is_closed_pipe(error: &(dyn Error + 'static)) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -174,7 +174,7 @@ pub struct Lambda {
     pub log_retention_days: u32,
     /// The user's environment variables.
     pub environment: Tags,
-    /// What its role may do beside what its work takes.
+    /// Statements of the spec, on top of what the function's own work needs.
     pub statements: Vec<Statement>,
 }
 

@@ -55,7 +55,7 @@ pub enum News {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unsent: Option<String>,
     },
-    /// The runner is at a task. Told of what takes longer than a moment.
+    /// An attempt at a task has begun. Sent only for attempts that take longer than a second.
     Started {
         /// When the attempt began.
         at: Timestamp,

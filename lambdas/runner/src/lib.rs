@@ -172,7 +172,7 @@ pub async fn handle(runner: &Runner, event: Value, deadline: SystemTime) -> Resu
     Ok(failures)
 }
 
-/// A panic costs its own message a try, never those beside it. It is logged where it happens.
+/// A panic fails its own message alone; the rest of the batch is processed. It is logged where it happens.
 async fn survive(work: impl Future<Output = Outcome>) -> Outcome {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Outcome::AgainSometime)
 }

@@ -81,7 +81,7 @@ pub async fn find(
     Ok(try_join_all(found).await?.into_iter().filter(|(_, orphans)| !orphans.is_empty()).collect())
 }
 
-/// All that is an owner's, seen with own eyes: lists lag behind, and do not show everything.
+/// All resources of an owner, each confirmed by a direct read: lists are eventually consistent, and incomplete.
 async fn left_by(aws: &Aws, owner: &Owner, listed: BTreeSet<Id>) -> Result<Vec<Orphan>, AwsError> {
     let ids: BTreeSet<Id> = bulk::ids_of(aws, owner).await?.into_iter().chain(listed).collect();
     let looks = ids.into_iter().map(|id| async move {

@@ -40,7 +40,7 @@ pub(in crate::resource) fn runner(names: &Names, location: &Location) -> Permiss
         .allow(WRITE_LOGS, [logs(&names.runner, location)])
 }
 
-/// What the built-in functions may do beside: tell the operator.
+/// What the built-in functions may do as well: send reports to the operator's inbox.
 pub(in crate::resource) fn telling(names: &Names, location: &Location) -> Permissions {
     Permissions::default().allow(["sqs:SendMessage"], [location.queue_arn(&names.inbox)])
 }

@@ -60,7 +60,7 @@ pub fn place_of_deletion(
     if refusals.is_empty() { Ok(Target { region, role }) } else { Err(refusals.into_vec()) }
 }
 
-/// A region from the status; what is none is not one that the operator wrote.
+/// The region that the status records, if it is a valid one. Anything else was not written by the operator, and is ignored.
 fn known(region: Option<&str>) -> Option<String> {
     region.filter(|region| is_region(region)).map(str::to_owned)
 }

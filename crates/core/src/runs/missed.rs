@@ -131,7 +131,7 @@ impl Expectations {
         .collect()
     }
 
-    /// What was overdue is told, or turned out to be known.
+    /// The overdue firings were reported as missed, or a report of them has arrived.
     pub fn judged(&self, uid: &str, runs: &[RunRef]) {
         if let Some(kept) = self.lock().get_mut(uid) {
             kept.by_hand.retain(|id, _| !runs.iter().any(|run| run.run_id == *id));
@@ -142,7 +142,7 @@ impl Expectations {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
-        // Every change is a single assignment, so a panic elsewhere leaves nothing half done.
+        // A poisoned lock is tolerable: entries are hints, and at worst AWS is read once more.
         self.pipelines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
