@@ -2,7 +2,7 @@
 //!
 //! # Flow
 //! 1. Ask the inbox of an account and region for messages, waiting for up to 20 s; more of them while there are.
-//! 2. Read each as the untrusted thing it is ([`letter`]), and ask who sent it ([`senders`]).
+//! 2. Read each as the untrusted thing it is ([`report`]), and ask who sent it ([`senders`]).
 //! 3. Write the news of each pipeline into its status, all of this round at once ([`record`]).
 //! 4. Delete what was written, and what nobody will ever believe.
 //!
@@ -10,7 +10,7 @@
 //! - What is deleted was written before: a crash in between brings the same news again, which change nothing.
 //! - A pipeline's functions can report only for themselves.
 //! - Runs have one writer. It has a field manager of its own and writes only `runs`, `lastRun`, `lastResult` and the
-//!   conditions `Delivering` and `OnTime`; looks write all the rest. It says which version of the resource it has read,
+//!   conditions `Delivering` and `OnTime`; reconciles write all the rest. It says which version of the resource it has read,
 //!   so of two operators at once neither loses what the other wrote.
 
 pub mod queue;
@@ -32,7 +32,7 @@ use pipeline_core::error_chain::chain;
 use crate::aws::{Aws, AwsError, Caller, Operation, Urgency};
 use crate::reconcile::Context;
 use crate::runtime::per_location;
-use report::{Key, Letter};
+use report::{Key, RunReport};
 use senders::Senders;
 
 /// How long SQS holds an empty answer back, its maximum: an idle place costs three calls a minute.
@@ -125,7 +125,7 @@ enum Failure {
 
 /// What becomes of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum Disposition {
     /// It was written, or will never be: it is deleted.
     Done,
     /// It shows up again.
@@ -166,26 +166,26 @@ async fn round(context: &Context, aws: &Aws, senders: &mut Senders) -> Result<Re
     let read = Read::of(&messages);
     let mut done: Vec<Message> = Vec::new();
     let mut failure: Option<Failure> = None;
-    let mut news: BTreeMap<Key, Vec<(Letter, Message)>> = BTreeMap::new();
+    let mut news: BTreeMap<Key, Vec<(RunReport, Message)>> = BTreeMap::new();
     for message in messages {
-        match weigh(context, aws, senders, &message).await {
-            Ok(Judgement::Believed(letter)) => news.entry(letter.key.clone()).or_default().push((letter, message)),
-            Ok(Judgement::Dropped) => {
+        match verify(context, aws, senders, &message).await {
+            Ok(Verification::Accepted(report)) => news.entry(report.key.clone()).or_default().push((report, message)),
+            Ok(Verification::Rejected) => {
                 context.metrics.count_dropped();
                 done.push(message);
             }
-            Ok(Judgement::Doubted) => {}
+            Ok(Verification::Deferred) => {}
             Err(error) => failure = Some(error.into()),
         }
     }
-    let writes = news.into_iter().map(async |(key, letters)| {
-        let (letters, messages): (Vec<_>, Vec<_>) = letters.into_iter().unzip();
-        (record::record(context, aws, &key, &letters).await, messages)
+    let writes = news.into_iter().map(async |(key, reports)| {
+        let (reports, messages): (Vec<_>, Vec<_>) = reports.into_iter().unzip();
+        (record::record(context, aws, &key, &reports).await, messages)
     });
-    for (fate, messages) in join_all(writes).await {
-        match fate {
-            Ok(Fate::Done) => done.extend(messages),
-            Ok(Fate::Again) => {}
+    for (disposition, messages) in join_all(writes).await {
+        match disposition {
+            Ok(Disposition::Done) => done.extend(messages),
+            Ok(Disposition::Again) => {}
             Err(error) => failure = Some(error.into()),
         }
     }
@@ -194,33 +194,38 @@ async fn round(context: &Context, aws: &Aws, senders: &mut Senders) -> Result<Re
 }
 
 /// What to make of a message.
-enum Judgement {
+enum Verification {
     /// A valid report of an authorised sender.
-    Believed(Letter),
+    Accepted(RunReport),
     /// Nobody will ever believe it.
-    Dropped,
+    Rejected,
     /// Not by what is known now: a role may be too new to be seen.
-    Doubted,
+    Deferred,
 }
 
-/// What a message says, and whether whoever sent it may say so.
-async fn weigh(context: &Context, aws: &Aws, senders: &mut Senders, message: &Message) -> Result<Judgement, AwsError> {
+/// What a message says, and whether its sender may say so.
+async fn verify(
+    context: &Context,
+    aws: &Aws,
+    senders: &mut Senders,
+    message: &Message,
+) -> Result<Verification, AwsError> {
     let sender = attribute(message, &Attribute::SenderId).unwrap_or_default();
-    let letter = match Letter::read(message.body().unwrap_or_default(), Timestamp::now()) {
-        Ok(letter) => letter,
+    let report = match RunReport::read(message.body().unwrap_or_default(), Timestamp::now()) {
+        Ok(report) => report,
         Err(reason) => {
             tracing::debug!(sender, reason, "a message in the inbox is dropped");
-            return Ok(Judgement::Dropped);
+            return Ok(Verification::Rejected);
         }
     };
     // `<role id>:<session>` for a role; a user or an account has no colon, and is no function.
-    let Some((role, _)) = sender.split_once(':') else { return Ok(Judgement::Dropped) };
-    if let Some(uid) = senders.vouch(aws, &context.cluster_name, role, &letter).await? {
-        return Ok(Judgement::Believed(Letter { uid, ..letter }));
+    let Some((role, _)) = sender.split_once(':') else { return Ok(Verification::Rejected) };
+    if let Some(uid) = senders.authenticate(aws, &context.cluster_name, role, &report).await? {
+        return Ok(Verification::Accepted(RunReport { uid, ..report }));
     }
-    let Key { namespace, name } = &letter.key;
+    let Key { namespace, name } = &report.key;
     tracing::debug!(sender, namespace, pipeline = name, "news are not from who they are about");
-    Ok(if receives(message) < MAX_RECEIVES { Judgement::Doubted } else { Judgement::Dropped })
+    Ok(if receives(message) < MAX_RECEIVES { Verification::Deferred } else { Verification::Rejected })
 }
 
 async fn receive(aws: &Aws, inbox: &str) -> Result<Vec<Message>, AwsError> {

@@ -21,7 +21,7 @@ use crate::plan::drift::Drift;
 use lead::Lead;
 
 pub use pipelines::Pipelines;
-pub use reconciles::{Ended, Looks};
+pub use reconciles::{Ended, Reconciles};
 pub use requests::ApiServerRequests;
 
 /// All of it.
@@ -29,8 +29,8 @@ pub struct Metrics {
     registry: Registry,
     /// How each pipeline is.
     pub pipelines: Arc<Pipelines>,
-    /// How looks at pipelines go.
-    pub looks: Looks,
+    /// How reconciles of pipelines go.
+    pub reconciles: Reconciles,
     /// What is asked of AWS.
     pub aws: AwsRequests,
     /// What is asked of the API server.
@@ -57,7 +57,7 @@ impl Default for Metrics {
         let mut registry = Registry::default();
         let pipelines = Arc::new(Pipelines::default());
         registry.register_collector(Box::new(Arc::clone(&pipelines)));
-        let (looks, aws) = (Looks::new(&mut registry), AwsRequests::registered(&mut registry));
+        let (reconciles, aws) = (Reconciles::new(&mut registry), AwsRequests::registered(&mut registry));
         let api_server = ApiServerRequests::new(&mut registry);
         let ours = registry.sub_registry_with_prefix("task_pipelines");
         let (drift, durations) = (Family::default(), Histogram::new(DURATIONS));
@@ -73,7 +73,7 @@ impl Default for Metrics {
             "Messages in inboxes that were no news, or not from who they were about",
             dropped.clone(),
         );
-        Self { registry, pipelines, looks, aws, api_server, drift, durations, dropped }
+        Self { registry, pipelines, reconciles, aws, api_server, drift, durations, dropped }
     }
 }
 
@@ -178,9 +178,9 @@ mod tests {
     #[test]
     fn looks_are_counted_as_controller_runtime_counts_reconciles() {
         let metrics = Metrics::default();
-        metrics.looks.allow(64);
-        let waits = metrics.looks.wait();
-        let works = metrics.looks.wait().begin();
+        metrics.reconciles.allow(64);
+        let waits = metrics.reconciles.wait();
+        let works = metrics.reconciles.wait().begin();
         let name = r#"name="scheduledtaskpipeline",controller="scheduledtaskpipeline""#;
         let depth = |count| format!("workqueue_depth{{{name}}} {count}");
         check(&metrics, &[&depth(1), r#"controller_runtime_active_workers{controller="scheduledtaskpipeline"} 1"#]);

@@ -12,8 +12,8 @@ use pipeline_core::names::{Owner, Ownership, TagKeys};
 
 use crate::resource::{Difference, Id, Kind, Observed, Resource, diff};
 
-/// What was looked at on AWS. An id that is missing was not looked at: what is wanted is then created first and asked
-/// about later, and what is to be deleted is looked at when its turn comes.
+/// What was read on AWS. An id that is missing was not read: what is wanted is then created first and asked
+/// about later, and what is to be deleted is read when its turn comes.
 pub type Have = BTreeMap<Id, Option<Observed>>;
 
 /// Steps, each complete, with what must come before it.
@@ -201,7 +201,7 @@ pub fn plan_deletion(owner: &Owner, ids: Vec<Id>, mut have: Have) -> Plan {
     let all: BTreeSet<Id> = ids.iter().cloned().collect();
     let steps = ids.into_iter().map(|id| {
         let seen = have.remove(&id);
-        // Before a deletion a step looks in any case.
+        // Before a deletion a step reads it in any case.
         let verdict = seen.as_ref().map_or(Verdict::Delete, |have| Goal::Gone.judge(have.as_ref(), owner));
         let after = all.iter().filter(|other| gone_before(&id, other)).cloned().collect();
         Step { id, goal: Goal::Gone, have: seen.flatten(), verdict, after }

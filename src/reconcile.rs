@@ -1,4 +1,4 @@
-//! One look at one pipeline: from its custom resource to AWS, and back to its status.
+//! One reconcile of one pipeline: from its custom resource to AWS, and back to its status.
 
 pub mod apply;
 mod commands;
@@ -40,7 +40,7 @@ use crate::inbox::queue::Inboxes;
 use crate::kubernetes::cluster::Cluster;
 use crate::metrics::Metrics;
 use crate::resource::Installation;
-use crate::runtime::concurrency::Slots;
+use crate::runtime::concurrency::AccountConcurrency;
 use ready::{Again, Health};
 
 pub use planning::{NoPlan, plan_of};
@@ -59,20 +59,20 @@ pub struct Context {
     pub layers: Arc<Layers>,
     /// The cluster's name on AWS.
     pub cluster_name: ClusterName,
-    /// Time between two looks at an unchanged pipeline.
+    /// Time between two reconciles of an unchanged pipeline.
     pub resync: Duration,
     /// Time after which a missing Secret is looked for again.
     pub secret_retry: Duration,
     /// Limits concurrent reconciles for each account.
-    pub slots: Slots,
+    pub concurrency: AccountConcurrency,
     /// What is remembered of pipelines.
     pub memory: Memory,
     /// What was just written and AWS may not show yet.
     pub propagation: Propagation,
-    /// Tells the sweep, and whoever reads inboxes, of accounts and regions that pipelines live in.
+    /// Tells the sweep, and the reader of inboxes, of accounts and regions that pipelines live in.
     pub places: [UnboundedSender<Aws>; 2],
-    /// Asks for looks at pipelines.
-    pub looks: UnboundedSender<ObjectRef<ScheduledTaskPipeline>>,
+    /// Asks for reconciles of pipelines.
+    pub requests: UnboundedSender<ObjectRef<ScheduledTaskPipeline>>,
     /// Which firings are expected.
     pub expectations: Expectations,
     /// The inboxes that are there.
@@ -83,13 +83,13 @@ pub struct Context {
     pub failures: Mutex<HashMap<String, u32>>,
 }
 
-/// How long one look may wait for AWS before it makes room and comes back.
+/// How long one reconcile may wait for AWS before it makes room and comes back.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The longest pause after failures.
 const MAX_BACK_OFF: Duration = Duration::from_mins(5);
 
-/// Looks at a pipeline, and does what is to be done.
+/// Reads a pipeline, and does what is to be done.
 ///
 /// # Errors
 /// The API server does not answer, or refuses.
@@ -103,18 +103,18 @@ pub async fn reconcile(cached: &ScheduledTaskPipeline, context: &Context) -> kub
         // A new spec deserves a new start.
         context.forget(&pipeline);
     }
-    let look = Look {
+    let reconciler = Reconciler {
         owner: context.owner(&pipeline),
         before: pipeline.status.clone().unwrap_or_default().without_news(),
         pipeline,
         context,
     };
     if let Some(unreadable) = unreadable {
-        Box::pin(unreadable::reconcile(look, &unreadable)).await
-    } else if look.pipeline.metadata.deletion_timestamp.is_some() {
-        Box::pin(delete::delete(look)).await
+        Box::pin(unreadable::reconcile(reconciler, &unreadable)).await
+    } else if reconciler.pipeline.metadata.deletion_timestamp.is_some() {
+        Box::pin(delete::delete(reconciler)).await
     } else {
-        Box::pin(manage::manage(look)).await
+        Box::pin(manage::manage(reconciler)).await
     }
 }
 
@@ -135,7 +135,7 @@ fn urgency(pipeline: &ScheduledTaskPipeline) -> Urgency {
     }
 }
 
-/// When the pipeline is looked at next, if nothing happens before.
+/// When the pipeline is reconciled next, if nothing happens before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// When it changes.
@@ -169,7 +169,7 @@ impl Context {
 
     /// The pause after one more failure of a pipeline: doubled each time, with jitter.
     pub fn back_off(&self, pipeline: &ScheduledTaskPipeline) -> Duration {
-        self.metrics.looks.count_retry();
+        self.metrics.reconciles.count_retry();
         let uid = pipeline.uid().unwrap_or_default();
         let count = self.failures.lock().map_or(1, |mut failures| {
             let count = failures.entry(uid).or_insert(0);
@@ -181,16 +181,16 @@ impl Context {
     }
 }
 
-/// One look at one pipeline.
-struct Look<'context> {
+/// One reconcile of one pipeline.
+struct Reconciler<'context> {
     pipeline: ScheduledTaskPipeline,
     owner: Owner,
     before: PipelineStatus,
     context: &'context Context,
 }
 
-impl Look<'_> {
-    /// Who asks AWS in this look.
+impl Reconciler<'_> {
+    /// Who asks AWS in this reconciler.
     fn caller(&self) -> Caller {
         Caller { name: self.owner.uid.as_str().into(), urgency: urgency(&self.pipeline) }
     }
@@ -234,7 +234,7 @@ impl Look<'_> {
     }
 
     /// Logs events, and publishes them as Kubernetes Events of the pipeline.
-    async fn tell(&self, events: &[Event]) -> kube::Result<()> {
+    async fn publish_events(&self, events: &[Event]) -> kube::Result<()> {
         for event in events {
             let Event { reason, note } = event;
             if reason.is_warning() {
@@ -253,8 +253,8 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// Says how the pipeline is: status where it changed, events for what is new; and when to look again.
-    async fn conclude(self, mut status: PipelineStatus, health: &Health, mut events: Vec<Event>) -> kube::Result<Next> {
+    /// Says how the pipeline is: status where it changed, events for what is new; and when to read again.
+    async fn finish(self, mut status: PipelineStatus, health: &Health, mut events: Vec<Event>) -> kube::Result<Next> {
         let deleted = self.pipeline.metadata.deletion_timestamp.as_ref().map(|time| time.0);
         let health = &health.clone().not_for_ever(&self.before.conditions, deleted, Timestamp::now());
         let generation = self.generation();
@@ -264,7 +264,7 @@ impl Look<'_> {
             self.context.cluster.write_status(&self.pipeline, &status).await?;
         }
         events.extend(events::of_health(&self.before, health));
-        self.tell(&events).await?;
+        self.publish_events(&events).await?;
         if health.again != Again::BackOff || status::got_further(&self.before, &status) {
             self.context.forget(&self.pipeline);
         }

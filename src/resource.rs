@@ -204,7 +204,7 @@ pub enum Progress {
     Done,
     /// AWS has made it, as this, and may still be settling it.
     Made(Observed),
-    /// AWS has taken it on, or asks to wait: look again.
+    /// AWS has taken it on, or asks to wait: read again.
     Waiting(Wait),
     /// Something of that name is there already: look whose it is.
     Exists,
@@ -217,7 +217,7 @@ pub enum Progress {
 pub struct Wait {
     /// What is waited for, for a person.
     pub why: String,
-    /// When to look again.
+    /// When to read again.
     pub again: Duration,
 }
 
@@ -382,7 +382,7 @@ pub async fn observe(aws: &Aws, id: &Id) -> Result<Option<Observed>, AwsError> {
     }
 }
 
-/// Looks again at what was just made, by what AWS then called it.
+/// Reconciles again at what was just made, by what AWS then called it.
 ///
 /// # Errors
 /// As [`observe`].

@@ -1,4 +1,4 @@
-//! Builds the zips of layers of packages, beside the looks at pipelines: a build takes seconds or minutes, and nobody waits for
+//! Builds the zips of layers of packages, beside the reconciles of pipelines: a build takes seconds or minutes, and nobody waits for
 //! another's.
 //!
 //! A zip is kept on disk by what it is made of, so it is built once. Only a version that is to be published is built.

@@ -109,7 +109,7 @@ impl Bucket {
                 return Some(Duration::from_secs_f64((1.0 - state.tokens) / rate).max(Duration::from_millis(1)));
             }
             let taken = state.turns.next().is_some_and(|waiting| waiting.send(self.permitted()).is_ok());
-            // Who waited no longer waits: the look was given up.
+            // Who waited no longer waits: the reconcile was given up.
             if !taken {
                 state.tokens += 1.0;
             }

@@ -86,7 +86,7 @@ pub(super) fn classify(operation: Operation, status: u16, code: &str, message: &
         | "ParameterMaxVersionLimitExceeded"
         | "OverLimit" => ErrorClass::Quota,
         "UnmodifiableEntity" | "QueueAlreadyExists" | "QueueNameExists" => ErrorClass::Conflict,
-        // A resource that another needs was deleted meanwhile: the next look makes it again.
+        // A resource that another needs was deleted meanwhile: the next reconcile makes it again.
         "ResourceNotFoundException"
         | "NoSuchEntity"
         | "QueueDoesNotExist"

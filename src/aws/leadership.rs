@@ -51,7 +51,7 @@ mod tests {
     const TERM: Duration = Duration::from_secs(7);
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_works_waits_while_the_lease_has_run_out() {
+    async fn work_waits_while_the_lease_has_run_out() {
         let (sender, receiver) = watch::channel(None);
         let leadership = Leadership::until(receiver);
         let held = async |leadership: &Leadership| timeout(Duration::from_mins(1), leadership.held()).await.is_ok();

@@ -152,7 +152,7 @@ pub struct OperatorPolicy {
     pub boundary: Option<String>,
     /// ARNs of the roles that the configuration lets pipelines name, with wildcards.
     pub assumed_roles: Vec<String>,
-    /// What the configuration lets pipelines take code from: whoever makes a function must be able to read it.
+    /// What the configuration lets pipelines take code from: to create a function, one has to be able to read it.
     pub sources: Vec<Statement>,
 }
 
@@ -175,7 +175,7 @@ impl OperatorPolicy {
             };
             actions.entry(scope).or_default().insert(operation.to_string());
         }
-        // Whoever gives a function a layer must be allowed to read it.
+        // Giving a function a layer takes the right to read it.
         actions.entry(Scope::Layers).or_default().insert("lambda:GetLayerVersion".to_owned());
         let granted = actions.into_iter().filter_map(|(scope, actions)| self.statement(scope, &actions));
         let passed: BTreeSet<Service> = Operation::all().filter_map(Operation::passes_role_to).collect();
@@ -257,7 +257,7 @@ impl OperatorPolicy {
         })
     }
 
-    /// Without the boundary, whoever writes a role's policies and passes the role has everything.
+    /// Without the boundary, the right to write a role's policies and to pass the role is the right to everything.
     fn kept_boundary(&self) -> Option<Value> {
         self.boundary.as_ref().map(|_| {
             let action = Operation::DeleteRolePermissionsBoundary.to_string();

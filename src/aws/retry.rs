@@ -1,7 +1,7 @@
 //! What becomes of a call that AWS did not carry out: the one layer in which a call is repeated.
 //!
 //! The SDK repeats nothing here. It would not ask the rate limits again, its attempts would multiply with those of
-//! whoever asked, and it repeats writes of unknown outcome without a look.
+//! the caller, and it repeats writes of unknown outcome without reading again.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ const TRANSIENT_PAUSE: Duration = Duration::from_millis(100);
 pub(super) fn pause(error: &AwsError, failed: u32) -> Option<Duration> {
     let first = match error.class {
         ErrorClass::Throttled => THROTTLED_PAUSE,
-        // It may have been carried out: whoever asked looks at what AWS has, and then decides.
+        // It may have been carried out: the caller reads what AWS has, and then decides.
         ErrorClass::Transient if error.operation.is_write() => return None,
         ErrorClass::Transient => TRANSIENT_PAUSE,
         ErrorClass::Waiting

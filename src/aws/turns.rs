@@ -11,9 +11,9 @@ pub enum Urgency {
     Edit,
     /// A pipeline is made, or made again and again because something fails. After an installation these are many.
     Unready,
-    /// A pipeline is looked at because it is time.
+    /// A pipeline is reconciled because it is time.
     Resync,
-    /// All pipelines are looked at in bulk.
+    /// All pipelines are reconciled in bulk.
     Sweep,
 }
 

@@ -160,8 +160,8 @@ async fn aws(settings: &RunSettings, cluster: Option<ClusterName>) -> Vec<Findin
 
 /// Asks for all lists of a sweep. Writes cannot be tried: AWS has no way to ask that the policy grants.
 async fn may_read(aws: &Aws, cluster: &ClusterName) -> Result<String, String> {
-    let singly = bulk::Singly { layers: true, ..bulk::Singly::default() };
-    match bulk::list(aws, cluster, &singly).await {
+    let individually = bulk::IndividualReads { layers: true, ..bulk::IndividualReads::default() };
+    match bulk::list(aws, cluster, &individually).await {
         Ok(_) => Ok("the reads of its policy are granted".to_owned()),
         Err(error) => Err(format!("{error}; {}", error.remedy())),
     }

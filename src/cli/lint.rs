@@ -32,7 +32,7 @@ pub struct LintSettings {
     pub region: Option<String>,
 }
 
-/// Looks through all files; `namespace` is that of a flag.
+/// Reconciles through all files; `namespace` is that of a flag.
 ///
 /// # Errors
 /// A file cannot be read, none has a pipeline, or the configuration cannot be used.

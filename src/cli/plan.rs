@@ -28,7 +28,7 @@ use crate::kubernetes::cluster::Cluster;
 use crate::plan::render::{Style, text};
 use crate::plan::shown::{Shown, Summary};
 use crate::reconcile::{Context, NoPlan, plan_of};
-use crate::runtime::concurrency::Slots;
+use crate::runtime::concurrency::AccountConcurrency;
 use without_cluster::WithoutCluster;
 
 /// What came of all that was asked for.
@@ -111,14 +111,14 @@ async fn in_cluster(wanted: PipelineName, settings: PlanSettings) -> Result<Answ
         installation,
         layers,
         cluster_name,
-        // One look, and no other.
+        // One pass, and no other.
         resync: Duration::MAX,
         secret_retry: Duration::MAX,
-        slots: Slots::new(1),
+        concurrency: AccountConcurrency::new(1),
         memory: Memory::new(Periods { sweep: Duration::MAX, full_read: Duration::MAX }),
         propagation: Propagation::default(),
         places: [mpsc::unbounded().0, mpsc::unbounded().0],
-        looks: mpsc::unbounded().0,
+        requests: mpsc::unbounded().0,
         expectations: Expectations::default(),
         inboxes: Inboxes::default(),
         metrics: Arc::default(),

@@ -29,7 +29,7 @@ use crate::kubernetes::preflight::Finding;
 use crate::metrics::Metrics;
 use crate::reconcile::Context;
 use crate::reconcile::controller;
-use crate::runtime::concurrency::Slots;
+use crate::runtime::concurrency::AccountConcurrency;
 use crate::runtime::leader::Candidate;
 use crate::runtime::probes::Probes;
 use crate::runtime::server;
@@ -54,7 +54,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     if let Some(lease) = &settings.lease {
         metrics.tell_lead(lease, leadership.clone());
     }
-    metrics.looks.allow(settings.concurrency);
+    metrics.reconciles.allow(settings.concurrency);
     let metrics = Arc::new(metrics);
     let InstallationSettings { pacing, uploads, .. } = settings.installation;
     let accounts =
@@ -89,7 +89,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
         tracing::info!(%cluster_name, "owns the AWS resources of this cluster");
         let (to_sweep, new_to_sweep) = mpsc::unbounded();
         let (to_read, new_to_read) = mpsc::unbounded();
-        let (asks, looks) = mpsc::unbounded();
+        let (asks, requests) = mpsc::unbounded();
         let context = Context {
             cluster: Cluster::new(client.clone(), settings.watch_namespace.clone()),
             accounts,
@@ -99,11 +99,11 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             cluster_name,
             resync: settings.resync(),
             secret_retry: settings.secret_retry(),
-            slots: Slots::new(settings.concurrency),
+            concurrency: AccountConcurrency::new(settings.concurrency),
             memory: Memory::new(settings.periods()),
             propagation: Propagation::default(),
             places: [to_sweep, to_read],
-            looks: asks.clone(),
+            requests: asks.clone(),
             expectations: Expectations::default(),
             inboxes: Inboxes::default(),
             metrics,
@@ -113,16 +113,16 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
         let context = Arc::new(context);
         let sweeps = sweep::run(&context.cluster_name, &context.memory, new_to_sweep, asks);
         let inboxes = inbox::run(&context, new_to_read);
-        let looks = async {
+        let reconciles = async {
             let shared = Arc::clone(&context);
             tokio::join!(
                 warn_without_aws(&context),
                 warn_of_what_is_missing(&client, &settings),
-                controller::run(client.clone(), namespace, shared, looks, Arc::clone(&probes), stopped)
+                controller::run(client.clone(), namespace, shared, requests, Arc::clone(&probes), stopped)
             );
         };
         tokio::select! {
-            () = looks => {}
+            () = reconciles => {}
             () = sweeps => {}
             () = inboxes => {}
         }
@@ -133,7 +133,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             finish(work, stop).await;
             return Ok(());
         };
-        // Whoever stands by is ready to work.
+        // A standby is ready to work.
         probes.is_ready();
         lead(candidate, work, stop).await
     };
@@ -150,14 +150,14 @@ async fn lead(
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), Box<dyn Error>> {
     tokio::select! {
-        () = candidate.win() => {}
+        () = candidate.acquire() => {}
         _ = stop.wait_for(|stopping| *stopping) => return Ok(()),
     }
     tokio::select! {
         () = finish(work, stop) => {}
-        () = candidate.keep() => return Err("another operator leads now; this one has to start anew, as its standby".into()),
+        () = candidate.renew_until_lost() => return Err("another operator leads now; this one has to start anew, as its standby".into()),
     }
-    candidate.resign().await;
+    candidate.release().await;
     Ok(())
 }
 
@@ -167,7 +167,7 @@ async fn finish(mut work: Pin<Box<impl Future<Output = ()>>>, mut stop: watch::R
         () = &mut work => return,
         _ = stop.wait_for(|stopping| *stopping) => {}
     }
-    // Started looks come to their end; a start-up that still waits for something has nothing to finish.
+    // Reconciles under way come to their end; a start-up that still waits for something has nothing to finish.
     let _ = tokio::time::timeout(GRACE, work).await;
 }
 

@@ -90,7 +90,7 @@ pub struct RunSettings {
     #[arg(long, env = "TASK_PIPELINES_FULL_READ_SECONDS", default_value_t = 21_600, value_parser = clap::value_parser!(u32).range(1..))]
     pub full_read_seconds: u32,
 
-    /// Seconds between two looks at an unchanged pipeline and its Secrets in the cluster, give or take a tenth. AWS is
+    /// Seconds between two reconciles of an unchanged pipeline and its Secrets in the cluster, give or take a tenth. AWS is
     /// asked only where no sweep stands for it.
     #[arg(long, env = "TASK_PIPELINES_RESYNC_SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     pub resync_seconds: u32,
@@ -157,7 +157,7 @@ pub enum ConfigurationError {
 }
 
 impl RunSettings {
-    /// Time between two looks at an unchanged pipeline.
+    /// Time between two reconciles of an unchanged pipeline.
     pub fn resync(&self) -> Duration {
         Duration::from_secs(self.resync_seconds.into())
     }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{DeadLetter, Origin, Received, firing, revived};
 
-/// Seconds that a message is hidden while it is looked at. Whatever becomes of this process, it comes back then.
+/// Seconds that a message is hidden while it is read. Whatever becomes of this process, it comes back then.
 const HIDDEN_SECONDS: i32 = 60;
 
 /// Seconds that a queue is given to find a message.
@@ -22,7 +22,7 @@ const WAIT_SECONDS: i32 = 1;
 /// Empty answers after which a queue counts as empty: SQS asks only a part of its servers each time.
 const EMPTY_ANSWERS: u32 = 2;
 
-/// Messages that are looked at in one go.
+/// Messages that are read in one go.
 const MAX_MESSAGES: usize = 1_000;
 
 /// Why dead letters cannot be reached, or one could not be moved.

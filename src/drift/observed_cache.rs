@@ -1,7 +1,7 @@
-//! What the operator remembers of pipelines from one look to the next.
+//! What the operator remembers of pipelines from one reconcile to the next.
 //!
 //! A reason not to ask AWS, never a reason to change anything. It goes with the
-//! process, and the next look at a pipeline makes it again.
+//! process, and the next reconcile of a pipeline makes it again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -13,18 +13,18 @@ use kube::runtime::reflector::ObjectRef;
 use pipeline_core::location::Location;
 use pipeline_core::names::{TagKeys, Tags};
 
-use crate::resource::bulk::{Sights, Singly};
+use crate::resource::bulk::{IndividualReads, ListedResources};
 use crate::resource::{Field, Id, Kind, Observed, Resource, depth};
 
 /// How a resource was when all was as wanted: hashes, so that a thousand pipelines fit into little memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sight {
+pub struct Snapshot {
     fields: BTreeMap<&'static str, u64>,
     tags: u64,
     revision: Option<String>,
 }
 
-impl Sight {
+impl Snapshot {
     /// How AWS has it, tags of others aside.
     pub fn of(seen: &Observed, tag_keys: &TagKeys) -> Self {
         let fields = seen.fields.iter().map(|(name, field)| (*name, mark_of(field))).collect();
@@ -53,7 +53,7 @@ fn mark_of(field: &Field) -> u64 {
 }
 
 /// One number for all that is wanted, secrets included.
-pub fn wish(want: &[Resource]) -> u64 {
+pub fn desired_hash(want: &[Resource]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for resource in want {
         let fields: BTreeMap<&'static str, u64> =
@@ -70,7 +70,7 @@ pub fn mark(tags: &Tags) -> u64 {
     hasher.finish()
 }
 
-/// What a look found in sync.
+/// What a reconcile found in sync.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The pipeline.
@@ -79,31 +79,31 @@ pub struct Found {
     pub location: Location,
     /// Which of its resources' tags are its own.
     pub tag_keys: TagKeys,
-    /// Its resources. One that was just written was not looked at, and is missing here.
-    pub sights: BTreeMap<Id, Sight>,
+    /// Its resources. One that was just written was not read, and is missing here.
+    pub snapshots: BTreeMap<Id, Snapshot>,
     /// Whether none is missing, and AWS shows each as it is.
     pub complete: bool,
-    /// Hash of the desired resources, as [`wish`] gives it.
-    pub wish: u64,
+    /// Hash of the desired resources, as [`desired_hash`] gives it.
+    pub desired_hash: u64,
     /// Messages in its queues.
     pub depth: QueueDepth,
-    /// What else asks for a look when it changes: a mark of the pipeline's annotations.
+    /// What else asks for a reconcile when it changes: a mark of the pipeline's annotations.
     pub annotations: u64,
 }
 
 struct Remembered {
     found: Found,
-    /// When it was looked at.
+    /// When it was read.
     read: Instant,
-    /// When it is to be looked at even if nothing seems to have changed.
+    /// When it is to be read even if nothing seems to have changed.
     read_again: Instant,
     /// Until when the last sweep counts as an observation of it.
-    vouched_until: Instant,
+    fresh_until: Instant,
     /// Whether `found` still holds.
     trusted: bool,
-    /// What a list showed that led to a look, by resource.
+    /// What a list showed that led to a reconcile, by resource.
     suspected: BTreeMap<Id, u64>,
-    /// The same of looks that came to nothing: not looked into twice.
+    /// The same of reconciles that came to nothing: not investigated twice.
     dismissed: BTreeMap<Id, u64>,
 }
 
@@ -112,7 +112,7 @@ struct Remembered {
 pub struct Periods {
     /// Between two sweeps.
     pub sweep: Duration,
-    /// Between two looks at a pipeline of which the sweeps show nothing new.
+    /// Between two reconciles of a pipeline of which the sweeps show nothing new.
     pub full_read: Duration,
 }
 
@@ -133,7 +133,7 @@ impl Memory {
         self.periods.sweep
     }
 
-    /// Keeps what a look found. `changed` says whether the look had something to mend. Answers whether the pipeline is
+    /// Keeps what a reconcile found. `changed` says whether the reconcile had something to mend. Answers whether the pipeline is
     /// the first known in its account and region.
     #[must_use]
     pub fn remember(&self, uid: &str, found: Found, changed: bool) -> bool {
@@ -148,7 +148,7 @@ impl Memory {
             found,
             read: now,
             read_again: now + pipeline_core::backoff::spread(self.periods.full_read),
-            vouched_until: now + self.periods.sweep * 3,
+            fresh_until: now + self.periods.sweep * 3,
             trusted: true,
             suspected: BTreeMap::new(),
             dismissed,
@@ -157,8 +157,8 @@ impl Memory {
         first
     }
 
-    /// Looks at AWS next time, whatever is remembered.
-    pub fn distrust(&self, uid: &str) {
+    /// Reads AWS next time, whatever is remembered.
+    pub fn invalidate(&self, uid: &str) {
         if let Some(remembered) = self.lock().get_mut(uid) {
             remembered.trusted = false;
         }
@@ -170,20 +170,22 @@ impl Memory {
     }
 
     /// Whether just this was wanted when all was last as wanted.
-    pub fn wanted(&self, uid: &str, wish: u64) -> bool {
-        self.lock().get(uid).is_some_and(|remembered| remembered.found.wish == wish)
+    pub fn wanted(&self, uid: &str, desired_hash: u64) -> bool {
+        self.lock().get(uid).is_some_and(|remembered| remembered.found.desired_hash == desired_hash)
     }
 
     /// Whether AWS need not be asked: what is wanted is what was found, and the sweeps have shown nothing else since.
     /// Answers how many messages the queues held.
-    pub fn vouches(&self, uid: &str, wish: u64, location: &Location, annotations: u64) -> Option<QueueDepth> {
+    pub fn is_fresh(&self, uid: &str, desired_hash: u64, location: &Location, annotations: u64) -> Option<QueueDepth> {
         let now = Instant::now();
         let pipelines = self.lock();
-        let Remembered { found, read: _, read_again, vouched_until, trusted, suspected, dismissed: _ } =
+        let Remembered { found, read: _, read_again, fresh_until, trusted, suspected, dismissed: _ } =
             pipelines.get(uid)?;
-        let same =
-            found.complete && found.location == *location && found.annotations == annotations && found.wish == wish;
-        let fresh = now < *read_again && now < *vouched_until;
+        let same = found.complete
+            && found.location == *location
+            && found.annotations == annotations
+            && found.desired_hash == desired_hash;
+        let fresh = now < *read_again && now < *fresh_until;
         (*trusted && suspected.is_empty() && fresh && same).then_some(found.depth)
     }
 
@@ -195,49 +197,49 @@ impl Memory {
     /// Names of a pipeline's queues, as far as they were seen.
     pub fn queues(&self, uid: &str) -> BTreeSet<String> {
         let pipelines = self.lock();
-        let ids = pipelines.get(uid).into_iter().flat_map(|remembered| remembered.found.sights.keys());
+        let ids = pipelines.get(uid).into_iter().flat_map(|remembered| remembered.found.snapshots.keys());
         ids.filter(|id| id.kind == Kind::Queue).map(|id| id.name.clone()).collect()
     }
 
     /// Takes over how many messages a pipeline's queues hold now.
-    pub fn recount(&self, uid: &str, sights: &Sights) {
+    pub fn recount(&self, uid: &str, snapshots: &ListedResources) {
         if let Some(remembered) = self.lock().get_mut(uid) {
-            remembered.count(sights);
+            remembered.count(snapshots);
         }
     }
 
     /// What to ask for by itself in an account and region; nothing when no pipeline is known there.
-    pub fn singly(&self, location: &Location) -> Option<Singly> {
+    pub fn individually(&self, location: &Location) -> Option<IndividualReads> {
         let pipelines = self.lock();
         let mut here = pipelines.values().filter(|remembered| remembered.found.location == *location).peekable();
         here.peek()?;
-        let mut singly = Singly::default();
-        for (id, sight) in here.flat_map(|remembered| &remembered.found.sights) {
+        let mut individually = IndividualReads::default();
+        for (id, snapshot) in here.flat_map(|remembered| &remembered.found.snapshots) {
             if id.kind == Kind::Queue {
-                singly.queues.insert(id.name.clone());
+                individually.queues.insert(id.name.clone());
             } else if id.kind == Kind::LayerVersion {
-                singly.layers = true;
-            } else if sight.fields.keys().any(|field| field.starts_with("async")) {
-                singly.async_functions.insert(id.name.clone());
+                individually.layers = true;
+            } else if snapshot.fields.keys().any(|field| field.starts_with("async")) {
+                individually.async_functions.insert(id.name.clone());
             }
         }
-        Some(singly)
+        Some(individually)
     }
 
-    /// Compares what a sweep begun at `since` shows with what is remembered; returns the pipelines worth a look.
+    /// Compares what a sweep begun at `since` shows with what is remembered; returns the pipelines worth a reconcile.
     pub fn compare(
         &self,
         location: &Location,
-        sights: &Sights,
+        snapshots: &ListedResources,
         since: Instant,
     ) -> Vec<ObjectRef<ScheduledTaskPipeline>> {
         let mut worth_a_look = Vec::new();
         for remembered in self.lock().values_mut() {
-            // What was looked at while the lists were made is newer than they are.
+            // What was read while the lists were made is newer than they are.
             if remembered.found.location == *location && remembered.read < since {
-                let other_depth = remembered.count(sights);
-                let suspicious = remembered.suspect(sights);
-                remembered.vouched_until = Instant::now() + self.periods.sweep * 3;
+                let other_depth = remembered.count(snapshots);
+                let suspicious = remembered.suspect(snapshots);
+                remembered.fresh_until = Instant::now() + self.periods.sweep * 3;
                 if other_depth || suspicious || !remembered.found.complete {
                     worth_a_look.push(remembered.found.pipeline.clone());
                 }
@@ -258,24 +260,26 @@ fn cloned((id, hash): (&Id, &u64)) -> (Id, u64) {
 
 impl Remembered {
     /// Takes over how many messages the queues hold; whether it changed.
-    fn count(&mut self, sights: &Sights) -> bool {
-        let held: BTreeSet<&Id> = self.found.sights.keys().collect();
-        let depth = depth::depth(sights.iter().filter(|(id, _)| held.contains(id)));
+    fn count(&mut self, snapshots: &ListedResources) -> bool {
+        let held: BTreeSet<&Id> = self.found.snapshots.keys().collect();
+        let depth = depth::depth(snapshots.iter().filter(|(id, _)| held.contains(id)));
         let other = depth != self.found.depth;
         self.found.depth = depth;
         other
     }
 
-    /// Notes what looks otherwise than before and was not looked into yet; whether there is any.
-    fn suspect(&mut self, sights: &Sights) -> bool {
+    /// Notes what looks otherwise than before and was not investigated yet; whether there is any.
+    fn suspect(&mut self, snapshots: &ListedResources) -> bool {
         let tag_keys = &self.found.tag_keys;
         let differing: BTreeMap<Id, u64> = self
             .found
-            .sights
+            .snapshots
             .iter()
-            .filter_map(|(id, sight)| match sights.get(id) {
+            .filter_map(|(id, snapshot)| match snapshots.get(id) {
                 None => Some((id.clone(), 0)),
-                Some(listed) => sight.differs(id.kind, listed, tag_keys).then(|| (id.clone(), print(listed, tag_keys))),
+                Some(listed) => {
+                    snapshot.differs(id.kind, listed, tag_keys).then(|| (id.clone(), print(listed, tag_keys)))
+                }
             })
             .collect();
         self.dismissed.retain(|id, print| differing.get(id) == Some(print));
@@ -287,7 +291,7 @@ impl Remembered {
 
 /// One number for all that a list shows of a resource.
 fn print(listed: &Observed, tag_keys: &TagKeys) -> u64 {
-    let Sight { fields, tags, revision } = Sight::of(listed, tag_keys);
+    let Snapshot { fields, tags, revision } = Snapshot::of(listed, tag_keys);
     let mut hasher = DefaultHasher::new();
     (fields, tags, revision).hash(&mut hasher);
     hasher.finish()

@@ -74,7 +74,7 @@ impl Propagation {
     }
 
     /// Takes fields that are still shown as they were for what was written, if that is still wanted.
-    pub fn see_through(&self, location: &Location, want: &[Resource], have: &mut Have) {
+    pub fn overlay(&self, location: &Location, want: &[Resource], have: &mut Have) {
         let noted = self.lock();
         for resource in want {
             let id = resource.id();
@@ -131,11 +131,11 @@ mod tests {
         propagation
     }
 
-    /// What a look takes a queue for that AWS shows as `shown`.
+    /// What a reconcile takes a queue for that AWS shows as `shown`.
     fn seen(propagation: &Propagation, want: &Resource, shown: &Resource) -> Fields {
         let observed = Observed { fields: shown.fields(), ..Observed::default() };
         let mut have = Have::from([(want.id(), Some(observed))]);
-        propagation.see_through(&location(), std::slice::from_ref(want), &mut have);
+        propagation.overlay(&location(), std::slice::from_ref(want), &mut have);
         have.remove(&want.id()).flatten().unwrap().fields
     }
 

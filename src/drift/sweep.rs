@@ -1,8 +1,8 @@
-//! Finds what others changed on AWS: lists everything of an account and region from time to time, and asks for a look
+//! Finds what others changed on AWS: lists everything of an account and region from time to time, and asks for a reconcile
 //! at each pipeline of which the lists show something new.
 //!
 //! A sweep costs a few calls for all pipelines and one for each queue, whatever it finds, so it can come often. It
-//! changes nothing: the look does, after it has seen for itself.
+//! changes nothing: the reconcile does, after it has seen for itself.
 
 use std::time::{Duration, Instant};
 
@@ -22,17 +22,22 @@ use crate::runtime::per_location;
 const MAX_SWEEP: Duration = Duration::from_mins(5);
 
 /// A pipeline to look at.
-pub type Look = ObjectRef<ScheduledTaskPipeline>;
+pub type Request = ObjectRef<ScheduledTaskPipeline>;
 
 /// Sweeps each account and region that comes up, each by itself, until it is dropped.
-pub async fn run(cluster: &ClusterName, memory: &Memory, places: UnboundedReceiver<Aws>, looks: UnboundedSender<Look>) {
+pub async fn run(
+    cluster: &ClusterName,
+    memory: &Memory,
+    places: UnboundedReceiver<Aws>,
+    looks: UnboundedSender<Request>,
+) {
     let caller = Caller { name: "".into(), urgency: Urgency::Sweep };
     let sweep = |aws: Aws| keep_sweeping(cluster, memory, aws.on_behalf_of(caller.clone()), looks.clone());
     per_location::each(|location| memory.lives_in(location), places, sweep).await;
 }
 
 /// Sweeps one account and region for as long as pipelines live there.
-async fn keep_sweeping(cluster: &ClusterName, memory: &Memory, aws: Aws, looks: UnboundedSender<Look>) -> Aws {
+async fn keep_sweeping(cluster: &ClusterName, memory: &Memory, aws: Aws, looks: UnboundedSender<Request>) -> Aws {
     loop {
         tokio::time::sleep(backoff::spread(memory.sweep_period())).await;
         let (account, region) = (&aws.location.account, &aws.location.region);
@@ -40,24 +45,24 @@ async fn keep_sweeping(cluster: &ClusterName, memory: &Memory, aws: Aws, looks: 
             Ok(Ok(None)) => return aws,
             Ok(Ok(Some(found))) => {
                 if !found.is_empty() {
-                    tracing::debug!(account, region, pipelines = found.len(), "a sweep found something to look at");
+                    tracing::debug!(account, region, pipelines = found.len(), "a sweep found pipelines to reconcile");
                 }
                 for pipeline in found {
-                    // Nobody looks any more when the operator stops.
+                    // Nobody reconciles any more when the operator stops.
                     let _ = looks.unbounded_send(pipeline);
                 }
             }
-            // Pipelines that no sweep stands for are looked at one by one, at their resync.
+            // Pipelines that no sweep stands for are read one by one, at their resync.
             Ok(Err(error)) => tracing::warn!(account, region, error = chain(&error), "a sweep failed"),
             Err(_) => tracing::warn!(account, region, seconds = MAX_SWEEP.as_secs(), "a sweep took too long"),
         }
     }
 }
 
-/// Lists, compares, and says which pipelines are worth a look; nothing when none lives here any more.
-async fn sweep(cluster: &ClusterName, memory: &Memory, aws: &Aws) -> Result<Option<Vec<Look>>, AwsError> {
+/// Lists, compares, and says which pipelines are worth a reconcile; nothing when none lives here any more.
+async fn sweep(cluster: &ClusterName, memory: &Memory, aws: &Aws) -> Result<Option<Vec<Request>>, AwsError> {
     let started = Instant::now();
-    let Some(singly) = memory.singly(&aws.location) else { return Ok(None) };
-    let sights = bulk::list(aws, cluster, &singly).await?;
-    Ok(Some(memory.compare(&aws.location, &sights, started)))
+    let Some(individually) = memory.individually(&aws.location) else { return Ok(None) };
+    let snapshots = bulk::list(aws, cluster, &individually).await?;
+    Ok(Some(memory.compare(&aws.location, &snapshots, started)))
 }

@@ -68,7 +68,7 @@ impl Inboxes {
     }
 }
 
-/// Looks first: a new operator finds what an earlier one made.
+/// Reconciles first: a new operator finds what an earlier one made.
 async fn make(aws: &Aws, cluster: &ClusterName) -> Result<(), NoInbox> {
     let inbox = Resource::Queue(Queue {
         name: cluster.inbox(),

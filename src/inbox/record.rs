@@ -12,8 +12,8 @@ use pipeline_core::runs::missed::Overdue;
 use protocol::RunRef;
 use serde::Serialize;
 
-use super::Fate;
-use super::report::{Key, Letter};
+use super::Disposition;
+use super::report::{Key, RunReport};
 use crate::aws::Aws;
 use crate::reconcile::Context;
 use crate::resource::bulk;
@@ -24,7 +24,7 @@ const ATTEMPTS: usize = 3;
 /// The part of a status that news are about.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Chronicle {
+pub(crate) struct RunStatusPatch {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) runs: Vec<Run>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,7 +35,7 @@ pub(crate) struct Chronicle {
     pub(crate) conditions: Vec<Condition>,
 }
 
-impl Chronicle {
+impl RunStatusPatch {
     fn of(status: &PipelineStatus) -> Self {
         let ours = |condition: &&Condition| NEWS_CONDITIONS.contains(&condition.type_.as_str());
         Self {
@@ -59,16 +59,21 @@ impl Chronicle {
     }
 }
 
-/// Writes all that letters say of one pipeline.
+/// Writes all that reports say of one pipeline.
 ///
 /// # Errors
 /// The API server does not answer, or refuses.
-pub(super) async fn record(context: &Context, aws: &Aws, key: &Key, letters: &[Letter]) -> kube::Result<Fate> {
+pub(super) async fn record(
+    context: &Context,
+    aws: &Aws,
+    key: &Key,
+    reports: &[RunReport],
+) -> kube::Result<Disposition> {
     let Key { namespace, name } = key;
     write(context, aws, namespace, name, |pipeline, all| {
         let uid = pipeline.uid().unwrap_or_default();
-        for letter in letters.iter().filter(|letter| letter.uid == uid) {
-            runs::tell(all, &letter.run, &letter.news);
+        for report in reports.iter().filter(|report| report.uid == uid) {
+            runs::tell(all, &report.run, &report.news);
         }
     })
     .await
@@ -81,7 +86,7 @@ pub(super) async fn record(context: &Context, aws: &Aws, key: &Key, letters: &[L
 pub(super) async fn miss(context: &Context, aws: &Aws, overdue: &Overdue) -> kube::Result<()> {
     let Overdue { uid, expectation, runs: late } = overdue;
     let (namespace, name) = &expectation.pipeline;
-    let fate = write(context, aws, namespace, name, |pipeline, all| {
+    let disposition = write(context, aws, namespace, name, |pipeline, all| {
         // Another one of its name, or one that is being deleted: nobody expects it to fire.
         if pipeline.uid().as_ref() != Some(uid) || pipeline.metadata.deletion_timestamp.is_some() {
             return;
@@ -98,7 +103,7 @@ pub(super) async fn miss(context: &Context, aws: &Aws, overdue: &Overdue) -> kub
         }
     })
     .await?;
-    if fate == Fate::Done {
+    if disposition == Disposition::Done {
         context.expectations.judged(uid, late);
     }
     Ok(())
@@ -111,18 +116,18 @@ async fn write(
     namespace: &str,
     name: &str,
     change: impl Fn(&ScheduledTaskPipeline, &mut Vec<Run>),
-) -> kube::Result<Fate> {
+) -> kube::Result<Disposition> {
     for _ in 0..ATTEMPTS {
         let pipeline = match context.cluster.find(namespace, name).await {
             Ok(Some(stored)) => match stored.whole() {
                 Ok(pipeline) => pipeline,
                 // A version that this operator cannot read: the news are for one that can.
-                Err(_) => return Ok(Fate::Again),
+                Err(_) => return Ok(Disposition::Again),
             },
-            Ok(None) => return Ok(Fate::Done),
+            Ok(None) => return Ok(Disposition::Done),
             Err(error) => return Err(error),
         };
-        let before = Chronicle::of(&pipeline.status.clone().unwrap_or_default());
+        let before = RunStatusPatch::of(&pipeline.status.clone().unwrap_or_default());
         let uid = pipeline.uid().unwrap_or_default();
         let mut all = before.runs.clone();
         // Only the built-in runner says how a run ends: of others a run would never be more than begun.
@@ -133,7 +138,7 @@ async fn write(
         context.expectations.heard(&uid, &all);
         let after = before.with(all, &pipeline, Timestamp::now());
         if after == before {
-            return Ok(Fate::Done);
+            return Ok(Disposition::Done);
         }
         match context.cluster.write_news(&pipeline, &after).await {
             Ok(()) => {
@@ -141,25 +146,25 @@ async fn write(
                 if after.runs.iter().any(|run| has_ended(run) && !had_ended(run, &before.runs)) {
                     refresh(context, &pipeline, aws).await;
                 }
-                return Ok(Fate::Done);
+                return Ok(Disposition::Done);
             }
             Err(kube::Error::Api(refusal)) if refusal.is_conflict() => {}
             // It went in between.
-            Err(kube::Error::Api(refusal)) if refusal.is_not_found() => return Ok(Fate::Done),
+            Err(kube::Error::Api(refusal)) if refusal.is_not_found() => return Ok(Disposition::Done),
             Err(error) => return Err(error),
         }
     }
-    Ok(Fate::Again)
+    Ok(Disposition::Again)
 }
 
-/// Looks at the queues after a run, and asks for a look that says what moves by itself.
+/// Counts the messages after a run, and asks for a reconcile that writes them into the status.
 async fn refresh(context: &Context, pipeline: &ScheduledTaskPipeline, aws: &Aws) {
     let uid = pipeline.uid().unwrap_or_default();
     match bulk::queues(aws, &context.memory.queues(&uid)).await {
         Ok(queues) => {
             context.memory.recount(&uid, &queues.into_iter().collect());
-            // Nobody looks any more when the operator stops.
-            let _ = context.looks.unbounded_send(ObjectRef::from(pipeline));
+            // Nobody reconciles any more when the operator stops.
+            let _ = context.requests.unbounded_send(ObjectRef::from(pipeline));
         }
         // The next sweep counts them.
         Err(error) => tracing::debug!(error = pipeline_core::error_chain::chain(&error), "queues were not counted"),
@@ -175,7 +180,7 @@ fn had_ended(run: &Run, before: &[Run]) -> bool {
 }
 
 /// Counts what is new, and writes events for what a person may want to look into: never one for a run that went well.
-async fn tell(context: &Context, pipeline: &ScheduledTaskPipeline, before: &Chronicle, after: &Chronicle) {
+async fn tell(context: &Context, pipeline: &ScheduledTaskPipeline, before: &RunStatusPatch, after: &RunStatusPatch) {
     let mut events = Vec::new();
     for run in &after.runs {
         if has_ended(run) && !had_ended(run, &before.runs) {

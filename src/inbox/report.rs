@@ -21,7 +21,7 @@ pub(super) struct Key {
 
 /// News of a run, within all bounds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Letter {
+pub(super) struct RunReport {
     pub(super) key: Key,
     /// UID of the pipeline, once it is known who sent it.
     pub(super) uid: String,
@@ -31,7 +31,7 @@ pub(super) struct Letter {
     pub(super) news: Vec<News>,
 }
 
-impl Letter {
+impl RunReport {
     /// Reads a message.
     ///
     /// # Errors
@@ -147,14 +147,14 @@ mod tests {
         report.to_string()
     }
 
-    fn read(change: impl Fn(&mut Value)) -> Result<Letter, &'static str> {
-        Letter::read(&report(change), now())
+    fn read(change: impl Fn(&mut Value)) -> Result<RunReport, &'static str> {
+        RunReport::read(&report(change), now())
     }
 
     #[test]
     fn what_a_function_says_is_read() {
-        let letter = read(|_| ()).unwrap();
-        assert_eq!((letter.part, letter.run.tasks, letter.news.len()), ("runner", 2, 1));
+        let report = read(|_| ()).unwrap();
+        assert_eq!((report.part, report.run.tasks, report.news.len()), ("runner", 2, 1));
         let fired = json!([{"kind": "fired", "at": "2026-01-01T09:00:00Z", "tasks": ["a", "b"]}]);
         assert_eq!(read(|report| report["news"] = fired.clone()).unwrap().part, "sender");
     }
@@ -176,14 +176,14 @@ mod tests {
         for (at, value, expected) in cases {
             assert_eq!(read(|report| *report.pointer_mut(at).unwrap() = value.clone()), Err(expected), "{at}");
         }
-        assert_eq!(Letter::read(&"x".repeat(10 << 20), now()), Err("it is too long"));
+        assert_eq!(RunReport::read(&"x".repeat(10 << 20), now()), Err("it is too long"));
     }
 
     #[test]
     fn texts_can_neither_forge_a_line_nor_turn_one_around() {
         let text = format!("a\r\n{{\"level\":\"ERROR\"}}\u{1b}[2J\u{202e}b{}", "é".repeat(300));
-        let letter = read(|report| report["news"][0]["error"] = json!(text)).unwrap();
-        let News::Ended { error: Some(error), .. } = &letter.news[0] else { panic!("{letter:?}") };
+        let report = read(|report| report["news"][0]["error"] = json!(text)).unwrap();
+        let News::Ended { error: Some(error), .. } = &report.news[0] else { panic!("{report:?}") };
         assert!(error.starts_with("a  {\"level\":\"ERROR\"} [2J b"), "{error}");
         assert_eq!(error.chars().count(), 256);
     }
@@ -232,7 +232,7 @@ mod tests {
     proptest! {
         #[test]
         fn anything_is_read_or_refused(body in ".{0,300}") {
-            prop_assert!(Letter::read(&body, now()).is_err());
+            prop_assert!(RunReport::read(&body, now()).is_err());
         }
 
         #[test]
@@ -247,9 +247,9 @@ mod tests {
                     }
                 }
             });
-            if let Ok(letter) = Letter::read(&text, now()) {
+            if let Ok(report) = RunReport::read(&text, now()) {
                 let mut all = Vec::new();
-                runs::tell(&mut all, &letter.run, &letter.news);
+                runs::tell(&mut all, &report.run, &report.news);
                 runs::settle(&mut all);
                 let told = serde_json::to_string(&all).unwrap();
                 prop_assert!(told.len() < 4_096, "{}", told);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use pipeline_core::names::{ClusterName, Owner};
 
-use super::report::{Key, Letter};
+use super::report::{Key, RunReport};
 use crate::aws::{Aws, AwsError};
 use crate::resource::{self, Id, Kind};
 
@@ -27,33 +27,33 @@ pub(super) struct Senders {
 }
 
 impl Senders {
-    /// The UID of the pipeline whose function sent a letter, under a role of this id; nothing if it is not about that pipeline, or the function
+    /// The UID of the pipeline whose function sent a report, under a role of this id; nothing if it is not about that pipeline, or the function
     /// could not know what it says.
     ///
     /// # Errors
     /// AWS does not show the role.
-    pub(super) async fn vouch(
+    pub(super) async fn authenticate(
         &mut self,
         aws: &Aws,
         cluster: &ClusterName,
         id: &str,
-        letter: &Letter,
+        report: &RunReport,
     ) -> Result<Option<String>, AwsError> {
         if !self.roles.contains_key(id) {
-            let Some((found, role)) = look(aws, cluster, letter).await? else { return Ok(None) };
+            let Some((found, role)) = look(aws, cluster, report).await? else { return Ok(None) };
             if self.roles.len() >= MAX_KNOWN {
                 self.roles.clear();
             }
             self.roles.insert(found, role);
         }
-        let role = self.roles.get(id).filter(|role| role.key == letter.key && role.part == letter.part);
+        let role = self.roles.get(id).filter(|role| role.key == report.key && role.part == report.part);
         Ok(role.map(|role| role.uid.clone()))
     }
 }
 
-/// The role that must have sent a letter, as AWS has it: its id, and whose it is.
-async fn look(aws: &Aws, cluster: &ClusterName, letter: &Letter) -> Result<Option<(String, Role)>, AwsError> {
-    let Letter { key, part, .. } = letter;
+/// The role that must have sent a report, as AWS has it: its id, and whose it is.
+async fn look(aws: &Aws, cluster: &ClusterName, report: &RunReport) -> Result<Option<(String, Role)>, AwsError> {
+    let RunReport { key, part, .. } = report;
     let (namespace, name) = (key.namespace.clone(), key.name.clone());
     let owner = Owner { cluster: cluster.clone(), namespace, name, uid: String::new() };
     let seen = resource::observe(aws, &Id::new(Kind::Role, owner.part(part))).await?;

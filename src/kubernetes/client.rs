@@ -1,6 +1,6 @@
 //! Clients of the API server, for the operator and its tools.
 //!
-//! Every answer is read to a bounded depth. Whoever may write one object decides how deep it nests, and `serde_json` gives
+//! Every answer is read to a bounded depth. The author of an object decides how deep it nests, and `serde_json` gives
 //! up a whole list or watch event for one value that is too deep: an author could blind the operator for all namespaces.
 //! So what nests deeper than anything that is read is emptied as it comes in, and the answer can be parsed.
 

@@ -28,7 +28,7 @@ const MAX_NOTE: usize = 1024;
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
-    /// The only namespace that is looked at, if it is one.
+    /// The only namespace that is read, if it is one.
     namespace: Option<String>,
 }
 

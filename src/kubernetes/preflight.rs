@@ -11,11 +11,11 @@ use pipeline_core::error_chain::chain;
 use serde::Serialize;
 use serde_json::Value;
 
-/// What was looked at, and what was found.
+/// What was read, and what was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// What was looked at.
+    /// What was read.
     pub what: &'static str,
     /// Whether it is as it should be.
     pub is_well: bool,
@@ -24,7 +24,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// What came of a look.
+    /// What came of a reconcile.
     pub fn of(what: &'static str, found: Result<String, String>) -> Self {
         match found {
             Ok(found) => Self { what, is_well: true, found },

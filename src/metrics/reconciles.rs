@@ -1,4 +1,4 @@
-//! Looks at pipelines, in the names that controller-runtime gave to reconciles and their queue, so that dashboards for
+//! Reconciles of pipelines, in the names that controller-runtime gave to reconciles and their queue, so that dashboards for
 //! it show this operator too: <https://book.kubebuilder.io/reference/metrics-reference>.
 
 use std::hash::Hash;
@@ -14,12 +14,12 @@ use tokio::time::Instant;
 /// What controller-runtime would call this controller.
 const CONTROLLER: &str = "scheduledtaskpipeline";
 
-/// Upper ends of the buckets of times: a look that finds nothing to do, one that waits for AWS, and one that is held up.
+/// Upper ends of the buckets of times: a reconcile that finds nothing to do, one that waits for AWS, and one that is held up.
 const SECONDS: [f64; 10] = [0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 600.0];
 
-/// How looks go.
+/// How reconciles go.
 #[derive(Debug)]
-pub struct Looks {
+pub struct Reconciles {
     ended: Family<ResultLabels, Counter>,
     failed: Family<ControllerLabels, Counter>,
     seconds: Family<ControllerLabels, Histogram>,
@@ -52,7 +52,7 @@ struct QueueLabels {
 const ALL: ControllerLabels = ControllerLabels { controller: CONTROLLER };
 const QUEUE: QueueLabels = QueueLabels { name: CONTROLLER, controller: CONTROLLER };
 
-/// How a look ended.
+/// How a reconcile ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// The next comes when the pipeline changes.
@@ -73,10 +73,10 @@ impl Ended {
     }
 }
 
-impl Looks {
+impl Reconciles {
     /// Nothing yet.
     pub fn new(registry: &mut Registry) -> Self {
-        let looks = Self {
+        let reconciles = Self {
             ended: Family::default(),
             failed: Family::default(),
             seconds: histograms(),
@@ -89,18 +89,22 @@ impl Looks {
             worked_seconds: histograms(),
         };
         let controller = registry.sub_registry_with_prefix("controller_runtime");
-        controller.register("reconcile", "Looks at pipelines, by how they ended", looks.ended.clone());
-        controller.register("reconcile_errors", "Looks at pipelines that failed", looks.failed.clone());
-        controller.register("reconcile_time_seconds", "How long looks took", looks.seconds.clone());
-        controller.register("active_workers", "Looks under way", looks.active.clone());
-        controller.register("max_concurrent_reconciles", "Looks at a time in one AWS account", looks.most.clone());
+        controller.register("reconcile", "Reconciles of pipelines, by how they ended", reconciles.ended.clone());
+        controller.register("reconcile_errors", "Reconciles of pipelines that failed", reconciles.failed.clone());
+        controller.register("reconcile_time_seconds", "How long reconciles took", reconciles.seconds.clone());
+        controller.register("active_workers", "Reconciles under way", reconciles.active.clone());
+        controller.register(
+            "max_concurrent_reconciles",
+            "Concurrent reconciles allowed for one AWS account",
+            reconciles.most.clone(),
+        );
         let queue = registry.sub_registry_with_prefix("workqueue");
-        queue.register("depth", "Pipelines that wait to be looked at", looks.depth.clone());
-        queue.register("adds", "Looks asked for", looks.added.clone());
-        queue.register("retries", "Looks asked for again after a failure", looks.retried.clone());
-        queue.register("queue_duration_seconds", "How long pipelines waited", looks.queued_seconds.clone());
-        queue.register("work_duration_seconds", "How long looks took", looks.worked_seconds.clone());
-        looks
+        queue.register("depth", "Pipelines that wait to be reconciled", reconciles.depth.clone());
+        queue.register("adds", "Reconciles asked for", reconciles.added.clone());
+        queue.register("retries", "Reconciles asked for again after a failure", reconciles.retried.clone());
+        queue.register("queue_duration_seconds", "How long pipelines waited", reconciles.queued_seconds.clone());
+        queue.register("work_duration_seconds", "How long reconciles took", reconciles.worked_seconds.clone());
+        reconciles
     }
 
     /// So many go on at a time, in each account.
@@ -108,15 +112,15 @@ impl Looks {
         self.most.get_or_create(&ALL).set(most.into());
     }
 
-    /// A look is asked for again, since the last one came to nothing.
+    /// A reconcile is asked for again, since the last one came to nothing.
     pub fn count_retry(&self) {
         self.retried.get_or_create(&QUEUE).inc();
     }
 
-    /// A pipeline begins to wait for a look.
+    /// A pipeline begins to wait for a reconcile.
     pub fn wait(&self) -> Waiting<'_> {
         self.added.get_or_create(&QUEUE).inc();
-        Waiting { looks: self, since: Instant::now(), _one: One::of(self.depth.get_or_create_owned(&QUEUE)) }
+        Waiting { reconciles: self, since: Instant::now(), _one: One::of(self.depth.get_or_create_owned(&QUEUE)) }
     }
 }
 
@@ -124,39 +128,39 @@ fn histograms<Labels: Clone + Eq + Hash>() -> Family<Labels, Histogram> {
     Family::new_with_constructor(|| Histogram::new(SECONDS))
 }
 
-/// A pipeline that waits for a look.
-pub struct Waiting<'looks> {
-    looks: &'looks Looks,
+/// A pipeline that waits for a reconcile.
+pub struct Waiting<'reconciles> {
+    reconciles: &'reconciles Reconciles,
     since: Instant,
     _one: One,
 }
 
-impl<'looks> Waiting<'looks> {
+impl<'reconciles> Waiting<'reconciles> {
     /// Its turn has come.
-    pub fn begin(self) -> Looking<'looks> {
-        self.looks.queued_seconds.get_or_create(&QUEUE).observe(self.since.elapsed().as_secs_f64());
-        let one = One::of(self.looks.active.get_or_create_owned(&ALL));
-        Looking { looks: self.looks, since: Instant::now(), _one: one }
+    pub fn begin(self) -> Running<'reconciles> {
+        self.reconciles.queued_seconds.get_or_create(&QUEUE).observe(self.since.elapsed().as_secs_f64());
+        let one = One::of(self.reconciles.active.get_or_create_owned(&ALL));
+        Running { reconciles: self.reconciles, since: Instant::now(), _one: one }
     }
 }
 
-/// A look under way.
-pub struct Looking<'looks> {
-    looks: &'looks Looks,
+/// A reconcile under way.
+pub struct Running<'reconciles> {
+    reconciles: &'reconciles Reconciles,
     since: Instant,
     _one: One,
 }
 
-impl Looking<'_> {
+impl Running<'_> {
     /// It came to its end.
     pub fn end(self, how: Ended) {
         let seconds = self.since.elapsed().as_secs_f64();
-        self.looks.ended.get_or_create(&ResultLabels { controller: CONTROLLER, result: how.label() }).inc();
+        self.reconciles.ended.get_or_create(&ResultLabels { controller: CONTROLLER, result: how.label() }).inc();
         if how == Ended::Error {
-            self.looks.failed.get_or_create(&ALL).inc();
+            self.reconciles.failed.get_or_create(&ALL).inc();
         }
-        self.looks.seconds.get_or_create(&ALL).observe(seconds);
-        self.looks.worked_seconds.get_or_create(&QUEUE).observe(seconds);
+        self.reconciles.seconds.get_or_create(&ALL).observe(seconds);
+        self.reconciles.worked_seconds.get_or_create(&QUEUE).observe(seconds);
     }
 }
 

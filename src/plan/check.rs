@@ -68,7 +68,7 @@ fn flaw_of(owner: &Owner, step: &Step) -> Option<Flaw> {
         (Goal::Present(_), Verdict::Delete, _) | (Goal::Gone, Verdict::Create | Verdict::Update(_), _) => {
             Some(Flaw::AgainstItsGoal(id))
         }
-        // What was not looked at may be deleted: the step looks first.
+        // What was not read may be deleted: the step reads it first.
         (_, Verdict::Create, Some(_)) | (_, Verdict::Update(_) | Verdict::Settle(_), None) => {
             Some(Flaw::AgainstTheLook(id))
         }

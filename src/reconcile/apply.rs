@@ -1,10 +1,10 @@
 //! Carries out a plan, as parallel as its order allows.
 //!
-//! Each step is driven to its goal: act, and where AWS asks to wait or says that the name is taken, look again and
+//! Each step is driven to its goal: act, and where AWS asks to wait or says that the name is taken, read again and
 //! judge afresh. Waiting ends with the time given, and is handed back as data; what is already done stays done.
 //!
-//! What was seen is old by the time its turn comes. So a step looks again just before it deletes anything, and before it
-//! changes what was seen more than a moment ago; and it looks again after a write whose answer was lost.
+//! What was seen is old by the time its turn comes. So a step reads again just before it deletes anything, and before it
+//! changes what was seen more than a moment ago; and it reads again after a write whose answer was lost.
 
 mod change;
 
@@ -22,12 +22,12 @@ use crate::aws::{Aws, AwsError};
 use crate::plan::{Goal, Have, Plan, Step, Verdict};
 use crate::resource::{self, Id, Kind, Observed, Progress, TagRefusal, Wait};
 
-pub use change::Deed;
+pub use change::AppliedChange;
 
-/// How often something is looked at that AWS still works on.
+/// How often something is read that AWS still works on.
 const SETTLE_POLL: Duration = Duration::from_millis(500);
 
-/// When something is looked at first that AWS has made and still works on.
+/// When something is read first that AWS has made and still works on.
 const FIRST_POLL: Duration = Duration::from_millis(250);
 
 /// How often something is looked for that AWS says exists and does not show.
@@ -36,7 +36,7 @@ const HIDDEN_POLL: Duration = Duration::from_secs(1);
 /// How long what was seen counts as the present, for a change.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// How long after a look that shows nothing to delete another must show the same: AWS may not show yet what was just made.
+/// How long after a read that shows nothing to delete another must show the same: AWS may not show yet what was just made.
 const ABSENT_POLL: Duration = Duration::from_secs(2);
 
 /// Attempts at a step after answers were lost, when AWS may have carried the call out.
@@ -48,7 +48,7 @@ const LOST_PAUSE: Duration = Duration::from_millis(200);
 /// How a step ended.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// The resource is as it should be; what was seen of it, if it was looked at.
+    /// The resource is as it should be; what was seen of it, if it was read.
     Done(Option<Observed>),
     /// AWS is not done.
     Waiting(Wait),
@@ -89,17 +89,17 @@ pub struct Applied {
     /// How each step ended.
     pub outcomes: BTreeMap<Id, Outcome>,
     /// What was changed on AWS, in order.
-    pub deeds: Vec<(Id, Deed)>,
+    pub changes: Vec<(Id, AppliedChange)>,
 }
 
 impl Applied {
     /// The resources that were there before, and were changed: by a take-over too.
     pub fn updated(&self) -> impl Iterator<Item = &Id> {
-        let is_update = |deed: &Deed| match deed {
-            Deed::Updated(_) | Deed::TakenOver { .. } => true,
-            Deed::Created | Deed::Deleted => false,
+        let is_update = |change: &AppliedChange| match change {
+            AppliedChange::Updated(_) | AppliedChange::TakenOver { .. } => true,
+            AppliedChange::Created | AppliedChange::Deleted => false,
         };
-        self.deeds.iter().filter(move |(_, deed)| is_update(deed)).map(|(id, _)| id)
+        self.changes.iter().filter(move |(_, change)| is_update(change)).map(|(id, _)| id)
     }
 
     /// The ARNs of the layer versions that are as they should be.
@@ -108,7 +108,7 @@ impl Applied {
         layers.map(|(id, seen)| (id.clone(), seen.arn.clone())).collect()
     }
 
-    /// What was seen of each resource that is as it should be, tags that AWS refuses aside, and was looked at last, not
+    /// What was seen of each resource that is as it should be, tags that AWS refuses aside, and was read last, not
     /// written.
     pub fn seen(&self) -> impl Iterator<Item = (&Id, &Observed)> {
         self.outcomes.iter().filter_map(|(id, outcome)| match outcome {
@@ -118,7 +118,7 @@ impl Applied {
     }
 }
 
-/// Looks at several resources at once.
+/// Reads several resources at once.
 ///
 /// # Errors
 /// The first that AWS refuses to show.
@@ -155,8 +155,8 @@ pub async fn apply(aws: &Aws, owner: &Owner, plan: Plan, patience: Duration) -> 
             }
         }
         match running.next().await {
-            Some((id, outcome, deeds)) => {
-                applied.deeds.extend(deeds.into_iter().map(|deed| (id.clone(), deed)));
+            Some((id, outcome, changes)) => {
+                applied.changes.extend(changes.into_iter().map(|change| (id.clone(), change)));
                 applied.outcomes.insert(id, outcome);
             }
             // Blocked steps may have made further ones ready.
@@ -171,38 +171,44 @@ pub(crate) fn blocker(step: &Step, outcomes: &BTreeMap<Id, Outcome>) -> Option<I
     step.after.iter().find(|id| outcomes.get(*id).is_some_and(|outcome| !outcome.is_usable())).cloned()
 }
 
-async fn drive(aws: &Aws, owner: &Owner, step: Step, begun: Instant, patience: Duration) -> (Id, Outcome, Vec<Deed>) {
-    let mut deeds = Vec::new();
+async fn drive(
+    aws: &Aws,
+    owner: &Owner,
+    step: Step,
+    begun: Instant,
+    patience: Duration,
+) -> (Id, Outcome, Vec<AppliedChange>) {
+    let mut changes = Vec::new();
     let old = begun.elapsed() > FRESH;
-    let outcome = converge(aws, owner, &step, old, begun + patience, &mut deeds).await;
-    (step.id, outcome, deeds)
+    let outcome = converge(aws, owner, &step, old, begun + patience, &mut changes).await;
+    (step.id, outcome, changes)
 }
 
 /// What AWS has of a resource, and what is to be done about it.
-struct Sight {
+struct Observation {
     have: Option<Observed>,
     verdict: Verdict,
 }
 
-async fn look(aws: &Aws, owner: &Owner, step: &Step) -> Result<Sight, AwsError> {
-    Ok(sight_of(resource::observe(aws, &step.id).await?, owner, step))
+async fn look(aws: &Aws, owner: &Owner, step: &Step) -> Result<Observation, AwsError> {
+    Ok(observation_of(resource::observe(aws, &step.id).await?, owner, step))
 }
 
-fn sight_of(have: Option<Observed>, owner: &Owner, step: &Step) -> Sight {
+fn observation_of(have: Option<Observed>, owner: &Owner, step: &Step) -> Observation {
     let verdict = step.goal.judge(have.as_ref(), owner);
-    Sight { have, verdict }
+    Observation { have, verdict }
 }
 
-/// What a step begins with: what the plan saw, or a look of its own where that is too old to act on.
-async fn begin(aws: &Aws, owner: &Owner, step: &Step, old: bool) -> Result<Sight, AwsError> {
+/// What a step begins with: what the plan saw, or a read of its own where that is too old to act on.
+async fn begin(aws: &Aws, owner: &Owner, step: &Step, old: bool) -> Result<Observation, AwsError> {
     match &step.verdict {
         Verdict::Delete => {}
         Verdict::Update(_) if old => {}
-        _ => return Ok(Sight { have: step.have.clone(), verdict: step.verdict.clone() }),
+        _ => return Ok(Observation { have: step.have.clone(), verdict: step.verdict.clone() }),
     }
-    let sight = look(aws, owner, step).await?;
-    if sight.have.is_some() || step.have.is_some() {
-        return Ok(sight);
+    let observation = look(aws, owner, step).await?;
+    if observation.have.is_some() || step.have.is_some() {
+        return Ok(observation);
     }
     sleep(ABSENT_POLL).await;
     look(aws, owner, step).await
@@ -214,20 +220,20 @@ async fn converge(
     step: &Step,
     old: bool,
     deadline: Instant,
-    deeds: &mut Vec<Deed>,
+    changes: &mut Vec<AppliedChange>,
 ) -> Outcome {
-    let mut sight = match begin(aws, owner, step, old).await {
-        Ok(sight) => sight,
+    let mut observation = match begin(aws, owner, step, old).await {
+        Ok(observation) => observation,
         Err(error) => return Outcome::Failed(error),
     };
     let mut known_to_exist = false;
     let mut lost = 0;
     let mut made = None;
     loop {
-        let Sight { have, verdict } = &sight;
+        let Observation { have, verdict } = &observation;
         let mut tried = None;
         let progress = match verdict {
-            Verdict::InSync => return Outcome::Done(sight.have),
+            Verdict::InSync => return Outcome::Done(observation.have),
             Verdict::Conflict { whose } => return Outcome::Conflict { whose: whose.clone() },
             Verdict::Settle(why) => Ok(Progress::waiting(why.as_str(), SETTLE_POLL)),
             Verdict::Create | Verdict::Update(_) | Verdict::Delete => {
@@ -235,25 +241,25 @@ async fn converge(
                 act(aws, step, have.as_ref(), verdict).await
             }
         };
-        let deed = change::deed(verdict, have.as_ref(), owner);
+        let change = change::change(verdict, have.as_ref(), owner);
         let (wait, otherwise) = match progress {
             Ok(Progress::Done) => {
-                record(deeds, deed);
+                record(changes, change);
                 return Outcome::Done(None);
             }
             Ok(Progress::TagsRefused(refusals)) => {
-                record(deeds, deed);
-                change::withdraw(deeds, &refusals);
-                return Outcome::TagsRefused { seen: sight.have, refusals };
+                record(changes, change);
+                change::withdraw(changes, &refusals);
+                return Outcome::TagsRefused { seen: observation.have, refusals };
             }
             Ok(Progress::Made(seen)) => {
-                record(deeds, deed);
+                record(changes, change);
                 let Some(why) = seen.settling.clone() else { return Outcome::Done(Some(seen)) };
                 made = Some(seen);
                 (FIRST_POLL, Outcome::Waiting(Wait { why, again: FIRST_POLL }))
             }
             Ok(Progress::Waiting(wait)) => {
-                record(deeds, deed.and_then(change::without_tags));
+                record(changes, change.and_then(change::without_tags));
                 (wait.again, Outcome::Waiting(wait))
             }
             // Read again at once the first time. If it still does not show, it is being deleted or not consistent yet: poll.
@@ -264,13 +270,13 @@ async fn converge(
             }
             // Of several calls the first may have been carried out.
             Err(error) if error.class == ErrorClass::Waiting => {
-                tried = deed;
+                tried = change;
                 let again = not_ready_pause(&error);
                 (again, Outcome::Waiting(Wait { why: error.to_string(), again }))
             }
             // It may have been carried out, in part or whole.
             Err(error) if error.class == ErrorClass::Transient && lost < LOST_ANSWERS => {
-                tried = deed;
+                tried = change;
                 lost += 1;
                 (backoff::equal_jitter(LOST_PAUSE * 2_u32.pow(lost)), Outcome::Failed(error))
             }
@@ -284,17 +290,17 @@ async fn converge(
             Some(made) => resource::follow(aws, &step.id, made).await,
             None => resource::observe(aws, &step.id).await,
         };
-        sight = match seen {
-            Ok(have) => sight_of(have, owner, step),
+        observation = match seen {
+            Ok(have) => observation_of(have, owner, step),
             Err(error) => return Outcome::Failed(error),
         };
-        record(deeds, tried.and_then(|tried| change::done(tried, &sight.verdict)));
+        record(changes, tried.and_then(|tried| change::done(tried, &observation.verdict)));
     }
 }
 
-/// Finishing what was just made is part of making it, and asking again is no new deed.
-fn record(deeds: &mut Vec<Deed>, deed: Option<Deed>) {
-    deeds.extend(deed.filter(|deed| !deeds.contains(&Deed::Created) && !deeds.contains(deed)));
+/// Finishing what was just made is part of making it, and asking again is no new change.
+fn record(changes: &mut Vec<AppliedChange>, change: Option<AppliedChange>) {
+    changes.extend(change.filter(|change| !changes.contains(&AppliedChange::Created) && !changes.contains(change)));
 }
 
 async fn act(aws: &Aws, step: &Step, have: Option<&Observed>, verdict: &Verdict) -> Result<Progress, AwsError> {

@@ -1,4 +1,4 @@
-//! Watches pipelines and looks at each when it changes, and from time to time.
+//! Watches pipelines and requests at each when it changes, and from time to time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +21,9 @@ use crate::runtime::probes::Probes;
 
 /// Upper bound for one reconcile. A throttled one may take minutes; one that takes longer than this is stuck, and is
 /// cancelled.
-const MAX_LOOK: Duration = Duration::from_mins(10);
+const MAX_RECONCILE: Duration = Duration::from_mins(10);
 
-/// No limit of the controller's own: looks wait for a slot of their account.
+/// No limit of the controller's own: requests wait for a slot of their account.
 const UNBOUNDED: u16 = 0;
 
 /// Edits in quick succession count as one.
@@ -32,14 +32,14 @@ const DEBOUNCE: Duration = Duration::from_millis(20);
 /// How often a missing CRD is looked for.
 const CRD_POLL: Duration = Duration::from_secs(5);
 
-/// Why a look came to nothing.
+/// Why a reconcile came to nothing.
 #[derive(Debug, thiserror::Error)]
-enum LookError {
+enum ReconcileError {
     /// The API server refused.
     #[error("the API server does not do what the operator asks")]
     ApiServer(#[from] kube::Error),
     /// It took too long.
-    #[error("gave up after {} s", MAX_LOOK.as_secs())]
+    #[error("gave up after {} s", MAX_RECONCILE.as_secs())]
     TooLong,
 }
 
@@ -61,12 +61,12 @@ async fn wait_for_crd(api: &Api<Stored>) {
     }
 }
 
-/// Runs until `stop`, then finishes what is under way. Also looks at each pipeline that `looks` names.
+/// Runs until `stop`, then finishes what is under way. Also requests at each pipeline that `requests` names.
 pub async fn run(
     client: Client,
     namespace: Option<&str>,
     context: Arc<Context>,
-    looks: UnboundedReceiver<ObjectRef<ScheduledTaskPipeline>>,
+    requests: UnboundedReceiver<ObjectRef<ScheduledTaskPipeline>>,
     probes: Arc<Probes>,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
@@ -75,9 +75,9 @@ pub async fn run(
     wait_for_crd(&api).await;
     probes.wait_for("the first list of all pipelines");
     let (reader, writer) = reflector::store();
-    // A change of status alone is our own, and so is one of finalizers: a look adds ours and goes on. A mark of deletion
+    // A change of status alone is our own, and so is one of finalizers: a reconcile adds ours and goes on. A mark of deletion
     // counts as a generation. Annotations can be commands.
-    let worth_a_look = predicates::generation.combine(predicates::annotations);
+    let worth_reconciling = predicates::generation.combine(predicates::annotations);
     let remembering = Arc::clone(&context);
     let changes = watcher(api, watcher::Config::default())
         .default_backoff()
@@ -88,19 +88,19 @@ pub async fn run(
         .modify(prune)
         .reflect(writer)
         .applied_objects()
-        .predicate_filter(worth_a_look, PredicateConfig::default());
+        .predicate_filter(worth_reconciling, PredicateConfig::default());
     tracing::info!(namespace = namespace.unwrap_or("all"), "watching pipelines");
     let waiting = Arc::clone(&context);
     let stop = async move {
         stop.await;
-        waiting.slots.close();
+        waiting.concurrency.close();
     };
     Controller::for_stream(changes, reader)
         .with_config(Config::default().concurrency(UNBOUNDED).debounce(DEBOUNCE))
-        .reconcile_on(looks)
+        .reconcile_on(requests)
         .graceful_shutdown_on(stop)
-        .run(look, on_error, context)
-        .map_err(|error| tracing::debug!(error = chain(&error), "a look ended"))
+        .run(reconcile_one, on_error, context)
+        .map_err(|error| tracing::debug!(error = chain(&error), "a reconcile ended"))
         .for_each(|_| future::ready(()))
         .await;
 }
@@ -116,7 +116,7 @@ fn pipeline(event: Event<Stored>) -> Event<ScheduledTaskPipeline> {
     }
 }
 
-/// Tells Prometheus and the kubelet of it. A pipeline whose finalizer somebody took away goes without a last look.
+/// Tells Prometheus and the kubelet of it. A pipeline whose finalizer somebody took away goes without a last reconcile.
 fn see(event: &Event<ScheduledTaskPipeline>, context: &Context, probes: &Probes) {
     context.metrics.pipelines.see(event);
     match event {
@@ -127,29 +127,29 @@ fn see(event: &Event<ScheduledTaskPipeline>, context: &Context, probes: &Probes)
     }
 }
 
-/// What no look reads is not kept: a look asks for the live object.
+/// What no reconcile reads is not kept: a reconcile asks for the live object.
 fn prune(pipeline: &mut ScheduledTaskPipeline) {
     pipeline.managed_fields_mut().clear();
     pipeline.status = None;
 }
 
-async fn look(pipeline: Arc<ScheduledTaskPipeline>, context: Arc<Context>) -> Result<Action, LookError> {
+async fn reconcile_one(pipeline: Arc<ScheduledTaskPipeline>, context: Arc<Context>) -> Result<Action, ReconcileError> {
     let span = tracing::info_span!(
-        "look",
+        "reconcile",
         namespace = pipeline.namespace(),
         pipeline = pipeline.name_any(),
         generation = pipeline.metadata.generation
     );
-    let waiting = context.metrics.looks.wait();
-    let Some(_slot) = context.slots.take(account(&pipeline)).await else {
+    let waiting = context.metrics.reconciles.wait();
+    let Some(_slot) = context.concurrency.take(account(&pipeline)).await else {
         return Ok(Action::requeue(Duration::ZERO));
     };
-    let looking = waiting.begin();
-    let next = tokio::time::timeout(MAX_LOOK, Box::pin(reconcile(&pipeline, &context)).instrument(span))
+    let running = waiting.begin();
+    let next = tokio::time::timeout(MAX_RECONCILE, Box::pin(reconcile(&pipeline, &context)).instrument(span))
         .await
-        .map_err(|_| LookError::TooLong)
+        .map_err(|_| ReconcileError::TooLong)
         .and_then(|next| Ok(next?));
-    looking.end(match next {
+    running.end(match next {
         Ok(Next::OnChange) => Ended::Success,
         Ok(Next::In(_)) => Ended::RequeueAfter,
         Err(_) => Ended::Error,
@@ -167,14 +167,14 @@ fn account(pipeline: &ScheduledTaskPipeline) -> &str {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "kube hands it over so")]
-fn on_error(pipeline: Arc<ScheduledTaskPipeline>, error: &LookError, context: Arc<Context>) -> Action {
+fn on_error(pipeline: Arc<ScheduledTaskPipeline>, error: &ReconcileError, context: Arc<Context>) -> Action {
     let again = context.back_off(&pipeline);
     tracing::warn!(
         namespace = pipeline.namespace(),
         pipeline = pipeline.name_any(),
         error = chain(error),
         again_ms = u64::try_from(again.as_millis()).unwrap_or(u64::MAX),
-        "a look at a pipeline failed"
+        "a reconcile of a pipeline failed"
     );
     Action::requeue(again)
 }

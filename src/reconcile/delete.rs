@@ -11,7 +11,7 @@ use pipeline_core::names::Ownership;
 use pipeline_core::pipeline::place_of_deletion;
 use pipeline_core::reason::{Acted, Underway};
 
-use super::{Context, Look, Next, PATIENCE};
+use super::{Context, Next, PATIENCE, Reconciler};
 use crate::aws::{Aws, AwsError};
 use crate::kubernetes::cluster::has_finalizer;
 use crate::plan::{Have, plan_deletion};
@@ -24,66 +24,71 @@ use crate::resource::{self, Id, Kind, depth};
 /// How long the runner may go on after the schedule is gone.
 const DRAIN: Duration = Duration::from_mins(5);
 
-/// How often the queue is looked at meanwhile.
+/// How often the queue is read meanwhile.
 const DRAIN_POLL: Duration = Duration::from_secs(2);
 
 /// What follows when everything of one step is gone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Then {
     /// The rest is still there.
-    LookAgain,
+    Requeue,
     /// Nothing is left.
-    LetGo,
+    Finish,
 }
 
-pub(super) async fn delete(look: Look<'_>) -> kube::Result<Next> {
-    if !has_finalizer(&look.pipeline) {
-        look.context.forget_all(&look.pipeline);
+pub(super) async fn delete(reconciler: Reconciler<'_>) -> kube::Result<Next> {
+    if !has_finalizer(&reconciler.pipeline) {
+        reconciler.context.forget_all(&reconciler.pipeline);
         return Ok(Next::OnChange);
     }
     // Nobody expects it to fire any more.
-    look.context.expectations.forget(&look.owner.uid);
-    let held: Vec<Id> = status::known(&look.before).into_keys().collect();
+    reconciler.context.expectations.forget(&reconciler.owner.uid);
+    let held: Vec<Id> = status::known(&reconciler.before).into_keys().collect();
     if held.is_empty() {
-        return look.let_go(&[]).await;
+        return reconciler.finish_deletion(&[]).await;
     }
-    if look.pipeline.spec.mode == Mode::Observe {
-        let events = retained("mode is Observe", &look.before.resources);
-        return look.let_go(&events).await;
+    if reconciler.pipeline.spec.mode == Mode::Observe {
+        let events = retained("mode is Observe", &reconciler.before.resources);
+        return reconciler.finish_deletion(&events).await;
     }
-    if look.pipeline.spec.deletion_policy == DeletionPolicy::Retain {
-        let events = retained("deletionPolicy is Retain", &look.before.resources);
-        return look.let_go(&events).await;
+    if reconciler.pipeline.spec.deletion_policy == DeletionPolicy::Retain {
+        let events = retained("deletionPolicy is Retain", &reconciler.before.resources);
+        return reconciler.finish_deletion(&events).await;
     }
-    let spec = &look.pipeline.spec;
-    let place = place_of_deletion(spec.aws.as_ref(), &look.owner.namespace, &look.context.configuration, look.home());
+    let spec = &reconciler.pipeline.spec;
+    let place = place_of_deletion(
+        spec.aws.as_ref(),
+        &reconciler.owner.namespace,
+        &reconciler.context.configuration,
+        reconciler.home(),
+    );
     let target = match place {
         Ok(target) => target,
-        Err(refusals) => return look.give_up(&Health::refused(&refusals, true)).await,
+        Err(refusals) => return reconciler.finish_early(&Health::refused(&refusals, true)).await,
     };
-    let aws = match look.aws(&target).await {
+    let aws = match reconciler.aws(&target).await {
         Ok(aws) => aws,
-        Err(health) => return look.give_up(&health).await,
+        Err(health) => return reconciler.finish_early(&health).await,
     };
 
     let (schedules, rest): (Vec<Id>, Vec<Id>) = held.into_iter().partition(|id| id.kind == Kind::Schedule);
-    // First the schedule alone: a firing that was just handed over gets to the queue before that is looked at.
+    // First the schedule alone: a firing that was just handed over gets to the queue before that is read.
     let have = match observe_all(&aws, schedules.clone()).await {
         Ok(have) => have,
-        Err(error) => return look.give_up(&Health::aws(&error)).await,
+        Err(error) => return reconciler.finish_early(&Health::aws(&error)).await,
     };
     if have.values().any(Option::is_some) {
         let what = Removal { ids: schedules, have, ..Removal::default() };
-        return Box::pin(look.take_away(&aws, what, Then::LookAgain)).await;
+        return Box::pin(reconciler.delete_resources(&aws, what, Then::Requeue)).await;
     }
     let queues = rest.iter().filter(|id| id.kind == Kind::Queue).cloned();
     let (queues, unseen) = observe_each(&aws, queues).await;
-    let left = look.undelivered(&queues);
-    if left > 0 && look.deleting_for() < DRAIN {
+    let left = reconciler.undelivered(&queues);
+    if left > 0 && reconciler.deleting_for() < DRAIN {
         let message = format!("the schedule is gone, and {left} messages are still being worked on");
-        return look.give_up(&Health::progressing(Underway::Deleting, message, Again::In(DRAIN_POLL))).await;
+        return reconciler.finish_early(&Health::progressing(Underway::Deleting, message, Again::In(DRAIN_POLL))).await;
     }
-    let (keep, rest): (Vec<Id>, Vec<Id>) = rest.into_iter().partition(|id| look.keeps(id, &queues));
+    let (keep, rest): (Vec<Id>, Vec<Id>) = rest.into_iter().partition(|id| reconciler.keeps(id, &queues));
     let mut events = kept(&keep, &queues);
     if left > 0 {
         events.push(Event::new(
@@ -94,7 +99,7 @@ pub(super) async fn delete(look: Look<'_>) -> kube::Result<Next> {
     // The schedule's row, if it is still there, goes with the others.
     let ids = rest.into_iter().chain(schedules).collect();
     let what = Removal { ids, unseen, events, ..Removal::default() };
-    Box::pin(look.take_away(&aws, what, Then::LetGo)).await
+    Box::pin(reconciler.delete_resources(&aws, what, Then::Finish)).await
 }
 
 /// What to take away.
@@ -102,15 +107,15 @@ pub(super) async fn delete(look: Look<'_>) -> kube::Result<Next> {
 struct Removal {
     /// The resources.
     ids: Vec<Id>,
-    /// What was seen of them; each is looked at again just before it goes.
+    /// What was seen of them; each is read again just before it goes.
     have: Have,
-    /// Those that cannot be looked at: a queue that may hold dead letters stays.
+    /// Those that cannot be read: a queue that may hold dead letters stays.
     unseen: BTreeMap<Id, AwsError>,
     /// What there is to tell when the others are gone.
     events: Vec<Event>,
 }
 
-/// Looks at several resources at once; one that cannot be looked at stops no other.
+/// Reads several resources at once; one that cannot be read stops no other.
 async fn observe_each(aws: &Aws, ids: impl IntoIterator<Item = Id>) -> (Have, BTreeMap<Id, AwsError>) {
     let looks = ids.into_iter().map(|id| async move {
         let seen = resource::observe(aws, &id).await;
@@ -126,9 +131,9 @@ async fn observe_each(aws: &Aws, ids: impl IntoIterator<Item = Id>) -> (Have, BT
     (have, unseen)
 }
 
-impl Look<'_> {
+impl Reconciler<'_> {
     /// Deletes these, and goes on when they are gone.
-    async fn take_away(self, aws: &Aws, what: Removal, then: Then) -> kube::Result<Next> {
+    async fn delete_resources(self, aws: &Aws, what: Removal, then: Then) -> kube::Result<Next> {
         let Removal { ids, have, unseen, events } = what;
         let seen = ids.iter().filter(|id| !unseen.contains_key(*id)).cloned().collect();
         let plan = plan_deletion(&self.owner, seen, have);
@@ -140,23 +145,23 @@ impl Look<'_> {
         status.schedule = None;
         status.next_run = None;
         let mut all_events = events::of_changes(&applied, &[]);
-        if done && then == Then::LetGo {
+        if done && then == Then::Finish {
             if let Err(error) = Box::pin(self.delete_inbox(aws)).await? {
-                return self.give_up(&Health::aws(&error)).await;
+                return self.finish_early(&Health::aws(&error)).await;
             }
             all_events.extend(events);
-            return self.let_go(&all_events).await;
+            return self.finish_deletion(&all_events).await;
         }
         let health = Health::of(&applied, Underway::Deleting)
             .unwrap_or_else(|| Health::progressing(Underway::Deleting, "the schedule is gone", Again::In(DRAIN_POLL)));
-        self.conclude(status, &health, all_events).await
+        self.finish(status, &health, all_events).await
     }
 
     /// The inbox goes with the last pipeline of its account and region.
     async fn delete_inbox(&self, aws: &Aws) -> kube::Result<Result<(), AwsError>> {
         let Context { memory, cluster, inboxes, cluster_name, .. } = self.context;
         let (account, region) = (&aws.location.account, &aws.location.region);
-        // Forgotten first, or whoever reads the inbox would make it again.
+        // Forgotten first, or the reader of the inbox would make it again.
         memory.forget(&self.owner.uid);
         if memory.lives_in(&aws.location) || cluster.stays_in(account, region, &self.owner.uid).await? {
             return Ok(Ok(()));
@@ -164,8 +169,8 @@ impl Look<'_> {
         Ok(inboxes.delete(aws, cluster_name).await)
     }
 
-    async fn let_go(self, events: &[Event]) -> kube::Result<Next> {
-        self.tell(events).await?;
+    async fn finish_deletion(self, events: &[Event]) -> kube::Result<Next> {
+        self.publish_events(events).await?;
         self.context.cluster.remove_finalizer(&self.pipeline).await?;
         self.context.forget_all(&self.pipeline);
         Ok(Next::OnChange)

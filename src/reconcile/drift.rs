@@ -1,10 +1,10 @@
 //! What others changed on AWS, told apart from what was asked for.
 
 use crate::plan::drift::Drift;
-use crate::reconcile::apply::{Applied, Deed};
+use crate::reconcile::apply::{Applied, AppliedChange};
 use crate::resource::{Id, Kind};
 
-/// What is known of how AWS was before a look.
+/// What is known of how AWS was before a reconcile.
 #[derive(Clone, Copy, Debug)]
 pub struct Before {
     /// Whether it had been made just as it is wanted now; secrets aside, of which nothing is kept.
@@ -16,10 +16,10 @@ pub struct Before {
 /// What was put right of what others did: all that had to be done where nothing else was asked for.
 pub fn drift(applied: &Applied, before: Before) -> Vec<Drift> {
     let by_others = |id: &Id| before.in_sync && (id.kind != Kind::Parameter || before.same_secrets);
-    let put_right = applied.deeds.iter().filter_map(|(id, deed)| match deed {
-        Deed::Created => Some(Drift { id: id.clone(), differences: Vec::new() }),
-        Deed::Updated(differences) => Some(Drift { id: id.clone(), differences: differences.clone() }),
-        Deed::TakenOver { .. } | Deed::Deleted => None,
+    let put_right = applied.changes.iter().filter_map(|(id, change)| match change {
+        AppliedChange::Created => Some(Drift { id: id.clone(), differences: Vec::new() }),
+        AppliedChange::Updated(differences) => Some(Drift { id: id.clone(), differences: differences.clone() }),
+        AppliedChange::TakenOver { .. } | AppliedChange::Deleted => None,
     });
     put_right.filter(|drift| by_others(&drift.id)).collect()
 }
@@ -33,14 +33,14 @@ mod tests {
     fn what_had_to_be_done_is_drift_only_where_nothing_else_was_asked_for() {
         let difference = Difference { field: "memorySize".to_owned(), from: "1".to_owned(), to: "2".to_owned() };
         let id = |name: &str| Id::new(Kind::Function, name);
-        let deeds = vec![
-            (id("deleted"), Deed::Created),
-            (id("changed"), Deed::Updated(vec![difference.clone()])),
-            (id("taken"), Deed::TakenOver { from: "uid-0".to_owned() }),
-            (id("gone"), Deed::Deleted),
-            (Id::new(Kind::Parameter, "secret"), Deed::Updated(vec![difference.clone()])),
+        let changes = vec![
+            (id("deleted"), AppliedChange::Created),
+            (id("changed"), AppliedChange::Updated(vec![difference.clone()])),
+            (id("taken"), AppliedChange::TakenOver { from: "uid-0".to_owned() }),
+            (id("gone"), AppliedChange::Deleted),
+            (Id::new(Kind::Parameter, "secret"), AppliedChange::Updated(vec![difference.clone()])),
         ];
-        let applied = Applied { deeds, ..Applied::default() };
+        let applied = Applied { changes, ..Applied::default() };
         let found = |in_sync, same_secrets| {
             let drift = drift(&applied, Before { in_sync, same_secrets });
             drift.into_iter().map(|drift| (drift.id.name, drift.differences.len())).collect::<Vec<_>>()

@@ -6,7 +6,7 @@ use pipeline_core::reason::Acted;
 use pipeline_core::text::truncate;
 
 use crate::plan::drift::Drift;
-use crate::reconcile::apply::{Applied, Deed};
+use crate::reconcile::apply::{Applied, AppliedChange};
 use crate::reconcile::ready::{Health, State};
 use crate::resource::{Difference, Id};
 
@@ -14,26 +14,26 @@ use crate::resource::{Difference, Id};
 /// others had changed.
 pub fn of_changes(applied: &Applied, drift: &[Drift]) -> Vec<Event> {
     let drifted = |id: &Id| drift.iter().find(|drift| drift.id == *id);
-    let listed = |wanted: &Deed| {
+    let listed = |wanted: &AppliedChange| {
         let ids: Vec<String> = applied
-            .deeds
+            .changes
             .iter()
-            .filter(|(id, deed)| deed == wanted && (*wanted != Deed::Created || drifted(id).is_none()))
+            .filter(|(id, change)| change == wanted && (*wanted != AppliedChange::Created || drifted(id).is_none()))
             .map(|(id, _)| id.to_string())
             .collect();
         (!ids.is_empty()).then(|| format!("{} on AWS: {}", ids.len(), ids.join(", ")))
     };
-    let made = listed(&Deed::Created).map(|note| Event::new(Acted::Created, note));
-    let gone = listed(&Deed::Deleted).map(|note| Event::new(Acted::Deleted, note));
-    let changed = applied.deeds.iter().filter_map(|(id, deed)| match deed {
-        Deed::Updated(differences) => {
+    let made = listed(&AppliedChange::Created).map(|note| Event::new(Acted::Created, note));
+    let gone = listed(&AppliedChange::Deleted).map(|note| Event::new(Acted::Deleted, note));
+    let changed = applied.changes.iter().filter_map(|(id, change)| match change {
+        AppliedChange::Updated(differences) => {
             drifted(id).is_none().then(|| Event::new(Acted::Updated, format!("{id}: {}", listing(differences))))
         }
-        Deed::TakenOver { from } => Some(Event::new(
+        AppliedChange::TakenOver { from } => Some(Event::new(
             Acted::TakenOver,
             format!("{id}, made by an earlier pipeline of this name with UID {from}"),
         )),
-        Deed::Created | Deed::Deleted => None,
+        AppliedChange::Created | AppliedChange::Deleted => None,
     });
     made.into_iter().chain(changed).chain(gone).chain(drift.iter().map(of_drift)).collect()
 }
@@ -90,13 +90,13 @@ mod tests {
     fn one_event_lists_what_was_made_and_each_change_says_its_fields() {
         let difference = Difference { field: "memorySize".to_owned(), from: "128".to_owned(), to: "256".to_owned() };
         let unset = Difference { field: "tags.team".to_owned(), from: String::new(), to: "a".to_owned() };
-        let deeds = vec![
-            (id(Kind::Queue, "a"), Deed::Created),
-            (id(Kind::Queue, "b"), Deed::Created),
-            (id(Kind::Function, "c"), Deed::Updated(vec![difference, unset])),
-            (id(Kind::Role, "d"), Deed::TakenOver { from: "uid-0".to_owned() }),
+        let changes = vec![
+            (id(Kind::Queue, "a"), AppliedChange::Created),
+            (id(Kind::Queue, "b"), AppliedChange::Created),
+            (id(Kind::Function, "c"), AppliedChange::Updated(vec![difference, unset])),
+            (id(Kind::Role, "d"), AppliedChange::TakenOver { from: "uid-0".to_owned() }),
         ];
-        let events = of_changes(&Applied { deeds, ..Applied::default() }, &[]);
+        let events = of_changes(&Applied { changes, ..Applied::default() }, &[]);
         let texts: Vec<String> = events.iter().map(|event| format!("{}: {}", event.reason, event.note)).collect();
         assert_eq!(
             texts,

@@ -16,11 +16,11 @@ use pipeline_core::runs::missed::Expectation;
 use pipeline_core::runs::{due, reports_nothing};
 
 use super::observe::observe;
-use super::planning::{First, Planned, Wish};
-use super::{Look, Next, PATIENCE, commands};
+use super::planning::{Desired, First, Planned};
+use super::{Next, PATIENCE, Reconciler, commands};
 use crate::artifacts::layers::{self, Build};
 use crate::aws::Aws;
-use crate::drift::observed_cache::{self, Found, Sight};
+use crate::drift::observed_cache::{self, Found, Snapshot};
 use crate::drift::pending_writes;
 use crate::kubernetes::cluster::has_finalizer;
 use crate::plan::shown::for_status;
@@ -32,57 +32,59 @@ use crate::reconcile::ready::{self, Again, Health};
 use crate::reconcile::status;
 use crate::resource::{Id, Kind, Observed, depth};
 
-/// How often a layer that is being built is looked at.
+/// How often a layer that is being built is read.
 const LAYER_POLL: Duration = Duration::from_secs(1);
 
-pub(super) async fn manage(mut look: Look<'_>) -> kube::Result<Next> {
+pub(super) async fn manage(mut reconciler: Reconciler<'_>) -> kube::Result<Next> {
     let now = Timestamp::now();
-    look.greet(now).await?;
-    match look.pipeline.spec.mode {
+    reconciler.write_initial_status(now).await?;
+    match reconciler.pipeline.spec.mode {
         Mode::Manage => {}
-        Mode::Observe => return Box::pin(observe(look, now)).await,
+        Mode::Observe => return Box::pin(observe(reconciler, now)).await,
     }
 
-    let wish = match look.wish(now).await? {
-        Ok(wish) => wish,
+    let desired = match reconciler.desired(now).await? {
+        Ok(desired) => desired,
         Err(no_plan) => {
-            let health = look.health(&no_plan);
-            return look.give_up(&health).await;
+            let health = reconciler.health(&no_plan);
+            return reconciler.finish_early(&health).await;
         }
     };
-    let mark = wish.mark;
-    if let Some(depth) = look.vouched(&wish) {
-        return look.still_in_sync(&wish.pipeline, &wish.aws.location, depth, now).await;
+    let mark = desired.mark;
+    if let Some(depth) = reconciler.still_fresh(&desired) {
+        return reconciler.still_in_sync(&desired.pipeline, &desired.aws.location, depth, now).await;
     }
-    let planned = match look.compare(wish, First::Create).await {
+    let planned = match reconciler.compare(desired, First::Create).await {
         Ok(planned) => planned,
         Err(no_plan) => {
-            look.context.memory.distrust(&look.owner.uid);
-            let health = look.health(&no_plan);
-            return look.give_up(&health).await;
+            reconciler.context.memory.invalidate(&reconciler.owner.uid);
+            let health = reconciler.health(&no_plan);
+            return reconciler.finish_early(&health).await;
         }
     };
     let Planned { pipeline, aws, mut plan, changes, fingerprint, knowledge } = planned;
     // Before anything is written: what cannot be built changes nothing.
-    if let Some(health) = look.build_layers(&mut plan) {
-        return look.give_up(&health).await;
+    if let Some(health) = reconciler.build_layers(&mut plan) {
+        return reconciler.finish_early(&health).await;
     }
     // The finalizer first, or a pipeline deleted this moment would be gone before what is about to be made.
-    look.context.cluster.add_finalizer(&look.pipeline).await?;
-    look.announce(&plan, &aws).await?;
+    reconciler.context.cluster.add_finalizer(&reconciler.pipeline).await?;
+    reconciler.record_planned_rows(&plan, &aws).await?;
     let wanted_tags = status::tag_keys_before(&TagKeys::default(), &plan);
-    look.make_inbox(&aws).await;
+    reconciler.make_inbox(&aws).await;
 
     let gone: Vec<Id> =
         plan.steps.iter().filter(|step| matches!(step.goal, Goal::Gone)).map(|step| step.id.clone()).collect();
     let changed_queues = pending_writes::changes(&plan);
-    let applied = apply(&aws, &look.owner, plan, PATIENCE).await;
-    look.context.propagation.note(&aws.location, changed_queues, applied.updated());
-    let before =
-        Before { in_sync: knowledge.was_in_sync, same_secrets: look.context.memory.wanted(&look.owner.uid, mark) };
-    let tag_keys = status::tag_keys_after(&status::tag_keys(&look.before), &wanted_tags, &applied);
+    let applied = apply(&aws, &reconciler.owner, plan, PATIENCE).await;
+    reconciler.context.propagation.note(&aws.location, changed_queues, applied.updated());
+    let before = Before {
+        in_sync: knowledge.was_in_sync,
+        same_secrets: reconciler.context.memory.wanted(&reconciler.owner.uid, mark),
+    };
+    let tag_keys = status::tag_keys_after(&status::tag_keys(&reconciler.before), &wanted_tags, &applied);
     let (pipeline, aws, applied, gone) = (&pipeline, &aws, &applied, &gone);
-    look.report(Done { pipeline, aws, applied, gone, tag_keys, changes, fingerprint, mark, before }, now).await
+    reconciler.report(Done { pipeline, aws, applied, gone, tag_keys, changes, fingerprint, mark, before }, now).await
 }
 
 /// How far two clocks may be apart.
@@ -106,9 +108,9 @@ struct Done<'a> {
     before: Before,
 }
 
-impl Look<'_> {
+impl Reconciler<'_> {
     /// The first word about a new pipeline: to kstatus, one without a status counts as done.
-    async fn greet(&mut self, now: Timestamp) -> kube::Result<()> {
+    async fn write_initial_status(&mut self, now: Timestamp) -> kube::Result<()> {
         if !self.before.conditions.is_empty() {
             return Ok(());
         }
@@ -124,7 +126,7 @@ impl Look<'_> {
 
     /// Rows for what is about to be made, and the keys of its tags, written before it is: deletion works on the rows, and
     /// only tags with these keys are ever removed.
-    async fn announce(&mut self, plan: &Plan, aws: &Aws) -> kube::Result<()> {
+    async fn record_planned_rows(&mut self, plan: &Plan, aws: &Aws) -> kube::Result<()> {
         let mut status = self.before.clone();
         status.account = Some(aws.location.account.clone());
         status.region = Some(aws.location.region.clone());
@@ -159,17 +161,17 @@ impl Look<'_> {
     }
 
     /// Nothing was changed on AWS.
-    pub(super) async fn give_up(self, health: &Health) -> kube::Result<Next> {
+    pub(super) async fn finish_early(self, health: &Health) -> kube::Result<Next> {
         let status = self.before.clone();
-        self.conclude(status, health, Vec::new()).await
+        self.finish(status, health, Vec::new()).await
     }
 
     /// How many messages the queues held, if AWS need not be asked.
-    fn vouched(&self, wish: &Wish) -> Option<QueueDepth> {
-        let made = has_finalizer(&self.pipeline) && self.before.in_sync_with.as_ref() == Some(&wish.fingerprint);
+    fn still_fresh(&self, desired: &Desired) -> Option<QueueDepth> {
+        let made = has_finalizer(&self.pipeline) && self.before.in_sync_with.as_ref() == Some(&desired.fingerprint);
         let memory = &self.context.memory;
-        let vouches = || memory.vouches(&self.owner.uid, wish.mark, &wish.aws.location, self.annotations());
-        if made { vouches() } else { None }
+        let is_fresh = || memory.is_fresh(&self.owner.uid, desired.mark, &desired.aws.location, self.annotations());
+        if made { is_fresh() } else { None }
     }
 
     fn annotations(&self) -> u64 {
@@ -188,7 +190,7 @@ impl Look<'_> {
         status::put_schedule(&mut status, pipeline, self.last_firing(), now);
         status.queue = Some(depth);
         self.expect(pipeline, location, &status, now);
-        self.conclude(status, &healthy(pipeline, now), Vec::new()).await
+        self.finish(status, &healthy(pipeline, now), Vec::new()).await
     }
 
     /// When the schedule last fired since it fires as it does.
@@ -230,20 +232,20 @@ impl Look<'_> {
 
     /// Remembers what was found, so that AWS need not be asked again before something changes.
     fn remember(&self, done: &Done<'_>, depth: QueueDepth) {
-        let sight = |(id, seen): (&Id, &Observed)| (id.clone(), Sight::of(seen, &done.tag_keys));
-        let sights: BTreeMap<Id, Sight> = done.applied.seen().map(sight).collect();
-        let propagates = self.context.propagation.is_under_way(&done.aws.location, sights.keys());
+        let snapshot = |(id, seen): (&Id, &Observed)| (id.clone(), Snapshot::of(seen, &done.tag_keys));
+        let snapshots: BTreeMap<Id, Snapshot> = done.applied.seen().map(snapshot).collect();
+        let propagates = self.context.propagation.is_under_way(&done.aws.location, snapshots.keys());
         let found = Found {
             pipeline: ObjectRef::from(&self.pipeline),
             location: done.aws.location.clone(),
             tag_keys: done.tag_keys.clone(),
-            complete: sights.len() == done.applied.outcomes.len() && !propagates,
-            sights,
-            wish: done.mark,
+            complete: snapshots.len() == done.applied.outcomes.len() && !propagates,
+            snapshots,
+            desired_hash: done.mark,
             depth,
             annotations: self.annotations(),
         };
-        if self.context.memory.remember(&self.owner.uid, found, !done.applied.deeds.is_empty()) {
+        if self.context.memory.remember(&self.owner.uid, found, !done.applied.changes.is_empty()) {
             // Nobody sweeps or reads any more when the operator stops.
             for places in &self.context.places {
                 let _ = places.unbounded_send(done.aws.clone());
@@ -257,7 +259,7 @@ impl Look<'_> {
         if failing.is_none() {
             self.remember(&done, depth);
         } else {
-            self.context.memory.distrust(&self.owner.uid);
+            self.context.memory.invalidate(&self.owner.uid);
         }
         let Done { pipeline, aws, applied, gone, tag_keys, changes, fingerprint, mark: _, before } = done;
         let mut status = self.before.clone();
@@ -293,10 +295,10 @@ impl Look<'_> {
                 Err(error) => health = Health::aws(&error),
             }
         }
-        self.conclude(status, &health, events).await
+        self.finish(status, &health, events).await
     }
 
-    /// Records the token of `reconcile-now`, so that it acts once: a look, which is what it asks for, has just been taken.
+    /// Records the token of `reconcile-now`, so that it acts once: a reconcile, which is what it asks for, has just been taken.
     pub(super) fn take_commands(&self, status: &mut PipelineStatus) {
         let token = commands::of(&self.pipeline, annotation::RECONCILE_NOW);
         status.last_reconcile_now = token.or_else(|| status.last_reconcile_now.take());

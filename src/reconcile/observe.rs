@@ -7,7 +7,7 @@ use pipeline_core::reason::Settled;
 
 use super::delete::retained;
 use super::planning::Planned;
-use super::{Look, Next};
+use super::{Next, Reconciler};
 use crate::kubernetes::cluster::has_finalizer;
 use crate::plan::Verdict;
 use crate::plan::render::counts;
@@ -16,34 +16,34 @@ use crate::reconcile::ready::Health;
 use crate::reconcile::status;
 use crate::resource::{Kind, depth};
 
-pub(super) async fn observe(look: Look<'_>, now: Timestamp) -> kube::Result<Next> {
+pub(super) async fn observe(reconciler: Reconciler<'_>, now: Timestamp) -> kube::Result<Next> {
     // First of all, so that the pipeline can go at any time: then without a word.
-    if has_finalizer(&look.pipeline) {
-        look.tell(&retained("mode is Observe", &look.before.resources)).await?;
-        look.context.cluster.remove_finalizer(&look.pipeline).await?;
+    if has_finalizer(&reconciler.pipeline) {
+        reconciler.publish_events(&retained("mode is Observe", &reconciler.before.resources)).await?;
+        reconciler.context.cluster.remove_finalizer(&reconciler.pipeline).await?;
     }
-    let planned = match look.plan(now).await? {
+    let planned = match reconciler.plan(now).await? {
         Ok(planned) => planned,
         Err(no_plan) => {
-            let health = look.health(&no_plan);
-            return look.give_up(&health).await;
+            let health = reconciler.health(&no_plan);
+            return reconciler.finish_early(&health).await;
         }
     };
     let Planned { pipeline, aws, plan, changes, .. } = planned;
-    let mut status = look.before.clone();
+    let mut status = reconciler.before.clone();
     status.account = Some(aws.location.account.clone());
     status.region = Some(aws.location.region.clone());
     let ours = plan.steps.iter().filter_map(|step| Some((&step.id, step.have.as_ref()?)));
-    let ours = ours.filter(|(_, have)| look.owner.ownership(&have.tags) == Ownership::Ours);
+    let ours = ours.filter(|(_, have)| reconciler.owner.ownership(&have.tags) == Ownership::Ours);
     status.queue = Some(depth::depth(ours));
     if plan.steps.iter().any(|step| step.id.kind == Kind::Schedule && step.verdict == Verdict::InSync) {
-        status::put_schedule(&mut status, &pipeline, look.last_firing(), now);
+        status::put_schedule(&mut status, &pipeline, reconciler.last_firing(), now);
     }
     let health = Health::ready(Settled::Observing, &message(&changes));
     status.plan = for_status(changes);
-    look.take_commands(&mut status);
-    let events = look.refuse_run_now(&mut status, "mode is Observe").into_iter().collect();
-    look.conclude(status, &health, events).await
+    reconciler.take_commands(&mut status);
+    let events = reconciler.refuse_run_now(&mut status, "mode is Observe").into_iter().collect();
+    reconciler.finish(status, &health, events).await
 }
 
 fn message(changes: &[Change]) -> String {

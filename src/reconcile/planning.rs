@@ -6,7 +6,7 @@ use api::{Change, ScheduledTaskPipeline};
 use jiff::Timestamp;
 use pipeline_core::pipeline::{self, Pipeline, Refusal};
 
-use super::{Context, Look};
+use super::{Context, Reconciler};
 use crate::artifacts::builtin::own_architecture;
 use crate::aws::Aws;
 use crate::drift::observed_cache;
@@ -18,7 +18,7 @@ use crate::reconcile::status;
 use crate::resource::{Id, Kind, Resource, want};
 
 /// What a pipeline should be on AWS, and where.
-pub(super) struct Wish {
+pub(super) struct Desired {
     pub(super) pipeline: Pipeline,
     pub(super) aws: Aws,
     want: Vec<Resource>,
@@ -45,7 +45,7 @@ pub(super) struct Planned {
 pub enum NoPlan {
     /// The spec cannot be carried out.
     Refused(Vec<Refusal>),
-    /// AWS cannot be looked at, or is not the pipeline's.
+    /// AWS cannot be read, or is not the pipeline's.
     Aws(Health),
 }
 
@@ -55,7 +55,7 @@ pub(super) enum First {
     /// To make it: what there is already, AWS will say.
     Create,
     /// To look whether it is there.
-    Look,
+    Reconciler,
 }
 
 /// The plan of a pipeline in the cluster: what the operator would do about it now.
@@ -63,27 +63,27 @@ pub(super) enum First {
 /// # Errors
 /// The API server does not answer, or refuses.
 pub async fn plan_of(pipeline: ScheduledTaskPipeline, context: &Context) -> kube::Result<Result<Shown, NoPlan>> {
-    let look = Look {
+    let reconciler = Reconciler {
         owner: context.owner(&pipeline),
         before: pipeline.status.clone().unwrap_or_default().without_news(),
         pipeline,
         context,
     };
-    let planned = Box::pin(look.plan(Timestamp::now())).await?;
-    Ok(planned.map(|it| Shown::new(&look.owner, &it.aws.location, it.changes, it.knowledge)))
+    let planned = Box::pin(reconciler.plan(Timestamp::now())).await?;
+    Ok(planned.map(|it| Shown::new(&reconciler.owner, &it.aws.location, it.changes, it.knowledge)))
 }
 
-impl Look<'_> {
+impl Reconciler<'_> {
     /// What would be done, from the spec, its Secrets and what AWS has now.
     pub(super) async fn plan(&self, now: Timestamp) -> kube::Result<Result<Planned, NoPlan>> {
-        Ok(match self.wish(now).await? {
-            Ok(wish) => self.compare(wish, First::Look).await,
+        Ok(match self.desired(now).await? {
+            Ok(desired) => self.compare(desired, First::Reconciler).await,
             Err(no_plan) => Err(no_plan),
         })
     }
 
     /// What is wanted, from the spec and its Secrets.
-    pub(super) async fn wish(&self, now: Timestamp) -> kube::Result<Result<Wish, NoPlan>> {
+    pub(super) async fn desired(&self, now: Timestamp) -> kube::Result<Result<Desired, NoPlan>> {
         let pipeline = match self.resolve(now).await? {
             Ok(pipeline) => pipeline,
             Err(refusals) => return Ok(Err(NoPlan::Refused(refusals))),
@@ -94,13 +94,13 @@ impl Look<'_> {
         };
         let want = want(&pipeline, &self.context.installation, &aws.location);
         let fingerprint = shown::fingerprint(&want);
-        let mark = observed_cache::wish(&want);
-        Ok(Ok(Wish { pipeline, aws, want, fingerprint, mark }))
+        let mark = observed_cache::desired_hash(&want);
+        Ok(Ok(Desired { pipeline, aws, want, fingerprint, mark }))
     }
 
     /// What is wanted against what AWS has now.
-    pub(super) async fn compare(&self, wish: Wish, first: First) -> Result<Planned, NoPlan> {
-        let Wish { pipeline, aws, want, fingerprint, mark: _ } = wish;
+    pub(super) async fn compare(&self, desired: Desired, first: First) -> Result<Planned, NoPlan> {
+        let Desired { pipeline, aws, want, fingerprint, mark: _ } = desired;
         let have = self.observe(&aws, &want, first).await.map_err(NoPlan::Aws)?;
         let was_in_sync = self.before.in_sync_with.as_ref() == Some(&fingerprint);
         let plan = {
@@ -142,7 +142,7 @@ impl Look<'_> {
         }
         let ids: BTreeSet<Id> = want.iter().map(Resource::id).chain(known.into_keys()).collect();
         let mut have = observe_all(aws, ids).await.map_err(|error| Health::aws(&error))?;
-        self.context.propagation.see_through(&aws.location, want, &mut have);
+        self.context.propagation.overlay(&aws.location, want, &mut have);
         Ok(have)
     }
 

@@ -1,6 +1,6 @@
 //! How a pipeline is, in the words of its conditions.
 //!
-//! The one place that turns what happened into `Ready`, `Reconciling` and `Stalled`, and into the time of the next look.
+//! The one place that turns what happened into `Ready`, `Reconciling` and `Stalled`, and into the time of the next reconcile.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub struct Health {
     pub reason: Reason,
     /// What, where, and what to do.
     pub message: String,
-    /// When to look again.
+    /// When to read again.
     pub again: Again,
 }
 
@@ -43,7 +43,7 @@ pub enum State {
     Stalled,
 }
 
-/// When to look again.
+/// When to read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Again {
     /// At the resync.
@@ -262,7 +262,7 @@ mod tests {
 
     fn applied(outcomes: Vec<(Kind, Outcome)>) -> Applied {
         let outcomes = outcomes.into_iter().map(|(kind, outcome)| (Id::new(kind, "a"), outcome)).collect();
-        Applied { outcomes, deeds: Vec::new() }
+        Applied { outcomes, changes: Vec::new() }
     }
 
     fn types(health: &Health) -> Vec<(String, String)> {

@@ -1,7 +1,7 @@
 //! The annotation `taskpipelines.dev/run-now`: fires a pipeline by hand.
 //!
 //! A token acts once. It is recorded after the sender took the firing: a crash in between hands it over once more, as the
-//! same run. What may never be recorded, since nothing was fired, is tried again at the next look.
+//! same run. What may never be recorded, since nothing was fired, is tried again at the next reconciler.
 
 use api::{PipelineStatus, annotation};
 use aws_sdk_lambda::primitives::Blob;
@@ -15,7 +15,7 @@ use pipeline_core::reason::Acted;
 use protocol::{Firing, RunRef, Trigger};
 use serde_json::Value;
 
-use super::{Look, commands};
+use super::{Reconciler, commands};
 use crate::aws::{Aws, AwsError, Operation};
 
 /// Bytes that Lambda takes for an asynchronous invocation.
@@ -33,7 +33,7 @@ enum Refused {
     TooLarge(usize),
 }
 
-impl Look<'_> {
+impl Reconciler<'_> {
     /// Fires the pipeline if somebody asks for it, suspended or not; and tells so.
     pub(super) async fn run_now(
         &self,

@@ -10,7 +10,7 @@ use pipeline_core::pipeline::Pipeline;
 use pipeline_core::text::truncate;
 
 use crate::plan::{Goal, Plan, Verdict};
-use crate::reconcile::apply::{Applied, Deed, Outcome};
+use crate::reconcile::apply::{Applied, AppliedChange, Outcome};
 use crate::resource::{Id, Kind, Observed, TagRefusal, tag_field};
 
 /// Firings shown ahead.
@@ -193,9 +193,9 @@ pub fn restart_schedule(status: &mut PipelineStatus, now: Timestamp) {
 /// Whether carrying a plan out has changed when the schedule fires.
 pub fn fires_otherwise(applied: &Applied) -> bool {
     let timing = ["expression", "timeZone", "state", "startDate", "endDate", "flexibleWindowMinutes"];
-    applied.deeds.iter().filter(|(id, _)| id.kind == Kind::Schedule).any(|(_, deed)| match deed {
-        Deed::Updated(differences) => differences.iter().any(|one| timing.contains(&one.field.as_str())),
-        Deed::Created | Deed::TakenOver { .. } | Deed::Deleted => true,
+    applied.changes.iter().filter(|(id, _)| id.kind == Kind::Schedule).any(|(_, change)| match change {
+        AppliedChange::Updated(differences) => differences.iter().any(|one| timing.contains(&one.field.as_str())),
+        AppliedChange::Created | AppliedChange::TakenOver { .. } | AppliedChange::Deleted => true,
     })
 }
 
@@ -242,7 +242,7 @@ mod tests {
     }
 
     fn applied(outcomes: Vec<(Id, Outcome)>) -> Applied {
-        Applied { outcomes: outcomes.into_iter().collect(), deeds: Vec::new() }
+        Applied { outcomes: outcomes.into_iter().collect(), changes: Vec::new() }
     }
 
     fn states(rows: &[ResourceRow]) -> Vec<String> {

@@ -5,26 +5,26 @@ use pipeline_core::backoff;
 use pipeline_core::pipeline::Refusal;
 use pipeline_core::reason::Refused;
 
-use super::{Look, Next, delete};
+use super::{Next, Reconciler, delete};
 use crate::reconcile::ready::Health;
 
-pub(super) async fn reconcile(look: Look<'_>, unreadable: &Unreadable) -> kube::Result<Next> {
+pub(super) async fn reconcile(reconciler: Reconciler<'_>, unreadable: &Unreadable) -> kube::Result<Next> {
     // Not the message: it may quote the spec.
     tracing::warn!(field = unreadable.field, "a pipeline cannot be read");
     match unreadable.allows {
-        Allows::Deletion if look.pipeline.metadata.deletion_timestamp.is_some() => {
-            return Box::pin(delete::delete(look)).await;
+        Allows::Deletion if reconciler.pipeline.metadata.deletion_timestamp.is_some() => {
+            return Box::pin(delete::delete(reconciler)).await;
         }
         Allows::Deletion | Allows::Refusal => {}
-        Allows::Nothing => return Ok(Next::In(backoff::spread(look.context.resync))),
+        Allows::Nothing => return Ok(Next::In(backoff::spread(reconciler.context.resync))),
     }
-    look.context.memory.distrust(&look.owner.uid);
+    reconciler.context.memory.invalidate(&reconciler.owner.uid);
     let refusal = Refusal {
         reason: Refused::InvalidSpec,
         field: unreadable.field.clone(),
         message: format!("the operator cannot read it: {}", unreadable.message),
         hint: Some("correct it, or update the operator to the version of its CRD".to_owned()),
     };
-    let health = Health::refused(&[refusal], look.runs());
-    look.give_up(&health).await
+    let health = Health::refused(&[refusal], reconciler.runs());
+    reconciler.finish_early(&health).await
 }

@@ -1,7 +1,7 @@
 //! What AWS has of many pipelines at once, by lists per account and region.
 //!
-//! Lists show less than a look: what they leave out is behind a mark of revision, or asked for by itself. They also lag
-//! behind, above all the index of tags. So what they show is a reason to look, never more.
+//! Lists show less than a read: what they leave out is behind a mark of revision, or asked for by itself. They also lag
+//! behind, above all the index of tags. So what they show is a reason to read, never more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,11 +17,11 @@ use super::{
 use crate::aws::{Aws, AwsError, Operation};
 
 /// What lists show, by resource. A resource that is missing is not there.
-pub type Sights = BTreeMap<Id, Observed>;
+pub type ListedResources = BTreeMap<Id, Observed>;
 
 /// What to ask for by itself, since no list shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Singly {
+pub struct IndividualReads {
     /// Names of queues.
     pub queues: BTreeSet<String>,
     /// Names of functions that have settings for asynchronous invocations.
@@ -48,29 +48,33 @@ const TAGGED: [&str; 6] = [
 ///
 /// # Errors
 /// The first list that AWS refuses.
-pub async fn list(aws: &Aws, cluster: &ClusterName, singly: &Singly) -> Result<Sights, AwsError> {
+pub async fn list(
+    aws: &Aws,
+    cluster: &ClusterName,
+    individually: &IndividualReads,
+) -> Result<ListedResources, AwsError> {
     let parameters = format!("/taskpipelines/{cluster}");
     let (layers, functions, mappings, schedules, roles, log_groups, parameters, queues, asyncs, tags) = try_join!(
-        Box::pin(layers(aws, singly.layers)),
+        Box::pin(layers(aws, individually.layers)),
         Box::pin(function::list(aws)),
         Box::pin(event_source_mapping::list(aws)),
         Box::pin(schedule::list(aws)),
         Box::pin(role::list(aws)),
         Box::pin(log_group::list(aws)),
         Box::pin(parameter::list(aws, &parameters)),
-        Box::pin(queues(aws, &singly.queues)),
-        Box::pin(asyncs(aws, &singly.async_functions)),
+        Box::pin(queues(aws, &individually.queues)),
+        Box::pin(asyncs(aws, &individually.async_functions)),
         Box::pin(tags(aws, cluster)),
     )?;
-    let mut sights: Sights =
+    let mut listed: ListedResources =
         [layers, functions, mappings, schedules, roles, log_groups, parameters, queues].into_iter().flatten().collect();
     for (name, fields) in asyncs {
-        if let Some(function) = sights.get_mut(&Id::new(Kind::Function, name)) {
+        if let Some(function) = listed.get_mut(&Id::new(Kind::Function, name)) {
             function.fields.extend(fields);
         }
     }
-    put_tags(&mut sights, tags, aws);
-    Ok(sights)
+    put_tags(&mut listed, tags, aws);
+    Ok(listed)
 }
 
 async fn layers(aws: &Aws, wanted: bool) -> Result<Vec<(Id, Observed)>, AwsError> {
@@ -155,8 +159,8 @@ async fn tags(aws: &Aws, cluster: &ClusterName) -> Result<BTreeMap<String, Tags>
 }
 
 /// Gives what was listed its tags. A schedule group is nothing but its tags.
-fn put_tags(sights: &mut Sights, mut tags: BTreeMap<String, Tags>, aws: &Aws) {
-    for (id, seen) in sights.iter_mut() {
+fn put_tags(listed: &mut ListedResources, mut tags: BTreeMap<String, Tags>, aws: &Aws) {
+    for (id, seen) in listed.iter_mut() {
         if let Some(tags) = tags.remove(&seen.arn) {
             seen.tags = tags;
         }
@@ -168,7 +172,7 @@ fn put_tags(sights: &mut Sights, mut tags: BTreeMap<String, Tags>, aws: &Aws) {
     for (arn, tags) in tags {
         if let Some(name) = arn.strip_prefix(&group_arn) {
             let id = Id::new(Kind::ScheduleGroup, name);
-            sights.insert(id, Observed { arn, tags, ..Observed::default() });
+            listed.insert(id, Observed { arn, tags, ..Observed::default() });
         }
     }
 }

@@ -17,7 +17,7 @@ use serde_json::json;
 use super::{Changed, Field, Fields, Id, Kind, Observed, Progress, pages};
 use crate::aws::{Aws, AwsError, Operation};
 
-/// How often a mapping on its way to another state is looked at.
+/// How often a mapping on its way to another state is read.
 const STATE_POLL: Duration = Duration::from_secs(1);
 
 /// The state of a mapping that AWS has just made.
@@ -86,7 +86,7 @@ impl EventSourceMapping {
         let made = EventSourceMappingConfiguration::builder()
             .set_uuid(made.uuid)
             .set_event_source_mapping_arn(made.event_source_mapping_arn)
-            // Also one that is Enabled at once is looked at: what it is in full, it says then.
+            // Also one that is Enabled at once is read: what it is in full, it says then.
             .state(CREATING)
             .build();
         Ok(Progress::Made(Observed { tags: self.tags.clone(), ..without_tags(aws, &made) }))
@@ -137,7 +137,7 @@ pub(super) async fn observe(aws: &Aws, function: &str) -> Result<Option<Observed
     Ok(Some(Observed { tags, ..seen }))
 }
 
-/// Looks at a mapping of ours whose UUID and tags are known.
+/// Reads a mapping of ours whose UUID and tags are known.
 pub(super) async fn follow(aws: &Aws, made: &Observed) -> Result<Option<Observed>, AwsError> {
     let seen = get(aws, uuid(made)).await?;
     Ok(seen.map(|seen| Observed { tags: made.tags.clone(), ..seen }))

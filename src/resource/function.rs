@@ -1,7 +1,7 @@
 //! Lambda functions with their asynchronous settings.
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>
 //!
-//! Configuration and code are two calls, and each leaves the function busy: an update does one, and the next look finds
+//! Configuration and code are two calls, and each leaves the function busy: an update does one, and the next reconcile finds
 //! what is left.
 
 mod read;
@@ -142,7 +142,7 @@ impl Function {
 
     pub(super) async fn update(&self, aws: &Aws, have: &Observed, changed: Changed<'_>) -> Result<Progress, AwsError> {
         if changed.any(&["packageType"]) {
-            // Lambda changes no zip into an image: the function is deleted, and made anew at the next look.
+            // Lambda changes no zip into an image: the function is deleted, and made anew at the next reconcile.
             delete(aws, &self.name).await?;
             return Ok(Progress::waiting("the name of the deleted function of another type to be free", NAME_RESTS));
         }
@@ -199,7 +199,7 @@ impl Function {
 
     fn note_fetched(&self, sha256: Option<String>) {
         if let (Code::S3 { .. }, Some(sha256)) = (&self.code, sha256) {
-            // Only the first answer is kept; a later one of this look was to the same object.
+            // Only the first answer is kept; a later one of this reconcile was to the same object.
             let _ = self.fetched.set(sha256);
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! A version never changes, has a number of AWS's making, and cannot be tagged: its description says whose it is and of
 //! what content. So it is found by that; another content is another version, and the old one goes when no function has
-//! it any more. Whoever publishes gets one more version, also of a layer that is somebody else's.
+//! it any more. Each publication makes one more version, also of a layer that is somebody else's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +57,7 @@ impl LayerVersion {
 
     pub(super) async fn create(&self, aws: &Aws) -> Result<Progress, AwsError> {
         if matches!(self.content.content, LayerContent::Python(_)) && self.zip.is_none() {
-            // It was there when the look began.
+            // It was there when the reconcile began.
             return Ok(Progress::waiting("its zip to be built", Duration::ZERO));
         }
         let request = aws
@@ -77,7 +77,7 @@ impl LayerVersion {
             Upload::fill_in(upload, request.clone().customize()).send().await
         };
         let answer = aws.call(Operation::PublishLayerVersion, send).await?;
-        // A look might not show it yet, and what is not shown would be published again.
+        // A reconcile might not show it yet, and what is not shown would be published again.
         Ok(Progress::Made(Observed {
             arn: answer.layer_version_arn.unwrap_or_default(),
             tags: self.owner_tags.clone(),

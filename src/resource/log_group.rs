@@ -1,7 +1,7 @@
 //! CloudWatch log groups.
 //! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html>
 //!
-//! Retention has a call of its own: a group made just before a crash has none, which the next look mends.
+//! Retention has a call of its own: a group made just before a crash has none, which the next reconcile mends.
 
 use aws_sdk_cloudwatchlogs::types::LogGroup as SdkLogGroup;
 use pipeline_core::names::Tags;

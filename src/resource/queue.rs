@@ -1,6 +1,6 @@
 //! SQS queues. <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>
 //!
-//! `CreateQueue` answers success for a queue that has the same attributes already, whoever's it is; so the owner is
+//! `CreateQueue` answers success for a queue that has the same attributes already, whether it is ours or not; so the owner is
 //! read before a new queue counts as ours. A deleted name is reserved for 60 s.
 
 use std::collections::HashMap;
@@ -103,7 +103,7 @@ impl Queue {
         let request =
             aws.sqs.create_queue().queue_name(&self.name).set_attributes(Some(attributes)).set_tags(Some(tags));
         aws.call(Operation::CreateQueue, || request.clone().send()).await?;
-        // Whoever tags all new queues may have been here already.
+        // An auto-tagger may have been here already.
         let has = tags_of(aws, &self.name).await?.unwrap_or_default();
         let ours = self.tags.iter().all(|(key, value)| has.get(key) == Some(value));
         Ok(if ours { Progress::Done } else { Progress::Exists })

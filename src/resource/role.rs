@@ -1,7 +1,7 @@
 //! IAM roles with one inline policy. <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>
 //!
-//! `CreateRole` is not idempotent and role names are unique per account, so "exists" is always looked into. A new role
-//! cannot be assumed for some seconds; whoever passes it waits.
+//! `CreateRole` is not idempotent and role names are unique per account, so "exists" is always investigated. A new role
+//! cannot be assumed for some seconds; a call that passes it waits.
 
 mod foreign;
 
@@ -69,7 +69,7 @@ impl Role {
 
     pub(super) async fn update(&self, aws: &Aws, changed: Changed<'_>) -> Result<Progress, AwsError> {
         if changed.any(&["path"]) {
-            // A path cannot be changed: the role is deleted, and made anew at the next look.
+            // A path cannot be changed: the role is deleted, and made anew at the next reconcile.
             delete(aws, &self.name).await?;
             return Ok(Progress::waiting("the name of the deleted role of another path to be free", Duration::ZERO));
         }
@@ -132,7 +132,7 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
     Ok(Some(Observed { arn: role.arn, tags, fields, revision: Some(role.role_id), since, ..Observed::default() }))
 }
 
-/// All roles there are, each as a look would show it.
+/// All roles there are, each as a read would show it.
 pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
     let shown = |role: RoleDetail| Some((Id::new(Kind::Role, role.role_name()?), read(role)));
     pages::all(|marker| async move {

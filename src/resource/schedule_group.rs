@@ -13,7 +13,7 @@ use pipeline_core::names::Tags;
 use super::{Fields, Observed, Progress, schedule};
 use crate::aws::{Aws, AwsError, Operation};
 
-/// How often a group that is being deleted is looked at.
+/// How often a group that is being deleted is read.
 const GONE_POLL: Duration = Duration::from_secs(1);
 
 /// A wanted schedule group.

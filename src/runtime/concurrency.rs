@@ -1,5 +1,5 @@
-//! How many pipelines are looked at at the same time: so many for each AWS account, since an account's rate limits are
-//! what looks wait for, and a look that waits for one account must not keep another's from beginning.
+//! How many pipelines are reconciled at the same time: so many for each AWS account, since an account's rate limits are
+//! what reconciles wait for, and a reconcile that waits for one account must not keep another's from beginning.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How long to stand in line before the pipeline is looked up anew: it may have changed or gone.
+/// How long to stand in line before the pipeline is reconciled anew: it may have changed or gone.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The slots of all accounts.
 #[derive(Debug)]
-pub struct Slots {
+pub struct AccountConcurrency {
     each: usize,
     accounts: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
-impl Slots {
+impl AccountConcurrency {
     /// Allows `each` concurrent reconciles for each AWS account.
     pub fn new(each: u16) -> Self {
         Self { each: each.into(), accounts: Mutex::default() }
@@ -46,7 +46,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_busy_account_takes_no_slot_of_another() {
-        let slots = Slots::new(2);
+        let slots = AccountConcurrency::new(2);
         let busy = (slots.take("111122223333").await, slots.take("111122223333").await);
         assert!(busy.0.is_some() && busy.1.is_some());
         assert!(slots.take("111122223333").await.is_none(), "its slots are taken");
@@ -57,7 +57,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn none_is_given_when_the_operator_stops() {
-        let slots = Slots::new(1);
+        let slots = AccountConcurrency::new(1);
         let taken = slots.take("").await;
         let (waited, ()) = tokio::join!(slots.take(""), async { slots.close() });
         assert!(taken.is_some() && waited.is_none());

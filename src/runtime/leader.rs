@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::aws::Leadership;
-use lease::{Ballot, Turn};
+use lease::{LeaseWatch, Turn};
 
 /// How long others wait for a leader's next renewal, seconds: well below the 15 that a standby may take.
 const TERM_SECONDS: i32 = 10;
@@ -39,7 +39,7 @@ pub struct Candidate {
     leases: Api<Lease>,
     name: String,
     identity: String,
-    ballot: Ballot,
+    watch: LeaseWatch,
     until: watch::Sender<Option<Instant>>,
 }
 
@@ -54,7 +54,7 @@ impl Candidate {
         Self {
             leases,
             name: name.to_owned(),
-            ballot: Ballot::new(&identity),
+            watch: LeaseWatch::new(&identity),
             identity,
             until: watch::Sender::new(None),
         }
@@ -66,7 +66,7 @@ impl Candidate {
     }
 
     /// Waits until it leads.
-    pub async fn win(&mut self) {
+    pub async fn acquire(&mut self) {
         tracing::info!(lease = self.name, identity = self.identity, "standing for leadership");
         while !self.round().await {
             sleep(PERIOD).await;
@@ -75,19 +75,19 @@ impl Candidate {
     }
 
     /// Renews until another leads.
-    pub async fn keep(&mut self) {
-        while !self.ballot.is_lost() {
+    pub async fn renew_until_lost(&mut self) {
+        while !self.watch.is_lost() {
             sleep(PERIOD).await;
             self.round().await;
         }
     }
 
     /// Lets the next one lead at once.
-    pub async fn resign(mut self) {
+    pub async fn release(mut self) {
         self.until.send_replace(None);
         let given_up = async {
             let Some(lease) = self.leases.get_opt(&self.name).await? else { return Ok(()) };
-            if self.ballot.turn(lease.spec.as_ref(), &version(&lease), Instant::now()) == Turn::Renew {
+            if self.watch.turn(lease.spec.as_ref(), &version(&lease), Instant::now()) == Turn::Renew {
                 let free = LeaseSpec { holder_identity: None, ..lease.spec.clone().unwrap_or_default() };
                 self.leases.replace(&self.name, &PostParams::default(), &Lease { spec: Some(free), ..lease }).await?;
             }
@@ -116,7 +116,7 @@ impl Candidate {
             }
         };
         if held {
-            self.ballot.won();
+            self.watch.won();
             self.until.send_replace(Some(began + LEADS_FOR));
         }
         held
@@ -133,7 +133,7 @@ impl Candidate {
         };
         let old = lease.spec.clone().unwrap_or_default();
         let transitions = old.lease_transitions.unwrap_or_default();
-        let spec = match self.ballot.turn(lease.spec.as_ref(), &version(&lease), Instant::now()) {
+        let spec = match self.watch.turn(lease.spec.as_ref(), &version(&lease), Instant::now()) {
             Turn::Wait => return Ok(false),
             Turn::Renew => self.spec(old.acquire_time, now, transitions),
             Turn::Take => self.spec(now.clone(), now, transitions + 1),

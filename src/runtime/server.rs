@@ -34,7 +34,7 @@ pub fn serve(metrics: Arc<Metrics>, probes: Arc<Probes>, address: SocketAddr) ->
             let kind = kind.and_then(|kind| Header::from_bytes("content-type", kind).ok());
             let answer = Response::from_string(text).with_status_code(status);
             if let Err(error) = request.respond(kind.into_iter().fold(answer, Response::with_header)) {
-                tracing::debug!(error = &error as &dyn Error, "whoever asked did not wait");
+                tracing::debug!(error = &error as &dyn Error, "the client closed the connection");
             }
         }
     });

@@ -152,9 +152,9 @@ fn the_page_of_metrics_lists_each_as_it_is_served() {
     let mut metrics = Metrics::default();
     metrics.tell_lead("task-pipelines", Leadership::sole());
     // What was never counted is not served.
-    metrics.looks.allow(1);
-    metrics.looks.count_retry();
-    metrics.looks.wait().begin().end(Ended::Error);
+    metrics.reconciles.allow(1);
+    metrics.reconciles.count_retry();
+    metrics.reconciles.wait().begin().end(Ended::Error);
     metrics.aws.count(Operation::GetRole, Duration::ZERO, &Ok(()));
     metrics.api_server.count(&Method::GET, None);
     metrics.count_drift(&Drift { id: Id::new(Kind::Queue, "a"), differences: Vec::new() });

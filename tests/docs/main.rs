@@ -11,6 +11,7 @@ use serde_json::Value;
 use task_pipelines::aws::OperatorPolicy;
 
 mod generated;
+mod words;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

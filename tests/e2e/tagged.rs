@@ -79,7 +79,7 @@ async fn foreign_tags_stay_and_stop_no_edit() {
     let events = lab.events("shared").await;
     assert!(!events.iter().any(|event| event.starts_with("DriftCorrected")), "{events:#?}");
 
-    // An operator that starts anew takes the inbox for its own, whoever tagged it.
+    // An operator that starts anew takes the inbox for its own, also with tags of others.
     let mut lab = lab;
     lab.start(&Settings::default());
     lab.resync("shared").await;

@@ -16,7 +16,7 @@ fn forward(listener: TcpListener, to: String) {
             let (client, server) = (client.unwrap(), TcpStream::connect(&to).unwrap());
             for (mut from, mut to) in [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)] {
                 thread::spawn(move || {
-                    // Whoever ends first ends both.
+                    // The side that ends first ends both.
                     let _ = io::copy(&mut from, &mut to);
                     let _ = to.shutdown(Shutdown::Write);
                 });

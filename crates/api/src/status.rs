@@ -73,7 +73,7 @@ impl PipelineStatus {
         self.conditions.iter().find(|condition| condition.type_ == kind)
     }
 
-    /// The part that looks write. The rest, what is known of runs, is written by whoever reads the inbox, under a field
+    /// The part that reconciles write. The rest, what is known of runs, is written by the reader of the inbox, under a field
     /// manager of its own: so neither ever overwrites the other.
     #[must_use]
     pub fn without_news(mut self) -> Self {

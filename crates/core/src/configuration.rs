@@ -211,7 +211,7 @@ impl Configuration {
         self.entries.iter().flat_map(|entry| &entry.functions).map(Pattern::as_str)
     }
 
-    /// What whoever makes functions has to be able to read, for the layers, objects and images that any namespace may use.
+    /// Read permissions that creating functions takes, for all layers, objects and images that any namespace may use.
     pub fn sources(&self, partition: &str) -> Vec<Statement> {
         let all = |patterns: fn(&Entry) -> &[Pattern]| -> Vec<String> {
             let texts: BTreeSet<&str> = self.entries.iter().flat_map(patterns).map(Pattern::as_str).collect();

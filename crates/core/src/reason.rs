@@ -35,7 +35,7 @@ pub enum Settled {
     Suspended,
     /// The same, and nothing will fire any more: a past `at(…)`, or `endTime`.
     Completed,
-    /// `spec.mode` is `Observe`: AWS was looked at and left alone. The message counts what would be done, `status.plan`
+    /// `spec.mode` is `Observe`: AWS was read and left alone. The message counts what would be done, `status.plan`
     /// says what and how.
     Observing,
 }

@@ -13,7 +13,7 @@ use crate::reason;
 /// Holds the URL of the operator's inbox; without it nothing is reported.
 const INBOX_URL: &str = "INBOX_URL";
 
-/// How long a report may hold up whoever makes it.
+/// How long a report may hold up its sender.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The operator's inbox.

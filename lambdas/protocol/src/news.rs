@@ -27,7 +27,7 @@ pub struct Report {
     pub news: Vec<News>,
 }
 
-/// Names a run, to whoever has not heard of it yet.
+/// Identifies a run, also to a reader that has not heard of it yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunRef {

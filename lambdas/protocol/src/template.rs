@@ -142,8 +142,8 @@ pub fn check(template: &str) -> Result<(), TemplateError> {
 }
 
 /// Whether a template's values cannot grow beyond its own length. Fuel does not bound those that can: lists that are
-/// repeated, or nested in each other, are only counted out when they are written or compared, at the expense of
-/// whoever renders them.
+/// repeated, or nested in each other, are only counted out when they are written or compared, at the renderer's
+/// expense.
 fn is_tame(template: &str) -> bool {
     let words = |text| str::split(text, |c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty());
     let mut tags = template.split("{%").skip(1);

@@ -96,7 +96,7 @@ pub(crate) enum Freshness {
 pub(crate) enum Parameters {
     /// AWS.
     Aws(Reader),
-    /// Whoever tries a pipeline, without AWS.
+    /// The person who tries a pipeline, without AWS.
     Given(Arc<Secrets>),
 }
 

@@ -19,7 +19,7 @@ use super::{BuildError, tree};
 /// How long uv may take.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// How often it is looked at.
+/// How often it is read.
 const POLL: Duration = Duration::from_millis(50);
 
 /// Bytes that are read of what uv says.

@@ -1,4 +1,4 @@
-//! What pipelines that are gone left on AWS: found by tags, looked at one by one, and deleted as a pipeline's deletion
+//! What pipelines that are gone left on AWS: found by tags, read one by one, and deleted as a pipeline's deletion
 //! would have done it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,7 +110,7 @@ fn orphan(aws: &Aws, owner: &Owner, id: Id, seen: Observed) -> Orphan {
     }
 }
 
-/// Deletes what was shown of an owner, in the order of a pipeline's deletion, each after one more look at its tags.
+/// Deletes what was shown of an owner, in the order of a pipeline's deletion, each after its tags were read once more.
 pub async fn delete(aws: &Aws, owner: &Owner, orphans: &[Orphan]) -> Applied {
     let ids = orphans.iter().map(|orphan| orphan.id.clone()).collect();
     apply(aws, owner, plan_deletion(owner, ids, Have::new()), PATIENCE).await

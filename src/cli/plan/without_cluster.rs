@@ -67,7 +67,7 @@ impl WithoutCluster {
     }
 }
 
-/// Looks at what is wanted, and at all that AWS may have under the pipeline's names: the usual, and what an index finds.
+/// Reads what is wanted, and at all that AWS may have under the pipeline's names: the usual, and what an index finds.
 async fn look(aws: &Aws, owner: &Owner, wanted: BTreeSet<Id>) -> Result<Have, AwsError> {
     let owners = bulk::owners(aws, &owner.cluster).await?;
     let same = |(it, _): &(Owner, _)| (&it.namespace, &it.name) == (&owner.namespace, &owner.name);

@@ -28,12 +28,12 @@ fn found(resources: &[Resource]) -> Found {
         pipeline: ObjectRef::new("hello").within("team-a"),
         location: location(),
         tag_keys: TagKeys::default(),
-        sights: resources
+        snapshots: resources
             .iter()
-            .map(|resource| (resource.id(), Sight::of(&seen(resource), &TagKeys::default())))
+            .map(|resource| (resource.id(), Snapshot::of(&seen(resource), &TagKeys::default())))
             .collect(),
         complete: true,
-        wish: wish(resources),
+        desired_hash: desired_hash(resources),
         depth: QueueDepth::default(),
         annotations: 0,
     }
@@ -46,30 +46,30 @@ fn memory(resources: &[Resource]) -> Memory {
     memory
 }
 
-fn vouches(memory: &Memory, want: &[Resource]) -> bool {
-    memory.vouches("uid", wish(want), &location(), 0).is_some()
+fn is_fresh(memory: &Memory, want: &[Resource]) -> bool {
+    memory.is_fresh("uid", desired_hash(want), &location(), 0).is_some()
 }
 
 /// What a sweep makes of a change in what the lists show.
 fn sweep(memory: &Memory, resources: &[Resource], change: impl Fn(&mut Observed)) -> bool {
-    let sights = resources.iter().map(|resource| {
+    let snapshots = resources.iter().map(|resource| {
         let mut listed = seen(resource);
         change(&mut listed);
         (resource.id(), listed)
     });
-    !memory.compare(&location(), &sights.collect(), Instant::now()).is_empty()
+    !memory.compare(&location(), &snapshots.collect(), Instant::now()).is_empty()
 }
 
 #[test]
 fn aws_is_asked_again_when_something_else_is_wanted() {
     let memory = memory(&[wanted(30)]);
-    assert!(vouches(&memory, &[wanted(30)]));
-    assert!(!vouches(&memory, &[wanted(60)]), "another retention");
-    assert!(!vouches(&memory, &[]), "a part less");
-    assert!(memory.vouches("uid", wish(&[wanted(30)]), &location(), 1).is_none(), "another annotation");
-    assert!(memory.vouches("other", wish(&[wanted(30)]), &location(), 0).is_none(), "another pipeline");
-    memory.distrust("uid");
-    assert!(!vouches(&memory, &[wanted(30)]));
+    assert!(is_fresh(&memory, &[wanted(30)]));
+    assert!(!is_fresh(&memory, &[wanted(60)]), "another retention");
+    assert!(!is_fresh(&memory, &[]), "a part less");
+    assert!(memory.is_fresh("uid", desired_hash(&[wanted(30)]), &location(), 1).is_none(), "another annotation");
+    assert!(memory.is_fresh("other", desired_hash(&[wanted(30)]), &location(), 0).is_none(), "another pipeline");
+    memory.invalidate("uid");
+    assert!(!is_fresh(&memory, &[wanted(30)]));
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn aws_is_asked_again_after_the_time_of_a_full_read_and_where_no_sweep_comes() {
     for periods in [Periods { full_read: Duration::ZERO, ..HOUR }, Periods { sweep: Duration::ZERO, ..HOUR }] {
         let memory = Memory::new(periods);
         assert!(memory.remember("uid", found(&[wanted(30)]), false));
-        assert!(!vouches(&memory, &[wanted(30)]), "{periods:?}");
+        assert!(!is_fresh(&memory, &[wanted(30)]), "{periods:?}");
     }
 }
 
@@ -85,7 +85,7 @@ fn aws_is_asked_again_after_the_time_of_a_full_read_and_where_no_sweep_comes() {
 fn what_lists_show_as_before_is_not_worth_a_look() {
     let memory = memory(&[wanted(30)]);
     assert!(!sweep(&memory, &[wanted(30)], |_| {}));
-    assert!(vouches(&memory, &[wanted(30)]));
+    assert!(is_fresh(&memory, &[wanted(30)]));
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn each_change_that_lists_show_is_worth_a_look() {
     ] {
         let memory = memory(&[wanted(30)]);
         assert!(sweep(&memory, &[wanted(30)], |seen| *seen = now.clone()), "{now:?}");
-        assert!(!vouches(&memory, &[wanted(30)]), "{now:?}");
+        assert!(!is_fresh(&memory, &[wanted(30)]), "{now:?}");
     }
     let memory = memory(&[wanted(30)]);
     assert!(sweep(&memory, &[], |_| {}), "deleted");
@@ -117,7 +117,7 @@ fn a_foreign_tag_is_not_worth_a_look_and_one_of_the_pipelines_is() {
     for foreign in ["cost-center", "aws:cloudformation:stack-id"] {
         assert!(!sweep(&memory, &[wanted(30)], tagged(foreign)), "{foreign}");
     }
-    assert!(vouches(&memory, &[wanted(30)]));
+    assert!(is_fresh(&memory, &[wanted(30)]));
     assert!(sweep(&memory, &[wanted(30)], tagged("team")));
 }
 
@@ -128,7 +128,7 @@ fn what_a_look_found_to_be_nothing_is_not_looked_into_twice() {
     assert!(sweep(&memory, &[wanted(30)], lag));
     assert!(!memory.remember("uid", found(&[wanted(30)]), false));
     assert!(!sweep(&memory, &[wanted(30)], lag), "the index of tags is still behind");
-    assert!(vouches(&memory, &[wanted(30)]));
+    assert!(is_fresh(&memory, &[wanted(30)]));
     assert!(sweep(&memory, &[wanted(30)], |seen| seen.tags = owner("2")), "and now it shows something else");
 }
 
@@ -145,7 +145,7 @@ fn what_was_mended_is_looked_into_when_it_comes_back() {
 fn what_was_looked_at_during_a_sweep_is_newer_than_it() {
     let memory = memory(&[wanted(30)]);
     let before = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
-    assert!(memory.compare(&location(), &bulk::Sights::new(), before).is_empty());
+    assert!(memory.compare(&location(), &bulk::ListedResources::new(), before).is_empty());
 }
 
 #[test]

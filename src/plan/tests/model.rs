@@ -120,7 +120,7 @@ impl Setting {
         self.rows.share(rows.iter().map(|row| row.state as u8).collect(), rows)
     }
 
-    /// What a step of a plan does for a judgement.
+    /// What a step of a plan does for a verdict.
     fn script(&self, planned: &Shared<Planned>, index: usize, judged: &Shared<Judged>) -> Rc<Script> {
         let step = &planned.plan.steps[index];
         let script = || Rc::new(script(&step.id, &step.goal, judged));

@@ -7,7 +7,7 @@ use crate::resource::{Difference, Observed, TagRefusal, tag_field};
 
 /// Something that was changed on AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum AppliedChange {
     /// Made.
     Created,
     /// Changed.
@@ -22,20 +22,20 @@ pub enum Deed {
 }
 
 /// What carrying out a verdict changes.
-pub(super) fn deed(verdict: &Verdict, have: Option<&Observed>, owner: &Owner) -> Option<Deed> {
+pub(super) fn change(verdict: &Verdict, have: Option<&Observed>, owner: &Owner) -> Option<AppliedChange> {
     match verdict {
-        Verdict::Create => Some(Deed::Created),
+        Verdict::Create => Some(AppliedChange::Created),
         Verdict::Update(differences) => Some(match have.map(|have| owner.ownership(&have.tags)) {
-            Some(Ownership::Predecessor { uid }) => Deed::TakenOver { from: uid },
-            Some(Ownership::Ours | Ownership::NotOurs { .. }) | None => Deed::Updated(differences.clone()),
+            Some(Ownership::Predecessor { uid }) => AppliedChange::TakenOver { from: uid },
+            Some(Ownership::Ours | Ownership::NotOurs { .. }) | None => AppliedChange::Updated(differences.clone()),
         }),
-        Verdict::Delete => Some(Deed::Deleted),
+        Verdict::Delete => Some(AppliedChange::Deleted),
         Verdict::InSync | Verdict::Settle(_) | Verdict::Conflict { .. } => None,
     }
 }
 
-/// How much of a deed was done whose answer was lost, judged by what AWS has now.
-pub(super) fn done(tried: Deed, now: &Verdict) -> Option<Deed> {
+/// How much of a change was done whose answer was lost, judged by what AWS has now.
+pub(super) fn done(tried: AppliedChange, now: &Verdict) -> Option<AppliedChange> {
     let left: &[Difference] = match now {
         Verdict::InSync | Verdict::Settle(_) => &[],
         Verdict::Update(left) => left,
@@ -43,38 +43,38 @@ pub(super) fn done(tried: Deed, now: &Verdict) -> Option<Deed> {
         Verdict::Create | Verdict::Delete | Verdict::Conflict { .. } => return None,
     };
     match tried {
-        Deed::Created | Deed::Deleted => Some(tried),
-        Deed::TakenOver { .. } => {
+        AppliedChange::Created | AppliedChange::Deleted => Some(tried),
+        AppliedChange::TakenOver { .. } => {
             let uid = tag_field(tag::UID);
             (!left.iter().any(|difference| difference.field == uid)).then_some(tried)
         }
-        Deed::Updated(mut differences) => {
+        AppliedChange::Updated(mut differences) => {
             differences.retain(|tried| !left.iter().any(|left| left.field == tried.field));
-            (!differences.is_empty()).then_some(Deed::Updated(differences))
+            (!differences.is_empty()).then_some(AppliedChange::Updated(differences))
         }
     }
 }
 
-/// A deed that goes on: the user's tags are changed last.
-pub(super) fn without_tags(deed: Deed) -> Option<Deed> {
-    match deed {
-        Deed::Updated(mut differences) => {
+/// A change that goes on: the user's tags are changed last.
+pub(super) fn without_tags(change: AppliedChange) -> Option<AppliedChange> {
+    match change {
+        AppliedChange::Updated(mut differences) => {
             differences.retain(|one| one.tag_key().is_none());
-            (!differences.is_empty()).then_some(Deed::Updated(differences))
+            (!differences.is_empty()).then_some(AppliedChange::Updated(differences))
         }
-        Deed::Created | Deed::TakenOver { .. } | Deed::Deleted => Some(deed),
+        AppliedChange::Created | AppliedChange::TakenOver { .. } | AppliedChange::Deleted => Some(change),
     }
 }
 
 /// Takes back what was said of tags that AWS then refused to change.
-pub(super) fn withdraw(deeds: &mut Vec<Deed>, refusals: &[TagRefusal]) {
+pub(super) fn withdraw(changes: &mut Vec<AppliedChange>, refusals: &[TagRefusal]) {
     let is_refused = |one: &Difference| refusals.iter().any(|refusal| one.tag_key() == Some(&refusal.key));
-    deeds.retain_mut(|deed| match deed {
-        Deed::Updated(differences) => {
+    changes.retain_mut(|change| match change {
+        AppliedChange::Updated(differences) => {
             differences.retain(|one| !is_refused(one));
             !differences.is_empty()
         }
-        Deed::Created | Deed::TakenOver { .. } | Deed::Deleted => true,
+        AppliedChange::Created | AppliedChange::TakenOver { .. } | AppliedChange::Deleted => true,
     });
 }
 
@@ -94,12 +94,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_carried_out_without_an_answer_is_a_deed_all_the_same() {
+    fn what_was_carried_out_without_an_answer_counts_all_the_same() {
         for now in [Verdict::InSync, Verdict::Settle("Pending".to_owned()), still(&["policy"])] {
-            assert_eq!(done(Deed::Created, &now), Some(Deed::Created), "{now:?}");
+            assert_eq!(done(AppliedChange::Created, &now), Some(AppliedChange::Created), "{now:?}");
         }
-        assert_eq!(done(Deed::Deleted, &Verdict::InSync), Some(Deed::Deleted));
-        let taken_over = Deed::TakenOver { from: "uid-0".to_owned() };
+        assert_eq!(done(AppliedChange::Deleted, &Verdict::InSync), Some(AppliedChange::Deleted));
+        let taken_over = AppliedChange::TakenOver { from: "uid-0".to_owned() };
         assert_eq!(done(taken_over.clone(), &still(&["timeout"])), Some(taken_over));
     }
 
@@ -112,31 +112,31 @@ mod tests {
             message: String::new(),
         };
         let refusals = [TagRefusal { key: "team".to_owned(), change: TagChange::Set, error }];
-        let updated = |fields: &[&str]| Deed::Updated(fields.iter().map(|field| difference(field)).collect());
-        let taken_over = || Deed::TakenOver { from: "uid-0".to_owned() };
+        let updated = |fields: &[&str]| AppliedChange::Updated(fields.iter().map(|field| difference(field)).collect());
+        let taken_over = || AppliedChange::TakenOver { from: "uid-0".to_owned() };
         assert_eq!(without_tags(updated(&["timeout", "tags.team"])), Some(updated(&["timeout"])));
         assert_eq!((without_tags(updated(&["tags.team"])), without_tags(taken_over())), (None, Some(taken_over())));
-        let mut deeds =
+        let mut changes =
             vec![updated(&["timeout", "tags.team"]), updated(&["tags.team"]), taken_over(), updated(&["tags.other"])];
-        withdraw(&mut deeds, &refusals);
-        assert_eq!(deeds, [updated(&["timeout"]), taken_over(), updated(&["tags.other"])]);
+        withdraw(&mut changes, &refusals);
+        assert_eq!(changes, [updated(&["timeout"]), taken_over(), updated(&["tags.other"])]);
     }
 
     #[test]
     fn what_was_not_carried_out_is_none() {
         let somebody_elses = Verdict::Conflict { whose: "theirs".to_owned() };
         for now in [Verdict::Create, somebody_elses] {
-            assert_eq!(done(Deed::Created, &now), None, "{now:?}");
+            assert_eq!(done(AppliedChange::Created, &now), None, "{now:?}");
         }
-        assert_eq!(done(Deed::Deleted, &Verdict::Delete), None);
-        let taken_over = Deed::TakenOver { from: "uid-0".to_owned() };
+        assert_eq!(done(AppliedChange::Deleted, &Verdict::Delete), None);
+        let taken_over = AppliedChange::TakenOver { from: "uid-0".to_owned() };
         assert_eq!(done(taken_over, &still(&["tags.taskpipelines.dev/uid"])), None);
     }
 
     #[test]
     fn of_an_update_the_fields_count_that_no_longer_differ() {
-        let tried = || Deed::Updated(vec![difference("trust"), difference("policy")]);
-        assert_eq!(done(tried(), &still(&["policy"])), Some(Deed::Updated(vec![difference("trust")])));
+        let tried = || AppliedChange::Updated(vec![difference("trust"), difference("policy")]);
+        assert_eq!(done(tried(), &still(&["policy"])), Some(AppliedChange::Updated(vec![difference("trust")])));
         assert_eq!(done(tried(), &Verdict::InSync), Some(tried()));
         assert_eq!(done(tried(), &still(&["policy", "trust"])), None);
     }

@@ -72,7 +72,7 @@ pub(in crate::resource) fn take_mark(seen: &mut Observed) {
     }
 }
 
-/// What a look and a list have in common.
+/// What a read and a list have in common.
 pub(super) fn read(configuration: FunctionConfiguration) -> Observed {
     let revision = configuration.revision_id.clone();
     let since = configuration.last_modified.as_deref().and_then(|text| {

@@ -10,7 +10,7 @@ const DEFAULT_TERM: Duration = Duration::from_secs(15);
 
 /// What one candidate has seen of the lease.
 #[derive(Debug)]
-pub(super) struct Ballot {
+pub(super) struct LeaseWatch {
     identity: String,
     /// The lease's version, and when it was first seen.
     seen: Option<(String, Instant)>,
@@ -24,13 +24,13 @@ pub(super) struct Ballot {
 pub(super) enum Turn {
     /// The lease is its own.
     Renew,
-    /// Nobody holds it, or whoever does was silent for its term.
+    /// Nobody holds it, or its holder has not renewed it for its term.
     Take,
     /// Another holds it.
     Wait,
 }
 
-impl Ballot {
+impl LeaseWatch {
     pub(super) fn new(identity: &str) -> Self {
         Self { identity: identity.to_owned(), seen: None, led: false, lost: false }
     }
@@ -79,44 +79,44 @@ mod tests {
 
     #[test]
     fn a_lease_that_nobody_holds_is_taken() {
-        let mut ballot = Ballot::new("me");
+        let mut watch = LeaseWatch::new("me");
         let now = Instant::now();
-        assert_eq!(ballot.turn(None, "1", now), Turn::Take);
-        assert_eq!(ballot.turn(Some(&LeaseSpec::default()), "2", now), Turn::Take);
-        assert_eq!(ballot.turn(Some(&held_by("")), "3", now), Turn::Take);
+        assert_eq!(watch.turn(None, "1", now), Turn::Take);
+        assert_eq!(watch.turn(Some(&LeaseSpec::default()), "2", now), Turn::Take);
+        assert_eq!(watch.turn(Some(&held_by("")), "3", now), Turn::Take);
     }
 
     #[test]
     fn anothers_lease_is_taken_when_it_did_not_change_for_its_term_by_our_clock() {
-        let mut ballot = Ballot::new("me");
+        let mut watch = LeaseWatch::new("me");
         let (now, other) = (Instant::now(), held_by("other"));
-        assert_eq!(ballot.turn(Some(&other), "1", now), Turn::Wait);
-        assert_eq!(ballot.turn(Some(&other), "1", now + second(10)), Turn::Wait);
-        assert_eq!(ballot.turn(Some(&other), "2", now + second(11)), Turn::Wait, "it was renewed");
-        assert_eq!(ballot.turn(Some(&other), "2", now + second(22)), Turn::Take);
-        assert!(!ballot.is_lost(), "it was never ours");
+        assert_eq!(watch.turn(Some(&other), "1", now), Turn::Wait);
+        assert_eq!(watch.turn(Some(&other), "1", now + second(10)), Turn::Wait);
+        assert_eq!(watch.turn(Some(&other), "2", now + second(11)), Turn::Wait, "it was renewed");
+        assert_eq!(watch.turn(Some(&other), "2", now + second(22)), Turn::Take);
+        assert!(!watch.is_lost(), "it was never ours");
     }
 
     #[test]
     fn our_own_lease_is_renewed_until_another_holds_it() {
-        let mut ballot = Ballot::new("me");
+        let mut watch = LeaseWatch::new("me");
         let now = Instant::now();
-        assert_eq!(ballot.turn(None, "0", now), Turn::Take);
-        ballot.won();
-        assert_eq!(ballot.turn(Some(&held_by("me")), "1", now), Turn::Renew);
-        assert_eq!(ballot.turn(Some(&held_by("me")), "1", now + second(60)), Turn::Renew, "nobody took it");
-        assert!(!ballot.is_lost());
-        assert_eq!(ballot.turn(Some(&held_by("other")), "2", now + second(61)), Turn::Wait);
-        assert!(ballot.is_lost());
+        assert_eq!(watch.turn(None, "0", now), Turn::Take);
+        watch.won();
+        assert_eq!(watch.turn(Some(&held_by("me")), "1", now), Turn::Renew);
+        assert_eq!(watch.turn(Some(&held_by("me")), "1", now + second(60)), Turn::Renew, "nobody took it");
+        assert!(!watch.is_lost());
+        assert_eq!(watch.turn(Some(&held_by("other")), "2", now + second(61)), Turn::Wait);
+        assert!(watch.is_lost());
     }
 
     #[test]
     fn a_lease_that_another_takes_before_its_first_renewal_is_lost() {
-        let mut ballot = Ballot::new("me");
+        let mut watch = LeaseWatch::new("me");
         let now = Instant::now();
-        assert_eq!(ballot.turn(None, "0", now), Turn::Take);
-        ballot.won();
-        assert_eq!(ballot.turn(Some(&held_by("other")), "2", now), Turn::Wait);
-        assert!(ballot.is_lost());
+        assert_eq!(watch.turn(None, "0", now), Turn::Take);
+        watch.won();
+        assert_eq!(watch.turn(Some(&held_by("other")), "2", now), Turn::Wait);
+        assert!(watch.is_lost());
     }
 }

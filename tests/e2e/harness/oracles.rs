@@ -31,7 +31,7 @@ fn counts(calls: &[Call]) -> Counts {
     let mut counts = Counts::new();
     let mut queues = BTreeSet::new();
     for call in calls {
-        let Some(deed) = makes_or_deletes(call) else { continue };
+        let Some(write) = makes_or_deletes(call) else { continue };
         // CreateQueue answers success for a queue that is there, and makes nothing.
         let counts_as = match call.operation.as_str() {
             "CreateQueue" => usize::from(queues.insert(&call.resource)),
@@ -41,7 +41,7 @@ fn counts(calls: &[Call]) -> Counts {
             }
             _ => 1,
         };
-        *counts.entry(deed).or_default() += counts_as;
+        *counts.entry(write).or_default() += counts_as;
     }
     counts
 }
@@ -51,7 +51,7 @@ impl Lab {
     pub(crate) async fn counts(&self, pipeline: &str) -> Counts {
         let front = self.names(pipeline).schedule;
         let counts = counts(&self.strict.calls().await);
-        counts.into_iter().map(|(deed, count)| (deed.replace(&front, "FRONT"), count)).collect()
+        counts.into_iter().map(|(write, count)| (write.replace(&front, "FRONT"), count)).collect()
     }
 
     /// Oracle (c): looks three times at a pipeline that has converged, and nothing at all is written.

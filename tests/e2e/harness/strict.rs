@@ -12,7 +12,7 @@ pub(crate) struct Call {
     /// Name of what was acted on; empty where there is none.
     pub(crate) resource: String,
     by: String,
-    /// Counts requests in the order in which they came, whoever made them.
+    /// Counts requests in the order in which they came, of all callers.
     pub(crate) request: u64,
     pub(crate) status: u16,
 }

@@ -29,7 +29,7 @@ async fn n11_a_rebuilt_cluster_takes_its_own_back_and_changes_nothing_but_the_ui
 
     let counts = lab.counts(NAME).await;
     let made: Vec<_> =
-        counts.iter().filter(|(_, count)| **count > 0).filter(|(deed, _)| !deed.starts_with("CreateQueue")).collect();
+        counts.iter().filter(|(_, count)| **count > 0).filter(|(write, _)| !write.starts_with("CreateQueue")).collect();
     assert!(made.is_empty(), "made or deleted again: {made:?}");
     // The new pipeline's own times, that of the schedule, whose description holds the UID, and the hash of all that is
     // wanted, of which the UID is part.

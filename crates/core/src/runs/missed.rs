@@ -1,8 +1,9 @@
 //! Which firings are expected, and which of them nobody has heard of.
 //!
-//! A look says how a pipeline fires, whoever writes its runs which of them are known, and whoever reads the inbox when all
-//! of it was read. Only then is a firing that is past its grace called missing: so an operator that was away first hears
-//! what happened meanwhile. Kept in the process alone; status has what lasts, and the next look says the rest again.
+//! Three producers feed this table: reconciles (how a pipeline fires), the recorder of runs (which runs are known), and the
+//! reader of the inbox (until when all reports were read). A firing counts as missed only when its grace has passed and the
+//! inbox was read to its end after that: an operator that was away first hears what happened meanwhile. Kept in the process
+//! alone; the status has what lasts, and the next reconcile says the rest again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -4,7 +4,7 @@ use api::{Run, Undelivered};
 use jiff::Timestamp;
 use protocol::{News, RunRef, Status};
 
-use super::task::{self, Sight};
+use super::task::{self, TaskReport};
 use super::{MAX_ROWS, entry, mark};
 
 /// Adds news of one run to what is known; [`super::settle`] puts it in order afterwards.
@@ -21,7 +21,7 @@ fn add(run: &mut Run, news: &News) {
             if tasks.len() <= MAX_ROWS {
                 for (position, name) in (0..).zip(tasks) {
                     let row =
-                        Sight { name, position, mark: mark::WAITING, attempts: 0, duration_ms: None, error: None };
+                        TaskReport { name, position, mark: mark::WAITING, attempts: 0, duration_ms: None, error: None };
                     task::see(run, row);
                 }
             }
@@ -32,7 +32,10 @@ fn add(run: &mut Run, news: &News) {
         News::Started { at, task: name, position, attempt } => {
             first(&mut run.started_at, *at);
             let (position, attempts) = (*position, *attempt);
-            task::see(run, Sight { name, position, mark: mark::RUNNING, attempts, duration_ms: None, error: None });
+            task::see(
+                run,
+                TaskReport { name, position, mark: mark::RUNNING, attempts, duration_ms: None, error: None },
+            );
         }
         News::Ended { at, task: name, position, attempt, status, again, duration_ms, error } => {
             let began = i64::try_from(*duration_ms)
@@ -48,7 +51,7 @@ fn add(run: &mut Run, news: &News) {
                 last(&mut run.finished_at, *at);
             }
             let (position, attempts, duration_ms) = (*position, *attempt, Some(*duration_ms));
-            task::see(run, Sight { name, position, mark, attempts, duration_ms, error: error.clone() });
+            task::see(run, TaskReport { name, position, mark, attempts, duration_ms, error: error.clone() });
         }
         News::Delivered { at, task: _, channel: _ } => last(&mut run.delivered_at, *at),
         News::GaveUp { at: _, task, channel, reason } => {

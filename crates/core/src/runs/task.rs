@@ -5,7 +5,7 @@ use api::{Run, TaskResult, TaskRun};
 use super::{MAX_ROWS, mark};
 
 /// What is known of a task now.
-pub(super) struct Sight<'a> {
+pub(super) struct TaskReport<'a> {
     pub(super) name: &'a str,
     pub(super) position: u32,
     pub(super) mark: u8,
@@ -15,8 +15,8 @@ pub(super) struct Sight<'a> {
 }
 
 /// Adds what is known of a task to its run, unless more is known already.
-pub(super) fn see(run: &mut Run, sight: Sight<'_>) {
-    let Sight { name, position, mark: seen, attempts, duration_ms, error } = sight;
+pub(super) fn see(run: &mut Run, report: TaskReport<'_>) {
+    let TaskReport { name, position, mark: seen, attempts, duration_ms, error } = report;
     let position = usize::try_from(position).unwrap_or(usize::MAX);
     let Some(known) = run.marks.as_bytes().get(position).copied() else { return };
     if mark::rank(seen) < mark::rank(known) {

@@ -180,7 +180,7 @@ impl Aws {
         let state = thing.map(|thing| thing.state);
         match (call, id.kind, state) {
             (Call::Make { fields, .. }, Kind::Queue, Some(_)) => {
-                // Success for one that is there with the same attributes, whoever's it is.
+                // Success for one that is there with the same attributes, whether it is ours or not.
                 if thing.is_some_and(|thing| thing.fields == *fields) { Answer::Done } else { Answer::Exists }
             }
             (Call::Make { .. }, _, Some(_)) => Answer::Exists,

@@ -30,7 +30,7 @@ pub(in super::super) const CALM: Budget =
 /// What happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) enum Event {
-    Looks,
+    Reconciles,
     WritesFinalizer,
     Announces,
     Calls(Id, &'static str, Option<Fault>),
@@ -71,7 +71,7 @@ pub(in super::super) enum Fault {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Looks => write!(f, "the operator looks"),
+            Self::Reconciles => write!(f, "the operator looks"),
             Self::WritesFinalizer => write!(f, "the operator adds the finalizer"),
             Self::Announces => write!(f, "the operator announces rows"),
             Self::Calls(id, call, None) => write!(f, "the operator calls: {call} {}", short(id)),

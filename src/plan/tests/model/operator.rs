@@ -1,4 +1,4 @@
-//! The operator's part: what `reconcile` and `apply` do, one write at a time, with the real plan, judgement and rows.
+//! The operator's part: what `reconcile` and `apply` do, one write at a time, with the real plan, verdicts and rows.
 //!
 //! A look is all that the operator keeps in memory; a crash forgets it.
 

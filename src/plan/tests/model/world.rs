@@ -99,7 +99,7 @@ impl World {
             return Ok(match begin(setting, &self.aws, cr)? {
                 Begun::Quiet => Next::new(),
                 Begun::LetsGo => vec![(Event::LetsGo, self.let_go(setting))],
-                Begun::Busy(look) => vec![(Event::Looks, Self { look: Some(look), ..self.clone() })],
+                Begun::Busy(look) => vec![(Event::Reconciles, Self { look: Some(look), ..self.clone() })],
             });
         };
         if look.has_ended() {

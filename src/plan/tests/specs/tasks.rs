@@ -53,7 +53,7 @@ pub(super) fn tasks(channels: Vec<String>, functions: Vec<String>, longest: u32)
 }
 
 /// What a task does, as the fields that say it.
-fn deed(functions: &[String]) -> BoxedStrategy<Task> {
+fn change(functions: &[String]) -> BoxedStrategy<Task> {
     let http = http().prop_map(|http| Task { http: Some(http), ..Task::default() });
     let message = Just(Task { message: Some(MessageTask {}), ..Task::default() });
     let existing = "[a-z]{1,9}".prop_map(|name| {
@@ -76,7 +76,7 @@ fn task(name: String, channels: Vec<String>, functions: &[String], longest: u32)
     let timeout =
         if longest < 45 { within(1..=longest).prop_map(Some).boxed() } else { option::of(within(1..=longest)).boxed() };
     (
-        deed(functions),
+        change(functions),
         option::of(input()),
         option::of(select(templates.map(str::to_owned).to_vec())),
         subsequence(channels, 0..=count),
@@ -84,8 +84,8 @@ fn task(name: String, channels: Vec<String>, functions: &[String], longest: u32)
         timeout,
         retry,
     )
-        .prop_map(move |(deed, input, template, notify, notify_on, timeout_seconds, (attempts, backoff_seconds))| {
-            let Task { message, http, function, function_arn, .. } = deed;
+        .prop_map(move |(change, input, template, notify, notify_on, timeout_seconds, (attempts, backoff_seconds))| {
+            let Task { message, http, function, function_arn, .. } = change;
             Task {
                 name: name.clone(),
                 message,
