@@ -4,14 +4,20 @@
 //! that it can be shown as it is, whatever the service. `{{ value | safe }}` makes one value part of the own text.
 
 use std::io::{self, Write};
+use std::thread;
 
 use minijinja::value::Serde;
-use minijinja::{Environment, ErrorKind, UndefinedBehavior, Value, context};
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, context};
 
 use crate::{Status, TaskResult};
 
 /// Steps a template may take (minijinja's fuel): far beyond any notification, yet done in milliseconds.
 const FUEL: u64 = 100_000;
+
+/// Bytes of stack to check a template with. The engine recurses once for each operator of a chain such as `a.b.c`, which may
+/// have as many as the longest template has characters; an overflow would end the process for everybody. Only what is used
+/// becomes memory.
+const STACK: usize = 64 << 20;
 
 /// Bytes a template may write: beyond every service's limit, so that only a runaway loop meets it.
 const MAX_OUTPUT: usize = 1 << 20;
@@ -127,6 +133,17 @@ pub fn render(
 /// # Errors
 /// As above, with the line.
 pub fn check(template: &str) -> Result<(), TemplateError> {
+    thread::scope(|scope| {
+        let checking = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || check_here(template));
+        let checked = checking.map_err(|error| error.to_string()).and_then(|thread| {
+            // It does not panic, and if it does, nothing is known of the template.
+            thread.join().map_err(|_| "the check came to no end".to_owned())
+        });
+        checked.unwrap_or_else(|reason| Err(TemplateError(Error::new(ErrorKind::InvalidOperation, reason))))
+    })
+}
+
+fn check_here(template: &str) -> Result<(), TemplateError> {
     environment().template_from_str(template).map_err(TemplateError)?;
     if !is_tame(template) {
         return Ok(());
@@ -235,6 +252,37 @@ mod tests {
         assert_eq!(rendered(Some(block), Status::Succeeded), "<[SAMPLE]> SAMPLE");
         let forged = "{{ '\u{fdd1}own\u{fdd0}' }}{{ '\u{fdd0}' }}\u{fdd0}own";
         assert_eq!(rendered(Some(forged), Status::Succeeded), "OWNOWN");
+    }
+
+    /// The longest templates there may be, each a chain of one operator. Whether they are refused does not matter here: that
+    /// the process goes on does.
+    #[test]
+    fn no_chain_of_operators_overflows_the_stack() {
+        let chain = |before: &str, link: &str, after: &str| {
+            let room = 8_192 - before.len() - after.len() - "{{  }}".len();
+            format!("{{{{ {before}{}{after} }}}}", link.repeat(room / link.len()))
+        };
+        for template in [
+            chain("a", ".a", ""),
+            chain("a", "[0]", ""),
+            chain("a", "|e", ""),
+            chain("a", "()", ""),
+            chain("", "not ", "a"),
+            chain("", "-", "1"),
+            chain("1", "+1", ""),
+            chain("1", "~1", ""),
+            chain("2", "**2", ""),
+            chain("a", " or a", ""),
+            chain("a", " is a", ""),
+            chain("a", " if a else a", ""),
+            chain("", "(", ""),
+            chain("", "[", ""),
+            "{% if a %}".repeat(819),
+            format!("{{% if a %}}{}{{% endif %}}", "{% elif a %}".repeat(680)),
+        ] {
+            drop(check(&template));
+        }
+        assert!(check("{{ task }}").is_ok());
     }
 
     #[test]
