@@ -10,7 +10,7 @@ use prometheus_client::registry::Registry;
 
 use super::{AwsError, Operation};
 
-/// Upper ends of the buckets of an AWS call's time, seconds: most take a tenth, and a reconcile into the inbox waits for 20.
+/// Upper ends of the buckets of an AWS call's time, seconds: most take a tenth, and a read of the inbox waits for 20.
 const SECONDS: [f64; 9] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 /// Calls of AWS. Cheap to clone.

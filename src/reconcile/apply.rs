@@ -298,7 +298,7 @@ async fn converge(
     }
 }
 
-/// Finishing what was just made is part of making it, and asking again is no new change.
+/// Finishing what was just made is part of making it; asking again is not another change.
 fn record(changes: &mut Vec<AppliedChange>, change: Option<AppliedChange>) {
     changes.extend(change.filter(|change| !changes.contains(&AppliedChange::Created) && !changes.contains(change)));
 }
