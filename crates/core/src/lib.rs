@@ -6,6 +6,7 @@ pub mod configuration;
 pub mod pipeline;
 
 pub mod archive;
+pub mod arn;
 pub mod code;
 pub mod depth;
 pub mod iam;

@@ -3,12 +3,13 @@
 
 use api::ResourceRow;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use pipeline_core::arn::Arn;
 use pipeline_core::location::Location;
 use task_pipelines::resource::Kind;
 
 /// The page of a resource in a region; none for kinds that this version does not know.
 pub(crate) fn link(row: &ResourceRow, region: &str) -> Option<String> {
-    let host = match row.arn.split(':').nth(1)? {
+    let host = match Arn::parse(&row.arn)?.partition {
         "aws-cn" => "console.amazonaws.cn",
         "aws-us-gov" => "console.amazonaws-us-gov.com",
         _ => "console.aws.amazon.com",
@@ -35,8 +36,8 @@ pub(crate) fn link(row: &ResourceRow, region: &str) -> Option<String> {
 }
 
 fn queue_url(row: &ResourceRow, region: &str) -> Option<String> {
-    let mut arn = row.arn.split(':').map(str::to_owned);
-    let (partition, account) = (arn.nth(1)?, arn.nth(2)?);
+    let arn = Arn::parse(&row.arn)?;
+    let (partition, account) = (arn.partition.to_owned(), arn.account.to_owned());
     let location = Location { partition, account, region: region.to_owned(), endpoint: None };
     Some(location.queue_url(&row.name))
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use super::file::{self, File, Values};
 use super::statement::AllowedStatement;
 use super::{Configuration, Entry, Pattern, Role};
+use crate::arn::Arn;
 use crate::iam::Condition;
 
 /// Something in the configuration that cannot be meant so.
@@ -236,12 +237,11 @@ pub(crate) fn is_role_arn(text: &str) -> bool {
 
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns>
 fn is_role(text: &str, also: impl Fn(u8) -> bool) -> bool {
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    let [_, _, "iam", "", account, role] = parts.as_slice() else { return false };
-    let Some(name) = role.strip_prefix("role/") else { return false };
+    let Some(arn) = of_service("iam", text) else { return false };
+    let Some(name) = arn.resource.strip_prefix("role/") else { return false };
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte) || also(byte);
     let segment = |segment: &str| !segment.is_empty() && segment != ".." && segment.bytes().all(allowed);
-    is_arn(text) && is_account(account) && name.split('/').all(segment)
+    arn.region.is_empty() && is_account(arn.account) && name.split('/').all(segment)
 }
 
 /// Whether a text is the ARN of one KMS key. Aliases are none: they can be moved to another key.
@@ -250,10 +250,10 @@ pub(crate) fn is_key_arn(text: &str) -> bool {
 }
 
 fn is_key_pattern(text: &str) -> bool {
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    let [_, _, "kms", _, _, key] = parts.as_slice() else { return false };
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-*?".contains(&byte);
-    is_arn(text) && key.strip_prefix("key/").is_some_and(|id| !id.is_empty() && id.bytes().all(allowed))
+    of_service("kms", text)
+        .and_then(|arn| arn.resource.strip_prefix("key/"))
+        .is_some_and(|id| !id.is_empty() && id.bytes().all(allowed))
 }
 
 /// Whether a text is the ARN of one function, with or without a version or an alias behind it.
@@ -262,44 +262,49 @@ pub(crate) fn is_function_arn(text: &str) -> bool {
 }
 
 fn is_function_pattern(text: &str) -> bool {
-    let parts: Vec<&str> = text.split(':').collect();
-    let [_, _, "lambda", region, account, "function", name @ ..] = parts.as_slice() else { return false };
-    let named = |part: &&str| !part.is_empty() && part.bytes().all(is_in_name);
-    is_arn(text) && !region.is_empty() && !account.is_empty() && matches!(name.len(), 1 | 2) && name.iter().all(named)
+    let Some(arn) = of_service("lambda", text) else { return false };
+    let Some(name) = arn.resource.strip_prefix("function:") else { return false };
+    let segments: Vec<&str> = name.split(':').collect();
+    matches!(segments.len(), 1 | 2) && [arn.region, arn.account].into_iter().chain(segments).all(is_named)
 }
 
 /// Whether a text is the ARN of one version of a layer.
 pub(crate) fn is_layer_arn(text: &str) -> bool {
-    let version = text.rsplit(':').next().unwrap_or_default();
-    is_layer_pattern(text) && !text.contains(['*', '?']) && version.bytes().all(|byte| byte.is_ascii_digit())
+    let version = |arn: Arn<'_>| arn.name().bytes().all(|byte| byte.is_ascii_digit());
+    is_layer_pattern(text) && !text.contains(['*', '?']) && Arn::parse(text).is_some_and(version)
 }
 
 fn is_layer_pattern(text: &str) -> bool {
-    let parts: Vec<&str> = text.split(':').collect();
-    let [_, _, "lambda", region, account, "layer", name, version] = parts.as_slice() else { return false };
-    let named = |part: &&str| !part.is_empty() && part.bytes().all(is_in_name);
-    is_arn(text) && [region, account, name, version].into_iter().all(named)
+    let Some(arn) = of_service("lambda", text) else { return false };
+    let Some((name, version)) = arn.resource.strip_prefix("layer:").and_then(|layer| layer.split_once(':')) else {
+        return false;
+    };
+    [arn.region, arn.account, name, version].into_iter().all(is_named)
 }
 
-fn is_in_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-_*?$".contains(&byte)
+fn is_named(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_*?$".contains(&byte))
 }
 
 fn is_object_pattern(text: &str) -> bool {
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    let [_, _, "s3", "", "", object] = parts.as_slice() else { return false };
-    is_arn(text) && object.split_once('/').is_some_and(|(bucket, key)| !bucket.is_empty() && !key.is_empty())
+    of_service("s3", text).is_some_and(|arn| {
+        let names_object = |(bucket, key): (&str, &str)| !bucket.is_empty() && !key.is_empty();
+        arn.region.is_empty() && arn.account.is_empty() && arn.resource.split_once('/').is_some_and(names_object)
+    })
+}
+
+/// The parts of a text that is the ARN, or a pattern of ARNs, of a service.
+fn of_service<'text>(service: &str, text: &'text str) -> Option<Arn<'text>> {
+    Arn::parse(text).filter(|arn| arn.service == service && is_arn(text))
 }
 
 /// Whether a text has the six parts of an ARN, in printable ASCII.
 pub(crate) fn is_arn(text: &str) -> bool {
-    let parts: Vec<&str> = text.splitn(6, ':').collect();
-    let [prefix, partition, service, region, account, resource] = parts.as_slice() else { return false };
+    let Some(Arn { partition, service, region, account, resource }) = Arn::parse(text) else { return false };
     let name = |part: &str| part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-*?".contains(&byte));
-    *prefix == "arn"
-        && !partition.is_empty()
+    !partition.is_empty()
         && !service.is_empty()
-        && [partition, service, region, account].into_iter().all(|part| name(part))
+        && [partition, service, region, account].into_iter().all(name)
         && !resource.is_empty()
         && resource.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }

@@ -14,6 +14,7 @@ use super::config_map::Known;
 use super::refusal::{Refusals, quoted};
 use super::{Context, config_map};
 use crate::archive::{UNKNOWN, Zip};
+use crate::arn::Arn;
 use crate::code::S3Object;
 use crate::configuration::is_layer_arn;
 use crate::location::Target;
@@ -311,7 +312,9 @@ impl Layers<'_> {
             refusals.invalid_hint(field, message, hint);
         } else if let Err(missing) = context.configuration.layer(&context.owner.namespace, layer) {
             refusals.not_allowed(field, missing);
-        } else if let Some(region) = self.region.as_deref().filter(|region| layer.split(':').nth(3) != Some(region)) {
+        } else if let Some(region) =
+            self.region.as_deref().filter(|region| Arn::parse(layer).is_some_and(|layer| layer.region != *region))
+        {
             let message = format!("the layer is not of region `{region}`, where the function is");
             refusals.invalid_hint(field, message, "name a layer of that region");
         }

@@ -2,6 +2,7 @@
 
 use super::refusal::{Refusals, quoted};
 use super::{Context, Home, Refusal};
+use crate::arn::Arn;
 use crate::configuration::{Configuration, is_region, is_role_arn};
 use crate::location::{AssumedRole, Target};
 
@@ -75,7 +76,9 @@ fn check_region(region: &str, fixed: Option<&str>, refusals: &mut Refusals) {
 }
 
 fn check_account(arn: &str, fixed: Option<&str>, refusals: &mut Refusals) {
-    if let Some(fixed) = fixed.filter(|fixed| is_role_arn(arn) && arn.split(':').nth(4) != Some(fixed)) {
+    if let Some(fixed) =
+        fixed.filter(|fixed| is_role_arn(arn) && Arn::parse(arn).is_some_and(|arn| arn.account != *fixed))
+    {
         let message = format!("the pipeline lives in account {fixed}, and stays there");
         refusals.invalid_hint("spec.aws.roleArn", message, STAYS);
     }

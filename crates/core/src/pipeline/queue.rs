@@ -2,6 +2,7 @@
 
 use super::refusal::{Refusals, quoted};
 use super::{Context, Queue};
+use crate::arn::Arn;
 use crate::configuration::is_key_arn;
 use crate::location::Target;
 
@@ -61,7 +62,7 @@ fn check_key(key: &str, target: &Target, context: &Context<'_>, refusals: &mut R
         );
     } else if let Err(missing) = context.configuration.kms_key(&context.owner.namespace, key) {
         refusals.not_allowed(field, missing);
-    } else if let Some(region) = region.filter(|region| key.split(':').nth(3) != Some(region)) {
+    } else if let Some(region) = region.filter(|region| Arn::parse(key).is_some_and(|key| key.region != *region)) {
         let message = format!("the key is not of region `{region}`, where the queues are");
         refusals.invalid_hint(field, message, "name a key of that region");
     }

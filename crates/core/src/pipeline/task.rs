@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::refusal::{Refusals, listed, quoted};
 use super::{Callee, Context, name, placeholder, request, secret};
+use crate::arn::Arn;
 use crate::configuration::is_function_arn;
 use crate::depth;
 use crate::location::Target;
@@ -157,7 +158,7 @@ fn check_callee(task: &Task, functions: &[Function], target: &Target, context: &
         refusals.invalid_hint(field, message, hint);
     } else if let Err(missing) = context.configuration.function(&context.owner.namespace, arn) {
         refusals.not_allowed(field, missing);
-    } else if let Some(region) = region.filter(|region| arn.split(':').nth(3) != Some(region)) {
+    } else if let Some(region) = region.filter(|region| Arn::parse(arn).is_some_and(|arn| arn.region != *region)) {
         let message = format!("the function is not of region `{region}`, where the runner is");
         refusals.invalid_hint(field, message, "name a function of that region");
     }
