@@ -6,6 +6,8 @@ import time
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 
+from .permissions import Permission
+
 MAX_CALLS = 100_000  # per account, the oldest dropped
 READS = ("Get", "List", "Describe", "BatchGet", "Head", "Lookup", "Filter", "Simulate", "Assume", "Receive", "Search")
 NAMED_BY = {
@@ -42,8 +44,8 @@ class Call:
     wire: "Wire | None" = field(default=None, repr=False)
     principal: object = None
     """The caller, once it is known."""
-    needs: list = field(default_factory=list)
-    """What the call has to be allowed: each with an `action` and a `resource`."""
+    permissions: list[Permission] = field(default_factory=list)
+    """What the call has to be allowed."""
     request: int = field(default_factory=lambda: next(_numbers))
 
     @property
@@ -88,13 +90,13 @@ class Calls:
             "account": call.account, "service": call.service, "operation": call.operation, "write": call.write,
             "by": call.by, "resource": resource or call.resource, "request": call.request,
             "principal": call.principal.arn if call.principal else "",
-            "actions": [[need.action, need.resource] for need in call.needs],
+            "actions": [[each.action, each.resource] for each in call.permissions],
             "status": status, "error": error, "effect": effect, "time": time.time(),
         }
         with self._lock:
             self._calls[call.account].append(entry)
             if 200 <= status < 300 and ":user/" in entry["principal"]:
-                self._used[entry["principal"].rpartition("/")[2]].update(need.action for need in call.needs)
+                self._used[entry["principal"].rpartition("/")[2]].update(each.action for each in call.permissions)
 
     def used(self):
         """The actions put to use by users of each name, in any account, whatever was cleared since."""

@@ -3,8 +3,8 @@
 import json
 from urllib.parse import parse_qs
 
-import answers
-from state import STATE
+from . import answers
+from .state import STATE
 
 PREFIX = "/_strict/"
 
@@ -28,9 +28,6 @@ CONTROLS = {
     ("POST", "settings"): lambda _, given: STATE.settings.change(given.pop("account", ""), given),
     ("POST", "faults"): lambda _, given: STATE.faults.add(given),
     ("DELETE", "faults"): lambda account, _: STATE.faults.clear(account),
-    ("POST", "hold"): lambda _, given: STATE.holds.begin(given["account"], given.get("afterWrites")),
-    ("GET", "hold"): lambda account, _: STATE.holds.state(account),
-    ("DELETE", "hold"): lambda account, _: STATE.holds.end(account),
     ("GET", "calls"): lambda account, _: STATE.calls.of(account),
     ("DELETE", "calls"): lambda account, _: STATE.calls.clear(account),
     ("GET", "used"): lambda *_: STATE.calls.used(),

@@ -4,7 +4,7 @@ import time
 
 from ministack.core.responses import get_account_id, get_region
 
-from state import STATE
+from .state import STATE
 
 
 class Deletions:

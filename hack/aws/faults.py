@@ -4,7 +4,7 @@ import random
 import threading
 from dataclasses import dataclass, field, fields
 
-from settings import BadRequest, amount
+from .settings import BadRequest, amount
 
 EFFECTS = ("answer", "drop", "lose")
 

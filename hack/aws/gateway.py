@@ -4,46 +4,34 @@ import asyncio
 import json
 
 from hypercorn.events import Closed
+from ministack import app
 
-import access
-import answers
-import control
-import listings
-import rules
-from answers import Answer
-from parsing import call_of
-from state import STATE
+from . import answers, authorization, control, listings, rules
+from .answers import Answer
+from .parsing import call_of
+from .patches import patch
+from .state import STATE
 
 
-def wrap(inner):
-    """The emulator's ASGI app with all of it in front."""
-
-    async def app(scope, receive, send):
-        if scope["type"] != "http" or scope["path"].startswith("/_ministack/"):
-            await inner(scope, receive, send)
-            return
-        body = await _read(receive)
-        if scope["path"].startswith(control.PREFIX):
-            await control.answer(scope, body).send(send)
-            return
-        call = call_of(scope, body)
-        if call is None:
-            await inner(scope, _replayed(body, receive), send)
-            return
-        await _serve(call, receive, send, lambda: answers.gathered(inner, scope, _replayed(body, receive)))
-
-    return app
+@patch(app, "app", "every call meets all of this")
+async def _in_front(inner, scope, receive, send):
+    if scope["type"] != "http" or scope["path"].startswith("/_ministack/"):
+        await inner(scope, receive, send)
+        return
+    body = await _read(receive)
+    if scope["path"].startswith(control.PREFIX):
+        await control.answer(scope, body).send(send)
+        return
+    call = call_of(scope, body)
+    if call is None:
+        await inner(scope, _replayed(body, receive), send)
+        return
+    await _serve(call, send, lambda: answers.gathered(inner, scope, _replayed(body, receive)))
 
 
-async def _serve(call, receive, send, carry_out):
-    hold = STATE.holds.of(call.account) if call.by == "operator" else None
-    if hold is None:
-        answer = await _faulty(call, carry_out)
-    else:
-        answer = await hold.pass_on(call.write, lambda: _faulty(call, carry_out))
-    if answer is None:
-        await hold.wait(receive)
-    if answer is None or answer.effect:
+async def _serve(call, send, carry_out):
+    answer = await _faulty(call, carry_out)
+    if answer.effect:
         await _hang_up(send)
     else:
         await answer.send(send)
@@ -59,7 +47,7 @@ async def _faulty(call, carry_out):
     elif effect == "answer" and fault.status:
         answer = answers.of_error(call.service, fault.status, fault.error, fault.message)
     else:
-        answer = access.refusal(call)
+        answer = authorization.refusal(call)
         if answer is None:
             if call.write:
                 listings.remember(call)

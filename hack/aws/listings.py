@@ -1,16 +1,20 @@
 """Lists: AWS's page sizes, markers and fields; and, where it is set, a while behind what single reads say."""
 
 import base64
+import json
 import time
 from collections import defaultdict
-from dataclasses import dataclass
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from ministack.core.responses import request_scope
 
-import answers
-from rules import Refused, before, violated
-from state import STATE
+from . import answers
+from .rules import Refused, before, violated
+from .state import STATE
+
+EVERYTHING = 10 ** 9
+"""More items than there ever are: asked of the emulator, whose own pages are not AWS's."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,16 @@ def remember(call):
                 history.append((time.time(), list(listing.collect())))
             while history[0][0] < time.time() - delay:
                 history.pop(0)
+
+
+def items_of(response, items):
+    """The items of one of the emulator's own answers."""
+    return json.loads(response[2])[items]
+
+
+def anything(_call, _item):
+    """Matches every item."""
+    return True
 
 
 def as_json(items, token):

@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, unquote
 import botocore.session
 from ministack.core import iam_actions, router
 
-import functions
-import principals
-from calls import Call, Wire
+from . import principals
+from .calls import Call, Wire
+from .lambda_ import functions
 
 REST = ("lambda", "scheduler")
 """Services of ours whose operation is in the method and the path."""

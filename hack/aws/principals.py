@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ministack.core import iam_evaluator
 from ministack.services import iam, sts
 
-from rules import Refused
+from .rules import Refused
 
 ROOT = re.compile(r"\d{12}")
 """Access keys that are the root of the account they spell, which may do everything."""

@@ -2,9 +2,9 @@
 
 from ministack.services import iam, lambda_svc, scheduler, ssm
 
-from function_checks import zip_bytes
-from rules import Refused, before
-from state import STATE
+from .lambda_.function_checks import zip_bytes
+from .rules import Refused, before
+from .state import STATE
 
 
 @before("iam", "CreateRole")

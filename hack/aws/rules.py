@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from ministack.core.responses import request_scope
 
-import answers
+from . import answers
 
 _before, _after = defaultdict(list), defaultdict(list)
 

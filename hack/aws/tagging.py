@@ -2,7 +2,7 @@
 
 from ministack.services import scheduler
 
-from rules import Refused, after, before
+from .rules import Refused, after, before
 
 CODES = {
     "iam": "InvalidInput", "lambda": "InvalidParameterValueException", "logs": "InvalidParameterException",

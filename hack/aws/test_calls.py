@@ -1,8 +1,9 @@
 import unittest
-from types import SimpleNamespace
 
-from calls import Call, Calls, is_write
-from server import REGION, StrictTest
+from .calls import Call, Calls, is_write
+from .permissions import Permission
+from .principals import Principal
+from .testing import REGION, StrictTest
 
 
 class NameTest(unittest.TestCase):
@@ -52,8 +53,8 @@ class LogTest(StrictTest):
         calls = Calls()
         for user, action, status in (("operator", "sqs:B", 200), ("operator", "sqs:A", 200), ("operator", "sqs:C", 403), ("x", "sqs:D", 200)):
             call = Call("111111111111", REGION, "sqs", "Any", {}, "k", "", "operator")
-            call.principal = SimpleNamespace(arn=f"arn:aws:iam::111111111111:user/{user}")
-            call.needs = [SimpleNamespace(action=action, resource="*")]
+            call.principal = Principal("111111111111", f"arn:aws:iam::111111111111:user/{user}", "id")
+            call.permissions = [Permission(action, "*")]
             calls.record(call, status)
         calls.clear("")
         self.assertEqual(calls.used(), {"operator": ["sqs:A", "sqs:B"], "x": ["sqs:D"]})

@@ -2,10 +2,10 @@ import unittest
 
 from botocore.exceptions import ConnectionClosedError
 
-from calls import Call
-from faults import Faults
-from server import StrictTest
-from settings import BadRequest
+from .calls import Call
+from .faults import Faults
+from .settings import BadRequest
+from .testing import StrictTest
 
 
 def call(operation="CreateQueue", account="111111111111", **params):

@@ -2,8 +2,8 @@
 
 import unittest
 
-from rates import Bucket
-from server import REGION, StrictTest, trust
+from .rate_limits import Bucket
+from .testing import REGION, StrictTest, trust
 
 
 class RateTest(StrictTest):

@@ -4,7 +4,7 @@ import json
 import unittest
 from urllib.parse import unquote
 
-from server import REGION, StrictTest, trust
+from .testing import REGION, StrictTest, trust
 
 TAGS = {"team": "data"}
 TAG_LIST = [{"Key": "team", "Value": "data"}]

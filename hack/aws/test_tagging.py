@@ -1,7 +1,7 @@
 import json
 import unittest
 
-from server import StrictTest
+from .testing import StrictTest
 
 TAG, KEY = {"aws:cloudformation:stack-name": "x"}, "aws:cloudformation:stack-name"
 

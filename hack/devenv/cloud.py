@@ -27,7 +27,7 @@ def start_aws(registry, folder, settings):
         "PYTHONDONTWRITEBYTECODE": "1", **settings,
     }
     log = folder / "aws.log"
-    process = registry.start("aws", [venv.python(), paths.HACK / "aws" / "strict.py"], environment, log)
+    process = registry.start("aws", [venv.python(), paths.HACK / "strict_aws.py"], environment, log)
     await_ready(process, log, READY_SECONDS, lambda: answers(f"{url}/_ministack/health"))
     return url
 
@@ -50,7 +50,7 @@ def variables(url):
 
 def resources(environment):
     """Everything of ours on AWS, as `(kind, name)`, asked of AWS itself."""
-    command = [venv.python(), paths.HACK / "aws" / "resources.py"]
+    command = [venv.python(), paths.HACK / "devenv" / "aws_resources.py"]
     answer = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
     if answer.returncode != 0:
         raise Failure(f"AWS could not be asked what it holds:\n{answer.stderr.strip()}")

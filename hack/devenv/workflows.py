@@ -139,7 +139,7 @@ def python_tests():
     for folder in PYTHON_TESTS:
         say(f"Running the Python tests of {folder}")
         command = [venv.python(), "-B", "-m", "unittest", "discover", "--start-directory", folder, "--pattern", "test_*.py"]
-        if folder == "hack/devenv":
+        if folder.startswith("hack/"):
             command += ["--top-level-directory", "hack"]
         if subprocess.run(command, cwd=paths.ROOT, check=False).returncode != 0:
             raise Failure(f"a Python test of {folder} failed, see above")

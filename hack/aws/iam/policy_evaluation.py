@@ -1,0 +1,67 @@
+"""What a principal may do: identity-based policies, cut by a permissions boundary, and explicit denials."""
+
+import functools
+
+from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
+from ministack.core.iam_evaluator import _resolve_managed_policy_document as managed_document
+from ministack.services import iam
+
+from . import propagation
+
+ACROSS_ACCOUNTS = ("sts:AssumeRole", "lambda:GetLayerVersion", "kms:GenerateDataKey", "kms:Decrypt")
+"""Actions on another account's resources that are not refused here, but where that resource is asked, or never."""
+
+
+def refusal(principal, permission, region):
+    """Why a principal may not, as AWS words it; None if it may."""
+    # SQS alone writes actions in small letters.
+    action = permission.action.lower() if permission.action.startswith("sqs:") else permission.action
+    denied = f"User: {principal.arn} is not authorized to perform: {action} on resource: {permission.resource} "
+    owner = permission.resource.split(":")[4] if permission.resource.count(":") >= 5 else ""
+    if owner not in ("", "aws", "*", principal.account) and permission.action not in ACROSS_ACCOUNTS:
+        return f"{denied}because no resource-based policy allows the {action} action"
+    if principal.user is None and principal.role is None:
+        return None
+    policies, boundary = _policies(principal)
+    context = _context(principal, permission, region)
+    decision = evaluate(context, policies).decision
+    limits = [] if boundary is None else [[boundary]]
+    if evaluate(context, policies, *limits).decision == "Allow":
+        return None
+    return denied + _reason(action, decision, evaluate(context, [boundary]).decision if limits else "Allow")
+
+
+def _reason(action, by_identity, by_boundary):
+    if by_identity == "Deny":
+        return "with an explicit deny in an identity-based policy"
+    if by_boundary == "Deny":
+        return "with an explicit deny in a permissions boundary"
+    kind = "identity-based policy" if by_identity != "Allow" else "permissions boundary"
+    return f"because no {kind} allows the {action} action"
+
+
+def _policies(principal):
+    """The statements of each identity-based policy, and those of the boundary or None."""
+    record = principal.user or principal.role or {}
+    if principal.user is None:
+        inline = propagation.inline_documents(record)
+    else:
+        inline = (iam._user_inline_policies.get_scoped(principal.account, "", record["UserName"]) or {}).values()
+    attached = (managed_document(arn, principal.account) for arn in record.get("AttachedPolicies", []))
+    boundary = record.get("PermissionsBoundary")
+    policies = [_statements(document) for document in (*inline, *attached) if document]
+    return policies, _statements(managed_document(boundary, principal.account) or "{}") if boundary else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _statements(document):
+    return parse_policy_document(document)
+
+
+def _context(principal, permission, region):
+    given = {"aws:TagKeys": None, "aws:SourceAccount": None, **permission.context}
+    return EvalContext(
+        principal_arn=principal.arn, principal_type="User" if principal.user else "AssumedRole",
+        principal_account=principal.account, action=permission.action, resource_arn=permission.resource, region=region,
+        service_context={key.lower(): value for key, value in given.items()},
+    )

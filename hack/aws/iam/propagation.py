@@ -1,0 +1,55 @@
+"""Changes of a role's trust and inline policies, which begin to count only after a while."""
+
+import time
+
+from ministack.core.responses import get_account_id
+from ministack.services import iam
+
+from ..rules import after
+from ..state import STATE
+
+HISTORY = "StrictHistory"
+"""The key of a role's record that holds each document's versions, and since when each counts."""
+TRUST = ""  # no policy can have this name
+
+
+@after("iam", "CreateRole", "UpdateAssumeRolePolicy")
+def _trust_changed(call, _answer):
+    role = iam._roles[call.params["RoleName"]]
+    _note(role, TRUST, role["AssumeRolePolicyDocument"])
+
+
+@after("iam", "PutRolePolicy", "DeleteRolePolicy")
+def _policy_changed(call, _answer):
+    role, name = iam._roles[call.params["RoleName"]], call.params["PolicyName"]
+    _note(role, name, role["InlinePolicies"].get(name))
+
+
+def inline_documents(role):
+    """The inline policies as far as they count by now."""
+    names = [name for name in list(role.get(HISTORY, {})) if name != TRUST]
+    return [document for name in names if (document := _effective(role, name))]
+
+
+def trust_document(role):
+    """The trust policy that counts by now; an empty one for a role that is too new."""
+    return _effective(role, TRUST) or "{}"
+
+
+def settling(role):
+    """Whether a change does not count yet."""
+    now = time.time()
+    return any(since > now for history in role.get(HISTORY, {}).values() for since, _ in history)
+
+
+def _note(role, name, document):
+    delay = STATE.settings.of(get_account_id()).roleDelaySeconds
+    history = role.setdefault(HISTORY, {}).setdefault(name, [])
+    if not history or history[-1][1] != document:
+        history.append((time.time() + delay, document))
+
+
+def _effective(role, name):
+    now = time.time()
+    counted = [document for since, document in role.get(HISTORY, {}).get(name, []) if since <= now]
+    return counted[-1] if counted else None

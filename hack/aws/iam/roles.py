@@ -1,0 +1,58 @@
+"""What AWS asks of a role that it is handed: whether it may be assumed, and what it then may do."""
+
+import json
+
+from ministack.core.iam_evaluator import EvalContext, _conditions_met
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import iam
+
+from ..permissions import Permission
+from ..principals import Principal
+from ..sqs import kms_keys
+from . import policy_evaluation, propagation
+
+
+def assumable(role_arn, service, source_arn=""):
+    """Whether the role exists, trusts the service (`lambda.amazonaws.com`) for this source, and has long enough."""
+    role = by_arn(role_arn)
+    return role is not None and any(
+        statement.get("Effect") == "Allow"
+        and service in _many((statement.get("Principal") or {}).get("Service"))
+        and "sts:AssumeRole" in _many(statement.get("Action"))
+        and _holds(statement.get("Condition"), source_arn)
+        for statement in _many(json.loads(propagation.trust_document(role)).get("Statement"))
+    )
+
+
+def allows(role_arn, action, resource):
+    """Whether the role may by now; what a service does in its place is bound by it like its own sessions."""
+    role = by_arn(role_arn)
+    if role is None:
+        return False
+    session = Principal(get_account_id(), f"{role_arn}/service", role["RoleId"], role=role)
+    required = [Permission(action, resource), *kms_keys.required(action, resource)]
+    return all(policy_evaluation.refusal(session, each, get_region()) is None for each in required)
+
+
+def settling(role_arn):
+    """Whether a change of the role does not count yet."""
+    role = by_arn(role_arn)
+    return role is not None and propagation.settling(role)
+
+
+def by_arn(arn, account=None):
+    """The role of an ARN, in the account of the request or another; None if there is none."""
+    role = iam._roles.get_scoped(account or get_account_id(), "", arn.rsplit("/", 1)[-1])
+    return role if role is not None and role["Arn"] == arn else None
+
+
+def _holds(condition, source_arn):
+    context = EvalContext("", "Service", "", "sts:AssumeRole", "*", get_region(),
+                          service_context={"aws:sourceaccount": get_account_id(), "aws:sourcearn": source_arn})
+    return _conditions_met(condition or {}, context)
+
+
+def _many(value):
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]

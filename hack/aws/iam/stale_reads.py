@@ -1,0 +1,44 @@
+"""IAM read right after it was written: for a while, some of its servers still tell of what was."""
+
+import copy
+import time
+from collections import defaultdict
+
+from ministack.services import iam
+
+from ..answers import Answer
+from ..rules import before
+from ..state import STATE
+
+WRITES = ("CreateRole", "DeleteRole", "UpdateRole", "UpdateAssumeRolePolicy", "PutRolePolicy", "DeleteRolePolicy", "TagRole",
+          "UntagRole", "AttachRolePolicy", "DetachRolePolicy", "PutRolePermissionsBoundary", "DeleteRolePermissionsBoundary")
+READS = ("GetRole", "GetRolePolicy", "ListRolePolicies", "ListAttachedRolePolicies", "ListRoleTags")
+_until = defaultdict(list)
+"""What each role (account, name) was until a time, oldest first; None where there was none."""
+
+
+@before("iam", *WRITES)
+def _remember(call):
+    delay, now = STATE.settings.of(call.account).iamReadSeconds, time.time()
+    if delay:
+        history = _until[call.account, call.params["RoleName"]]
+        history[:] = [entry for entry in history if entry[0] > now - delay]
+        history.append((now, copy.deepcopy(iam._roles.get(call.params["RoleName"]))))
+
+
+@before("iam", *READS)
+def _answer_from_the_past(call):
+    name, then = call.params["RoleName"], time.time() - STATE.settings.of(call.account).iamReadSeconds
+    past = [role for until, role in _until.get((call.account, name), ()) if until > then]
+    if not past:
+        return None
+    present = iam._roles.pop(name, None)
+    try:
+        if past[0] is not None:
+            iam._roles[name] = past[0]
+        status, headers, body = iam._IAM_HANDLERS[call.operation](call.wire.query)
+    finally:
+        iam._roles.pop(name, None)
+        if present is not None:
+            iam._roles[name] = present
+    return Answer(status, [(key.encode(), value.encode()) for key, value in headers.items()], body)
