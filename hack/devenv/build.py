@@ -1,9 +1,6 @@
-"""What cargo makes: the operator, the functions, the CRD."""
+"""What cargo makes: the operator, the plugin, the functions."""
 
-import subprocess
-
-from . import console, paths, venv
-from .console import Failure
+from . import console, paths
 
 
 def operator(profile="debug"):
@@ -24,35 +21,12 @@ def functions(architecture="host"):
     _cargo("building the functions", "run", "--package", "package-functions", "--", "--arch", architecture)
 
 
-def crd():
-    """The CRD as the operator prints it."""
-    answer = subprocess.run([operator(), "crd"], capture_output=True, text=True, check=False)
-    if answer.returncode != 0:
-        raise Failure(f"`task-pipelines crd` failed:\n{answer.stderr.strip()}")
-    return answer.stdout
-
-
-def fields():
-    """The page of all fields, as crds/ has them."""
-    command = [venv.python(), "-B", paths.HACK / "devenv" / "fields.py", paths.CRD]
-    answer = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
-    if answer.returncode != 0:
-        raise Failure(f"the page of fields cannot be made:\n{answer.stderr.strip()}")
-    return answer.stdout
-
-
-def write_crd():
-    """Generates crds/, and the page of its fields."""
-    paths.CRDS.mkdir(exist_ok=True)
-    paths.replace(paths.CRD, crd())
-    paths.replace(paths.FIELDS, fields())
-
-
-def check_crd():
-    """Fails when crds/ is not what the types say, or the page of fields not what crds/ says."""
-    for path, expected in ((paths.CRD, crd), (paths.FIELDS, fields)):
-        if not path.exists() or path.read_text(encoding="utf-8") != expected():
-            raise Failure(f"{path.relative_to(paths.ROOT)} is not what the API types say; run `make crd` and commit it")
+def generator():
+    """Builds the program that writes what is generated from the Rust types, and returns its path."""
+    # Of the whole workspace, as `cargo test --workspace` builds it: of this package alone, its dependencies would be
+    # built again with fewer features.
+    _cargo("building the generator", "build", "--workspace", "--example", "generate")
+    return paths.cargo_target() / "debug" / "examples" / "generate"
 
 
 def _cargo(what, *arguments):

@@ -10,19 +10,9 @@ from .console import Failure
 README_TEMPLATE = "README.md.gotmpl"
 
 
-def write():
-    """Generates the schema of the chart's values and its README."""
-    for name, text in _generated().items():
-        paths.replace(paths.CHART / name, text)
-
-
-def check_generated():
-    """Fails when a generated file is not what values.yaml says."""
-    for name, text in _generated().items():
-        path = paths.CHART / name
-        if not path.exists() or path.read_text() != text:
-            where = path.relative_to(paths.ROOT)
-            raise Failure(f"{where} is not what values.yaml says; run `make chart` and commit it")
+def generated():
+    """The files that are generated from values.yaml, by path."""
+    return {paths.CHART / "values.schema.json": _schema(), paths.CHART / "README.md": _readme()}
 
 
 def render(*settings, only=None, release="task-pipelines"):
@@ -31,11 +21,6 @@ def render(*settings, only=None, release="task-pipelines"):
     command = ["template", release, paths.CHART, "--kube-version", golang.version("kubernetes")]
     command += [word for setting in settings for word in ("--set", setting)]
     return run(tools.helm(), *command, *(["--show-only", f"templates/{only}"] if only else []))
-
-
-def _generated():
-    """The generated files by name."""
-    return {"values.schema.json": _schema(), "README.md": _readme()}
 
 
 def _schema():

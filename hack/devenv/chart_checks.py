@@ -106,7 +106,6 @@ def _score():
 
 
 CHECKS = {
-    "generated files": chart.check_generated,
     "helm lint": _lint,
     "values are used": _values_used,
     "helm unittest": _unit_tests,

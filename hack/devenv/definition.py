@@ -12,7 +12,7 @@ SERVED_SECONDS = 30
 def install(cluster):
     """Applies it, without helm, and waits until the API server serves it."""
     if not paths.CRD.exists():
-        raise Failure(f"{paths.CRD.relative_to(paths.ROOT)} is missing; generate it with `make crd`")
+        raise Failure(f"{paths.CRD.relative_to(paths.ROOT)} is missing; generate it with `make generate`")
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", paths.CRD)
     await_served(cluster)
 

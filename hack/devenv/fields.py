@@ -11,7 +11,7 @@ import yaml
 
 HEAD = """# Fields
 
-Every field of a `ScheduledTaskPipeline`, made from the definition that the API server checks (`make crd`). `kubectl
+Every field of a `ScheduledTaskPipeline`, made from the definition that the API server checks (`make generate`). `kubectl
 explain stp.spec` tells the same of the version that your cluster has. `[]` stands for each entry of a list. What fields
 do together is in [Tasks and deliveries](tasks-and-deliveries.md), [Layers](layers.md) and [Conditions](conditions.md).
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from . import (
-    build, chart, chart_checks, cloud, cluster, control_plane, definition, demo, environment, helm_demo, image_check,
+    build, chart_checks, cloud, cluster, control_plane, definition, demo, environment, generated, helm_demo, image_check,
     paths, permissions, tools, venv,
 )
 from .console import Failure, say
@@ -147,7 +147,7 @@ def python_tests():
 
 def check():
     """Checks what cargo doesn't: generated files, Python, the chart."""
-    build.check_crd()
+    generated.check()
     lint_python()
     chart_checks.check()
 
@@ -167,7 +167,7 @@ def book():
 
 COMMANDS = {
     "up": up, "down": down, "run": run, "demo": demo.run, "helm-demo": helm_demo.run, "test": test, "soak": soak, "python-tests": python_tests, "check": check,
-    "crd": build.write_crd, "chart": chart.write, "functions": build.functions, "book": book,
+    "generate": generated.write, "functions": build.functions, "book": book,
 }
 
 

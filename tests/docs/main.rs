@@ -10,7 +10,6 @@ use pipeline_core::admission::admit;
 use serde_json::Value;
 use task_pipelines::aws::OperatorPolicy;
 
-mod generated;
 mod words;
 
 fn root() -> &'static Path {
