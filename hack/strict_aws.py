@@ -5,10 +5,11 @@ import argparse
 import importlib
 import os
 
-from aws import patches
 from aws.settings import Settings
 from aws.state import STATE
 from ministack import app
+
+from aws import patches
 
 MODULES = (
     "gateway", "lambda_.functions", "lambda_.executions", "lambda_.event_source_mappings", "iam.checks", "iam.stale_reads", "iam.propagation",

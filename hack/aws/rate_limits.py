@@ -1,11 +1,17 @@
 """AWS's request rates, per account, refused beyond with each service's own error."""
 
+from __future__ import annotations
+
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .calls import is_write
 from .rules import Refused
 from .state import STATE
+
+if TYPE_CHECKING:
+    from .calls import Call
 
 SLOW_LOGS = ("PutRetentionPolicy", "DeleteRetentionPolicy", "TagResource", "UntagResource", "ListTagsForResource")
 SCHEDULES = ("CreateSchedule", "GetSchedule", "UpdateSchedule", "DeleteSchedule", "ListSchedules")
@@ -18,7 +24,7 @@ THROTTLED = {
     "ssm": (400, "ThrottlingException", "Rate exceeded"),
     "tag": (400, "ThrottledException", "Rate exceeded"),
 }
-_buckets = {}
+_buckets: dict[tuple[str, str, str, str], Bucket] = {}
 
 
 @dataclass
@@ -29,7 +35,7 @@ class Bucket:
     at: float
     tokens: float = float("inf")
 
-    def take(self, now):
+    def take(self, now: float) -> bool:
         """Whether there was one."""
         self.tokens = min(max(self.rate, 1), self.tokens + (now - self.at) * self.rate)
         self.at = now
@@ -39,7 +45,7 @@ class Bucket:
         return True
 
 
-def family(service, operation):
+def family(service: str, operation: str) -> tuple[str, int] | None:
     """The name and the requests a second of the limit that a call counts against; None where none is known.
 
     Lambda: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -64,7 +70,7 @@ def family(service, operation):
     return ("search", 15) if (service, operation) == ("tag", "GetResources") else None
 
 
-def check(call):
+def check(call: Call) -> None:
     """Raises `Refused` for a call too many, where rates are enforced."""
     factor = STATE.settings.of(call.account).rateLimit
     limit = family(call.service, call.operation) if factor else None

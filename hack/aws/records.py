@@ -3,3 +3,6 @@
 from typing import Any
 
 Record = dict[str, Any]
+
+Response = tuple[int, dict[str, str], bytes]
+"""What a handler of MiniStack returns: status, headers, body."""

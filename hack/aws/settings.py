@@ -1,8 +1,12 @@
 """What can be set while the emulator runs, for all accounts or for one."""
 
+from __future__ import annotations
+
 import re
 import threading
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 
 class BadRequest(ValueError):
@@ -57,12 +61,12 @@ class Settings:
     """Parameters. AWS: 10,000."""
 
     @classmethod
-    def from_environment(cls, environment):
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """From the variable of each setting, such as `STRICT_ROLE_DELAY_SECONDS`."""
         names = {item.name: _variable(item.name) for item in fields(cls)}
         return cls().updated({key: environment[name] for key, name in names.items() if name in environment})
 
-    def updated(self, changes):
+    def updated(self, changes: Mapping[str, Any]) -> Settings:
         """These settings with `changes`, each a number of at least 0."""
         known = {item.name for item in fields(self)}
         for key in changes:
@@ -74,18 +78,18 @@ class Settings:
 class SettingsByAccount:
     """The defaults, and what an account has of its own; safe to use from any thread."""
 
-    def __init__(self, defaults=None):
+    def __init__(self, defaults: Settings | None = None) -> None:
         self.defaults = defaults or Settings()
-        self._own = {}
+        self._own: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
 
-    def of(self, account):
+    def of(self, account: str) -> Settings:
         """What holds for this account."""
         with self._lock:
             own = self._own.get(account)
             return self.defaults.updated(own) if own else self.defaults
 
-    def change(self, account, changes):
+    def change(self, account: str, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Changes the settings of an account, or with an empty one the defaults of all; returns what now holds."""
         with self._lock:
             if not account:
@@ -97,7 +101,7 @@ class SettingsByAccount:
             return asdict(effective)
 
 
-def amount(key, value):
+def amount(key: str, value: Any) -> float:
     """A number of at least 0, or `BadRequest`."""
     try:
         number = float(value)
@@ -108,5 +112,5 @@ def amount(key, value):
     return number
 
 
-def _variable(setting):
+def _variable(setting: str) -> str:
     return "STRICT_" + re.sub(r"([A-Z])", r"_\1", setting).upper()

@@ -1,7 +1,11 @@
 """SSM parameters: what is refused, a deleted parameter's name that stays taken for a while, lists, permissions."""
 
+from __future__ import annotations
+
 import re
 import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ministack.services import ssm
 
@@ -10,16 +14,20 @@ from .permissions import Permission, arn_of, by_key, removed_tags, request_tags,
 from .rules import Refused, before, violated
 from .state import STATE
 
+if TYPE_CHECKING:
+    from .calls import Call
+    from .records import Record
+
 MAX_STANDARD = 4096
 TOO_LONG = ("Standard tier parameters support a maximum parameter value of 4096 characters. To create a larger parameter "
             "value, upgrade the parameter to use the advanced-parameter tier.")
 ALREADY_EXISTS = "The parameter already exists. To overwrite this value, set the overwrite option in the request to true."
-_deleted = {}
+_deleted: dict[tuple[str, str, str], float] = {}
 """When each name (account, region, name) was deleted."""
 
 
 @before("ssm", "PutParameter")
-def _check(call):
+def _check(call: Call) -> None:
     name, value = call.params.get("Name", ""), call.params.get("Value", "")
     if not re.fullmatch(r"[a-zA-Z0-9_.\-/]{1,1011}", name):
         raise Refused(400, "ValidationException", "Parameter name must be formed of letters, numbers and .-_/ only.")
@@ -38,13 +46,13 @@ def _check(call):
 
 
 @before("ssm", "DeleteParameter", "DeleteParameters")
-def _note_deletion(call):
+def _note_deletion(call: Call) -> None:
     for name in call.params.get("Names") or [call.params.get("Name")]:
         if name in ssm._parameters:
             _deleted[call.account, call.region, name] = time.time()
 
 
-def required(call):
+def required(call: Call) -> list[Permission]:
     """What a call has to be allowed, the operation's own permission first."""
     params, operation = call.params, call.operation
     names = params.get("Names") or [params.get("Name") or params.get("ResourceId") or params.get("Path") or "*"]
@@ -60,17 +68,17 @@ def required(call):
     return found
 
 
-def _parameters():
+def _parameters() -> Iterator[tuple[str, Record]]:
     for parameter in items_of(ssm._describe_parameters({"MaxResults": EVERYTHING}), "Parameters"):
         # Texts that were never given are absent.
         yield parameter["Name"], {"Policies": [], **{key: value for key, value in parameter.items() if value != ""}}
 
 
-def _of_parameter(call, parameter):
+def _of_parameter(call: Call, parameter: Record) -> bool:
     return all(_passes(parameter, each) for each in call.params.get("ParameterFilters") or [])
 
 
-def _passes(parameter, condition):
+def _passes(parameter: Record, condition: Record) -> bool:
     """https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ParameterStringFilter.html"""
     key, values, name = condition["Key"], condition.get("Values") or [], parameter["Name"]
     if key == "Path":
@@ -80,9 +88,9 @@ def _passes(parameter, condition):
     if key.startswith("tag:"):
         tags = ssm._tags.get(parameter["ARN"]) or {}
         return key[4:] in tags and (not values or tags[key[4:]] in values)
-    test = {"BeginsWith": str.startswith, "Contains": str.__contains__}.get(condition.get("Option"), str.__eq__)
+    test = {"BeginsWith": str.startswith, "Contains": str.__contains__}.get(condition.get("Option", ""), str.__eq__)
     return any(test(parameter.get(key, ""), value) for value in values)
 
 
 listed(Listing("ssm", "DescribeParameters", _parameters, _of_parameter, 50, "MaxResults", "NextToken",
-        as_json("Parameters", "NextToken"), too_large="ValidationException"))
+               as_json("Parameters", "NextToken"), too_large="ValidationException"))

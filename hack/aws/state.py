@@ -8,7 +8,7 @@ from .settings import SettingsByAccount
 class State:
     """Settings, faults and the log of calls, each by account."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.settings = SettingsByAccount()
         self.faults = Faults()
         self.calls = Calls()

@@ -1,16 +1,22 @@
 """Sessions of roles: whether the trust policy lets the caller have one."""
 
+from __future__ import annotations
+
 import json
+from typing import TYPE_CHECKING, Any
 
 from ministack.core.iam_evaluator import EvalContext, evaluate_trust_policy
 
 from .iam import propagation, roles
 from .rules import Refused, before
 
+if TYPE_CHECKING:
+    from .calls import Call
+
 
 @before("sts", "AssumeRole")
-def _trusted(call):
-    arn, caller = call.params.get("RoleArn", ""), call.principal
+def _trusted(call: Call) -> None:
+    arn, caller = call.params.get("RoleArn", ""), call.caller
     role = roles.by_arn(arn, arn.split(":")[4]) if arn.count(":") == 5 else None
     context = EvalContext(
         principal_arn=caller.arn, principal_type="", principal_account=caller.account, action="sts:AssumeRole",
@@ -24,7 +30,7 @@ def _trusted(call):
                       f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}")
 
 
-def _for_callers(document):
+def _for_callers(document: str) -> dict[str, Any]:
     """A trust policy without the services that it trusts, whose principals the emulator takes for root."""
     parsed = json.loads(document)
     statements = parsed.get("Statement", [])

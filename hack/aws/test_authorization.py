@@ -1,26 +1,33 @@
+from __future__ import annotations
+
 import contextlib
 import json
 import unittest
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from .testing import REGION, StrictTest, trust
+from .testing import REGION, Key, StrictTest, trust
+
+if TYPE_CHECKING:
+    from .records import Record
 
 FLEXIBLE = {"Mode": "OFF"}
 
 
-def statement(action, resource, effect="Allow", **more):
+def statement(action: str | list[str], resource: str, effect: str = "Allow", **more: Any) -> dict[str, Any]:
     return {"Effect": effect, "Action": action, "Resource": resource, **more}
 
 
-def policy(*statements):
+def policy(*statements: Record) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
 
 
 class AccessTest(StrictTest):
-    def setUp(self):
+    def setUp(self) -> None:
         super().setUp()
         self.iam = self.client("iam")
 
-    def user(self, name, *statements, managed=False):
+    def user(self, name: str, *statements: Record, managed: bool = False) -> Key:
         """An access key of a user with these statements."""
         self.iam.create_user(UserName=name)
         if managed:
@@ -31,12 +38,12 @@ class AccessTest(StrictTest):
         made = self.iam.create_access_key(UserName=name)["AccessKey"]
         return {"key": made["AccessKeyId"], "secret": made["SecretAccessKey"]}
 
-    def arn(self, service, resource):
+    def arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{'' if service == 'iam' else REGION}:{self.account}:{resource}"
 
 
 class UserTest(AccessTest):
-    def test_a_user_may_what_its_policies_allow_and_acts_in_its_account(self):
+    def test_a_user_may_what_its_policies_allow_and_acts_in_its_account(self) -> None:
         for managed in (False, True):
             with self.subTest(managed=managed):
                 name = f"u{managed}"
@@ -49,14 +56,14 @@ class UserTest(AccessTest):
                                  f"sqs:createqueue on resource: {self.arn('sqs', 'theirs')} because no identity-based "
                                  "policy allows the sqs:createqueue action")
 
-    def test_an_explicit_deny_wins(self):
+    def test_an_explicit_deny_wins(self) -> None:
         key = self.user("u", statement("ssm:*", "*"), statement("ssm:GetParameter", self.arn("ssm", "parameter/a/*"), "Deny"))
         ssm = self.client("ssm", **key)
         ssm.put_parameter(Name="/a/b", Value="v", Type="String")
         message = self.refused("AccessDeniedException", ssm.get_parameter, Name="/a/b")
         self.assertTrue(message.endswith("with an explicit deny in an identity-based policy"), message)
 
-    def test_each_service_denies_with_its_own_code(self):
+    def test_each_service_denies_with_its_own_code(self) -> None:
         key = self.user("u")
         for service, operation, params, code in (
             ("iam", "list_roles", {}, "AccessDenied"),
@@ -71,11 +78,11 @@ class UserTest(AccessTest):
             with self.subTest(service):
                 self.refused(code, getattr(self.client(service, **key), operation), **params)
 
-    def test_who_one_is_may_always_be_asked(self):
+    def test_who_one_is_may_always_be_asked(self) -> None:
         identity = self.client("sts", **self.user("u")).get_caller_identity()
         self.assertEqual((identity["Account"], identity["Arn"]), (self.account, self.arn("iam", "user/u")))
 
-    def test_a_key_that_is_gone_is_nobody_s(self):
+    def test_a_key_that_is_gone_is_nobody_s(self) -> None:
         key = self.user("u", statement("*", "*"))
         self.iam.update_access_key(UserName="u", AccessKeyId=key["key"], Status="Inactive")
         self.refused("UnrecognizedClientException", self.client("sqs", **key).list_queues)
@@ -85,7 +92,7 @@ class UserTest(AccessTest):
 
 
 class ResourceTest(AccessTest):
-    def test_calls_need_the_actions_and_resources_of_the_service_authorization_reference(self):
+    def test_calls_need_the_actions_and_resources_of_the_service_authorization_reference(self) -> None:
         role = self.role("r", "lambda", policy=("*", "*"), Path="/a/b/")
         scheduler_role = self.role("s", "scheduler", policy=("*", "*"))
         self.control("DELETE", "calls")
@@ -129,7 +136,7 @@ class ResourceTest(AccessTest):
         ])
         self.assertTrue(mapping["UUID"])
 
-    def test_a_log_group_needs_the_form_with_a_star_for_all_but_its_tags(self):
+    def test_a_log_group_needs_the_form_with_a_star_for_all_but_its_tags(self) -> None:
         arn = self.arn("logs", "log-group:/g")
         key = self.user("short", statement(["logs:CreateLogGroup", "logs:ListTagsForResource"], arn))
         self.refused("AccessDeniedException", self.client("logs", **key).create_log_group, logGroupName="/g")
@@ -137,7 +144,7 @@ class ResourceTest(AccessTest):
         self.client("logs", **key).create_log_group(logGroupName="/g")
         self.refused("AccessDeniedException", self.client("logs", **key).list_tags_for_resource, resourceArn=arn)
 
-    def test_tags_at_creation_need_the_tagging_action_too(self):
+    def test_tags_at_creation_need_the_tagging_action_too(self) -> None:
         key = self.user("u", statement("scheduler:CreateScheduleGroup", "*"))
         scheduler = self.client("scheduler", **key)
         scheduler.create_schedule_group(Name="plain")
@@ -147,7 +154,7 @@ class ResourceTest(AccessTest):
 
 
 class ConditionTest(AccessTest):
-    def test_a_role_is_passed_to_the_services_named_only(self):
+    def test_a_role_is_passed_to_the_services_named_only(self) -> None:
         lambda_role, scheduler_role = self.role("l", "lambda"), self.role("s", "scheduler")
         passed = {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
         key = self.user("u", statement(["lambda:*", "scheduler:*"], "*"), statement("iam:PassRole", "*", Condition=passed))
@@ -158,7 +165,7 @@ class ConditionTest(AccessTest):
             FlexibleTimeWindow=FLEXIBLE, Target={"Arn": self.arn("lambda", "function:f"), "RoleArn": scheduler_role})
         self.assertIn(f"iam:PassRole on resource: {scheduler_role}", message)
 
-    def test_a_boundary_can_be_demanded(self):
+    def test_a_boundary_can_be_demanded(self) -> None:
         boundary = self.iam.create_policy(PolicyName="b", PolicyDocument=policy(statement("*", "*")))["Policy"]["Arn"]
         bound = {"StringEquals": {"iam:PermissionsBoundary": boundary}}
         key = self.user("u", statement(["iam:CreateRole", "iam:PutRolePolicy"], "*", Condition=bound))
@@ -170,7 +177,7 @@ class ConditionTest(AccessTest):
         self.refused("AccessDenied", iam.put_role_policy, RoleName="unbound", PolicyName="p",
                      PolicyDocument=policy(statement("sqs:*", "*")))
 
-    def test_tags_of_requests_and_resources(self):
+    def test_tags_of_requests_and_resources(self) -> None:
         key = self.user(
             "u", statement(["sqs:CreateQueue", "sqs:TagQueue"], "*", Condition={
                 "StringEquals": {"aws:RequestTag/team": "data"}, "ForAllValues:StringLike": {"aws:TagKeys": ["team", "x-*"]}}),
@@ -186,7 +193,7 @@ class ConditionTest(AccessTest):
         self.refused("AccessDenied", sqs.get_queue_url, QueueName="ours")
         sqs.delete_queue(QueueUrl=url)
 
-    def test_a_mapping_is_bound_by_its_function(self):
+    def test_a_mapping_is_bound_by_its_function(self) -> None:
         role = self.role("r", "lambda", policy=("sqs:*", "*"))
         for name in ("ours", "theirs"):
             self.function(name, role)
@@ -203,18 +210,18 @@ class ConditionTest(AccessTest):
 
 
 class RoleTest(AccessTest):
-    def assume(self, arn, key=None, **params):
-        answer = self.client("sts", **(key or {})).assume_role(RoleArn=arn, RoleSessionName="session", **params)
+    def assume(self, arn: str, key: Key | None = None, **params: Any) -> Key:
+        answer = self.client("sts", **(key or Key())).assume_role(RoleArn=arn, RoleSessionName="session", **params)
         made = answer["Credentials"]
         return {"key": made["AccessKeyId"], "secret": made["SecretAccessKey"], "token": made["SessionToken"]}
 
-    def role_for(self, principal, *statements, **condition):
+    def role_for(self, principal: str, *statements: Record, **condition: Any) -> str:
         document = policy({"Effect": "Allow", "Principal": {"AWS": principal}, "Action": "sts:AssumeRole", **condition})
-        arn = self.iam.create_role(RoleName="assumed", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+        arn: str = self.iam.create_role(RoleName="assumed", AssumeRolePolicyDocument=document)["Role"]["Arn"]
         self.iam.put_role_policy(RoleName="assumed", PolicyName="p", PolicyDocument=policy(*statements))
         return arn
 
-    def test_a_role_of_another_account_is_assumed_with_its_external_id_and_acts_there(self):
+    def test_a_role_of_another_account_is_assumed_with_its_external_id_and_acts_there(self) -> None:
         home = str(int(self.account) + 500_000_000_000)
         external = {"StringEquals": {"sts:ExternalId": "secret"}}
         arn = self.role_for(f"arn:aws:iam::{home}:root", statement("sqs:*", "*"), Condition=external)
@@ -228,23 +235,23 @@ class RoleTest(AccessTest):
         self.assertEqual(self.client("sts", **session).get_caller_identity()["Account"], self.account)
         self.refused("AccessDenied", self.client("iam", **session).list_roles)
 
-    def test_another_account_s_queue_is_out_of_reach(self):
+    def test_another_account_s_queue_is_out_of_reach(self) -> None:
         url = self.client("sqs").create_queue(QueueName="q")["QueueUrl"]
         stranger = self.client("sqs", key=str(int(self.account) + 500_000_000_000))
         message = self.refused("AccessDenied", stranger.send_message, QueueUrl=url, MessageBody="m")
         self.assertTrue(message.endswith("because no resource-based policy allows the sqs:sendmessage action"), message)
 
-    def test_a_user_needs_the_permission_to_assume_too(self):
+    def test_a_user_needs_the_permission_to_assume_too(self) -> None:
         arn = self.role_for(self.account, statement("sqs:*", "*"))
         self.refused("AccessDenied", self.client("sts", **self.user("without")).assume_role, RoleArn=arn, RoleSessionName="session")
         session = self.assume(arn, self.user("with", statement("sts:AssumeRole", arn)))
         self.client("sqs", **session).list_queues()
 
-    def test_a_role_that_trusts_a_service_is_nobody_else_s(self):
+    def test_a_role_that_trusts_a_service_is_nobody_else_s(self) -> None:
         arn = self.role("r", "lambda", policy=("*", "*"))
         self.refused("AccessDenied", self.client("sts").assume_role, RoleArn=arn, RoleSessionName="session")
 
-    def test_a_boundary_cuts_what_a_role_may(self):
+    def test_a_boundary_cuts_what_a_role_may(self) -> None:
         boundary = self.iam.create_policy(PolicyName="b", PolicyDocument=policy(statement("sqs:*", "*")))["Policy"]["Arn"]
         arn = self.role_for(self.account, statement(["sqs:ListQueues", "iam:ListRoles"], "*"))
         self.iam.put_role_permissions_boundary(RoleName="assumed", PermissionsBoundary=boundary)
@@ -254,7 +261,7 @@ class RoleTest(AccessTest):
         self.assertTrue(message.endswith("because no permissions boundary allows the iam:ListRoles action"), message)
         self.assertIn(f"User: arn:aws:sts::{self.account}:assumed-role/assumed/session", message)
 
-    def test_a_changed_policy_counts_only_after_a_while(self):
+    def test_a_changed_policy_counts_only_after_a_while(self) -> None:
         arn = self.role_for(self.account, statement("sqs:ListQueues", "*"))
         session = self.assume(arn)
         sqs = self.client("sqs", **session)
@@ -265,7 +272,7 @@ class RoleTest(AccessTest):
         self.eventually(lambda: self.calls(operation="ListQueues", status=403) or self._try(sqs.list_queues), "the denial")
 
     @staticmethod
-    def _try(call):
+    def _try(call: Callable[[], Any]) -> None:
         with contextlib.suppress(Exception):  # the log tells
             call()
 
@@ -278,7 +285,7 @@ def handler(event, context):
     return client.get_queue_url(QueueName="q")["QueueUrl"]
 """
 
-    def test_a_function_is_bound_by_its_role(self):
+    def test_a_function_is_bound_by_its_role(self) -> None:
         self.client("sqs").create_queue(QueueName="q")
         self.function("f", self.role("r", "lambda"), code=self.CODE)
         answer = self.client("lambda").invoke(FunctionName="f")
@@ -289,7 +296,7 @@ def handler(event, context):
         self.assertEqual((denied["status"], allowed["status"]), (403, 200))
         self.assertEqual(allowed["principal"], f"arn:aws:sts::{self.account}:assumed-role/r/f")
 
-    def test_a_queue_with_a_key_needs_the_key_through_sqs(self):
+    def test_a_queue_with_a_key_needs_the_key_through_sqs(self) -> None:
         key_arn = self.arn("kms", "key/1a2b")
         through = {"StringLike": {"kms:ViaService": f"sqs.{REGION}.*"}}
         url = self.client("sqs").create_queue(QueueName="q", Attributes={"KmsMasterKeyId": key_arn})["QueueUrl"]
@@ -302,7 +309,7 @@ def handler(event, context):
         allowed.send_message(QueueUrl=url, MessageBody="m")
         self.assertEqual(len(allowed.receive_message(QueueUrl=url)["Messages"]), 1)
 
-    def test_messages_tell_who_sent_them(self):
+    def test_messages_tell_who_sent_them(self) -> None:
         key = self.user("u", statement("sqs:*", "*"))
         sqs = self.client("sqs", **key)
         url = sqs.create_queue(QueueName="q")["QueueUrl"]

@@ -1,5 +1,8 @@
+from __future__ import annotations
+
 import json
 import unittest
+from typing import Any
 
 from .testing import REGION, StrictTest
 
@@ -9,21 +12,21 @@ class RoleCallsTest(StrictTest):
 
     POLLING = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
-    def setUp(self):
+    def setUp(self) -> None:
         super().setUp()
         self.sqs, self.lambda_, self.iam = self.client("sqs"), self.client("lambda"), self.client("iam")
         self.queue = self.sqs.create_queue(QueueName="q")["QueueUrl"]
         self.queue_arn = f"arn:aws:sqs:{REGION}:{self.account}:q"
         self.settings(mappingSeconds=0)
 
-    def grant(self, actions, role="r"):
+    def grant(self, actions: Any, role: str = "r") -> None:
         self.iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=self.document(actions, "*"))
 
-    def left(self):
+    def left(self) -> int:
         attributes = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["All"])["Attributes"]
         return int(attributes["ApproximateNumberOfMessages"]) + int(attributes["ApproximateNumberOfMessagesNotVisible"])
 
-    def test_a_mapping_polls_while_its_role_may(self):
+    def test_a_mapping_polls_while_its_role_may(self) -> None:
         self.function("f", self.role("r", "lambda", policy=(self.POLLING, "*")))
         uuid = self.lambda_.create_event_source_mapping(FunctionName="f", EventSourceArn=self.queue_arn)["UUID"]
         self.sqs.send_message(QueueUrl=self.queue, MessageBody="m")
@@ -37,10 +40,10 @@ class RoleCallsTest(StrictTest):
         self.grant(self.POLLING)
         self.eventually(lambda: self.left() == 0, "the second message's end")
 
-    def test_logs_are_written_by_the_role_and_a_group_that_is_gone_stays_gone(self):
+    def test_logs_are_written_by_the_role_and_a_group_that_is_gone_stays_gone(self) -> None:
         logs = self.client("logs")
 
-        def streams():
+        def streams() -> Any:
             groups = logs.describe_log_groups()["logGroups"]
             return groups and logs.describe_log_streams(logGroupName="/aws/lambda/f")["logStreams"]
 
@@ -58,7 +61,7 @@ class RoleCallsTest(StrictTest):
         self.lambda_.invoke(FunctionName="f")
         self.assertEqual(len(logs.describe_log_groups()["logGroups"]), 1)
 
-    def test_what_failed_is_handed_on_by_the_role(self):
+    def test_what_failed_is_handed_on_by_the_role(self) -> None:
         self.function("f", self.role("r", "lambda", policy=("sqs:SendMessage", "*")), code="def handler(event, context):\n    raise ValueError\n")
         self.lambda_.put_function_event_invoke_config(FunctionName="f", MaximumRetryAttempts=0,
                                                       DestinationConfig={"OnFailure": {"Destination": self.queue_arn}})
@@ -69,7 +72,7 @@ class RoleCallsTest(StrictTest):
         self.eventually(lambda: self.calls(by="service", operation="SendMessage", status=403), "the refusal")
         self.assertEqual(self.left(), 1)
 
-    def test_a_schedule_invokes_and_gives_up_as_its_role(self):
+    def test_a_schedule_invokes_and_gives_up_as_its_role(self) -> None:
         self.function("f", self.role("r", "lambda"))
         role = self.role("s", "scheduler", policy=("sqs:SendMessage", "*"))
         self.client("scheduler").create_schedule(

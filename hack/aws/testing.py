@@ -1,5 +1,7 @@
 """For the tests here: one strict AWS for all of them, each test in an account of its own."""
 
+from __future__ import annotations
+
 import atexit
 import functools
 import io
@@ -16,10 +18,15 @@ import unittest
 import urllib.error
 import urllib.request
 import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import boto3
 from botocore.config import Config
+
+if TYPE_CHECKING:
+    from .calls import Entry
 
 REGION = "eu-central-1"
 READY_SECONDS = 30
@@ -28,7 +35,7 @@ _accounts = itertools.count(100_000_000_001)
 
 
 @functools.cache
-def url():
+def url() -> str:
     """Where it listens; started when first asked for, and ended with the tests."""
     folder = Path(tempfile.mkdtemp(prefix="strict-aws-"))
     with socket.socket() as free:
@@ -55,27 +62,38 @@ def url():
     return address
 
 
+class Key(TypedDict, total=False):
+    """An access key, as `client` takes it."""
+
+    key: str
+    secret: str
+    token: str
+
+
 class StrictTest(unittest.TestCase):
     """A test with an account, clients, and the controls of the strict mode."""
 
-    def setUp(self):
+    def setUp(self) -> None:
         self.account = str(next(_accounts))
 
-    def client(self, service, key=None, secret="local", token=None, region=REGION, timeout=20):
+    def client(self, service: str, key: str | None = None, secret: str = "local", token: str | None = None, region: str = REGION,
+               *, timeout: float = 20) -> Any:
         """A client that never tries again; as root of the account unless a key is named."""
         config = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=timeout)
         return boto3.client(service, endpoint_url=url(), region_name=region, config=config,
                             aws_access_key_id=key or self.account, aws_secret_access_key=secret, aws_session_token=token)
 
-    def role(self, name, service, policy=None, **params):
+    def role(self, name: str, service: str, policy: tuple[str | Sequence[str], str | Sequence[str]] | None = None,
+             **params: Any) -> str:
         """Makes a role that a service such as `lambda` may assume, with what it may do as (action, resource)."""
         iam = self.client("iam")
         made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust(f"{service}.amazonaws.com"), **params)
         if policy:
             iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=self.document(*policy))
-        return made["Role"]["Arn"]
+        return str(made["Role"]["Arn"])
 
-    def function(self, name, role, code="def handler(event, context):\n    return event\n", wait=True, **params):
+    def function(self, name: str, role: str, code: str = "def handler(event, context):\n    return event\n",
+                 wait: bool = True, **params: Any) -> bytes:
         """Makes a function, by default until it can be invoked, and returns its zip."""
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
@@ -87,37 +105,37 @@ class StrictTest(unittest.TestCase):
         return packed.getvalue()
 
     @staticmethod
-    def document(action, resource, effect="Allow", **statement):
+    def document(action: str | Sequence[str], resource: str | Sequence[str], effect: str = "Allow", **statement: Any) -> str:
         """A policy of one statement."""
         statement = {"Effect": effect, "Action": action, "Resource": resource, **statement}
         return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
-    def settings(self, **settings):
+    def settings(self, **settings: Any) -> None:
         self.control("POST", "settings", settings)
 
-    def fault(self, **fault):
+    def fault(self, **fault: Any) -> None:
         self.control("POST", "faults", fault)
 
-    def calls(self, **filters):
+    def calls(self, **filters: Any) -> list[Entry]:
         """The log of calls, those that match."""
         return [call for call in self.control("GET", "calls") if all(call[key] == value for key, value in filters.items())]
 
-    def control(self, method, path, body=None):
+    def control(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Speaks to /_strict/; an answer that is no success raises `HTTPError`."""
         data = None if body is None else json.dumps({"account": self.account, **body}).encode()
         request = urllib.request.Request(f"{url()}/_strict/{path}?account={self.account}", data, method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read())
 
-    def refused(self, code, operation, **params):
+    def refused(self, code: str, operation: Any, **params: Any) -> str:
         """Asserts that a call is refused with this code, and returns the message."""
         with self.assertRaises(operation.__self__.exceptions.ClientError) as raised:
             operation(**params)
-        error = raised.exception.response["Error"]
+        error: dict[str, str] = raised.exception.response["Error"]
         self.assertEqual(error["Code"].rsplit(".", 1)[-1], code, error.get("Message"))
         return error["Message"]
 
-    def eventually(self, condition, message="it"):
+    def eventually(self, condition: Callable[[], Any], message: str = "it") -> Any:
         """Waits until the condition holds, and returns what it returned."""
         deadline = time.monotonic() + WAIT_SECONDS
         while not (result := condition()):
@@ -126,21 +144,21 @@ class StrictTest(unittest.TestCase):
         return result
 
 
-def trust(service, **statement):
+def trust(service: str, **statement: Any) -> str:
     """A trust policy for a service."""
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole", **statement}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def _answers(address):
+def _answers(address: str) -> bool:
     try:
         with urllib.request.urlopen(address, timeout=5) as answer:
-            return answer.status == 200
+            return bool(answer.status == 200)
     except (OSError, urllib.error.URLError):
         return False
 
 
-def _end(process, folder):
+def _end(process: subprocess.Popen[bytes], folder: Path) -> None:
     process.terminate()
     try:
         process.wait(10)

@@ -5,8 +5,8 @@ import json
 import boto3
 
 
-def main():
-    found = []
+def main() -> None:
+    found: list[tuple[str, str]] = []
     for kind, service, operation, key, name in (
         ("schedule group", "scheduler", "list_schedule_groups", "ScheduleGroups", "Name"),
         ("schedule", "scheduler", "list_schedules", "Schedules", "Name"),

@@ -9,19 +9,19 @@ from devenv import control_plane, workflows
 
 
 class WorkflowsTest(unittest.TestCase):
-    def test_the_file_to_source_is_read_back(self):
+    def test_the_file_to_source_is_read_back(self) -> None:
         with tempfile.TemporaryDirectory() as folder, mock.patch("devenv.paths.DEV", Path(folder)):
             self.assertEqual(workflows._written(), {})
             Path(folder, "env").write_text("export KUBECONFIG='/a b/kubeconfig'\nexport AWS_REGION=eu-central-1\n")
             self.assertEqual(workflows._written(), {"KUBECONFIG": "/a b/kubeconfig", "AWS_REGION": "eu-central-1"})
 
-    def test_a_command_sees_our_aws_alone(self):
+    def test_a_command_sees_our_aws_alone(self) -> None:
         with mock.patch.dict(os.environ, {"AWS_PROFILE": "production", "AWS_SESSION_TOKEN": "x", "LANG": "C"}):
             seen = workflows._with({"AWS_REGION": "eu-central-1"})
         self.assertEqual((seen.get("AWS_PROFILE"), seen.get("AWS_SESSION_TOKEN")), (None, None))
         self.assertEqual((seen["AWS_REGION"], seen["LANG"]), ("eu-central-1", "C"))
 
-    def test_signing_keys_are_fresh_and_of_the_curve(self):
+    def test_signing_keys_are_fresh_and_of_the_curve(self) -> None:
         keys = {control_plane.signing_key() for _ in range(2)}
         self.assertEqual(len(keys), 2)
         der = base64.b64decode("".join(keys.pop().splitlines()[1:-1]))

@@ -1,6 +1,10 @@
 """IAM's lists: many roles at once, in IAM's XML."""
 
+from __future__ import annotations
+
 import copy
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
@@ -9,23 +13,27 @@ from ministack.services import iam
 from ..answers import Answer
 from ..listings import Listing, listed
 
+if TYPE_CHECKING:
+    from ..calls import Call
+    from ..records import Record
 
-def _roles():
+
+def _roles() -> Iterator[tuple[str, Record]]:
     for name, role in iam._roles.items():
         yield name, copy.deepcopy(role)
 
 
-def _below_path(call, role):
-    return role["Path"].startswith(call.params.get("PathPrefix", "/"))
+def _below_path(call: Call, role: Record) -> bool:
+    return str(role["Path"]).startswith(call.params.get("PathPrefix", "/"))
 
 
-def _listed_role(role):
+def _listed_role(role: Record) -> dict[str, Any]:
     """Without boundary, tags and last use: https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html"""
     return {**_identity(role), "Description": role.get("Description") or None,
             "MaxSessionDuration": role.get("MaxSessionDuration", 3600)}
 
 
-def _detail(role):
+def _detail(role: Record) -> dict[str, Any]:
     arn = role.get("PermissionsBoundary")
     boundary = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn} if arn else None
     return {
@@ -40,17 +48,17 @@ def _detail(role):
     }
 
 
-def _identity(role):
+def _identity(role: Record) -> dict[str, Any]:
     return {**{key: role[key] for key in ("RoleName", "RoleId", "Arn", "Path", "CreateDate")},
             "AssumeRolePolicyDocument": _encoded(role["AssumeRolePolicyDocument"])}
 
 
-def _encoded(document):
+def _encoded(document: str) -> str:
     return quote(document, safe="")
 
 
-def _render(operation, member, shown):
-    def render(_call, roles, token):
+def _render(operation: str, member: str, shown: Callable[[Record], Record]) -> Callable[..., Answer]:
+    def render(_call: Call, roles: list[Record], token: str) -> Answer:
         result = {member: [shown(role) for role in roles], "IsTruncated": str(bool(token)).lower(), "Marker": token or None}
         body = (f'<{operation}Response xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><{operation}Result>{_xml(result)}'
                 f"</{operation}Result><ResponseMetadata><RequestId>00000000-0000-0000-0000-000000000000</RequestId>"
@@ -60,7 +68,7 @@ def _render(operation, member, shown):
     return render
 
 
-def _xml(value):
+def _xml(value: Any) -> str:
     if isinstance(value, dict):
         return "".join(f"<{key}>{_xml(item)}</{key}>" for key, item in value.items() if item is not None)
     if isinstance(value, list):
@@ -68,7 +76,7 @@ def _xml(value):
     return escape(str(value))
 
 
-def _anything(_call, _role):
+def _anything(_call: Call, _role: Record) -> bool:
     return True
 
 

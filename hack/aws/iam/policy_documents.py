@@ -1,11 +1,17 @@
 """IAM policy documents: which ones IAM refuses, and how it measures them."""
 
+from __future__ import annotations
+
 import json
 import re
+from typing import TYPE_CHECKING, Any
 
 from ministack.services import iam
 
 from ..rules import Refused
+
+if TYPE_CHECKING:
+    from ..records import Record
 
 ELEMENTS = {"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition", "Principal", "NotPrincipal"}
 OPERATORS = re.compile(
@@ -14,12 +20,12 @@ OPERATORS = re.compile(
     r"(Not)?IpAddress|Arn(Not)?(Equals|Like))(IfExists)?|Null")
 
 
-def size(document):
+def size(document: str) -> int:
     """Its characters without white space, which is what the quotas count."""
     return len(re.sub(r"\s", "", document))
 
 
-def check_permissions(document):
+def check_permissions(document: str) -> None:
     """Raises `Refused` for a document that is no identity-based policy."""
     for statement in _statements(document):
         if "Principal" in statement or "NotPrincipal" in statement:
@@ -31,7 +37,7 @@ def check_permissions(document):
                 raise _malformed(f'Resource {resource} must be in ARN format or "*".')
 
 
-def check_trust(document):
+def check_trust(document: str) -> None:
     """Raises `Refused` for a document that is no trust policy, or trusts somebody that there is not."""
     for statement in _statements(document):
         if "Resource" in statement or "NotResource" in statement:
@@ -46,7 +52,7 @@ def check_trust(document):
                 raise _malformed(f'Invalid principal in policy: "AWS":"{arn}"')
 
 
-def _statements(document):
+def _statements(document: str) -> list[Record]:
     try:
         parsed = json.loads(document)
     except ValueError:
@@ -66,7 +72,7 @@ def _statements(document):
     return statements
 
 
-def _check_statement(statement):
+def _check_statement(statement: Any) -> None:
     if not isinstance(statement, dict) or set(statement) - ELEMENTS or statement.get("Effect") not in ("Allow", "Deny"):
         raise _malformed("Syntax errors in policy.")
     if ("Action" in statement) == ("NotAction" in statement):
@@ -82,7 +88,7 @@ def _check_statement(statement):
             raise _malformed(f"Invalid Condition type : {operator}.")
 
 
-def _exists(principal):
+def _exists(principal: str) -> bool:
     """Whether a principal is an account, everybody, or a user or role that there is."""
     found = re.fullmatch(r"arn:aws:iam::(\d{12}):(user|role)/(.+)", principal)
     if found is None:
@@ -92,11 +98,11 @@ def _exists(principal):
     return record is not None and record["Arn"] == principal
 
 
-def _malformed(message):
+def _malformed(message: str) -> Refused:
     return Refused(400, "MalformedPolicyDocument", message)
 
 
-def _many(value):
+def _many(value: Any) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]

@@ -1,18 +1,27 @@
 """What a principal may do: identity-based policies, cut by a permissions boundary, and explicit denials."""
 
-import functools
+from __future__ import annotations
 
-from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
+import functools
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ministack.core.iam_evaluator import EvalContext, ParsedStatement, evaluate, parse_policy_document
 from ministack.core.iam_evaluator import _resolve_managed_policy_document as managed_document
 from ministack.services import iam
 
 from . import propagation
 
+if TYPE_CHECKING:
+    from ..permissions import Permission
+    from ..principals import Principal
+
 ACROSS_ACCOUNTS = ("sts:AssumeRole", "lambda:GetLayerVersion", "kms:GenerateDataKey", "kms:Decrypt")
 """Actions on another account's resources that are not refused here, but where that resource is asked, or never."""
 
 
-def refusal(principal, permission, region):
+def refusal(principal: Principal, permission: Permission, region: str) -> str | None:
     """Why a principal may not, as AWS words it; None if it may."""
     # SQS alone writes actions in small letters.
     action = permission.action.lower() if permission.action.startswith("sqs:") else permission.action
@@ -24,14 +33,14 @@ def refusal(principal, permission, region):
         return None
     policies, boundary = _policies(principal)
     context = _context(principal, permission, region)
-    decision = evaluate(context, policies).decision
-    limits = [] if boundary is None else [[boundary]]
-    if evaluate(context, policies, *limits).decision == "Allow":
+    by_identity = evaluate(context, policies).decision
+    by_boundary = "Allow" if boundary is None else evaluate(context, [boundary]).decision
+    if evaluate(context, policies, *([] if boundary is None else [[boundary]])).decision == "Allow":
         return None
-    return denied + _reason(action, decision, evaluate(context, [boundary]).decision if limits else "Allow")
+    return denied + _reason(action, by_identity, by_boundary)
 
 
-def _reason(action, by_identity, by_boundary):
+def _reason(action: str, by_identity: str, by_boundary: str) -> str:
     if by_identity == "Deny":
         return "with an explicit deny in an identity-based policy"
     if by_boundary == "Deny":
@@ -40,25 +49,32 @@ def _reason(action, by_identity, by_boundary):
     return f"because no {kind} allows the {action} action"
 
 
-def _policies(principal):
+def _policies(principal: Principal) -> tuple[list[list[ParsedStatement]], list[ParsedStatement] | None]:
     """The statements of each identity-based policy, and those of the boundary or None."""
     record = principal.user or principal.role or {}
+    inline: Iterable[str]
     if principal.user is None:
         inline = propagation.inline_documents(record)
     else:
         inline = (iam._user_inline_policies.get_scoped(principal.account, "", record["UserName"]) or {}).values()
-    attached = (managed_document(arn, principal.account) for arn in record.get("AttachedPolicies", []))
+    attached = (_managed(arn, principal.account) for arn in record.get("AttachedPolicies", []))
     boundary = record.get("PermissionsBoundary")
     policies = [_statements(document) for document in (*inline, *attached) if document]
-    return policies, _statements(managed_document(boundary, principal.account) or "{}") if boundary else None
+    return policies, _statements(_managed(boundary, principal.account) or "{}") if boundary else None
+
+
+def _managed(arn: str, account: str) -> str:
+    """The document of a managed policy as text, whatever the emulator keeps it as; empty for none."""
+    document = managed_document(arn, account) or ""
+    return document if isinstance(document, str) else json.dumps(document)
 
 
 @functools.lru_cache(maxsize=4096)
-def _statements(document):
+def _statements(document: str) -> list[ParsedStatement]:
     return parse_policy_document(document)
 
 
-def _context(principal, permission, region):
+def _context(principal: Principal, permission: Permission, region: str) -> EvalContext:
     given = {"aws:TagKeys": None, "aws:SourceAccount": None, **permission.context}
     return EvalContext(
         principal_arn=principal.arn, principal_type="User" if principal.user else "AssumedRole",

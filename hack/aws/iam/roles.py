@@ -1,6 +1,9 @@
 """What AWS asks of a role that it is handed: whether it may be assumed, and what it then may do."""
 
+from __future__ import annotations
+
 import json
+from typing import TYPE_CHECKING, Any
 
 from ministack.core.iam_evaluator import EvalContext, _conditions_met
 from ministack.core.responses import get_account_id, get_region
@@ -11,8 +14,11 @@ from ..principals import Principal
 from ..sqs import kms_keys
 from . import policy_evaluation, propagation
 
+if TYPE_CHECKING:
+    from ..records import Record
 
-def assumable(role_arn, service, source_arn=""):
+
+def assumable(role_arn: str, service: str, source_arn: str = "") -> bool:
     """Whether the role exists, trusts the service (`lambda.amazonaws.com`) for this source, and has long enough."""
     role = by_arn(role_arn)
     return role is not None and any(
@@ -24,7 +30,7 @@ def assumable(role_arn, service, source_arn=""):
     )
 
 
-def allows(role_arn, action, resource):
+def allows(role_arn: str, action: str, resource: str) -> bool:
     """Whether the role may by now; what a service does in its place is bound by it like its own sessions."""
     role = by_arn(role_arn)
     if role is None:
@@ -34,25 +40,25 @@ def allows(role_arn, action, resource):
     return all(policy_evaluation.refusal(session, each, get_region()) is None for each in required)
 
 
-def settling(role_arn):
+def settling(role_arn: str) -> bool:
     """Whether a change of the role does not count yet."""
     role = by_arn(role_arn)
     return role is not None and propagation.settling(role)
 
 
-def by_arn(arn, account=None):
+def by_arn(arn: str, account: str | None = None) -> Record | None:
     """The role of an ARN, in the account of the request or another; None if there is none."""
     role = iam._roles.get_scoped(account or get_account_id(), "", arn.rsplit("/", 1)[-1])
     return role if role is not None and role["Arn"] == arn else None
 
 
-def _holds(condition, source_arn):
+def _holds(condition: Any, source_arn: str) -> bool:
     context = EvalContext("", "Service", "", "sts:AssumeRole", "*", get_region(),
                           service_context={"aws:sourceaccount": get_account_id(), "aws:sourcearn": source_arn})
     return _conditions_met(condition or {}, context)
 
 
-def _many(value):
+def _many(value: Any) -> list[Any]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]

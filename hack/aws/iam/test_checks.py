@@ -5,11 +5,11 @@ from ..testing import StrictTest, trust
 
 
 class IdentityTest(StrictTest):
-    def setUp(self):
+    def setUp(self) -> None:
         super().setUp()
         self.iam = self.client("iam")
 
-    def test_malformed_trust_is_refused(self):
+    def test_malformed_trust_is_refused(self) -> None:
         for document, text in (
             ("{", "invalid Json"),
             ("{}", "Syntax errors"),
@@ -25,7 +25,7 @@ class IdentityTest(StrictTest):
         self.role("r", "lambda")
         self.refused("MalformedPolicyDocument", self.iam.update_assume_role_policy, RoleName="r", PolicyDocument="{}")
 
-    def test_malformed_permissions_are_refused(self):
+    def test_malformed_permissions_are_refused(self) -> None:
         self.role("r", "lambda")
         for document in (
             "[]", self.document("SendMessage", "*"), self.document("sqs:SendMessage", "queue"), self.document([], "*"),
@@ -36,7 +36,7 @@ class IdentityTest(StrictTest):
                 self.refused("MalformedPolicyDocument", self.iam.put_role_policy, RoleName="r", PolicyName="p", PolicyDocument=document)
         self.refused("NoSuchEntity", self.iam.put_role_policy, RoleName="none", PolicyName="p", PolicyDocument="[]")
 
-    def test_the_inline_policies_of_a_role_are_limited_together(self):
+    def test_the_inline_policies_of_a_role_are_limited_together(self) -> None:
         self.role("r", "lambda")
         large = self.document("sqs:SendMessage", [f"arn:aws:sqs:*:*:{number:0300}" for number in range(16)])
         self.iam.put_role_policy(RoleName="r", PolicyName="one", PolicyDocument=large)
@@ -44,7 +44,7 @@ class IdentityTest(StrictTest):
         self.refused("LimitExceeded", self.iam.put_role_policy, RoleName="r", PolicyName="two",
                      PolicyDocument=self.document("sqs:SendMessage", [f"arn:aws:sqs:*:*:{number:0300}" for number in range(17)]))
 
-    def test_names_paths_and_tags_are_checked(self):
+    def test_names_paths_and_tags_are_checked(self) -> None:
         document = trust("lambda.amazonaws.com")
         self.role("r", "lambda")
         self.refused("EntityAlreadyExists", self.iam.create_role, RoleName="R", AssumeRolePolicyDocument=document)
@@ -53,7 +53,7 @@ class IdentityTest(StrictTest):
         self.refused("ValidationError", self.iam.tag_role, RoleName="r", Tags=[{"Key": "k", "Value": "<v>"}])
         self.refused("ValidationError", self.iam.put_role_policy, RoleName="r", PolicyName="a/b", PolicyDocument=self.document("*", "*"))
 
-    def test_boundaries_and_attached_policies_must_exist(self):
+    def test_boundaries_and_attached_policies_must_exist(self) -> None:
         arn = f"arn:aws:iam::{self.account}:policy/none"
         self.refused("NoSuchEntity", self.iam.create_role, RoleName="r", AssumeRolePolicyDocument=trust("lambda.amazonaws.com"),
                      PermissionsBoundary=arn)
@@ -61,7 +61,7 @@ class IdentityTest(StrictTest):
         self.refused("NoSuchEntity", self.iam.put_role_permissions_boundary, RoleName="r", PermissionsBoundary=arn)
         self.refused("NoSuchEntity", self.iam.attach_role_policy, RoleName="r", PolicyArn=arn)
 
-    def test_a_role_with_policies_cannot_be_deleted(self):
+    def test_a_role_with_policies_cannot_be_deleted(self) -> None:
         self.role("r", "lambda", policy=("sqs:*", "*"))
         self.refused("DeleteConflict", self.iam.delete_role, RoleName="r")
         self.iam.delete_role_policy(RoleName="r", PolicyName="p")
@@ -71,7 +71,7 @@ class IdentityTest(StrictTest):
         self.iam.detach_role_policy(RoleName="r", PolicyArn=arn)
         self.iam.delete_role(RoleName="r")
 
-    def test_single_reads_can_be_behind_writes(self):
+    def test_single_reads_can_be_behind_writes(self) -> None:
         self.settings(iamReadSeconds=1)
         self.role("r", "lambda")
         self.refused("NoSuchEntity", self.iam.get_role, RoleName="r")

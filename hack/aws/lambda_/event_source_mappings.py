@@ -1,6 +1,10 @@
 """Event source mappings: checked when they are made, slow to change and to go away, and bound by the function's role."""
 
+from __future__ import annotations
+
 import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from ministack.core.responses import get_account_id, request_scope
 from ministack.services import lambda_svc, sqs
@@ -15,19 +19,24 @@ from ..state import STATE
 from . import functions
 from .executions import POLLING
 
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
+    from ..records import Record
+
 CHANGE = "Strict"
 """The key of a mapping's record that holds the state it is passing through, and until when."""
 _deletions = Deletions("mappingSeconds", lambda_svc._delete_esm)
 
 
 @patch(lambda_svc, "_esm_response", "a mapping shows the state that it is passing through")
-def _response(original, mapping):
+def _response(original: Callable[[Record], Record], mapping: Record) -> Record:
     visible = {key: value for key, value in original(mapping).items() if key != CHANGE}
     return {**visible, "State": passing(mapping) or mapping["State"]}
 
 
 @patch(lambda_svc, "_iter_all_esms", "only mappings in force are polled for, and only while their role may")
-def _in_force(original):
+def _in_force(original: Callable[[], Iterable[tuple[str, str, Record]]]) -> Iterator[tuple[str, str, Record]]:
     for account, region, mapping in original():
         with request_scope(account, region):
             polls = passing(mapping) not in ("Creating", "Deleting") and _role_may_poll(mapping)
@@ -35,7 +44,7 @@ def _in_force(original):
             yield account, region, mapping
 
 
-def passing(mapping):
+def passing(mapping: Record) -> str | None:
     """The state that a mapping is passing through; None for one at rest."""
     if _deletions.pending(mapping["UUID"]):
         return "Deleting"
@@ -46,12 +55,12 @@ def passing(mapping):
 @before("tag", "GetResources")
 @before("lambda", "CreateEventSourceMapping", "GetEventSourceMapping", "ListEventSourceMappings",
         "UpdateEventSourceMapping", "DeleteEventSourceMapping", "ListTags", "TagResource", "UntagResource")
-def _finish_deletions(_call):
+def _finish_deletions(_call: Call) -> None:
     _deletions.finish()
 
 
 @before("lambda", "UpdateEventSourceMapping", "DeleteEventSourceMapping")
-def _in_use(call):
+def _in_use(call: Call) -> None:
     mapping = lambda_svc._esms.get(call.params["UUID"])
     state = passing(mapping) if mapping else None
     if state is not None:
@@ -60,7 +69,7 @@ def _in_use(call):
 
 
 @before("lambda", "DeleteEventSourceMapping")
-def _delete(call):
+def _delete(call: Call) -> Answer | None:
     mapping = lambda_svc._esms.get(call.params["UUID"])
     if mapping is None or not _deletions.begin(mapping["UUID"]):
         return None
@@ -68,7 +77,7 @@ def _delete(call):
 
 
 @after("lambda", "CreateEventSourceMapping", "UpdateEventSourceMapping")
-def _changing(call, answer):
+def _changing(call: Call, answer: Answer) -> None:
     uuid = answer.value()["UUID"]
     state = "Creating" if call.operation.startswith("Create") else "Updating"
     _pass_through(lambda_svc._esms[uuid], state)
@@ -76,7 +85,7 @@ def _changing(call, answer):
 
 
 @before("lambda", "CreateEventSourceMapping")
-def _check(call):
+def _check(call: Call) -> None:
     name, _ = lambda_svc._resolve_request_scoped_name_and_qualifier(call.params.get("FunctionName", ""))
     config, queue_arn = functions.config(name), call.params.get("EventSourceArn", "")
     if config is None or ":sqs:" not in queue_arn:
@@ -95,7 +104,7 @@ def _check(call):
 
 
 @before("lambda", "UpdateEventSourceMapping")
-def _check_update(call):
+def _check_update(call: Call) -> None:
     mapping = lambda_svc._esms.get(call.params["UUID"])
     config = functions.config(mapping["FunctionName"]) if mapping else None
     if config is not None and ":sqs:" in mapping["EventSourceArn"]:
@@ -103,7 +112,7 @@ def _check_update(call):
         _check_batches({**mapping, **call.params}, mapping["EventSourceArn"])
 
 
-def _check_queue(config, queue_arn):
+def _check_queue(config: Record, queue_arn: str) -> None:
     queue = sqs._queue_by_arn(queue_arn)
     if queue is None:
         raise functions.invalid(
@@ -115,7 +124,7 @@ def _check_queue(config, queue_arn):
                                 f"Function timeout: {config['Timeout']} seconds")
 
 
-def _check_batches(params, queue_arn):
+def _check_batches(params: Record, queue_arn: str) -> None:
     size, window = params.get("BatchSize") or 10, params.get("MaximumBatchingWindowInSeconds") or 0
     if queue_arn.endswith(".fifo"):
         if size > 10:
@@ -127,11 +136,11 @@ def _check_batches(params, queue_arn):
                                 "10")
 
 
-def _pass_through(mapping, state):
+def _pass_through(mapping: Record, state: str) -> None:
     mapping[CHANGE] = (state, time.time() + STATE.settings.of(get_account_id()).mappingSeconds)
 
 
-def _role_may_poll(mapping):
+def _role_may_poll(mapping: Record) -> bool:
     config, queue_arn = functions.config(mapping["FunctionName"]), mapping["EventSourceArn"]
     if config is None or ":sqs:" not in queue_arn:
         return True

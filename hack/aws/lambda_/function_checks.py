@@ -1,15 +1,22 @@
 """What Lambda refuses of a function's configuration."""
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import json
 import re
+from typing import TYPE_CHECKING
 
 import botocore.session
 
 from .. import answers
 from ..rules import Refused, before, violated
 from . import functions
+
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
 
 RESERVED = {
     "_HANDLER", "_X_AMZN_TRACE_ID", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME",
@@ -25,7 +32,7 @@ RUNTIMES = botocore.session.get_session().get_service_model("lambda").shape_for(
 
 
 @before("lambda", "CreateFunction")
-def _check_new(call):
+def _check_new(call: Call) -> None:
     params = call.params
     name = params.get("FunctionName", "")
     if not re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name.rsplit(":", 1)[-1]):
@@ -39,7 +46,7 @@ def _check_new(call):
 
 
 @before("lambda", *CONFIGURATION)
-def _check_configuration(call):
+def _check_configuration(call: Call) -> None:
     params = call.params
     runtime = params.get("Runtime")
     if runtime is not None and runtime not in RUNTIMES:
@@ -56,7 +63,7 @@ def _check_configuration(call):
 
 
 @before("lambda", *CONFIGURATION)
-def _check_environment(call):
+def _check_environment(call: Call) -> None:
     variables = (call.params.get("Environment") or {}).get("Variables") or {}
     if any(not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_]+", name) for name in variables if name not in RESERVED):
         raise violated("environment.variables", variables, "satisfy constraint: [Map keys must satisfy regular expression "
@@ -74,7 +81,7 @@ def _check_environment(call):
 
 
 @before("lambda", "PublishLayerVersion")
-def _check_layer(call):
+def _check_layer(call: Call) -> None:
     params = call.params
     name = params.get("LayerName", "")
     if not re.fullmatch(r"[a-zA-Z0-9_-]{1,140}", name.rsplit(":", 1)[-1]):
@@ -89,7 +96,7 @@ def _check_layer(call):
 
 
 @before("lambda", "CreateFunction", "UpdateFunctionCode")
-def _check_code(call):
+def _check_code(call: Call) -> None:
     architectures = call.params.get("Architectures")
     if architectures is not None and architectures not in (["arm64"], ["x86_64"]):
         raise violated("architectures", architectures, "be one of [x86_64], [arm64]")
@@ -97,13 +104,13 @@ def _check_code(call):
         raise _too_large(call)
 
 
-def _too_large(call):
+def _too_large(call: Call) -> Refused:
     return Refused(413, "RequestEntityTooLargeException",
                    f"Request must be smaller than 70167211 bytes for the {call.operation} operation")
 
 
 @before("lambda", "UpdateFunctionCode")
-def _dry_run(call):
+def _dry_run(call: Call) -> Answer | None:
     function = functions.named(call)
     if not call.params.get("DryRun") or function is None or "ZipFile" not in call.params:
         return None
@@ -113,13 +120,13 @@ def _dry_run(call):
 
 
 @before("lambda", "PutFunctionEventInvokeConfig")
-def _check_retries(call):
+def _check_retries(call: Call) -> None:
     for key, low, high in (("MaximumRetryAttempts", 0, 2), ("MaximumEventAgeInSeconds", 60, 21600)):
         if key in call.params and not low <= call.params[key] <= high:
             raise violated(key[0].lower() + key[1:], call.params[key], f"have a value between {low} and {high}")
 
 
-def zip_bytes(call):
+def zip_bytes(call: Call) -> int:
     """How large the zip is that a call uploads; 0 for one that names it elsewhere."""
     member = {"CreateFunction": "Code", "PublishLayerVersion": "Content"}.get(call.operation)
     code = call.params.get(member) if member else call.params

@@ -1,6 +1,10 @@
 """Lambda's waiting and refusing: roles not yet assumable, Pending functions, updates in progress; sessions of roles."""
 
+from __future__ import annotations
+
 import hashlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import botocore.session
 from ministack.core import lambda_runtime
@@ -15,34 +19,38 @@ from ..patches import patch
 from ..rules import Refused, after, before
 from ..state import STATE
 
+if TYPE_CHECKING:
+    from ..calls import Call
+    from ..records import Record
+
 NOT_ASSUMABLE = "The role defined for the function cannot be assumed by Lambda."
 NOT_NOW = "The operation cannot be performed at this time. "
 ALL = tuple(botocore.session.get_session().get_service_model("lambda").operation_names)
-issued = set()  # the access keys of functions
+issued: set[str] = set()  # the access keys of functions
 _deletions = Deletions("functionDeletingSeconds", lambda name: lambda_svc._delete_function(name, {}))
 
 
-def config(name):
+def config(name: str) -> Record | None:
     """The configuration of a function; None if there is none of this name."""
     return (lambda_svc._functions.get(name) or {}).get("config")
 
 
-def named(call):
+def named(call: Call) -> Record | None:
     """The configuration of the function that a call names, if there is one."""
     return config(lambda_svc._resolve_request_scoped_name_and_qualifier(call.params.get("FunctionName", ""))[0])
 
 
-def invalid(message):
+def invalid(message: str) -> Refused:
     """Lambda's refusal of a parameter."""
     return Refused(400, "InvalidParameterValueException", message)
 
 
-def conflict(message):
+def conflict(message: str) -> Refused:
     """Lambda's refusal for the state something is in."""
     return Refused(409, "ResourceConflictException", message)
 
 
-def refuse_pending(function):
+def refuse_pending(function: Record | None) -> None:
     """Raises where a function is not yet there, or no more."""
     if function is not None and function.get("State") in ("Pending", "Deleting"):
         raise conflict(f"{NOT_NOW}The function is currently in the following state: {function['State']}")
@@ -50,12 +58,12 @@ def refuse_pending(function):
 
 @before("tag", "GetResources")
 @before("lambda", *ALL)
-def _finish_deletions(_call):
+def _finish_deletions(_call: Call) -> None:
     _deletions.finish()
 
 
 @before("lambda", "DeleteFunction")
-def _delete(call):
+def _delete(call: Call) -> Answer | None:
     function = named(call)
     if function is None or "Qualifier" in call.params or not _deletions.begin(function["FunctionName"]):
         return None
@@ -64,14 +72,14 @@ def _delete(call):
 
 
 @before("lambda", "CreateFunction", "UpdateFunctionConfiguration")
-def _check_role(call):
+def _check_role(call: Call) -> None:
     role_arn = call.params.get("Role")
     if role_arn is not None and not roles.assumable(role_arn, "lambda.amazonaws.com"):
         raise invalid(NOT_ASSUMABLE)
 
 
 @before("lambda", "UpdateFunctionConfiguration", "UpdateFunctionCode")
-def _refuse_busy(call):
+def _refuse_busy(call: Call) -> None:
     function = named(call)
     refuse_pending(function)
     if function is not None and function.get("LastUpdateStatus") == "InProgress":
@@ -79,20 +87,22 @@ def _refuse_busy(call):
 
 
 @before("lambda", "Invoke", "PutFunctionEventInvokeConfig")
-def _refuse_pending(call):
+def _refuse_pending(call: Call) -> None:
     refuse_pending(named(call))
 
 
 @after("lambda", "UpdateFunctionConfiguration", "UpdateFunctionCode")
-def _stay_active(call, answer):
+def _stay_active(call: Call, answer: Answer) -> None:
     """An updated function is InProgress, yet Active: it goes on being invoked."""
     active = {"State": "Active", "StateReason": "", "StateReasonCode": ""}
-    named(call).update(active)
+    function = named(call)
+    if function is not None:
+        function.update(active)
     answer.rewrite({**answer.value(), **active})
 
 
 @before("lambda", "PutFunctionEventInvokeConfig")
-def _check_destination(call):
+def _check_destination(call: Call) -> None:
     function = named(call)
     destination = ((call.params.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination")
     if function is None or not destination or parse_arn(destination).service != "sqs":
@@ -104,13 +114,13 @@ def _check_destination(call):
 
 
 @patch(lambda_svc, "_schedule_state_transition", "a function stays Pending for as long as is set")
-def _activate_later(original, name, _delay):
+def _activate_later(original: Callable[[str, float], None], name: str, _delay: float) -> None:
     original(name, STATE.settings.of(get_account_id()).pendingSeconds)
 
 
 @patch(lambda_svc, "execution_credentials", "a function's calls are those of its role")
 @patch(lambda_runtime, "execution_credentials", "a function's calls are those of its role")
-def _session(_original, function):
+def _session(_original: object, function: Record) -> dict[str, str]:
     """A session of the function's own role, so that its calls can be told from the operator's."""
     account, _ = lambda_svc._account_region_from_function_config(function)
     role_name = function["Role"].rsplit("/", 1)[-1]

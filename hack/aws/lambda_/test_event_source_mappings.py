@@ -1,23 +1,26 @@
+from __future__ import annotations
+
 import unittest
+from typing import Any
 
 from ..testing import REGION, StrictTest
 
 
 class MappingTest(StrictTest):
-    def setUp(self):
+    def setUp(self) -> None:
         super().setUp()
         self.lambda_, self.sqs = self.client("lambda"), self.client("sqs")
         self.function("f", self.role("r", "lambda", policy=("sqs:*", "*")))
         self.queue = self.sqs.create_queue(QueueName="q")["QueueUrl"]
         self.queue_arn = f"arn:aws:sqs:{REGION}:{self.account}:q"
 
-    def create(self, **params):
+    def create(self, **params: Any) -> Any:
         return self.lambda_.create_event_source_mapping(FunctionName="f", EventSourceArn=self.queue_arn, **params)
 
-    def state(self, uuid):
+    def state(self, uuid: str) -> Any:
         return self.lambda_.get_event_source_mapping(UUID=uuid)["State"]
 
-    def test_it_passes_through_states_and_refuses_changes_meanwhile(self):
+    def test_it_passes_through_states_and_refuses_changes_meanwhile(self) -> None:
         self.settings(mappingSeconds=0.5)
         made = self.create()
         uuid = made["UUID"]
@@ -36,7 +39,7 @@ class MappingTest(StrictTest):
         self.eventually(lambda: not self.lambda_.list_event_source_mappings()["EventSourceMappings"], "its end")
         self.refused("ResourceNotFoundException", self.lambda_.get_event_source_mapping, UUID=uuid)
 
-    def test_nothing_is_polled_before_it_is_enabled_or_once_it_is_deleted(self):
+    def test_nothing_is_polled_before_it_is_enabled_or_once_it_is_deleted(self) -> None:
         self.settings(mappingSeconds=1)
         uuid = self.create()["UUID"]
         self.sqs.send_message(QueueUrl=self.queue, MessageBody="m")
@@ -49,7 +52,7 @@ class MappingTest(StrictTest):
         self.eventually(lambda: not self.lambda_.list_event_source_mappings()["EventSourceMappings"], "its end")
         self.assertFalse(self.calls(by="service", operation="ReceiveMessage"))
 
-    def test_what_does_not_fit_the_queue_is_refused(self):
+    def test_what_does_not_fit_the_queue_is_refused(self) -> None:
         self.sqs.set_queue_attributes(QueueUrl=self.queue, Attributes={"VisibilityTimeout": "2"})
         create = self.lambda_.create_event_source_mapping
         message = self.refused("InvalidParameterValueException", create, FunctionName="f", EventSourceArn=self.queue_arn)
@@ -61,7 +64,7 @@ class MappingTest(StrictTest):
         self.sqs.set_queue_attributes(QueueUrl=self.queue, Attributes={"VisibilityTimeout": "2"})
         self.refused("InvalidParameterValueException", self.lambda_.update_event_source_mapping, UUID=uuid, BatchSize=5)
 
-    def test_a_role_without_permission_is_named_by_the_action(self):
+    def test_a_role_without_permission_is_named_by_the_action(self) -> None:
         self.client("iam").put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=self.document("sqs:ReceiveMessage", "*"))
         message = self.refused("InvalidParameterValueException", self.lambda_.create_event_source_mapping, FunctionName="f",
                                EventSourceArn=self.queue_arn)

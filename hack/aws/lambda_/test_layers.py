@@ -1,11 +1,14 @@
+from __future__ import annotations
+
 import io
 import unittest
 import zipfile
+from typing import Any
 
 from ..testing import StrictTest
 
 
-def packed(name="python/greeting.py", code="TEXT = 'hello'\n"):
+def packed(name: str = "python/greeting.py", code: str = "TEXT = 'hello'\n") -> bytes:
     """A layer's zip."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
@@ -14,15 +17,15 @@ def packed(name="python/greeting.py", code="TEXT = 'hello'\n"):
 
 
 class LayerTest(StrictTest):
-    def setUp(self):
+    def setUp(self) -> None:
         super().setUp()
         self.lambda_ = self.client("lambda")
 
-    def publish(self, name="a", **changes):
+    def publish(self, name: str = "a", **changes: Any) -> Any:
         params = {"LayerName": name, "Content": {"ZipFile": packed()}, "CompatibleRuntimes": ["python3.13"], **changes}
         return self.lambda_.publish_layer_version(**params)
 
-    def test_each_publication_is_a_version_and_what_is_deleted_is_listed_no_more(self):
+    def test_each_publication_is_a_version_and_what_is_deleted_is_listed_no_more(self) -> None:
         versions = [self.publish(Description=f"d{number}")["Version"] for number in range(3)]
         self.assertEqual(versions, [1, 2, 3])
         self.lambda_.delete_layer_version(LayerName="a", VersionNumber=3)
@@ -32,7 +35,7 @@ class LayerTest(StrictTest):
         self.assertEqual((latest["Version"], latest["LayerVersionArn"].rsplit(":", 2)[1:]), (2, ["a", "2"]))
         self.assertEqual(self.publish()["Version"], 4, "a number is never used again")
 
-    def test_lists_come_in_pages(self):
+    def test_lists_come_in_pages(self) -> None:
         for _ in range(3):
             self.publish()
         self.publish("b")
@@ -42,7 +45,7 @@ class LayerTest(StrictTest):
         self.assertEqual([page["Layers"][0]["LayerName"] for page in pages], ["a", "b"])
         self.assertEqual(self.lambda_.list_layer_versions(LayerName="none")["LayerVersions"], [])
 
-    def test_what_aws_refuses(self):
+    def test_what_aws_refuses(self) -> None:
         for changes, code in (
             ({"Description": "x" * 257}, "ValidationException"),
             ({"CompatibleRuntimes": ["python9.9"]}, "ValidationException"),
@@ -53,7 +56,7 @@ class LayerTest(StrictTest):
                 self.refused(code, self.lambda_.publish_layer_version,
                              **{"LayerName": "a", "Content": {"ZipFile": packed()}, **changes})
 
-    def test_a_function_has_what_its_layers_hold(self):
+    def test_a_function_has_what_its_layers_hold(self) -> None:
         layer = self.publish()["LayerVersionArn"]
         code = "import greeting\n\ndef handler(event, context):\n    return greeting.TEXT\n"
         self.function("f", self.role("r", "lambda"), code, Layers=[layer])
@@ -61,7 +64,7 @@ class LayerTest(StrictTest):
         self.refused("InvalidParameterValueException", self.lambda_.update_function_configuration, FunctionName="f",
                      Layers=[f"{layer}9"])
 
-    def test_whoever_gives_a_function_a_layer_must_be_allowed_to_read_it(self):
+    def test_whoever_gives_a_function_a_layer_must_be_allowed_to_read_it(self) -> None:
         layer = self.publish()["LayerVersionArn"]
         self.function("f", self.role("r", "lambda"))
         iam = self.client("iam")

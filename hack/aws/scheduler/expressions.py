@@ -3,11 +3,18 @@
 Grammar: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 """
 
+from __future__ import annotations
+
 import re
 from calendar import monthrange
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone, tzinfo
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
+
+if TYPE_CHECKING:
+    pass
 
 MONTHS = {name: n for n, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)}
 WEEKDAYS = {name: n for n, name in enumerate("SUN MON TUE WED THU FRI SAT".split(), 1)}
@@ -15,26 +22,29 @@ RATE_UNITS = {"minute": 60, "hour": 3600, "day": 86400}
 YEARS = (1970, 2199)
 SEARCH_DAYS = 8 * 366  # 29 February can be eight years away (1896 to 1904, 2096 to 2104)
 
+DayTest = Callable[[date], bool]
+
 
 class InvalidExpression(ValueError):
     """The text is no expression that Scheduler accepts."""
 
 
-def time_zone(name):
+def time_zone(name: str) -> ZoneInfo:
     """The zone of an IANA name; `InvalidExpression` for any other text."""
     if name not in available_timezones():
         raise InvalidExpression(f"Invalid time zone {name}.")
     return ZoneInfo(name)
 
 
-def parse(text, zone=timezone.utc):
+def parse(text: str, zone: tzinfo = timezone.utc) -> Cron | Rate | At:
     """A `Cron`, `Rate` or `At`; `InvalidExpression` names what is wrong."""
     match = re.fullmatch(r"(cron|rate|at)\((.*)\)", text, re.DOTALL)
     if not match:
         raise InvalidExpression(f"Invalid Schedule Expression {text}.")
     kind, inner = match.groups()
+    kinds: dict[str, type[Cron] | type[Rate] | type[At]] = {"cron": Cron, "rate": Rate, "at": At}
     try:
-        return {"cron": Cron.parse, "rate": Rate.parse, "at": At.parse}[kind](inner, zone)
+        return kinds[kind].parse(inner, zone)
     except ValueError as error:
         raise InvalidExpression(f"Invalid Schedule Expression {text}. {error}") from None
 
@@ -46,13 +56,13 @@ class Rate:
     seconds: int
 
     @classmethod
-    def parse(cls, inner, _zone):
+    def parse(cls, inner: str, _zone: tzinfo) -> Rate:
         match = re.fullmatch(r"([0-9]+) (minute|hour|day)s?", inner)
         if not match or int(match[1]) < 1:
             raise ValueError("A rate is a positive number and minutes, hours or days.")
         return cls(int(match[1]) * RATE_UNITS[match[2]])
 
-    def next(self, after, anchor):
+    def next(self, after: float, anchor: float) -> float:
         """The first firing later than `after`, both in seconds since the epoch."""
         if after < anchor:
             return anchor
@@ -66,12 +76,12 @@ class At:
     moment: float
 
     @classmethod
-    def parse(cls, inner, zone):
+    def parse(cls, inner: str, zone: tzinfo) -> At:
         if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", inner):
             raise ValueError("A single time is yyyy-mm-ddThh:mm:ss.")
         return cls(datetime.fromisoformat(inner).replace(tzinfo=zone).timestamp())
 
-    def next(self, after, _anchor):
+    def next(self, after: float, _anchor: float) -> float | None:
         """The moment itself while it is later than `after`, else None."""
         return self.moment if self.moment > after else None
 
@@ -80,15 +90,15 @@ class At:
 class Cron:
     """Fires at wall-clock times; each of `days` decides whether a date is one of its days."""
 
-    minutes: tuple
-    hours: tuple
-    months: frozenset
-    years: frozenset
-    days: tuple
-    zone: object
+    minutes: tuple[int, ...]
+    hours: tuple[int, ...]
+    months: frozenset[int]
+    years: frozenset[int]
+    days: tuple[DayTest, ...]
+    zone: tzinfo
 
     @classmethod
-    def parse(cls, inner, zone):
+    def parse(cls, inner: str, zone: tzinfo) -> Cron:
         fields = inner.split()
         if len(fields) != 6:
             raise ValueError("cron() has six fields: minutes hours day-of-month month day-of-week year.")
@@ -104,7 +114,7 @@ class Cron:
             zone=zone,
         )
 
-    def next(self, after, _anchor=None):
+    def next(self, after: float, _anchor: float | None = None) -> float | None:
         """The first firing later than `after`, or None when the years are over.
 
         A time that the spring change leaves out does not fire; one that the autumn change repeats fires the first time.
@@ -120,10 +130,10 @@ class Cron:
             day += timedelta(days=1)
         return None
 
-    def _matches(self, day):
+    def _matches(self, day: date) -> bool:
         return day.year in self.years and day.month in self.months and any(test(day) for test in self.days)
 
-    def _moments(self, day):
+    def _moments(self, day: date) -> Iterator[float]:
         for hour in self.hours:
             for minute in self.minutes:
                 wall = datetime(day.year, day.month, day.day, hour, minute)
@@ -132,7 +142,7 @@ class Cron:
                     yield moment
 
 
-def _number(text, low, high, names=None):
+def _number(text: str, low: int, high: int, names: dict[str, int] | None = None) -> int:
     value = (names or {}).get(text)
     if value is None:
         if not re.fullmatch(r"[0-9]+", text):
@@ -143,8 +153,8 @@ def _number(text, low, high, names=None):
     return value
 
 
-def _values(field, low, high, names=None, steps=True):
-    found = set()
+def _values(field: str, low: int, high: int, names: dict[str, int] | None = None, steps: bool = True) -> set[int]:
+    found: set[int] = set()
     for part in field.split(","):
         base, slash, step = part.partition("/")
         if slash and not steps:
@@ -164,57 +174,69 @@ def _values(field, low, high, names=None, steps=True):
     return found
 
 
-def _days_of_month(field):
-    tests, plain = [], []
+def _days_of_month(field: str) -> tuple[DayTest, ...]:
+    tests: list[DayTest] = []
+    plain: list[str] = []
     for part in field.split(","):
         if part == "L":
             tests.append(lambda day: day.day == _length(day))
         elif part == "LW":
             tests.append(lambda day: day.day == _nearest_weekday(day, _length(day)))
         elif part.endswith("W"):
-            target = _number(part[:-1], 1, 31)
-            tests.append(lambda day, target=target: day.day == _nearest_weekday(day, target))
+            tests.append(_is_nearest_weekday(_number(part[:-1], 1, 31)))
         else:
             plain.append(part)
     return _with_plain(tests, plain, lambda parts: _values(parts, 1, 31), lambda day: day.day)
 
 
-def _days_of_week(field):
-    tests, plain = [], []
+def _days_of_week(field: str) -> tuple[DayTest, ...]:
+    tests: list[DayTest] = []
+    plain: list[str] = []
     parts = field.split(",")
     for part in parts:
         if "#" in part:
             if len(parts) > 1:
                 raise ValueError("With # the day-of-week field holds one entry alone.")
             name, _, nth = part.partition("#")
-            weekday, week = _number(name, 1, 7, WEEKDAYS), _number(nth, 1, 5)
-            tests.append(lambda day, weekday=weekday, week=week: _weekday(day) == weekday and (day.day - 1) // 7 + 1 == week)
+            tests.append(_is_nth(_number(name, 1, 7, WEEKDAYS), _number(nth, 1, 5)))
         elif part == "L":
             plain.append("7")
         elif part.endswith("L"):
-            weekday = _number(part[:-1], 1, 7, WEEKDAYS)
-            tests.append(lambda day, weekday=weekday: _weekday(day) == weekday and day.day + 7 > _length(day))
+            tests.append(_is_last(_number(part[:-1], 1, 7, WEEKDAYS)))
         else:
             plain.append(part)
     return _with_plain(tests, plain, lambda parts: _values(parts, 1, 7, WEEKDAYS, steps=False), _weekday)
 
 
-def _with_plain(tests, plain, values_of, of_day):
+def _with_plain(tests: list[DayTest], plain: list[str], values_of: Callable[[str], set[int]],
+                of_day: Callable[[date], int]) -> tuple[DayTest, ...]:
     if plain:
         values = values_of(",".join(plain))
         tests.append(lambda day: of_day(day) in values)
     return tuple(tests)
 
 
-def _weekday(day):
+def _is_nearest_weekday(target: int) -> DayTest:
+    return lambda day: day.day == _nearest_weekday(day, target)
+
+
+def _is_nth(weekday: int, week: int) -> DayTest:
+    return lambda day: _weekday(day) == weekday and (day.day - 1) // 7 + 1 == week
+
+
+def _is_last(weekday: int) -> DayTest:
+    return lambda day: _weekday(day) == weekday and day.day + 7 > _length(day)
+
+
+def _weekday(day: date) -> int:
     return day.isoweekday() % 7 + 1
 
 
-def _length(day):
+def _length(day: date) -> int:
     return monthrange(day.year, day.month)[1]
 
 
-def _nearest_weekday(day, target):
+def _nearest_weekday(day: date, target: int) -> int:
     target = min(target, _length(day))
     weekday = date(day.year, day.month, target).isoweekday()
     if weekday == 6:

@@ -1,10 +1,13 @@
 """One firing of a schedule: handed to its target, tried again, in the end put into the dead-letter queue."""
 
+from __future__ import annotations
+
 import json
 import logging
 import secrets
 import time
 import uuid
+from typing import TYPE_CHECKING
 
 from ministack.core.arn import parse_arn
 from ministack.core.responses import request_scope
@@ -12,6 +15,9 @@ from ministack.services import eventbridge, lambda_svc, sqs
 
 from ..iam import roles
 from ..role_calls import call_as_role
+
+if TYPE_CHECKING:
+    from ..records import Record
 
 logger = logging.getLogger("strict.firing")
 
@@ -23,12 +29,12 @@ PENDING_POLL_SECONDS = 0.1
 class Failed(Exception):
     """The target did not take it."""
 
-    def __init__(self, code, message):
+    def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
 
 
-def deliver(schedule_arn, target, scheduled_time, account, region):
+def deliver(schedule_arn: str, target: Record, scheduled_time: str, account: str, region: str) -> None:
     """Tries until the target takes it or the retries are used up."""
     with request_scope(account, region):
         retries = min(target["RetryPolicy"]["MaximumRetryAttempts"], MAX_RETRIES)
@@ -46,8 +52,9 @@ def deliver(schedule_arn, target, scheduled_time, account, region):
         _dead_letter(schedule_arn, target, scheduled_time, execution, retries, text, last)
 
 
-def _input(schedule_arn, target, scheduled_time, execution, attempt, account, region):
-    text = target.get("Input")
+def _input(schedule_arn: str, target: Record, scheduled_time: str, execution: str, attempt: int, account: str,
+           region: str) -> str:
+    text: str | None = target.get("Input")
     if text is None:
         return json.dumps({
             "version": "0", "id": str(uuid.uuid4()), "detail-type": "Scheduled Event", "source": "aws.scheduler",
@@ -59,7 +66,7 @@ def _input(schedule_arn, target, scheduled_time, execution, attempt, account, re
     return text
 
 
-def _hand_over(schedule_arn, target, text):
+def _hand_over(schedule_arn: str, target: Record, text: str) -> None:
     group_arn = schedule_arn.rsplit("/", 1)[0].replace(":schedule/", ":schedule-group/")
     if not roles.assumable(target["RoleArn"], "scheduler.amazonaws.com", group_arn):
         raise Failed("AccessDeniedException", "Scheduler cannot assume the target's role.")
@@ -76,7 +83,7 @@ def _hand_over(schedule_arn, target, text):
         raise Failed("ValidationException", f"This emulator has no {service} targets.")
 
 
-def _invoke(target, text):
+def _invoke(target: Record, text: str) -> None:
     arn = target["Arn"]
     while True:
         function, config, _ = lambda_svc._get_func_record_for_ref(arn)
@@ -90,8 +97,9 @@ def _invoke(target, text):
     lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(function, config), json.loads(text))
 
 
-def _dead_letter(schedule_arn, target, scheduled_time, execution, retries, text, failure):
-    queue_arn = (target.get("DeadLetterConfig") or {}).get("Arn")
+def _dead_letter(schedule_arn: str, target: Record, scheduled_time: str, execution: str, retries: int, text: str,
+                 failure: Failed) -> None:
+    queue_arn: str = (target.get("DeadLetterConfig") or {}).get("Arn", "")
     queue = sqs._queue_by_arn(queue_arn) if queue_arn else None
     if queue is None or not call_as_role(target["RoleArn"], "sqs:SendMessage", queue_arn):
         logger.warning("%s: a firing is lost: no dead-letter queue that the role may send to", schedule_arn)

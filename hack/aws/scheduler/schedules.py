@@ -1,12 +1,16 @@
 """EventBridge Scheduler's checks, defaults and clock, in place of the emulator's own."""
 
+from __future__ import annotations
+
 import functools
 import json
 import logging
 import re
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
 
 from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import scheduler
@@ -14,7 +18,10 @@ from ministack.services import scheduler
 from ..iam import roles
 from ..patches import patch, patch_value
 from . import firing
-from .expressions import At, InvalidExpression, Rate, parse, time_zone
+from .expressions import At, Cron, InvalidExpression, Rate, parse, time_zone
+
+if TYPE_CHECKING:
+    from ..records import Record, Response
 
 logger = logging.getLogger("strict.schedules")
 
@@ -24,7 +31,7 @@ NOT_ASSUMABLE = "The execution role you provide must allow AWS EventBridge Sched
 RETRY_POLICY = {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185}
 STANDARD_QUEUE = r"arn:aws[a-z-]*:sqs:[a-z0-9-]+:\d{12}:[a-zA-Z0-9_-]+"
 CLOCK = "Strict"  # the key of a schedule's record that holds when it fires
-_answered = {}
+_answered: dict[tuple[str, str, str, str, str], Response] = {}
 """The answer to each request that had a ClientToken."""
 
 
@@ -36,31 +43,31 @@ patch_value(scheduler, "_SCHEDULE_TICK_INTERVAL", SWEEP_SECONDS, "schedules fire
 
 
 @patch(scheduler, "_create_schedule", "a schedule is checked, and made once for each ClientToken")
-def _create(original, name, body):
+def _create(original: Callable[[str, Record], Response], name: str, body: Record) -> Response:
     return _once("create", name, body, functools.partial(_write, original))
 
 
 @patch(scheduler, "_update_schedule", "a schedule is checked, and written once for each ClientToken")
-def _update(original, name, body):
+def _update(original: Callable[[str, Record], Response], name: str, body: Record) -> Response:
     return _once("update", name, body, functools.partial(_write, original))
 
 
 @patch(scheduler, "_delete_schedule", "a ClientToken counts once")
-def _delete(original, name, query):
+def _delete(original: Callable[[str, Record], Response], name: str, query: Record) -> Response:
     return _once("delete", name, query, original)
 
 
 @patch(scheduler, "_create_schedule_group", "a ClientToken counts once")
-def _create_group(original, name, body):
+def _create_group(original: Callable[[str, Record], Response], name: str, body: Record) -> Response:
     return _once("create-group", name, body, original)
 
 
 @patch(scheduler, "_delete_schedule_group", "a ClientToken counts once")
-def _delete_group(original, name, query):
+def _delete_group(original: Callable[[str, Record], Response], name: str, query: Record) -> Response:
     return _once("delete-group", name, query, original)
 
 
-def _once(operation, name, body, carry_out):
+def _once(operation: str, name: str, body: Record, carry_out: Callable[[str, Record], Response]) -> Response:
     """The same ClientToken again gets the same answer, and does nothing."""
     token = body.get("ClientToken") or body.get("clientToken")
     if not token:
@@ -74,7 +81,7 @@ def _once(operation, name, body, carry_out):
     return _answered[key]
 
 
-def _write(original, name, body):
+def _write(original: Callable[[str, Record], Response], name: str, body: Record) -> Response:
     key = f"{body.get('GroupName', 'default')}/{name}"
     before = scheduler._schedules.get(key)
     try:
@@ -83,7 +90,7 @@ def _write(original, name, body):
         if not roles.assumable(body["Target"]["RoleArn"], "scheduler.amazonaws.com", group_arn):
             raise Refused(NOT_ASSUMABLE)
     except (Refused, InvalidExpression) as refusal:
-        return scheduler._error(400, "ValidationException", str(refusal))
+        return _error(400, "ValidationException", str(refusal))
     response = original(name, body)
     if response[0] == 200:
         record = scheduler._schedules[key]
@@ -91,7 +98,12 @@ def _write(original, name, body):
     return response
 
 
-def _check(name, body):
+def _error(status: int, code: str, message: str) -> Response:
+    response: Response = scheduler._error(status, code, message)
+    return response
+
+
+def _check(name: str, body: Record) -> None:
     if not re.fullmatch(r"[0-9a-zA-Z_.-]{1,64}", name):
         raise Refused("Value at 'name' failed to satisfy constraint: pattern [0-9a-zA-Z-_.]+ of at most 64 characters.")
     for key in ("ScheduleExpression", "FlexibleTimeWindow", "Target"):
@@ -112,7 +124,7 @@ def _check(name, body):
     _check_target(body["Target"])
 
 
-def _check_window(window):
+def _check_window(window: Record) -> None:
     mode, minutes = window.get("Mode"), window.get("MaximumWindowInMinutes")
     if mode not in ("OFF", "FLEXIBLE"):
         raise Refused("Value at 'flexibleTimeWindow.mode' failed to satisfy constraint: one of OFF, FLEXIBLE.")
@@ -122,7 +134,7 @@ def _check_window(window):
         raise Refused("MaximumWindowInMinutes is for a flexible time window only.")
 
 
-def _check_target(target):
+def _check_target(target: Record) -> None:
     for key in ("Arn", "RoleArn"):
         if not target.get(key):
             raise Refused(f"Value null at 'target.{key}' failed to satisfy constraint: must not be null.")
@@ -142,16 +154,17 @@ def _check_target(target):
 
 
 @patch(scheduler, "_get_schedule", "a schedule is shown with its defaults, and without what was never given")
-def _get(_original, name, query):
+def _get(_original: object, name: str, query: Record) -> Response:
     record = scheduler._schedules.get(f"{query.get('groupName', 'default')}/{name}")
     if record is None:
-        return scheduler._error(404, "ResourceNotFoundException", f"Schedule {name} does not exist.")
+        return _error(404, "ResourceNotFoundException", f"Schedule {name} does not exist.")
     shown = {key: value for key, value in record.items() if value not in (None, "") and key != CLOCK}
     shown["Target"] = {**record["Target"], "RetryPolicy": {**RETRY_POLICY, **record["Target"].get("RetryPolicy", {})}}
-    return scheduler._json_resp(200, shown)
+    response: Response = scheduler._json_resp(200, shown)
+    return response
 
 
-def _clock(record, before):
+def _clock(record: Record, before: Record | None) -> dict[str, Any]:
     """When a schedule just written fires: a rate keeps its phase unless its expression or start changed."""
     now = time.time()
     start = scheduler._to_epoch(record.get("StartDate"))
@@ -164,7 +177,7 @@ def _clock(record, before):
     return {"anchor": anchor, "next": _next(record, anchor, anchor - 1 if fresh else now)}
 
 
-def _next(record, anchor, after):
+def _next(record: Record, anchor: float, after: float) -> float | None:
     expression = _expression(record)
     if isinstance(expression, At):
         return expression.next(after, anchor)
@@ -175,12 +188,12 @@ def _next(record, anchor, after):
     return None if moment is None or (end is not None and moment > end) else moment
 
 
-def _expression(record):
+def _expression(record: Record) -> Cron | Rate | At:
     return parse(record["ScheduleExpression"], time_zone(record["ScheduleExpressionTimezone"]))
 
 
 @patch(scheduler, "_tick_schedules", "schedules fire by AWS's expressions, in their time zones")
-def _sweep(_original):
+def _sweep(_original: object) -> None:
     """Fires what is due; a schedule that has no firing left goes away if it was asked to."""
     now = time.time()
     for state_key, record in list(scheduler._schedules._data.items()):
@@ -197,7 +210,7 @@ def _sweep(_original):
             del scheduler._schedules._data[state_key]
 
 
-def _fire(record, due):
+def _fire(record: Record, due: float) -> None:
     moment = datetime.fromtimestamp(due, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     target = {**record["Target"], "RetryPolicy": {**RETRY_POLICY, **record["Target"].get("RetryPolicy", {})}}
     work = functools.partial(firing.deliver, record["Arn"], target, moment, get_account_id(), get_region())

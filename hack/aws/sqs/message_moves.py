@@ -3,10 +3,13 @@
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
 """
 
+from __future__ import annotations
+
 import base64
 import json
 import time
 from collections import defaultdict
+from typing import TYPE_CHECKING
 
 from ministack.core.concurrency import esm_wake
 from ministack.services import sqs
@@ -14,12 +17,17 @@ from ministack.services import sqs
 from .. import answers
 from ..rules import Refused, before
 
-_done = defaultdict(list)
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
+    from ..records import Record
+
+_done: dict[str, list[Record]] = defaultdict(list)
 """The tasks of each queue's ARN, oldest first."""
 
 
 @before("sqs", "StartMessageMoveTask")
-def _start(call):
+def _start(call: Call) -> Answer:
     source_arn, destination_arn = call.params.get("SourceArn", ""), call.params.get("DestinationArn")
     source = _existing(source_arn)
     if not _sources(source_arn):
@@ -47,7 +55,7 @@ def _start(call):
 
 
 @before("sqs", "ListMessageMoveTasks")
-def _list(call):
+def _list(call: Call) -> Answer:
     arn = call.params.get("SourceArn", "")
     _existing(arn)
     newest_first = _done[arn][::-1]
@@ -55,7 +63,7 @@ def _list(call):
 
 
 @before("sqs", "ListDeadLetterSourceQueues")
-def _list_sources(call):
+def _list_sources(call: Call) -> Answer:
     name = call.params.get("QueueUrl", "").rsplit("/", 1)[-1]
     queue = sqs._queues.get(sqs._queue_url(name))
     if queue is None:
@@ -64,14 +72,14 @@ def _list_sources(call):
     return answers.of_json(200, {"queueUrls": sorted(urls)})
 
 
-def _existing(arn):
+def _existing(arn: str) -> Record:
     queue = sqs._queue_by_arn(arn)
     if queue is None:
         raise Refused(404, "ResourceNotFoundException", "The resource that you specified for the SourceArn parameter doesn't exist.")
     return queue
 
 
-def _sources(arn):
+def _sources(arn: str) -> list[Record]:
     """The queues whose dead letters go to this one."""
     return [queue for queue in sqs._queues.values()
             if json.loads(queue["attributes"].get("RedrivePolicy") or "{}").get("deadLetterTargetArn") == arn]

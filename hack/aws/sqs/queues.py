@@ -1,9 +1,12 @@
 """SQS: names and attributes checked, defaults filled in, a deleted queue's name kept for a while, attributes that lag."""
 
+from __future__ import annotations
+
 import json
 import re
 import time
 from collections import defaultdict
+from typing import TYPE_CHECKING
 
 from ministack.services import sqs
 
@@ -11,6 +14,11 @@ from .. import answers
 from ..deletions import Deletions
 from ..rules import Refused, after, before
 from ..state import STATE
+
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
+    from ..records import Record
 
 SETTABLE = {"DelaySeconds", "MaximumMessageSize", "MessageRetentionPeriod", "Policy", "ReceiveMessageWaitTimeSeconds",
             "VisibilityTimeout", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds",
@@ -26,14 +34,14 @@ PURGE_SECONDS = 60
 PURGED = "StrictPurged"
 """The key of a queue's record that holds when it was purged."""
 ALL = tuple(sqs._HANDLERS)
-_deleted = {}
+_deleted: dict[tuple[str, str, str], float] = {}
 """When each name (account, region, name) was deleted."""
 _deletions = Deletions("queueDeletingSeconds", lambda name: sqs._act_delete_queue({"QueueUrl": sqs._queue_url(name)}, ""))
-_before_changes = defaultdict(list)
+_before_changes: dict[str, list[tuple[float, Record]]] = defaultdict(list)
 """The attributes that each queue's ARN had until a time, oldest first."""
 
 
-def shown_attributes(queue):
+def shown_attributes(queue: Record) -> Record:
     """The attributes as those see them who ask now, behind the last change where that is set."""
     now, attributes = time.time(), queue["attributes"]
     delay = STATE.settings.of(attributes["QueueArn"].split(":")[4]).queueAttributeSeconds
@@ -45,12 +53,12 @@ def shown_attributes(queue):
 
 @before("tag", "GetResources")
 @before("sqs", *ALL)
-def _finish_deletions(_call):
+def _finish_deletions(_call: Call) -> None:
     _deletions.finish()
 
 
 @before("sqs", "CreateQueue")
-def _check_new(call):
+def _check_new(call: Call) -> None:
     name, attributes = call.params.get("QueueName", ""), call.params.get("Attributes") or {}
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,80}|(?=.{1,80}$)[A-Za-z0-9_-]+\.fifo", name):
         raise Refused(400, "InvalidParameterValue", NAME_RULE)
@@ -69,7 +77,7 @@ def _check_new(call):
 
 
 @after("sqs", "CreateQueue")
-def _fill_in(call, _answer):
+def _fill_in(call: Call, _answer: Answer) -> None:
     """What AWS sets by itself, and shows."""
     attributes = sqs._queues[sqs._queue_url(call.params["QueueName"])]["attributes"]
     attributes.setdefault("SqsManagedSseEnabled", "false" if attributes.get("KmsMasterKeyId") else "true")
@@ -79,7 +87,7 @@ def _fill_in(call, _answer):
 
 
 @before("sqs", "SetQueueAttributes")
-def _check_change(call):
+def _check_change(call: Call) -> None:
     queue = _named(call)
     if queue is None:
         return
@@ -95,8 +103,11 @@ def _check_change(call):
 
 
 @after("sqs", "SetQueueAttributes")
-def _one_encryption(call, _answer):
-    attributes = _named(call)["attributes"]
+def _one_encryption(call: Call, _answer: Answer) -> None:
+    queue = _named(call)
+    if queue is None:
+        return
+    attributes = queue["attributes"]
     if call.params["Attributes"].get("KmsMasterKeyId") == "":
         attributes.pop("KmsMasterKeyId", None)
     elif attributes.get("KmsMasterKeyId"):
@@ -104,7 +115,7 @@ def _one_encryption(call, _answer):
 
 
 @after("sqs", "GetQueueAttributes")
-def _show(call, answer):
+def _show(call: Call, answer: Answer) -> None:
     names, queue = call.params.get("AttributeNames") or [], _named(call)
     if queue is not None:
         shown = {key: value for key, value in shown_attributes(queue).items() if "All" in names or key in names}
@@ -112,7 +123,7 @@ def _show(call, answer):
 
 
 @before("sqs", "DeleteQueue")
-def _delete(call):
+def _delete(call: Call) -> Answer | None:
     queue = _named(call)
     if queue is None:
         return None
@@ -123,15 +134,16 @@ def _delete(call):
 
 
 @after("sqs", "ChangeMessageVisibility")
-def _show_earlier(call, _answer):
+def _show_earlier(call: Call, _answer: Answer) -> None:
     longest = STATE.settings.of(call.account).hiddenSeconds
-    for message in _named(call)["messages"] if longest else ():
+    queue = _named(call)
+    for message in queue["messages"] if queue is not None and longest else ():
         if message["receipt_handle"] == call.params["ReceiptHandle"]:
             message["visible_at"] = min(message["visible_at"], time.time() + longest)
 
 
 @before("sqs", "PurgeQueue")
-def _purge(call):
+def _purge(call: Call) -> None:
     queue = _named(call)
     if queue is not None and time.time() < queue.get(PURGED, 0) + PURGE_SECONDS:
         raise Refused(403, "PurgeQueueInProgress",
@@ -140,7 +152,7 @@ def _purge(call):
         queue[PURGED] = time.time()
 
 
-def _check_attributes(attributes, fifo):
+def _check_attributes(attributes: Record, fifo: bool) -> None:
     for key, value in attributes.items():
         if key not in SETTABLE and not (key in ONLY_FIFO and (fifo or key == "FifoQueue")):
             raise Refused(400, "InvalidAttributeName", f"Unknown Attribute {key}.")
@@ -154,7 +166,7 @@ def _check_attributes(attributes, fifo):
         _check_redrive(attributes["RedrivePolicy"], fifo)
 
 
-def _check_redrive(policy, fifo):
+def _check_redrive(policy: str, fifo: bool) -> None:
     try:
         target = json.loads(policy).get("deadLetterTargetArn", "")
     except (ValueError, AttributeError):
@@ -169,12 +181,13 @@ def _check_redrive(policy, fifo):
                       f"Value {policy} for parameter RedrivePolicy is invalid. Reason: {reason}")
 
 
-def _named(call):
-    return sqs._queues.get(sqs._queue_url(call.params.get("QueueUrl", "").rsplit("/", 1)[-1]))
+def _named(call: Call) -> Record | None:
+    queue: Record | None = sqs._queues.get(sqs._queue_url(call.params.get("QueueUrl", "").rsplit("/", 1)[-1]))
+    return queue
 
 
-def _comparable(value):
+def _comparable(value: str | None) -> object:
     try:
-        return json.loads(value)
-    except (TypeError, ValueError):
+        return value if value is None else json.loads(value)
+    except ValueError:
         return value

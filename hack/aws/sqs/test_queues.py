@@ -1,18 +1,21 @@
+from __future__ import annotations
+
 import json
 import unittest
+from typing import Any
 
 from ..testing import REGION, StrictTest
 
 
 class QueueTest(StrictTest):
-    def setUp(self):
+    def setUp(self) -> None:
         super().setUp()
         self.sqs = self.client("sqs")
 
-    def attributes(self, url, *names):
+    def attributes(self, url: str, *names: str) -> Any:
         return self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names or ["All"]).get("Attributes", {})
 
-    def test_names_and_attributes_are_checked(self):
+    def test_names_and_attributes_are_checked(self) -> None:
         arn = f"arn:aws:sqs:{REGION}:{self.account}"
         self.sqs.create_queue(QueueName="dlq.fifo", Attributes={"FifoQueue": "true"})
         redrive = {key: json.dumps({"deadLetterTargetArn": f"{arn}:{key}", "maxReceiveCount": 3}) for key in ("none", "dlq.fifo")}
@@ -34,7 +37,7 @@ class QueueTest(StrictTest):
         url = self.sqs.create_queue(QueueName="a")["QueueUrl"]
         self.refused("InvalidAttributeName", self.sqs.set_queue_attributes, QueueUrl=url, Attributes={"FifoQueue": "true"})
 
-    def test_what_was_not_asked_for_has_aws_s_defaults(self):
+    def test_what_was_not_asked_for_has_aws_s_defaults(self) -> None:
         url = self.sqs.create_queue(QueueName="a.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
         found = self.attributes(url)
         self.assertEqual({key: found[key] for key in ("SqsManagedSseEnabled", "DeduplicationScope", "FifoThroughputLimit")},
@@ -44,14 +47,14 @@ class QueueTest(StrictTest):
         self.assertEqual(self.attributes(url, "VisibilityTimeout"), {"VisibilityTimeout": "30"})
         self.assertNotIn("Attributes", self.sqs.get_queue_attributes(QueueUrl=url))
 
-    def test_the_same_queue_may_be_made_again_and_another_of_its_name_not(self):
+    def test_the_same_queue_may_be_made_again_and_another_of_its_name_not(self) -> None:
         self.sqs.create_queue(QueueName="a", Attributes={"VisibilityTimeout": "60"})
         self.sqs.create_queue(QueueName="a", Attributes={"VisibilityTimeout": "60"})
         self.sqs.create_queue(QueueName="a")
         for attributes in ({"VisibilityTimeout": "61"}, {"KmsMasterKeyId": "k"}):
             self.refused("QueueAlreadyExists", self.sqs.create_queue, QueueName="a", Attributes=attributes)
 
-    def test_a_deleted_queue_s_name_stays_taken(self):
+    def test_a_deleted_queue_s_name_stays_taken(self) -> None:
         self.settings(queueNameSeconds=1)
         url = self.sqs.create_queue(QueueName="a")["QueueUrl"]
         self.sqs.delete_queue(QueueUrl=url)
@@ -60,7 +63,7 @@ class QueueTest(StrictTest):
         self.settings(queueNameSeconds=0)
         self.sqs.create_queue(QueueName="a")
 
-    def test_a_deleted_queue_answers_for_a_while(self):
+    def test_a_deleted_queue_answers_for_a_while(self) -> None:
         self.settings(queueDeletingSeconds=0.5, queueNameSeconds=60)
         url = self.sqs.create_queue(QueueName="a")["QueueUrl"]
         self.sqs.delete_queue(QueueUrl=url)
@@ -70,12 +73,12 @@ class QueueTest(StrictTest):
         self.eventually(lambda: not self.sqs.list_queues().get("QueueUrls"), "its end")
         self.refused("NonExistentQueue", self.sqs.get_queue_attributes, QueueUrl=url)
 
-    def test_a_queue_is_purged_once_a_minute(self):
+    def test_a_queue_is_purged_once_a_minute(self) -> None:
         url = self.sqs.create_queue(QueueName="a")["QueueUrl"]
         self.sqs.purge_queue(QueueUrl=url)
         self.refused("PurgeQueueInProgress", self.sqs.purge_queue, QueueUrl=url)
 
-    def test_changed_attributes_show_late(self):
+    def test_changed_attributes_show_late(self) -> None:
         self.settings(queueAttributeSeconds=1)
         url = self.sqs.create_queue(QueueName="a")["QueueUrl"]
         self.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "60"})
@@ -84,7 +87,7 @@ class QueueTest(StrictTest):
         self.assertEqual((found["VisibilityTimeout"], found["ApproximateNumberOfMessages"]), ("30", "1"))
         self.eventually(lambda: self.attributes(url)["VisibilityTimeout"] == "60", "the new attribute")
 
-    def test_dead_letters_move_back_to_where_they_came_from(self):
+    def test_dead_letters_move_back_to_where_they_came_from(self) -> None:
         arn = f"arn:aws:sqs:{REGION}:{self.account}"
         dlq = self.sqs.create_queue(QueueName="dlq")["QueueUrl"]
         redrive = json.dumps({"deadLetterTargetArn": f"{arn}:dlq", "maxReceiveCount": 1})
