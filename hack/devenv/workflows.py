@@ -20,6 +20,9 @@ from .console import Failure, say
 from .process import Registry
 
 PYTHON_TESTS = ("hack/aws", "hack/devenv", "tests/support", "bench")
+TEST_THREADS = "5"
+"""End-to-end tests wait far more than they compute, so that on two cores 5 at a time take less than half as long as 2. A
+RUST_TEST_THREADS in the environment outranks this."""
 PYTHON_SOURCES = ("hack", "tests", "bench")
 OURS = "TASK_PIPELINES_DEV_OURS"
 
@@ -93,7 +96,7 @@ def with_env(command: Sequence[str | Path], settings: Mapping[str, str] = enviro
     try:
         with environment.private(settings) as (_, variables):
             variables |= {"TASK_PIPELINES_KUBECTL": str(tools.kubectl()), "TASK_PIPELINES_UV": str(tools.uv())}
-            subprocess.run(command, env=_with(variables), check=True)
+            subprocess.run(command, env={"RUST_TEST_THREADS": TEST_THREADS, **_with(variables)}, check=True)
             afterwards(variables)
     except subprocess.CalledProcessError as ended:
         return ended.returncode
