@@ -1,4 +1,4 @@
-"""Answers: those of the emulator, gathered, and errors as each service words them."""
+"""HTTP answers: the emulator's own, and errors in each service's protocol."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ QUERY_CODES = {**sqs._QUERY_COMPAT_CODES, "AccessDeniedException": "AccessDenied
 
 @dataclass
 class Answer:
-    """An HTTP answer, whole."""
+    """A complete HTTP answer."""
 
     status: int = 0
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     """Pairs of bytes."""
     body: bytes = b""
     effect: str = ""
-    """`drop` or `lose` where a fault keeps it from the caller."""
+    """`drop` or `lose` where a fault hides the answer from the caller."""
 
     @property
     def succeeded(self) -> bool:
@@ -41,11 +41,11 @@ class Answer:
         return next(group for group in found.groups() if group).decode().rsplit("#", 1)[-1] if found else ""
 
     def value(self) -> Any:
-        """What it says, where it is JSON."""
+        """The body, parsed as JSON."""
         return json.loads(self.body)
 
     def rewrite(self, value: Any) -> None:
-        """Says something else, in JSON."""
+        """Replaces the body, with JSON."""
         self.body = json.dumps(value).encode()
         self.headers = [pair for pair in self.headers if pair[0].lower() != b"content-length"]
         self.headers.append((b"content-length", str(len(self.body)).encode()))

@@ -1,4 +1,4 @@
-"""Before a call is carried out: who makes it, what it has to be allowed, and whether it is."""
+"""Authorization: who makes a call, which permissions it requires, and whether the caller has them."""
 
 from __future__ import annotations
 

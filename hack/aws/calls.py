@@ -26,7 +26,7 @@ NAMED_BY = {
     "ssm": ("Name", "ResourceId"),
     "sts": ("RoleArn",),
 }
-"""The parameters that hold the name of what is acted on, the first that is there."""
+"""The parameters that name the resource; the first that a call has counts."""
 _numbers = itertools.count(1)
 
 
@@ -68,7 +68,7 @@ class Call:
 
     @property
     def resource(self) -> str:
-        """The name of what it acts on, or an empty text."""
+        """The name of the resource that it acts on, or an empty text."""
         return _resource(self.service, self.operation, self.params)
 
 
@@ -131,7 +131,7 @@ class Calls:
                 self._used[entry["principal"].rpartition("/")[2]].update(each.action for each in call.permissions)
 
     def used(self) -> dict[str, list[str]]:
-        """The actions put to use by users of each name, in any account, whatever was cleared since."""
+        """The actions that users of each name were allowed and used, in any account, whatever was cleared since."""
         with self._lock:
             return {name: sorted(actions) for name, actions in self._used.items()}
 

@@ -1,4 +1,4 @@
-"""In front of the emulator: what every AWS call meets before and after it is carried out."""
+"""Every AWS call passes here: faults, authorization, rules, and the log of calls."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .rules import CarryOut
 
 
-@patch(app, "app", "every call meets all of this")
+@patch(app, "app", "faults, authorization and rules apply to every call")
 async def _in_front(inner: App, scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] != "http" or scope["path"].startswith("/_ministack/"):
         await inner(scope, receive, send)
@@ -46,7 +46,7 @@ async def _serve(call: Call, send: Send, carry_out: CarryOut) -> None:
 
 
 async def _faulty(call: Call, carry_out: CarryOut) -> Answer:
-    """Carries the call out, or what a fault makes of it, and logs it."""
+    """Carries the call out, or answers as a fault says, and logs it."""
     fault = STATE.faults.take(call)
     await asyncio.sleep((STATE.settings.of(call.account).latencyMs + (fault.delayMs if fault else 0)) / 1000)
     if fault is not None and fault.effect == "drop":
@@ -67,7 +67,7 @@ async def _allowed(call: Call, carry_out: CarryOut) -> Answer:
 
 
 def _created(call: Call, answer: Answer) -> str:
-    """The name that AWS itself gave to what was made."""
+    """The name of a created resource that AWS itself names."""
     if call.operation == "CreateEventSourceMapping" and answer.succeeded:
         return str(json.loads(answer.body)["UUID"])
     return ""

@@ -1,4 +1,4 @@
-"""Lists: AWS's page sizes, markers and fields; and, where it is set, a while behind what single reads say."""
+"""List operations: AWS's page sizes, tokens and fields, and lists that lag behind single reads where that is set."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Listing:
 
 _listings: list[Listing] = []
 _history: dict[tuple[str, str, str], list[tuple[float, list[tuple[str, Any]]]]] = defaultdict(list)
-"""What a list held until a time, oldest first."""
+"""The earlier contents of each list, each with the time until which it held, oldest first."""
 
 
 def listed(listing: Listing, when: Callable[[Call], bool] = lambda call: True) -> None:
@@ -84,7 +84,7 @@ def listed(listing: Listing, when: Callable[[Call], bool] = lambda call: True) -
 
 
 def remember(call: Call) -> None:
-    """Before a write: keeps what lists show now, for those who will ask too early."""
+    """Before a write: keeps what lists return now, for calls that come before the lag is over."""
     settings = STATE.settings.of(call.account)
     for listing in _listings:
         delay = getattr(settings, listing.lag)
@@ -108,7 +108,7 @@ def anything(_call: Call, _item: object) -> bool:
 
 
 def as_json(items: str, token: str) -> Callable[[Call, list[Any], str], Answer]:
-    """How JSON services render a page: the member of the items, and that of the token."""
+    """How JSON services render a page, by the names of the members for items and token."""
     def render(_call: Call, page: list[Any], following: str) -> Answer:
         return answers.of_json(200, {items: page, **({token: following} if following else {})})
 
@@ -116,7 +116,7 @@ def as_json(items: str, token: str) -> Callable[[Call, list[Any], str], Answer]:
 
 
 def _seen(listing: Listing, call: Call) -> list[tuple[str, Any]]:
-    """What a caller sees: what there was, as long ago as the list is behind."""
+    """What a list returns now: the content of the moment that it lags behind."""
     delay = getattr(STATE.settings.of(call.account), listing.lag)
     then = time.time() - delay
     old = next((items for until, items in _history[_key(listing, call)] if until > then), None) if delay else None

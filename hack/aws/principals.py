@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from .records import Record
 
 ROOT = re.compile(r"\d{12}")
-"""Access keys that are the root of the account they spell, which may do everything."""
+"""Access keys of 12 digits: the root of that account, who may do everything."""
 QUERY_SERVICES = ("iam", "sts")
 """Services that name bad credentials by the codes of the query protocol."""
 
 
 @dataclass(frozen=True)
 class Principal:
-    """A caller; `user` or `role` is the record of what it is bound by, and root has neither."""
+    """A caller. `user` or `role` is the record with its policies; root has neither."""
 
     account: str
     arn: str

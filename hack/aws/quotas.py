@@ -1,4 +1,4 @@
-"""How many AWS lets an account have, as far as a test sets it."""
+"""Quotas of an account, as far as a test sets them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AWS's request rates, per account, refused beyond with each service's own error."""
+"""AWS's request rates, per account: calls beyond them are refused with the service's own error."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _buckets: dict[tuple[str, str, str, str], Bucket] = {}
 
 @dataclass
 class Bucket:
-    """Tokens that come back at a rate; it holds what comes in a second, and one at least."""
+    """A token bucket: it is refilled at a rate, and holds the tokens of one second, at least one."""
 
     rate: float
     at: float
     tokens: float = float("inf")
 
     def take(self, now: float) -> bool:
-        """Whether there was one."""
+        """Takes a token; false where there is none."""
         self.tokens = min(max(self.rate, 1), self.tokens + (now - self.at) * self.rate)
         self.at = now
         if self.tokens < 1:
@@ -71,7 +71,7 @@ def family(service: str, operation: str) -> tuple[str, int] | None:
 
 
 def check(call: Call) -> None:
-    """Raises `Refused` for a call too many, where rates are enforced."""
+    """Raises `Refused` for a call beyond its rate, where rates are enforced."""
     factor = STATE.settings.of(call.account).rateLimit
     limit = family(call.service, call.operation) if factor else None
     if limit is None:

@@ -1,4 +1,4 @@
-"""What AWS does before and after the emulator's own handlers, by service and operation."""
+"""Rules that run before and after the emulator's own handlers, by service and operation."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ class BadRequest(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """How slow AWS is, and how far behind itself. Mild, so that tests are fast; what AWS does stands beside each."""
+    """How slow and how inconsistent AWS is. The defaults are mild, so that tests are fast; beside each is what AWS does."""
 
     roleDelaySeconds: float = 1.0
     """Until a new role can be assumed, and a changed policy counts. AWS: some seconds, at times minutes."""
@@ -42,7 +42,7 @@ class Settings:
     hiddenSeconds: float = 0.0
     """The longest that a function hides a message it received; 0: as long as it asks. For tests of many tries, not AWS."""
     parameterNameSeconds: float = 0.0
-    """For which a deleted parameter's name rests. AWS: about 30."""
+    """Until a deleted parameter's name can be used again. AWS: about 30."""
     groupDeletingSeconds: float = 0.2
     """For which a schedule group is DELETING. AWS: seconds to minutes."""
     scheduleConflictSeconds: float = 0.0
@@ -76,7 +76,7 @@ class Settings:
 
 
 class SettingsByAccount:
-    """The defaults, and what an account has of its own; safe to use from any thread."""
+    """The defaults, and the settings of single accounts; safe to use from any thread."""
 
     def __init__(self, defaults: Settings | None = None) -> None:
         self.defaults = defaults or Settings()
@@ -84,7 +84,7 @@ class SettingsByAccount:
         self._lock = threading.Lock()
 
     def of(self, account: str) -> Settings:
-        """What holds for this account."""
+        """The settings of this account."""
         with self._lock:
             own = self._own.get(account)
             return self.defaults.updated(own) if own else self.defaults

@@ -1,4 +1,4 @@
-"""Tags: keys that AWS keeps to itself, and several that are removed at once."""
+"""Tags: reserved keys, and the removal of several at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CODES = {
     "iam": "InvalidInput", "lambda": "InvalidParameterValueException", "logs": "InvalidParameterException",
     "scheduler": "ValidationException", "sqs": "InvalidParameterValue", "ssm": "ValidationException",
 }
-"""What each service answers for a key that begins with `aws:`, which nobody sets or removes; the text is AWS's."""
+"""The error of each service for a key that begins with `aws:`, which AWS reserves; the text is AWS's."""
 
 
 @before("iam", "TagRole", "UntagRole")
@@ -35,7 +35,7 @@ def _refuse_reserved(call: Call) -> None:
 
 @after("scheduler", "UntagResource")
 def _remove_the_others(call: Call, _answer: Answer) -> None:
-    """The emulator removes the first key alone."""
+    """The emulator removes only the first key."""
     arn = call.params["ResourceArn"]
     left = {key: value for key, value in (scheduler._tags.get(arn) or {}).items() if key not in call.params["TagKeys"]}
     if left:
@@ -45,7 +45,7 @@ def _remove_the_others(call: Call, _answer: Answer) -> None:
 
 
 def stands_for_aws(call: Call) -> bool:
-    """Whether the caller is the account's root: so tests can put what CloudFormation or Organizations would."""
+    """Whether the caller is the account's root: tests set with it the tags that CloudFormation or Organizations would."""
     return call.caller.user is None and call.caller.role is None
 
 

@@ -1,4 +1,4 @@
-"""For the tests here: one strict AWS for all of them, each test in an account of its own."""
+"""For the tests of this package: one strict AWS for all of them, and an account for each."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def with_env(command: Sequence[str | Path], settings: Mapping[str, str] = enviro
     return 0
 
 
-def test() -> int | None:
+def test() -> int:
     """Builds what is needed and runs every test; returns the exit code."""
     python_tests()
     say("Building the functions and the operator")

@@ -38,7 +38,7 @@ def check_permissions(document: str) -> None:
 
 
 def check_trust(document: str) -> None:
-    """Raises `Refused` for a document that is no trust policy, or trusts somebody that there is not."""
+    """Raises `Refused` for a document that is no trust policy, or trusts a principal that does not exist."""
     for statement in _statements(document):
         if "Resource" in statement or "NotResource" in statement:
             raise _malformed("Has prohibited field Resource")
@@ -89,7 +89,7 @@ def _check_statement(statement: Any) -> None:
 
 
 def _exists(principal: str) -> bool:
-    """Whether a principal is an account, everybody, or a user or role that there is."""
+    """Whether a principal is `*`, an account, or a user or role that exists."""
     found = re.fullmatch(r"arn:aws:iam::(\d{12}):(user|role)/(.+)", principal)
     if found is None:
         return bool(re.fullmatch(r"\*|\d{12}|arn:aws:iam::\d{12}:root|arn:aws:sts::\d{12}:assumed-role/.+", principal))

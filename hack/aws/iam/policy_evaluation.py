@@ -1,4 +1,4 @@
-"""What a principal may do: identity-based policies, cut by a permissions boundary, and explicit denials."""
+"""What a principal may do: identity-based policies, the permissions boundary, explicit denials."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..principals import Principal
 
 ACROSS_ACCOUNTS = ("sts:AssumeRole", "lambda:GetLayerVersion", "kms:GenerateDataKey", "kms:Decrypt")
-"""Actions on another account's resources that are not refused here, but where that resource is asked, or never."""
+"""Actions that are allowed on resources of another account: that account decides, or nobody here does."""
 
 
 def refusal(principal: Principal, permission: Permission, region: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Changes of a role's trust and inline policies, which begin to count only after a while."""
+"""Changes of a role's trust policy and inline policies take effect after a while."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..records import Record
 
 HISTORY = "StrictHistory"
-"""The key of a role's record that holds each document's versions, and since when each counts."""
+"""The key of a role's record that holds each document's versions, and when each takes effect."""
 TRUST = ""  # no policy can have this name
 
 
@@ -34,18 +34,18 @@ def _policy_changed(call: Call, _answer: Answer) -> None:
 
 
 def inline_documents(role: Record) -> list[str]:
-    """The inline policies as far as they count by now."""
+    """The inline policies that are in effect."""
     names = [name for name in list(role.get(HISTORY, {})) if name != TRUST]
     return [document for name in names if (document := _effective(role, name))]
 
 
 def trust_document(role: Record) -> str:
-    """The trust policy that counts by now; an empty one for a role that is too new."""
+    """The trust policy that is in effect; an empty one for a role that is too new."""
     return _effective(role, TRUST) or "{}"
 
 
 def settling(role: Record) -> bool:
-    """Whether a change does not count yet."""
+    """Whether a change is not in effect yet."""
     now = time.time()
     return any(since > now for history in role.get(HISTORY, {}).values() for since, _ in history)
 

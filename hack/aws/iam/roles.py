@@ -1,4 +1,4 @@
-"""What AWS asks of a role that it is handed: whether it may be assumed, and what it then may do."""
+"""Roles that are passed to a service: whether it can assume them, and what it may then do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def assumable(role_arn: str, service: str, source_arn: str = "") -> bool:
-    """Whether the role exists, trusts the service (`lambda.amazonaws.com`) for this source, and has long enough."""
+    """Whether the role exists and trusts the service, such as `lambda.amazonaws.com`, for this source, in effect by now."""
     role = by_arn(role_arn)
     return role is not None and any(
         statement.get("Effect") == "Allow"
@@ -31,7 +31,7 @@ def assumable(role_arn: str, service: str, source_arn: str = "") -> bool:
 
 
 def allows(role_arn: str, action: str, resource: str) -> bool:
-    """Whether the role may by now; what a service does in its place is bound by it like its own sessions."""
+    """Whether the role is allowed this by now; a service that acts with it is bound by its policies."""
     role = by_arn(role_arn)
     if role is None:
         return False
@@ -41,7 +41,7 @@ def allows(role_arn: str, action: str, resource: str) -> bool:
 
 
 def settling(role_arn: str) -> bool:
-    """Whether a change of the role does not count yet."""
+    """Whether a change of the role is not in effect yet."""
     role = by_arn(role_arn)
     return role is not None and propagation.settling(role)
 

@@ -1,4 +1,4 @@
-"""IAM read right after it was written: for a while, some of its servers still tell of what was."""
+"""Reads of IAM right after a write: for a while they return what was there before."""
 
 from __future__ import annotations
 

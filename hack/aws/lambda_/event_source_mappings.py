@@ -1,4 +1,4 @@
-"""Event source mappings: checked when they are made, slow to change and to go away, and bound by the function's role."""
+"""Event source mappings: validation, changes and deletions that take a while, and polling only as the function's role allows."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _in_force(original: Callable[[], Iterable[tuple[str, str, Record]]]) -> Iter
 
 
 def passing(mapping: Record) -> str | None:
-    """The state that a mapping is passing through; None for one at rest."""
+    """The state that a mapping is passing through; None for one that is settled."""
     if _deletions.pending(mapping["UUID"]):
         return "Deleting"
     state, until = mapping.get(CHANGE, (None, 0))

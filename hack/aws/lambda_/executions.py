@@ -42,7 +42,7 @@ def _hand_on_as_role(original: Callable[..., None], destination: str, name: str,
 
 
 def _may_log(config: Record) -> bool:
-    """Only who may make log groups gets one that is not there."""
+    """Whether the role may write the function's log; a log group that does not exist has to be created first."""
     group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
     arn = f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:{group}:log-stream:"
     if group not in cloudwatch_logs._log_groups and not call_as_role(config["Role"], "logs:CreateLogGroup", arn):

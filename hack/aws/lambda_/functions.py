@@ -1,4 +1,4 @@
-"""Lambda's waiting and refusing: roles not yet assumable, Pending functions, updates in progress; sessions of roles."""
+"""Functions: states in passing, and what Lambda refuses in them; roles that cannot be assumed yet; sessions of roles."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ def named(call: Call) -> Record | None:
 
 
 def invalid(message: str) -> Refused:
-    """Lambda's refusal of a parameter."""
+    """Lambda's refusal of a parameter's value."""
     return Refused(400, "InvalidParameterValueException", message)
 
 
 def conflict(message: str) -> Refused:
-    """Lambda's refusal for the state something is in."""
+    """Lambda's refusal because of a resource's state."""
     return Refused(409, "ResourceConflictException", message)
 
 
 def refuse_pending(function: Record | None) -> None:
-    """Raises where a function is not yet there, or no more."""
+    """Raises `Refused` for a function that is Pending or Deleting."""
     if function is not None and function.get("State") in ("Pending", "Deleting"):
         raise conflict(f"{NOT_NOW}The function is currently in the following state: {function['State']}")
 

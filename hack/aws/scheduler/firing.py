@@ -1,4 +1,4 @@
-"""One firing of a schedule: handed to its target, tried again, in the end put into the dead-letter queue."""
+"""One firing of a schedule: sent to its target, retried, and put into the dead-letter queue if all attempts fail."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PENDING_POLL_SECONDS = 0.1
 
 
 class Failed(Exception):
-    """The target did not take it."""
+    """An attempt failed."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -35,7 +35,7 @@ class Failed(Exception):
 
 
 def deliver(schedule_arn: str, target: Record, scheduled_time: str, account: str, region: str) -> None:
-    """Tries until the target takes it or the retries are used up."""
+    """Tries until an attempt succeeds or the retries are used up."""
     with request_scope(account, region):
         retries = min(target["RetryPolicy"]["MaximumRetryAttempts"], MAX_RETRIES)
         for attempt in range(1, retries + 2):

@@ -1,4 +1,4 @@
-"""Schedule groups, which are slow to go away with the schedules in them; schedules that take one write at a time."""
+"""Schedule groups, whose deletion takes a while; schedules that refuse a write right after another."""
 
 from __future__ import annotations
 

@@ -194,7 +194,7 @@ def _expression(record: Record) -> Cron | Rate | At:
 
 @patch(scheduler, "_tick_schedules", "schedules fire by AWS's expressions, in their time zones")
 def _sweep(_original: object) -> None:
-    """Fires what is due; a schedule that has no firing left goes away if it was asked to."""
+    """Fires what is due; deletes a schedule without a firing left, if it has ActionAfterCompletion DELETE."""
     now = time.time()
     for state_key, record in list(scheduler._schedules._data.items()):
         account, region, _ = state_key

@@ -1,4 +1,4 @@
-"""Queues that a KMS key of the user encrypts: who sends or receives needs the key as well.
+"""Queues that are encrypted with a customer-managed KMS key: senders and receivers need permissions on the key as well.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
 """

@@ -1,4 +1,4 @@
-"""SQS message move tasks: dead letters go back to where they came from, or to a queue that is named; at once, here.
+"""Message move tasks: dead letters go back to their source queues, or to a named queue. Here a task is done at once.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
 """
@@ -80,6 +80,6 @@ def _existing(arn: str) -> Record:
 
 
 def _sources(arn: str) -> list[Record]:
-    """The queues whose dead letters go to this one."""
+    """The queues that have this one as their dead-letter queue."""
     return [queue for queue in sqs._queues.values()
             if json.loads(queue["attributes"].get("RedrivePolicy") or "{}").get("deadLetterTargetArn") == arn]

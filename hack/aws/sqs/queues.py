@@ -1,4 +1,4 @@
-"""SQS: names and attributes checked, defaults filled in, a deleted queue's name kept for a while, attributes that lag."""
+"""Queues: validation of names and attributes, defaults, the pause before a deleted name is free, attributes that show late."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _before_changes: dict[str, list[tuple[float, Record]]] = defaultdict(list)
 
 
 def shown_attributes(queue: Record) -> Record:
-    """The attributes as those see them who ask now, behind the last change where that is set."""
+    """The attributes that a read returns now: after a change the old ones, for as long as `queueAttributeSeconds` says."""
     now, attributes = time.time(), queue["attributes"]
     delay = STATE.settings.of(attributes["QueueArn"].split(":")[4]).queueAttributeSeconds
     old = next((old for changed, old in _before_changes[attributes["QueueArn"]] if changed > now - delay), None)
@@ -78,7 +78,7 @@ def _check_new(call: Call) -> None:
 
 @after("sqs", "CreateQueue")
 def _fill_in(call: Call, _answer: Answer) -> None:
-    """What AWS sets by itself, and shows."""
+    """Sets the defaults that AWS sets and returns."""
     attributes = sqs._queues[sqs._queue_url(call.params["QueueName"])]["attributes"]
     attributes.setdefault("SqsManagedSseEnabled", "false" if attributes.get("KmsMasterKeyId") else "true")
     if attributes.get("FifoQueue") == "true":
