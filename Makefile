@@ -2,7 +2,7 @@
 DEV := python3 hack/dev.py
 
 .DEFAULT_GOAL := help
-.PHONY: help up down run demo helm-demo test soak bench lint fmt crd pages chart book functions image image-check
+.PHONY: help up down run demo helm-demo test soak bench lint fmt generate book functions image image-check
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,14 +39,8 @@ lint: ## Check format, lints, generated files and the chart
 fmt: ## Format the Rust code
 	cargo fmt --all
 
-crd: ## Generate crds/ and docs/fields.md from the API types
-	@$(DEV) crd
-
-pages: ## Generate the tables of docs/ from the types that they list
-	WRITE_PAGES=1 cargo test --workspace --all-targets generated::
-
-chart: ## Generate the schema of the chart's values and its README
-	@$(DEV) chart
+generate: ## Write crds/, the tables of docs/, docs/fields.md, the chart's schema and README anew
+	@$(DEV) generate
 
 book: ## Build the pages of docs/ as a book into target/book
 	@$(DEV) book

@@ -1,11 +1,16 @@
 """The API server over HTTPS, without kubectl: its start-up would be measured too."""
 
+from __future__ import annotations
+
 import base64
 import http.client
 import json
 import ssl
 import time
+from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from devenv.console import Failure
@@ -14,7 +19,7 @@ from devenv.console import Failure
 class ApiServer:
     """One connection for requests, and one for each watch."""
 
-    def __init__(self, kubeconfig):
+    def __init__(self, kubeconfig: Path) -> None:
         config = json.loads(kubeconfig.read_text())
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
@@ -23,19 +28,19 @@ class ApiServer:
         self._headers = {"Authorization": f"Bearer {user['token']}", "Content-Type": "application/json"}
         self._connection = self._connect(timeout=30)
 
-    def create(self, path, document):
+    def create(self, path: str, document: Any) -> dict[str, Any]:
         """Posts a document to a collection."""
         return self._request("POST", path, document)
 
-    def get(self, path):
+    def get(self, path: str) -> dict[str, Any]:
         """Reads an object or a collection."""
         return self._request("GET", path)
 
-    def delete(self, path):
+    def delete(self, path: str) -> dict[str, Any]:
         """Asks for deletion."""
         return self._request("DELETE", path)
 
-    def watch(self, path, resource_version, deadline):
+    def watch(self, path: str, resource_version: str, deadline: float) -> Iterator[tuple[str, dict[str, Any]]]:
         """Events of a collection, as `(type, object)`, until a time of the monotonic clock."""
         query = urlencode({"watch": 1, "resourceVersion": resource_version})
         with closing(self._connect(timeout=max(1, deadline - time.monotonic()))) as connection:
@@ -50,7 +55,7 @@ class ApiServer:
             except TimeoutError:
                 return
 
-    def _request(self, method, path, document=None):
+    def _request(self, method: str, path: str, document: Any = None) -> dict[str, Any]:
         body = None if document is None else json.dumps(document).encode()
         try:
             status, answer = self._ask(method, path, body)
@@ -63,12 +68,13 @@ class ApiServer:
                 raise Failure(f"the API server does not answer {method} {path}: {error}") from error
         if status >= 300:
             raise Failure(f"the API server refuses {method} {path}: {json.loads(answer).get('message')}")
-        return json.loads(answer)
+        found: dict[str, Any] = json.loads(answer)
+        return found
 
-    def _ask(self, method, path, body):
+    def _ask(self, method: str, path: str, body: bytes | None) -> tuple[int, bytes]:
         self._connection.request(method, path, body, self._headers)
         response = self._connection.getresponse()
         return response.status, response.read()
 
-    def _connect(self, timeout):
+    def _connect(self, timeout: float) -> http.client.HTTPSConnection:
         return http.client.HTTPSConnection(self._address, timeout=timeout, context=self._tls)

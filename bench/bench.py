@@ -4,15 +4,19 @@ A figure over its limit is no failure: how fast this machine is decides too. Onl
 scenarios are measured all the same.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hack"))
 
@@ -27,6 +31,9 @@ from results import Results
 from sizes import FULL, SHORT
 from subject import Bench
 
+if TYPE_CHECKING:
+    from sizes import Sizes
+
 OF_OPERATOR = {"one": scenarios.one, "many": scenarios.many, "slow": scenarios.slow, "paced": scenarios.paced,
                "idle": scenarios.idle, "trouble": scenarios.trouble, "busy": busy.busy}
 OF_FUNCTIONS = {"cold": scenarios.cold, "zips": scenarios.zips}
@@ -34,7 +41,7 @@ NO_STRICT_DELAYS = {"STRICT_ROLE_DELAY_SECONDS": "0", "STRICT_PENDING_SECONDS": 
 INTERRUPTED = 130
 
 
-def main(words=None):
+def main(words: Sequence[str] | None = None) -> None:
     """Measures what the words of the command line name; raises a Failure if a scenario failed."""
     arguments = _arguments(words)
     if not Path("/proc/self/smaps").exists():
@@ -53,19 +60,19 @@ def main(words=None):
         _publish(results, sizes, arguments.json)
 
 
-def _measure(results, bench, binaries, sizes, only):
+def _measure(results: Results, bench: Bench, binaries: list[Path], sizes: Sizes, only: list[str]) -> None:
     of_operator = [(name, scenario) for name, scenario in OF_OPERATOR.items() if name in only]
     if of_operator:
         results.measure("operator", "warm-up", lambda: scenarios.warm_up(bench, binaries[0]))
     for binary in binaries:
         for name, scenario in of_operator:
             results.measure(f"operator, {binary.parent.name} build", name, partial(scenario, bench, binary, sizes))
-    for name, scenario in OF_FUNCTIONS.items():
+    for name, of_functions in OF_FUNCTIONS.items():
         if name in only:
-            results.measure("functions", name, partial(scenario, bench, sizes))
+            results.measure("functions", name, partial(of_functions, bench, sizes))
 
 
-def _binaries(arguments):
+def _binaries(arguments: argparse.Namespace) -> list[Path]:
     """The operators to measure: those given, else one that is built here, and the functions with it."""
     if arguments.binary:
         return [_existing(binary.resolve()) for binary in arguments.binary]
@@ -80,13 +87,13 @@ def _binaries(arguments):
     return [build.operator("release")]
 
 
-def _existing(binary):
+def _existing(binary: Path) -> Path:
     if not binary.is_file():
         raise Failure(f"{binary} is not a file; --binary takes the path of an operator")
     return binary
 
 
-def _publish(results, sizes, file):
+def _publish(results: Results, sizes: Sizes, file: Path | None) -> None:
     """Prints what was measured, also where that is not all, and writes it into the file."""
     if results.sections or results.failures:
         _print(results, sizes)
@@ -94,7 +101,7 @@ def _publish(results, sizes, file):
             file.write_text(json.dumps(_document(results, sizes), indent=2) + "\n")
 
 
-def _print(results, sizes):
+def _print(results: Results, sizes: Sizes) -> None:
     for title, figures in results.sections.items():
         if figures:
             say(f"\n{title}")
@@ -117,7 +124,7 @@ def _print(results, sizes):
             note(f"    {line}")
 
 
-def _document(results, sizes):
+def _document(results: Results, sizes: Sizes) -> dict[str, Any]:
     return {
         "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "machine": {"system": platform.platform(), "processors": os.cpu_count(), "python": platform.python_version()},
@@ -127,7 +134,7 @@ def _document(results, sizes):
     }
 
 
-def _arguments(words):
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     names = [*OF_OPERATOR, *OF_FUNCTIONS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true",

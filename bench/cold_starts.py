@@ -3,13 +3,17 @@
 Run with the environment's Python and AWS variables: `cold_starts.py ZIP RUNS`.
 """
 
+from __future__ import annotations
+
 import io
 import json
 import platform
 import sys
 import time
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import boto3
 
@@ -35,12 +39,12 @@ class Failed(Exception):
     """A function whose role Lambda cannot assume, or whose invocation failed."""
 
 
-def main():
+def main() -> None:
     archive, runs = Path(sys.argv[1]).read_bytes(), int(sys.argv[2])
     queue_url = SQS.create_queue(QueueName="bench")["QueueUrl"]
     role = _role(queue_url)
     major, minor, _ = platform.python_version_tuple()
-    kinds = {
+    kinds: dict[str, dict[str, Any]] = {
         "rust": {"Runtime": "provided.al2023", "Handler": "bootstrap", "Code": {"ZipFile": archive}},
         "python": {"Runtime": f"python{major}.{minor}", "Handler": "index.handler", "Code": {"ZipFile": _packed()}},
     }
@@ -48,7 +52,7 @@ def main():
         settings |= {"Role": role, "Timeout": 30, "Environment": {"Variables": {"QUEUE_URL": queue_url}}}
     for kind, settings in kinds.items():
         _warm_up(f"{kind}-0", settings)
-    times = {kind: [] for kind in kinds}
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
     # Turn about, so that both meet the same noise.
     for run in range(runs):
         for kind, settings in kinds.items():
@@ -57,9 +61,9 @@ def main():
     print(json.dumps(times))
 
 
-def _role(queue_url):
+def _role(queue_url: str) -> str:
     """A role that may send to the queue, and nothing else."""
-    role = IAM.create_role(RoleName="bench", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    role: str = IAM.create_role(RoleName="bench", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
     queue = SQS.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     statement = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": queue}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
@@ -67,7 +71,7 @@ def _role(queue_url):
     return role
 
 
-def _warm_up(name, settings):
+def _warm_up(name: str, settings: Mapping[str, Any]) -> None:
     """A first start, which is not measured: it reads files from disk, and waits until the role counts everywhere."""
     deadline = time.monotonic() + SPREAD_SECONDS
     while True:
@@ -80,7 +84,7 @@ def _warm_up(name, settings):
             time.sleep(POLL_SECONDS)
 
 
-def _cold_start(name, settings):
+def _cold_start(name: str, settings: Mapping[str, Any]) -> float:
     try:
         LAMBDA.create_function(FunctionName=name, **settings)
     except LAMBDA.exceptions.InvalidParameterValueException as error:
@@ -98,14 +102,14 @@ def _cold_start(name, settings):
     return seconds
 
 
-def _packed():
+def _packed() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(Path(__file__).with_name("python_sender.py"), "index.py")
     return buffer.getvalue()
 
 
-def _check(queue_url, expected):
+def _check(queue_url: str, expected: int) -> None:
     name = "ApproximateNumberOfMessages"
     sent = int(SQS.get_queue_attributes(QueueUrl=queue_url, AttributeNames=[name])["Attributes"][name])
     if sent != expected:

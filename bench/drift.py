@@ -3,8 +3,11 @@
 Run with the environment's Python and AWS variables: `drift.py SECONDS`, which is how long it waits at most.
 """
 
+from __future__ import annotations
+
 import sys
 import time
+from typing import Any
 
 import boto3
 
@@ -13,7 +16,7 @@ ATTRIBUTE = "MessageRetentionPeriod"
 POLL_SECONDS = 0.1
 
 
-def main():
+def main() -> None:
     pages = SQS.get_paginator("list_queues").paginate(PaginationConfig={"PageSize": 1000})
     url = next(url for page in pages for url in page["QueueUrls"] if url.endswith("-tasks"))
     before, started = _read(url), time.monotonic()
@@ -25,7 +28,7 @@ def main():
     print(time.monotonic() - started)
 
 
-def _read(url):
+def _read(url: str) -> Any:
     return SQS.get_queue_attributes(QueueUrl=url, AttributeNames=[ATTRIBUTE])["Attributes"][ATTRIBUTE]
 
 

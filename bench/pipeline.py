@@ -1,4 +1,7 @@
 """The pipeline that is measured: two tasks, one channel, one secret."""
+from __future__ import annotations
+
+from typing import Any
 
 API_VERSION = "taskpipelines.dev/v1alpha1"
 SECRET = {"metadata": {"name": "chat"}, "stringData": {"slack": "https://hooks.slack.com/services/bench"}}
@@ -12,22 +15,22 @@ SPEC = {
 }
 
 
-def document(name, spec=None):
+def document(name: str, spec: dict[str, Any] | None = None) -> dict[str, Any]:
     """What to create."""
     return {"apiVersion": API_VERSION, "kind": "ScheduledTaskPipeline", "metadata": {"name": name}, "spec": spec or SPEC}
 
 
-def without_secrets(name):
+def without_secrets(name: str) -> dict[str, Any]:
     """The smallest pipeline, which has no parameter."""
     return document(name, {"schedule": SPEC["schedule"], "tasks": [{"name": "reminder", "message": {}}]})
 
 
-def path(namespace):
+def path(namespace: str) -> str:
     """The API server's path of a namespace's pipelines."""
     return f"/apis/{API_VERSION}/namespaces/{namespace}/scheduledtaskpipelines"
 
 
-def is_ready(pipeline):
+def is_ready(pipeline: dict[str, Any]) -> bool:
     """Whether the operator says Ready of the spec as it is now."""
     generation = pipeline["metadata"]["generation"]
     conditions = pipeline.get("status", {}).get("conditions", [])

@@ -1,5 +1,7 @@
 """What is measured: each function is a scenario, and returns its figures."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -7,6 +9,7 @@ import platform
 import subprocess
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import memory
 import pacing
@@ -16,6 +19,10 @@ from devenv.console import Failure
 from emulator import NO_DELAYS
 from figures import Figure, bursts
 
+if TYPE_CHECKING:
+    from sizes import Sizes
+    from subject import Bench, Operator
+
 LATENCY_MS = 30
 UNPACED = ("--pacing", "off")
 WAITS_FOR_NEWS = "ReceiveMessage"
@@ -23,14 +30,14 @@ ZIPS = {"sender": 3.0, "runner": 4.5}
 ARCHITECTURES = {"aarch64": "arm64", "arm64": "arm64"}
 
 
-def warm_up(bench, binary):
+def warm_up(bench: Bench, binary: Path) -> list[Figure]:
     """One pipeline unmeasured: both servers do some of their work once, at its first use."""
     with bench.operator(binary, NO_DELAYS, *UNPACED) as operator:
         operator.apply(["warm-up"])
     return []
 
 
-def one(bench, binary, sizes):
+def one(bench: Bench, binary: Path, sizes: Sizes) -> list[Figure]:
     """One pipeline, nothing slow."""
     ready, calls, settled, gone = [], [], [], []
     for _ in range(sizes.runs):
@@ -46,9 +53,10 @@ def one(bench, binary, sizes):
             Figure("1 pipeline: delete to gone", gone, "s")]
 
 
-def many(bench, binary, sizes):
+def many(bench: Bench, binary: Path, sizes: Sizes) -> list[Figure]:
     """Many pipelines at once, nothing slow, and the memory they take."""
-    ready, calls, steady, peak, kinds = [], [], [], [], {}
+    ready, calls, steady, peak = [], [], [], []
+    kinds: dict[str, list[float]] = {}
     for _ in range(sizes.runs):
         with bench.operator(binary, NO_DELAYS, *UNPACED) as operator:
             ready.append(operator.apply([f"many-{at}" for at in range(sizes.many)]))
@@ -66,7 +74,7 @@ def many(bench, binary, sizes):
             Figure(f"{of_all}: memory at its peak", peak, "MB", 40, by_worst=True)]
 
 
-def slow(bench, binary, sizes):
+def slow(bench: Bench, binary: Path, sizes: Sizes) -> list[Figure]:
     """One pipeline, with latency and roles that take their time as on AWS."""
     ready, delays = [], {"roleDelaySeconds": sizes.role_seconds, "pendingSeconds": 0, "latencyMs": LATENCY_MS}
     for _ in range(sizes.runs):
@@ -75,7 +83,7 @@ def slow(bench, binary, sizes):
     return [Figure(f"1 pipeline, {LATENCY_MS} ms a call, roles after {sizes.role_seconds} s", ready, "s", 9.5)]
 
 
-def paced(bench, binary, sizes):
+def paced(bench: Bench, binary: Path, sizes: Sizes) -> list[Figure]:
     """Pipelines with calls paced as by default, against the least time that the same calls take at that pace."""
     with bench.operator(binary, NO_DELAYS) as operator:
         one = operator.apply(["paced"])
@@ -88,7 +96,7 @@ def paced(bench, binary, sizes):
             Figure("  ratio", [all_of_them / bare], "", 1.5)]
 
 
-def idle(bench, binary, sizes):
+def idle(bench: Bench, binary: Path, sizes: Sizes) -> list[Figure]:
     """What unchanged pipelines cost, how soon a change on AWS is found, and that trouble stays where it is."""
     names = [f"idle-{at}" for at in range(sizes.idle)]
     settings = ("--sweep-seconds", str(sizes.sweep_seconds), "--resync-seconds", "1", *UNPACED)
@@ -111,7 +119,7 @@ def idle(bench, binary, sizes):
             Figure("a change on AWS is put right within so many sweeps", [found / sizes.sweep_seconds], "", 1.2)]
 
 
-def _sweeps(operator, sizes, skip):
+def _sweeps(operator: Operator, sizes: Sizes, skip: int) -> list[list[dict[str, Any]]]:
     """The calls of each of some sweeps from now on; the last one seen may not be over, and is left out."""
     operator.bench.emulator.forget_calls(operator.account)
     wanted = sizes.sweeps + skip
@@ -125,14 +133,15 @@ def _sweeps(operator, sizes, skip):
     raise Failure(f"the operator does not sweep every {sizes.sweep_seconds} s; its log is {operator.log}")
 
 
-def _polls_a_minute(operator):
+def _polls_a_minute(operator: Operator) -> float:
     """How often the inbox was read since calls were forgotten: by a call that waits for news, whatever the sweeps do."""
     calls = operator.calls()
-    polls = sum(call["operation"] == WAITS_FOR_NEWS for call in calls)
-    return polls * 60 / (calls[-1]["time"] - calls[0]["time"])
+    polls: int = sum(call["operation"] == WAITS_FOR_NEWS for call in calls)
+    seconds: float = calls[-1]["time"] - calls[0]["time"]
+    return polls * 60 / seconds
 
 
-def trouble(bench, binary, sizes):
+def trouble(bench: Bench, binary: Path, sizes: Sizes) -> list[Figure]:
     """How long a pipeline takes beside others whose calls hang, against one that is alone."""
     alone, beside = [], []
     for _ in range(sizes.runs):
@@ -150,13 +159,13 @@ def trouble(bench, binary, sizes):
             Figure("  ratio of the medians", [ratio], "", 1.5)]
 
 
-def _versions(operator):
+def _versions(operator: Operator) -> list[str]:
     return [item["metadata"]["resourceVersion"] for item in operator.pipelines()["items"]]
 
 
-def cold(bench, sizes):
+def cold(bench: Bench, sizes: Sizes) -> list[Figure]:
     """A first invocation of the sender, against the same in Python."""
-    command = [venv.python(), Path(__file__).with_name("cold_starts.py"), _zip("sender"), str(sizes.runs)]
+    command: list[str | Path] = [venv.python(), Path(__file__).with_name("cold_starts.py"), _zip("sender"), str(sizes.runs)]
     environment = {**os.environ, **bench.variables}
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if answer.returncode != 0:
@@ -167,24 +176,24 @@ def cold(bench, sizes):
     return [rust, python, Figure("  ratio of the medians", [rust.value / python.value], "", 0.25)]
 
 
-def zips(_bench, _sizes):
+def zips(_bench: Bench, _sizes: Sizes) -> list[Figure]:
     """How large the functions are."""
     return [Figure(f"{name}: zip", [_zip(name).stat().st_size / memory.BYTES_PER_MB], "MB", limit)
             for name, limit in ZIPS.items()]
 
 
-def digests():
+def digests() -> dict[str, str]:
     """SHA-256 by name of the zips that there are: the same source gives the same."""
     archives = filter(Path.exists, map(_path, ZIPS))
     return {archive.name: hashlib.sha256(archive.read_bytes()).hexdigest() for archive in archives}
 
 
-def _zip(name):
+def _zip(name: str) -> Path:
     archive = _path(name)
     if not archive.exists():
         raise Failure(f"{archive} is missing; build it with `make functions`")
     return archive
 
 
-def _path(name):
+def _path(name: str) -> Path:
     return paths.FUNCTIONS / f"{name}-{ARCHITECTURES.get(platform.machine(), 'x86_64')}.zip"

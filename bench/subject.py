@@ -1,12 +1,16 @@
 """What is measured: one operator process, with a namespace and an AWS account of its own."""
 
+from __future__ import annotations
+
 import contextlib
 import itertools
 import os
 import subprocess
 import time
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import memory
 import pipeline
@@ -30,12 +34,12 @@ class Bench:
     """Where all measuring happens."""
 
     folder: Path
-    variables: dict
+    variables: dict[str, str]
     api: ApiServer
     emulator: Emulator
 
     @contextlib.contextmanager
-    def operator(self, binary, delays, *arguments):
+    def operator(self, binary: Path, delays: Mapping[str, float], *arguments: str) -> Iterator[Operator]:
         """Starts an operator that has found its cluster and account, and has nothing to do; ends it afterwards."""
         number = next(NUMBERS)
         namespace, account = f"bench-{number}", f"{800_000_000_000 + number}"
@@ -44,7 +48,7 @@ class Bench:
         self.api.create(f"/api/v1/namespaces/{namespace}/secrets", pipeline.SECRET)
         log = self.folder / f"operator-{number}.log"
         environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), **self.variables, "AWS_ACCESS_KEY_ID": account}
-        command = [binary, "run", "--watch-namespace", namespace, "--cluster-name", "bench", "--log-format", "json",
+        command: list[str | Path] = [binary, "run", "--watch-namespace", namespace, "--cluster-name", "bench", "--log-format", "json",
                    "--functions-dir", paths.FUNCTIONS, *arguments]
         process = Registry(self.folder).start(f"operator-{number}", command, environment, log)
         operator = Operator(self, process, namespace, account, log)
@@ -69,36 +73,36 @@ class Operator:
     log: Path
 
     @property
-    def pid(self):
+    def pid(self) -> int:
         """Of its process."""
         return self.process.pid
 
-    def calls(self):
+    def calls(self) -> list[dict[str, Any]]:
         """Its AWS calls."""
         return self.bench.emulator.calls(self.account)
 
-    def pipelines(self):
+    def pipelines(self) -> dict[str, Any]:
         """As the API server has them: the list's own resource version is that of the last change of any."""
         return self.bench.api.get(pipeline.path(self.namespace))
 
-    def secret(self, name, texts):
+    def secret(self, name: str, texts: Mapping[str, str]) -> None:
         """Creates a Secret in its namespace."""
         document = {"metadata": {"name": name}, "stringData": texts}
         self.bench.api.create(f"/api/v1/namespaces/{self.namespace}/secrets", document)
 
-    def start(self, names, document=pipeline.document):
+    def start(self, names: Collection[str], document: Callable[[str], dict[str, Any]] = pipeline.document) -> None:
         """Creates pipelines."""
         for name in names:
             self.bench.api.create(pipeline.path(self.namespace), document(name))
 
-    def apply(self, names, document=pipeline.document):
+    def apply(self, names: Collection[str], document: Callable[[str], dict[str, Any]] = pipeline.document) -> float:
         """Creates pipelines; returns the seconds until the last is Ready."""
         since = self.pipelines()["metadata"]["resourceVersion"]
         started = time.monotonic()
         self.start(names, document)
         return self._await(names, since, started, "Ready", lambda kind, it: kind != "DELETED" and pipeline.is_ready(it))
 
-    def delete(self, names):
+    def delete(self, names: Collection[str]) -> float:
         """Deletes pipelines; returns the seconds until the last is gone."""
         since = self.pipelines()["metadata"]["resourceVersion"]
         started = time.monotonic()
@@ -106,24 +110,24 @@ class Operator:
             self.bench.api.delete(f"{pipeline.path(self.namespace)}/{name}")
         return self._await(names, since, started, "gone", lambda kind, _: kind == "DELETED")
 
-    def drift(self):
+    def drift(self) -> float:
         """Changes a queue of some pipeline by hand; returns the seconds until it is as it was."""
-        command = [venv.python(), Path(__file__).with_name("drift.py"), str(CHANGE_SECONDS)]
+        command: list[str | Path] = [venv.python(), Path(__file__).with_name("drift.py"), str(CHANGE_SECONDS)]
         environment = {**os.environ, **self.bench.variables, "AWS_ACCESS_KEY_ID": self.account}
         answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if answer.returncode != 0:
             raise Failure(f"{answer.stderr.strip()}\nthe operator's log is {self.log}")
         return float(answer.stdout)
 
-    def await_idle(self, seconds=0.5):
+    def await_idle(self, seconds: float = 0.5) -> None:
         """Waits until it has used no processor time for so long."""
         self._await_unchanged(lambda: memory.cpu_ticks(self.pid), seconds)
 
-    def await_no_calls(self, seconds):
+    def await_no_calls(self, seconds: float) -> None:
         """Waits until no call to AWS has ended for so long. An operator that waits for calls uses processor time."""
         self._await_unchanged(lambda: len(self.calls()), seconds)
 
-    def _await_unchanged(self, read, seconds):
+    def _await_unchanged(self, read: Callable[[], object], seconds: float) -> None:
         deadline = time.monotonic() + CHANGE_SECONDS
         value, since = read(), time.monotonic()
         while time.monotonic() - since < seconds:
@@ -133,7 +137,8 @@ class Operator:
             if (now := read()) != value:
                 value, since = now, time.monotonic()
 
-    def _await(self, names, since, started, what, reached):
+    def _await(self, names: Collection[str], since: str, started: float, what: str,
+               reached: Callable[[str, dict[str, Any]], bool]) -> float:
         missing = set(names)
         for kind, it in self.bench.api.watch(pipeline.path(self.namespace), since, started + CHANGE_SECONDS):
             if reached(kind, it):

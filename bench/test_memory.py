@@ -32,23 +32,23 @@ Rss:                   0 kB
 
 
 class MemoryTest(unittest.TestCase):
-    def test_sizes_of_a_status_are_decimal_megabytes(self):
+    def test_sizes_of_a_status_are_decimal_megabytes(self) -> None:
         self.assertAlmostEqual(memory.status_field(STATUS, "VmHWM"), 20.48)
         self.assertAlmostEqual(memory.status_field(STATUS, "VmRSS"), 10.24)
 
-    def test_mappings_are_summed_by_kind_the_largest_first(self):
+    def test_mappings_are_summed_by_kind_the_largest_first(self) -> None:
         kinds = memory.by_kind(SMAPS)
         self.assertEqual(list(kinds), ["files", "heap", "anonymous"])
         self.assertAlmostEqual(kinds["files"], 4.096)
         self.assertAlmostEqual(kinds["heap"], 2.048)
         self.assertAlmostEqual(kinds["anonymous"], 1.024)
 
-    def test_a_name_with_brackets_and_spaces_does_not_shift_the_ticks(self):
+    def test_a_name_with_brackets_and_spaces_does_not_shift_the_ticks(self) -> None:
         stat = "42 (a) name (b) S 1 42 42 0 -1 4194560 100 0 0 0 17 5 0 0 20 0 4 0 1000 0 0"
         self.assertEqual(memory.ticks(stat), 22)
 
     @unittest.skipUnless(Path("/proc/self/smaps").exists(), "needs Linux's /proc")
-    def test_a_real_process_is_understood(self):
+    def test_a_real_process_is_understood(self) -> None:
         pid = os.getpid()
         self.assertGreaterEqual(memory.peak(pid), memory.now(pid))
         self.assertLess(abs(sum(memory.breakdown(pid).values()) - memory.now(pid)), 0.2 * memory.now(pid))

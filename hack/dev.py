@@ -10,7 +10,7 @@ from devenv.console import Failure, fail
 INTERRUPTED = 130
 
 
-def main():
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command", choices=[*workflows.COMMANDS, "with-env"])
     parser.add_argument("rest", nargs=argparse.REMAINDER, help="with-env: `-- COMMAND…`, run in a private environment")

@@ -10,7 +10,7 @@ from devenv import build, image, image_check, paths
 from devenv.console import Failure, fail
 
 
-def main():
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, help_ in (("build", "assemble an OCI archive, which `docker load` takes too"),
@@ -33,7 +33,7 @@ def main():
     return 0
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> None:
     """Does what was asked for."""
     if arguments.command == "check":
         image_check.check(arguments.archive)

@@ -1,10 +1,17 @@
 """Rules that make calls fail: refused, dropped before they are carried out, or their answers lost afterwards."""
 
+from __future__ import annotations
+
 import random
 import threading
 from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
 
-from settings import BadRequest, amount
+from .settings import BadRequest, amount
+
+if TYPE_CHECKING:
+    from .calls import Call
+    from .records import Record
 
 EFFECTS = ("answer", "drop", "lose")
 
@@ -37,11 +44,11 @@ class Fault:
     delayMs: float = 0.0
     _random: random.Random = field(init=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self._random = random.Random(self.seed)
 
     @classmethod
-    def parse(cls, given):
+    def parse(cls, given: Record) -> Fault:
         """A rule from JSON, or `BadRequest`."""
         known = {item.name for item in fields(cls) if item.init}
         for key in given:
@@ -58,7 +65,7 @@ class Fault:
             amount(key, getattr(fault, key))
         return fault
 
-    def hits(self, call):
+    def hits(self, call: Call) -> bool:
         """Whether it is this call that fails; counts it."""
         if self.count == 0 or not self._matches(call):
             return False
@@ -70,7 +77,7 @@ class Fault:
         self.count -= self.count > 0
         return True
 
-    def _matches(self, call):
+    def _matches(self, call: Call) -> bool:
         named = all(not getattr(self, key) or getattr(self, key) == getattr(call, key)
                     for key in ("account", "service", "operation", "resource", "by"))
         return named and (self.write is None or self.write == call.write)
@@ -79,21 +86,21 @@ class Fault:
 class Faults:
     """All rules; the first that hits a call decides. Safe to use from any thread."""
 
-    def __init__(self):
-        self._rules = []
+    def __init__(self) -> None:
+        self._rules: list[Fault] = []
         self._lock = threading.Lock()
 
-    def add(self, given):
+    def add(self, given: Record) -> None:
         rule = Fault.parse(given)
         with self._lock:
             self._rules.append(rule)
 
-    def clear(self, account):
+    def clear(self, account: str) -> None:
         """Forgets the rules of an account, or with an empty one all."""
         with self._lock:
             self._rules = [rule for rule in self._rules if account and rule.account != account]
 
-    def take(self, call):
+    def take(self, call: Call) -> Fault | None:
         """The rule that hits this call, if any."""
         with self._lock:
             return next((rule for rule in self._rules if rule.hits(call)), None)

@@ -1,22 +1,29 @@
 """Which AWS call an HTTP request is, and with which parameters, read with the SDK's own models."""
 
+from __future__ import annotations
+
 import functools
 import json
 import re
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote
 
 import botocore.session
 from ministack.core import iam_actions, router
 
-import functions
-import principals
-from calls import Call, Wire
+from . import principals
+from .calls import Call, Wire
+from .lambda_ import functions
+
+if TYPE_CHECKING:
+    from .asgi import Scope
+    from .records import Record
 
 REST = ("lambda", "scheduler")
 """Services of ours whose operation is in the method and the path."""
 
 
-def call_of(scope, body):
+def call_of(scope: Scope, body: bytes) -> Call | None:
     """The call; None for a request that is none, such as one to a function's own URL."""
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     key = router.extract_access_key_id(headers)
@@ -47,7 +54,7 @@ def call_of(scope, body):
     )
 
 
-def _rest(service, method, path, query, body):
+def _rest(service: str, method: str, path: str, query: dict[str, list[str]], body: bytes) -> tuple[str, Record]:
     """The operation whose route is the most literal, its labels, query parameters and body put together."""
     for pattern, fixed, operation in _routes(service):
         found = re.fullmatch(pattern, f"{method} {path.rstrip('/')}")
@@ -65,7 +72,7 @@ def _rest(service, method, path, query, body):
 
 
 @functools.cache
-def _routes(service):
+def _routes(service: str) -> list[tuple[str, dict[str, list[str]], Any]]:
     model = botocore.session.get_session().get_service_model(service)
     routes = []
     for name in model.operation_names:
@@ -77,7 +84,7 @@ def _routes(service):
     return [route[2:] for route in sorted(routes, key=lambda route: route[:3])]
 
 
-def _json(body):
+def _json(body: bytes) -> Record:
     try:
         found = json.loads(body) if body else {}
     except ValueError:
@@ -85,10 +92,11 @@ def _json(body):
     return found if isinstance(found, dict) else {}
 
 
-def _nested(query):
+def _nested(query: dict[str, list[str]]) -> Record:
     """`Tags.member.1.Key=k` as `{"Tags": [{"Key": "k"}]}`."""
-    root = {}
+    root: Record = {}
     for name, values in query.items():
+        node: Any
         node, parts = root, [part for part in name.split(".") if part != "member"]
         for part in parts[:-1]:
             node = node.setdefault(part, {})
@@ -98,7 +106,7 @@ def _nested(query):
     return {name: _lists(value) for name, value in root.items()}
 
 
-def _lists(value):
+def _lists(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if value and all(key.isdigit() for key in value):

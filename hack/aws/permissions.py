@@ -1,84 +1,57 @@
-"""What a principal may do: identity-based policies, cut by a permissions boundary, and explicit denials."""
+"""Permissions that calls require, after AWS's service authorization reference.
 
-import functools
+https://docs.aws.amazon.com/service-authorization/latest/reference/
+"""
+
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
-from ministack.core.iam_evaluator import _resolve_managed_policy_document as managed_document
-from ministack.services import iam
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
-import propagation
+    from .calls import Call
 
-ACROSS_ACCOUNTS = ("sts:AssumeRole", "lambda:GetLayerVersion", "kms:GenerateDataKey", "kms:Decrypt")
-"""Actions on another account's resources that are not refused here, but where that resource is asked, or never."""
+Context = dict[str, Any]
+"""Condition keys as they are spelt, with their values; one without a value is absent."""
 
 
 @dataclass(frozen=True)
-class Need:
-    """One action on one resource that a call needs to be allowed."""
+class Permission:
+    """One action on one resource."""
 
     action: str
     resource: str
-    context: dict = field(default_factory=dict)
-    """Condition keys of this action, as they are spelt; one without a value is absent."""
+    context: Context = field(default_factory=dict)
+    """The condition keys of this action."""
 
 
-def refusal(principal, need, region):
-    """Why a principal may not, as AWS words it; None if it may."""
-    # SQS alone writes actions in small letters.
-    action = need.action.lower() if need.action.startswith("sqs:") else need.action
-    denied = f"User: {principal.arn} is not authorized to perform: {action} on resource: {need.resource} "
-    owner = need.resource.split(":")[4] if need.resource.count(":") >= 5 else ""
-    if owner not in ("", "aws", "*", principal.account) and need.action not in ACROSS_ACCOUNTS:
-        return f"{denied}because no resource-based policy allows the {action} action"
-    if principal.user is None and principal.role is None:
-        return None
-    policies, boundary = _policies(principal)
-    context = _context(principal, need, region)
-    decision = evaluate(context, policies).decision
-    limits = [] if boundary is None else [[boundary]]
-    if evaluate(context, policies, *limits).decision == "Allow":
-        return None
-    return denied + _reason(action, decision, evaluate(context, [boundary]).decision if limits else "Allow")
+def arn_of(call: Call, service: str, resource: str) -> str:
+    """The ARN of a resource of the caller's account and region."""
+    return f"arn:aws:{service}:{call.region}:{call.account}:{resource}"
 
 
-def _reason(action, by_identity, by_boundary):
-    if by_identity == "Deny":
-        return "with an explicit deny in an identity-based policy"
-    if by_boundary == "Deny":
-        return "with an explicit deny in a permissions boundary"
-    kind = "identity-based policy" if by_identity != "Allow" else "permissions boundary"
-    return f"because no {kind} allows the {action} action"
+def to_pass(role_arn: str | None, service: str) -> list[Permission]:
+    """What handing a role to a service requires."""
+    return [Permission("iam:PassRole", role_arn, {"iam:PassedToService": service})] if role_arn else []
 
 
-def _policies(principal):
-    """The statements of each identity-based policy, and those of the boundary or None."""
-    record = principal.user or principal.role or {}
-    if principal.user is None:
-        inline = propagation.inline_documents(record)
-    else:
-        inline = (iam._user_inline_policies.get_scoped(principal.account, "", record["UserName"]) or {}).values()
-    attached = (managed_document(arn, principal.account) for arn in record.get("AttachedPolicies", []))
-    boundary = record.get("PermissionsBoundary")
-    policies = [_statements(document) for document in (*inline, *attached) if document]
-    return policies, _statements(managed_document(boundary, principal.account) or "{}") if boundary else None
+def request_tags(tags: Mapping[str, str] | None) -> Context:
+    """The condition keys of tags that a call sets."""
+    return {**{f"aws:RequestTag/{name}": value for name, value in tags.items()}, "aws:TagKeys": list(tags)} if tags else {}
 
 
-@functools.lru_cache(maxsize=4096)
-def _statements(document):
-    return parse_policy_document(document)
+def resource_tags(tags: Mapping[str, str] | None) -> Context:
+    """The condition keys of the tags that a resource has."""
+    return {f"aws:ResourceTag/{name}": value for name, value in (tags or {}).items()}
 
 
-def _context(principal, need, region):
-    given = {"aws:TagKeys": None, "aws:SourceAccount": None, **need.context}
-    return EvalContext(
-        principal_arn=principal.arn, principal_type="User" if principal.user else "AssumedRole",
-        principal_account=principal.account, action=need.action, resource_arn=need.resource, region=region,
-        service_context={key.lower(): value for key, value in given.items()},
-    )
+def removed_tags(params: Mapping[str, Any]) -> Context:
+    """The condition keys of tags that a call removes."""
+    return {"aws:TagKeys": params["TagKeys"]} if params.get("TagKeys") else {}
 
 
-def of_tags(kind, tags):
-    """The condition keys of tags: `RequestTag` (with `aws:TagKeys`) or `ResourceTag`."""
-    keys = {f"aws:{kind}/{name}": value for name, value in (tags or {}).items()}
-    return {**keys, "aws:TagKeys": list(tags)} if tags and kind == "RequestTag" else keys
+def by_key(tags: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
+    """Tags given as `Key` and `Value`, as a dict."""
+    return {tag["Key"]: tag["Value"] for tag in tags or []}

@@ -1,43 +1,49 @@
 """Who signed a call: the root of an account, a user, or a session of a role."""
 
+from __future__ import annotations
+
 import re
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ministack.core import iam_evaluator
 from ministack.services import iam, sts
 
-from rules import Refused
+from .rules import Refused
+
+if TYPE_CHECKING:
+    from .records import Record
 
 ROOT = re.compile(r"\d{12}")
-"""Access keys that are the root of the account they spell, which may do everything."""
+"""Access keys of 12 digits: the root of that account, who may do everything."""
 QUERY_SERVICES = ("iam", "sts")
 """Services that name bad credentials by the codes of the query protocol."""
 
 
 @dataclass(frozen=True)
 class Principal:
-    """A caller; `user` or `role` is the record of what it is bound by, and root has neither."""
+    """A caller. `user` or `role` is the record with its policies; root has neither."""
 
     account: str
     arn: str
     id: str
     """What SQS calls the sender: the account, the user's id, or `role id:session`."""
-    user: dict | None = None
-    role: dict | None = None
+    user: Record | None = None
+    role: Record | None = None
 
 
-def account_of(key):
+def account_of(key: str) -> str:
     """The account that a key acts in; empty for a key that nobody has."""
     if ROOT.fullmatch(key):
         return key
     session = sts._sessions.get(key)
     if session is not None:
-        return session["Arn"].split(":")[4]
+        return str(session["Arn"]).split(":")[4]
     return iam_evaluator.find_iam_access_key_account(key) or ""
 
 
-def principal_of(key, service):
+def principal_of(key: str, service: str) -> Principal:
     """The caller that a key belongs to; `Refused` for a key that nobody has any more."""
     if ROOT.fullmatch(key):
         return Principal(key, f"arn:aws:iam::{key}:root", key)
@@ -51,11 +57,11 @@ def principal_of(key, service):
         return Principal(account, session["Arn"], session["UserId"], role=role or {})
     record = iam._access_keys.get_scoped(account, "", key) if account else None
     user = iam._users.get_scoped(account, "", record["UserName"]) if record else None
-    if user is None or record["Status"] != "Active":
+    if record is None or user is None or record["Status"] != "Active":
         raise _refused(service, "InvalidClientTokenId", "UnrecognizedClientException",
                        "The security token included in the request is invalid.")
     return Principal(account, user["Arn"], user["UserId"], user=user)
 
 
-def _refused(service, in_query, in_json, message):
+def _refused(service: str, in_query: str, in_json: str, message: str) -> Refused:
     return Refused(403, in_query if service in QUERY_SERVICES else in_json, message)

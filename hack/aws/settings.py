@@ -1,8 +1,12 @@
 """What can be set while the emulator runs, for all accounts or for one."""
 
+from __future__ import annotations
+
 import re
 import threading
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 
 class BadRequest(ValueError):
@@ -11,7 +15,7 @@ class BadRequest(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """How slow AWS is, and how far behind itself. Mild, so that tests are fast; what AWS does stands beside each."""
+    """How slow and how inconsistent AWS is. The defaults are mild, so that tests are fast; beside each is what AWS does."""
 
     roleDelaySeconds: float = 1.0
     """Until a new role can be assumed, and a changed policy counts. AWS: some seconds, at times minutes."""
@@ -38,7 +42,7 @@ class Settings:
     hiddenSeconds: float = 0.0
     """The longest that a function hides a message it received; 0: as long as it asks. For tests of many tries, not AWS."""
     parameterNameSeconds: float = 0.0
-    """For which a deleted parameter's name rests. AWS: about 30."""
+    """Until a deleted parameter's name can be used again. AWS: about 30."""
     groupDeletingSeconds: float = 0.2
     """For which a schedule group is DELETING. AWS: seconds to minutes."""
     scheduleConflictSeconds: float = 0.0
@@ -57,12 +61,12 @@ class Settings:
     """Parameters. AWS: 10,000."""
 
     @classmethod
-    def from_environment(cls, environment):
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
         """From the variable of each setting, such as `STRICT_ROLE_DELAY_SECONDS`."""
         names = {item.name: _variable(item.name) for item in fields(cls)}
         return cls().updated({key: environment[name] for key, name in names.items() if name in environment})
 
-    def updated(self, changes):
+    def updated(self, changes: Mapping[str, Any]) -> Settings:
         """These settings with `changes`, each a number of at least 0."""
         known = {item.name for item in fields(self)}
         for key in changes:
@@ -72,20 +76,20 @@ class Settings:
 
 
 class SettingsByAccount:
-    """The defaults, and what an account has of its own; safe to use from any thread."""
+    """The defaults, and the settings of single accounts; safe to use from any thread."""
 
-    def __init__(self, defaults=None):
+    def __init__(self, defaults: Settings | None = None) -> None:
         self.defaults = defaults or Settings()
-        self._own = {}
+        self._own: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
 
-    def of(self, account):
-        """What holds for this account."""
+    def of(self, account: str) -> Settings:
+        """The settings of this account."""
         with self._lock:
             own = self._own.get(account)
             return self.defaults.updated(own) if own else self.defaults
 
-    def change(self, account, changes):
+    def change(self, account: str, changes: Mapping[str, Any]) -> dict[str, Any]:
         """Changes the settings of an account, or with an empty one the defaults of all; returns what now holds."""
         with self._lock:
             if not account:
@@ -97,7 +101,7 @@ class SettingsByAccount:
             return asdict(effective)
 
 
-def amount(key, value):
+def amount(key: str, value: Any) -> float:
     """A number of at least 0, or `BadRequest`."""
     try:
         number = float(value)
@@ -108,5 +112,5 @@ def amount(key, value):
     return number
 
 
-def _variable(setting):
+def _variable(setting: str) -> str:
     return "STRICT_" + re.sub(r"([A-Z])", r"_\1", setting).upper()

@@ -1,18 +1,16 @@
 """All that can be set and read while the emulator runs."""
 
-from calls import Calls
-from faults import Faults
-from holds import Holds
-from settings import SettingsByAccount
+from .calls import Calls
+from .faults import Faults
+from .settings import SettingsByAccount
 
 
 class State:
-    """Settings, faults, holds and the log of calls, each by account."""
+    """Settings, faults and the log of calls, each by account."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.settings = SettingsByAccount()
         self.faults = Faults()
-        self.holds = Holds()
         self.calls = Calls()
 
 

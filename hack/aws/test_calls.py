@@ -1,12 +1,13 @@
 import unittest
-from types import SimpleNamespace
 
-from calls import Call, Calls, is_write
-from server import REGION, StrictTest
+from .calls import Call, Calls, is_write
+from .permissions import Permission
+from .principals import Principal
+from .testing import REGION, StrictTest
 
 
 class NameTest(unittest.TestCase):
-    def test_a_call_names_the_resource_it_acts_on(self):
+    def test_a_call_names_the_resource_it_acts_on(self) -> None:
         arn = "arn:aws:{}:eu-central-1:111111111111:{}"
         for service, operation, params, name in (
             ("sqs", "CreateQueue", {"QueueName": "q.fifo"}, "q.fifo"),
@@ -33,14 +34,14 @@ class NameTest(unittest.TestCase):
                 call = Call(account="", region="", service=service, operation=operation, params=params, key="", host="", by="operator")
                 self.assertEqual(call.resource, name)
 
-    def test_reads_are_told_from_writes(self):
+    def test_reads_are_told_from_writes(self) -> None:
         self.assertEqual([is_write(name) for name in ("GetFunction", "ListQueues", "DescribeLogGroups", "ReceiveMessage")],
                          [False] * 4)
         self.assertEqual([is_write(name) for name in ("CreateRole", "PutRolePolicy", "DeleteQueue", "TagQueue")], [True] * 4)
 
 
 class LogTest(StrictTest):
-    def test_calls_are_kept_by_account(self):
+    def test_calls_are_kept_by_account(self) -> None:
         calls = Calls()
         for account in ("111111111111", "222222222222", "111111111111"):
             calls.record(Call(account, REGION, "sqs", "ListQueues", {}, account, "", "operator"), 200)
@@ -48,24 +49,24 @@ class LogTest(StrictTest):
         calls.clear("111111111111")
         self.assertEqual(len(calls.of("")), 1)
 
-    def test_what_users_put_to_use_is_remembered_over_all_accounts(self):
+    def test_what_users_put_to_use_is_remembered_over_all_accounts(self) -> None:
         calls = Calls()
         for user, action, status in (("operator", "sqs:B", 200), ("operator", "sqs:A", 200), ("operator", "sqs:C", 403), ("x", "sqs:D", 200)):
             call = Call("111111111111", REGION, "sqs", "Any", {}, "k", "", "operator")
-            call.principal = SimpleNamespace(arn=f"arn:aws:iam::111111111111:user/{user}")
-            call.needs = [SimpleNamespace(action=action, resource="*")]
+            call.principal = Principal("111111111111", f"arn:aws:iam::111111111111:user/{user}", "id")
+            call.permissions = [Permission(action, "*")]
             calls.record(call, status)
         calls.clear("")
         self.assertEqual(calls.used(), {"operator": ["sqs:A", "sqs:B"], "x": ["sqs:D"]})
 
-    def test_routes_that_differ_by_their_query_alone_are_told_apart(self):
+    def test_routes_that_differ_by_their_query_alone_are_told_apart(self) -> None:
         client = self.client("lambda")
         client.list_layers()
         with self.assertRaises(client.exceptions.ClientError):
             client.get_layer_version_by_arn(Arn=f"arn:aws:lambda:{REGION}:{self.account}:layer:gone:1")
         self.assertEqual([call["operation"] for call in self.calls()], ["ListLayers", "GetLayerVersionByArn"])
 
-    def test_each_protocol_is_understood(self):
+    def test_each_protocol_is_understood(self) -> None:
         self.client("iam").list_roles(PathPrefix="/a/")
         self.client("lambda").list_event_source_mappings(EventSourceArn="arn:aws:sqs:eu-central-1:1:q")
         scheduler = self.client("scheduler")

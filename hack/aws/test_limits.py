@@ -1,13 +1,19 @@
 """Request rates, quotas, and what SSM and Logs refuse."""
 
-import unittest
+from __future__ import annotations
 
-from rates import Bucket
-from server import REGION, StrictTest, trust
+import unittest
+from typing import TYPE_CHECKING, Any
+
+from .rate_limits import Bucket
+from .testing import REGION, StrictTest, trust
+
+if TYPE_CHECKING:
+    from .records import Record
 
 
 class RateTest(StrictTest):
-    def test_each_service_throttles_with_its_own_error(self):
+    def test_each_service_throttles_with_its_own_error(self) -> None:
         for service, operation, params, code, rate in (
             ("lambda", "list_functions", {}, "TooManyRequestsException", 15),
             ("lambda", "get_function", {"FunctionName": "none"}, "TooManyRequestsException", 100),
@@ -28,27 +34,27 @@ class RateTest(StrictTest):
                 self.assertEqual(self.code(call, params), code)
 
     @staticmethod
-    def code(call, params):
+    def code(call: Any, params: Record) -> str:
         try:
             call(**params)
         except call.__self__.exceptions.ClientError as error:
-            return error.response["Error"]["Code"]
+            return str(error.response["Error"]["Code"])
         return ""
 
-    def test_tokens_come_back_at_the_rate(self):
+    def test_tokens_come_back_at_the_rate(self) -> None:
         bucket = Bucket(rate=4, at=100)
         self.assertEqual([bucket.take(100) for _ in range(5)], [True] * 4 + [False])
         self.assertEqual([bucket.take(100.5) for _ in range(3)], [True, True, False])
         self.assertEqual(sum(bucket.take(200) for _ in range(9)), 4)
 
-    def test_nothing_is_throttled_unless_asked_for(self):
+    def test_nothing_is_throttled_unless_asked_for(self) -> None:
         awslambda = self.client("lambda")
         for _ in range(40):
             awslambda.list_functions()
 
 
 class QuotaTest(StrictTest):
-    def test_quotas_are_answered_with_aws_s_codes(self):
+    def test_quotas_are_answered_with_aws_s_codes(self) -> None:
         role, scheduler_role = self.role("r", "lambda"), self.role("s", "scheduler")
         self.function("f", role)
         scheduler, ssm = self.client("scheduler"), self.client("ssm")
@@ -70,18 +76,18 @@ class QuotaTest(StrictTest):
 
 
 class ParameterTest(StrictTest):
-    def setUp(self):
+    def setUp(self) -> None:
         super().setUp()
         self.ssm = self.client("ssm")
 
-    def test_what_ssm_refuses(self):
+    def test_what_ssm_refuses(self) -> None:
         for name, value in (("a b", "v"), ("a/b", "v"), ("/a", "v" * 4097), ("/aws/x", "v")):
             with self.subTest(name):
                 code = "AccessDeniedException" if name == "/aws/x" else "ValidationException"
                 self.refused(code, self.ssm.put_parameter, Name=name, Value=value, Type="String")
         self.refused("HierarchyLevelLimitExceededException", self.ssm.put_parameter, Name="/a" * 16, Value="v", Type="String")
 
-    def test_a_deleted_name_rests(self):
+    def test_a_deleted_name_rests(self) -> None:
         self.settings(parameterNameSeconds=30)
         self.ssm.put_parameter(Name="/a", Value="v", Type="String")
         self.ssm.delete_parameter(Name="/a")
@@ -89,7 +95,7 @@ class ParameterTest(StrictTest):
         self.settings(parameterNameSeconds=0)
         self.ssm.put_parameter(Name="/a", Value="v", Type="String")
 
-    def test_what_logs_refuses(self):
+    def test_what_logs_refuses(self) -> None:
         logs = self.client("logs")
         self.refused("InvalidParameterException", logs.create_log_group, logGroupName="a b")
         logs.create_log_group(logGroupName="/a")

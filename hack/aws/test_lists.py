@@ -1,19 +1,28 @@
+from __future__ import annotations
+
 import base64
 import hashlib
 import json
 import unittest
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from server import REGION, StrictTest, trust
+from .testing import REGION, StrictTest, trust
+
+if TYPE_CHECKING:
+    from .records import Record
 
 TAGS = {"team": "data"}
 TAG_LIST = [{"Key": "team", "Value": "data"}]
 
 
 class PageTest(StrictTest):
-    def pages(self, operation, members, token_in, token_out, **params):
+    def pages(self, operation: Callable[..., Record], members: str, token_in: str, token_out: str,
+              **params: Any) -> list[int]:
         """The sizes of all pages."""
-        sizes, token = [], {}
+        sizes: list[int] = []
+        token: Record = {}
         while True:
             page = operation(**params, **token)
             sizes.append(len(page[members]))
@@ -21,7 +30,7 @@ class PageTest(StrictTest):
                 return sizes
             token = {token_in: page[token_out]}
 
-    def test_functions(self):
+    def test_functions(self) -> None:
         awslambda = self.client("lambda")
         role = self.role("r", "lambda")
         for number in range(51):
@@ -29,7 +38,7 @@ class PageTest(StrictTest):
         self.assertEqual(self.pages(awslambda.list_functions, "Functions", "Marker", "NextMarker"), [50, 1])
         self.assertEqual(self.pages(awslambda.list_functions, "Functions", "Marker", "NextMarker", MaxItems=40), [40, 11])
 
-    def test_schedules_and_their_groups(self):
+    def test_schedules_and_their_groups(self) -> None:
         scheduler, role = self.client("scheduler"), self.role("s", "scheduler")
         target = {"Arn": f"arn:aws:sqs:{REGION}:{self.account}:q", "RoleArn": role}
         for number in range(101):
@@ -42,7 +51,7 @@ class PageTest(StrictTest):
         self.assertEqual(len(scheduler.list_schedules(GroupName="g7")["Schedules"]), 1)
         self.assertEqual(len(scheduler.list_schedule_groups(NamePrefix="g10")["ScheduleGroups"]), 2)
 
-    def test_roles_parameters_log_groups_and_queues(self):
+    def test_roles_parameters_log_groups_and_queues(self) -> None:
         iam, ssm, logs, sqs = (self.client(service) for service in ("iam", "ssm", "logs", "sqs"))
         for number in range(101):
             self.role(f"r{number}", "lambda", Path="/a/" if number % 2 else "/b/")
@@ -58,12 +67,12 @@ class PageTest(StrictTest):
         self.assertEqual(self.pages(sqs.list_queues, "QueueUrls", "NextToken", "NextToken"), [101])
         self.assertEqual(self.pages(sqs.list_queues, "QueueUrls", "NextToken", "NextToken", QueueNamePrefix="q10"), [2])
 
-    def test_pages_that_are_too_large_are_refused(self):
+    def test_pages_that_are_too_large_are_refused(self) -> None:
         self.refused("ValidationException", self.client("scheduler").list_schedules, MaxResults=101)
 
 
 class FieldTest(StrictTest):
-    def test_functions_show_their_configuration_but_not_their_state(self):
+    def test_functions_show_their_configuration_but_not_their_state(self) -> None:
         code = self.function("f", self.role("r", "lambda"), Environment={"Variables": {"AB": "c"}})
         [listed] = self.client("lambda").list_functions()["Functions"]
         got = self.client("lambda").get_function_configuration(FunctionName="f")
@@ -72,7 +81,7 @@ class FieldTest(StrictTest):
             self.assertEqual(listed[key], got[key], key)
         self.assertFalse({key for key in listed if key.startswith(("State", "LastUpdate"))})
 
-    def test_schedules_show_when_they_changed_but_no_details(self):
+    def test_schedules_show_when_they_changed_but_no_details(self) -> None:
         scheduler, role = self.client("scheduler"), self.role("s", "scheduler")
         arn = f"arn:aws:sqs:{REGION}:{self.account}:q"
         scheduler.create_schedule(Name="s", ScheduleExpression="rate(1 hour)", FlexibleTimeWindow={"Mode": "OFF"},
@@ -82,7 +91,7 @@ class FieldTest(StrictTest):
         self.assertEqual(listed["LastModificationDate"], scheduler.get_schedule(Name="s")["LastModificationDate"])
         self.assertNotIn("ScheduleExpression", listed)
 
-    def test_roles_show_everything_at_once(self):
+    def test_roles_show_everything_at_once(self) -> None:
         iam = self.client("iam")
         boundary = iam.create_policy(PolicyName="b", PolicyDocument=self.document("*", "*"))["Policy"]["Arn"]
         self.role("r", "lambda", Path="/a/b/", PermissionsBoundary=boundary, Tags=[{"Key": "k", "Value": "v+w"}])
@@ -100,7 +109,7 @@ class FieldTest(StrictTest):
         self.assertNotIn("Tags", listed)
         self.assertNotIn("PermissionsBoundary", listed)
 
-    def test_documents_arrive_percent_encoded(self):
+    def test_documents_arrive_percent_encoded(self) -> None:
         self.role("r", "lambda")
         bodies = []
         iam = self.client("iam")
@@ -110,13 +119,13 @@ class FieldTest(StrictTest):
         self.assertTrue(document.startswith("%7B%22Version%22%3A"), document)
         self.assertEqual(json.loads(unquote(document)), json.loads(trust("lambda.amazonaws.com")))
 
-    def test_parameters_are_found_by_name_path_and_tag(self):
+    def test_parameters_are_found_by_name_path_and_tag(self) -> None:
         ssm = self.client("ssm")
         ssm.put_parameter(Name="/a/b/one", Value="v", Type="SecureString", Tags=TAG_LIST)
         ssm.put_parameter(Name="/a/two", Value="v", Type="String")
         ssm.put_parameter(Name="/a/two", Value="w", Type="String", Overwrite=True)
 
-        def found(**condition):
+        def found(**condition: Any) -> list[Any]:
             answer = ssm.describe_parameters(ParameterFilters=[condition])
             return [parameter["Name"] for parameter in answer["Parameters"]]
 
@@ -129,7 +138,7 @@ class FieldTest(StrictTest):
         self.assertEqual(two["Version"], 2)
         self.assertNotIn("Description", two)
 
-    def test_mappings_of_all_functions_and_of_one(self):
+    def test_mappings_of_all_functions_and_of_one(self) -> None:
         awslambda, sqs = self.client("lambda"), self.client("sqs")
         role = self.role("r", "lambda", policy=("sqs:*", "*"))
         for name in ("one", "two"):
@@ -144,7 +153,7 @@ class FieldTest(StrictTest):
 
 
 class TagSearchTest(StrictTest):
-    def make(self):
+    def make(self) -> dict[str, Any]:
         role = self.role("r", "lambda", policy=("sqs:*", "*"), Tags=TAG_LIST)
         self.client("sqs").create_queue(QueueName="q", tags=TAGS)
         self.function("f", role, Tags=TAGS)
@@ -163,11 +172,11 @@ class TagSearchTest(StrictTest):
             "ssm:parameter": f"arn:aws:ssm:{REGION}:{self.account}:parameter/p",
         }
 
-    def found(self, **params):
+    def found(self, **params: Any) -> list[Any]:
         answer = self.client("resourcegroupstaggingapi").get_resources(**params)
         return sorted(resource["ResourceARN"] for resource in answer["ResourceTagMappingList"])
 
-    def test_every_kind_is_found_by_tag_and_by_type_but_roles_are_not(self):
+    def test_every_kind_is_found_by_tag_and_by_type_but_roles_are_not(self) -> None:
         arns = self.make()
         self.assertEqual(self.found(TagFilters=[{"Key": "team", "Values": ["data", "other"]}]), sorted(arns.values()))
         self.assertEqual(self.found(TagFilters=[{"Key": "team", "Values": ["other"]}]), [])
@@ -176,7 +185,7 @@ class TagSearchTest(StrictTest):
         self.assertEqual(self.found(ResourceTypeFilters=["lambda"]),
                          sorted([arns["lambda:function"], arns["lambda:event-source-mapping"]]))
 
-    def test_a_page_may_be_short_with_more_to_come(self):
+    def test_a_page_may_be_short_with_more_to_come(self) -> None:
         arns = self.make()
         tagging = self.client("resourcegroupstaggingapi")
         found, pages, token = [], 0, ""
@@ -188,7 +197,7 @@ class TagSearchTest(StrictTest):
                 break
         self.assertEqual((found, pages), ([arns["ssm:parameter"]], len(arns)))
 
-    def test_the_index_is_behind(self):
+    def test_the_index_is_behind(self) -> None:
         self.settings(tagIndexDelaySeconds=1)
         sqs = self.client("sqs")
         url = sqs.create_queue(QueueName="q", tags=TAGS)["QueueUrl"]
@@ -200,7 +209,7 @@ class TagSearchTest(StrictTest):
 
 
 class LagTest(StrictTest):
-    def test_lists_are_behind_what_single_reads_say(self):
+    def test_lists_are_behind_what_single_reads_say(self) -> None:
         self.settings(listDelaySeconds=1)
         logs, iam = self.client("logs"), self.client("iam")
         logs.create_log_group(logGroupName="/a")

@@ -1,13 +1,23 @@
+from __future__ import annotations
+
 import json
 import unittest
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from server import StrictTest
+from botocore.exceptions import ClientError
+
+from .testing import StrictTest
+
+if TYPE_CHECKING:
+    pass
 
 TAG, KEY = {"aws:cloudformation:stack-name": "x"}, "aws:cloudformation:stack-name"
 
 
 class ReservedTest(StrictTest):
-    def resources(self, service, boto):
+    def resources(self, service: str,
+                  boto: Any) -> Callable[..., tuple[Callable[[], Any], Callable[[], Any], Callable[[], Any]]]:
         """How to tag, untag and list the tags of a resource of a service, which is made."""
         if service == "sqs":
             url = boto("sqs").create_queue(QueueName="work")["QueueUrl"]
@@ -42,7 +52,7 @@ class ReservedTest(StrictTest):
                             lambda: aws.untag_resource(Resource=arn, TagKeys=[KEY]),
                             lambda: aws.list_tags(Resource=arn)["Tags"])
 
-    def check(self, service, code):
+    def check(self, service: str, code: str) -> None:
         iam = self.client("iam")
         iam.create_user(UserName="u")
         iam.put_user_policy(UserName="u", PolicyName="p", PolicyDocument=self.document("*", "*"))
@@ -58,34 +68,34 @@ class ReservedTest(StrictTest):
         remove()
         self.assertNotIn(KEY, json.dumps(tags()))
 
-    def refused_call(self, code, call):
-        with self.assertRaises(Exception) as raised:
+    def refused_call(self, code: str, call: Callable[[], Any]) -> str:
+        with self.assertRaises(ClientError) as raised:
             call()
-        error = raised.exception.response["Error"]
+        error: dict[str, str] = raised.exception.response["Error"]
         self.assertEqual(error["Code"].rsplit(".", 1)[-1], code, error.get("Message"))
         return error["Message"]
 
-    def test_queues(self):
+    def test_queues(self) -> None:
         self.check("sqs", "InvalidParameterValue")
 
-    def test_roles(self):
+    def test_roles(self) -> None:
         self.check("iam", "InvalidInput")
 
-    def test_parameters(self):
+    def test_parameters(self) -> None:
         self.check("ssm", "ValidationException")
 
-    def test_log_groups(self):
+    def test_log_groups(self) -> None:
         self.check("logs", "InvalidParameterException")
 
-    def test_schedule_groups(self):
+    def test_schedule_groups(self) -> None:
         self.check("scheduler", "ValidationException")
 
-    def test_functions(self):
+    def test_functions(self) -> None:
         self.check("lambda", "InvalidParameterValueException")
 
 
 class SeveralTest(StrictTest):
-    def test_several_tags_of_a_schedule_group_are_removed_at_once(self):
+    def test_several_tags_of_a_schedule_group_are_removed_at_once(self) -> None:
         scheduler = self.client("scheduler")
         arn = scheduler.create_schedule_group(Name="g", Tags=pairs({"a": "1", "b": "2", "c": "3"}))["ScheduleGroupArn"]
         scheduler.untag_resource(ResourceArn=arn, TagKeys=["a", "b"])
@@ -93,7 +103,7 @@ class SeveralTest(StrictTest):
         scheduler.untag_resource(ResourceArn=arn, TagKeys=["c"])
         self.assertEqual(scheduler.list_tags_for_resource(ResourceArn=arn)["Tags"], [])
 
-    def test_several_tags_of_a_function_are_removed_at_once(self):
+    def test_several_tags_of_a_function_are_removed_at_once(self) -> None:
         self.function("f", self.role("r", "lambda"), Tags={"a": "1", "b": "2", "c": "3"})
         client = self.client("lambda")
         arn = client.get_function(FunctionName="f")["Configuration"]["FunctionArn"]
@@ -101,7 +111,7 @@ class SeveralTest(StrictTest):
         self.assertEqual(client.list_tags(Resource=arn)["Tags"], {"c": "3"})
 
 
-def pairs(tags=TAG):
+def pairs(tags: Any = TAG) -> list[dict[str, Any]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 

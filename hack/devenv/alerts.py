@@ -1,9 +1,12 @@
 """The chart's alerts: each has a page, and tests in which it fires and does not."""
 
+from __future__ import annotations
+
 import re
 import shutil
 import tempfile
 import textwrap
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from . import chart, paths, tools
@@ -15,7 +18,7 @@ RUNBOOKS = paths.ROOT / "docs" / "runbooks"
 SECTIONS = ("**Meaning.**", "**Impact.**", "## Diagnosis", "## Mitigation")
 
 
-def check():
+def check() -> None:
     """Fails when an alert is wrong, misses a page or a test, or does not fire when it should."""
     text = rules()
     names = re.findall(r"- alert: (\w+)", text)
@@ -31,14 +34,14 @@ def check():
         chart.run(tools.promtool(), "test", "rules", Path(folder) / TESTS.name)
 
 
-def rules():
+def rules() -> str:
     """The rules as the chart gives them to Prometheus."""
     settings = ("metrics.prometheusRule.enabled=true", "metrics.prometheusRule.runbookUrl=https://runbooks.example")
     rendered = chart.render(*settings, only="prometheusrule.yaml")
     return textwrap.dedent(rendered.split("\nspec:\n")[1])
 
 
-def _untold(names, pages, table):
+def _untold(names: Iterable[str], pages: dict[str, str], table: str) -> Iterator[str]:
     """What is wrong with the pages, by name, of these alerts, and with the table that links to them."""
     for name in names:
         if f"](runbooks/{name}.md)" not in table:
@@ -52,7 +55,7 @@ def _untold(names, pages, table):
             yield f"docs/runbooks/{name}.md has no {', '.join(repr(section) for section in missing)}; add it"
 
 
-def _untested(names, tests):
+def _untested(names: Iterable[str], tests: str) -> Iterator[str]:
     """What the tests leave out."""
     cases = re.findall(r"alertname: (\w+),?\s+eval_time: \w+,?\s+exp_alerts: ?(\[\])?", tests)
     for name in names:

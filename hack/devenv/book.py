@@ -4,16 +4,19 @@ mdBook gives it the book on stdin and reads it back from stdout:
 https://rust-lang.github.io/mdBook/for_developers/preprocessors.html
 """
 
+from __future__ import annotations
+
 import json
 import posixpath
 import re
 import sys
+from typing import Any
 
 REPOSITORY = "https://github.com/task-pipelines/task-pipelines/blob/main/"
 LINK = re.compile(r"\]\((\.\./[^)\s]*)\)")
 
 
-def main():
+def main() -> int:
     if sys.argv[1:2] == ["supports"]:
         return 0
     _, book = json.load(sys.stdin)
@@ -23,7 +26,7 @@ def main():
     return 0
 
 
-def rewrite(item):
+def rewrite(item: Any) -> None:
     """Rewrites a chapter and those below it; separators and titles have no text."""
     chapter = item.get("Chapter") if isinstance(item, dict) else None
     if chapter is None:
@@ -33,10 +36,10 @@ def rewrite(item):
         rewrite(below)
 
 
-def outside(text, folder):
+def outside(text: str, folder: str) -> str:
     """A page's text, its links out of `docs/` as addresses; `folder` is the page's, below `docs/`."""
 
-    def address(match):
+    def address(match: re.Match[str]) -> str:
         path = posixpath.normpath(posixpath.join("docs", folder, match[1]))
         return match[0] if path.startswith("docs/") else f"]({REPOSITORY}{path})"
 

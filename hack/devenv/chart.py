@@ -10,35 +10,20 @@ from .console import Failure
 README_TEMPLATE = "README.md.gotmpl"
 
 
-def write():
-    """Generates the schema of the chart's values and its README."""
-    for name, text in _generated().items():
-        paths.replace(paths.CHART / name, text)
+def generated() -> dict[Path, str]:
+    """The files that are generated from values.yaml, by path."""
+    return {paths.CHART / "values.schema.json": _schema(), paths.CHART / "README.md": _readme()}
 
 
-def check_generated():
-    """Fails when a generated file is not what values.yaml says."""
-    for name, text in _generated().items():
-        path = paths.CHART / name
-        if not path.exists() or path.read_text() != text:
-            where = path.relative_to(paths.ROOT)
-            raise Failure(f"{where} is not what values.yaml says; run `make chart` and commit it")
-
-
-def render(*settings, only=None, release="task-pipelines"):
+def render(*settings: str, only: str | None = None, release: str = "task-pipelines") -> str:
     """The chart's objects as helm renders them with these `KEY=VALUE` settings, or those of one template `only`."""
     # A helm that was built here takes the cluster for v1.20.
-    command = ["template", release, paths.CHART, "--kube-version", golang.version("kubernetes")]
+    command: list[str | Path] = ["template", release, paths.CHART, "--kube-version", golang.version("kubernetes")]
     command += [word for setting in settings for word in ("--set", setting)]
     return run(tools.helm(), *command, *(["--show-only", f"templates/{only}"] if only else []))
 
 
-def _generated():
-    """The generated files by name."""
-    return {"values.schema.json": _schema(), "README.md": _readme()}
-
-
-def _schema():
+def _schema() -> str:
     with tempfile.TemporaryDirectory() as folder:
         schema = Path(folder) / "values.schema.json"
         # Draft 7 is what helm before 3.18 understands.
@@ -48,12 +33,12 @@ def _schema():
         return schema.read_text()
 
 
-def _readme():
+def _readme() -> str:
     return run(tools.helm_docs(), "--dry-run", "--log-level", "warning", "--chart-search-root", paths.CHART,
                "--template-files", README_TEMPLATE, "--sort-values-order", "file")
 
 
-def run(*command, stdin=None):
+def run(*command: str | Path, stdin: str | None = None) -> str:
     """Runs a tool and returns its output; a failure says what it said."""
     words = [str(part) for part in command]
     answer = subprocess.run(words, capture_output=True, text=True, input=stdin, check=False)

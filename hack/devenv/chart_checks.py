@@ -1,10 +1,14 @@
 """What `make lint` checks of the chart."""
 
+from __future__ import annotations
+
 import json
 import re
 import tarfile
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from . import alerts, chart, golang, paths, tools
 from .console import Failure, note
@@ -30,25 +34,25 @@ NOT_SCORED = {
 """What kube-score is not asked, and why not; of the rest it is asked all, also what is optional."""
 
 
-def check():
+def check() -> None:
     """Fails when something about the chart is not as it should be."""
     for what, holds in CHECKS.items():
         note(f"chart: {what}")
         holds()
 
 
-def _lint():
+def _lint() -> None:
     chart.run(tools.helm(), "lint", "--quiet", "--strict", paths.CHART)
 
 
-def _values_used():
+def _values_used() -> None:
     templates = "".join(path.read_text() for path in (paths.CHART / "templates").iterdir())
     unused = list(_unused(json.loads((paths.CHART / "values.schema.json").read_text()), templates))
     if unused:
         raise Failure(f"no template uses {', '.join(unused)}; remove it from values.yaml")
 
 
-def _unused(schema, templates, path=(), whole=False):
+def _unused(schema: dict[str, Any], templates: str, path: tuple[str, ...] = (), whole: bool = False) -> Iterator[str]:
     """The values that no template names: in full, within their parent, or with a parent that is taken whole."""
     name = re.escape(".Values." + ".".join(path))
     whole = whole or bool(path and re.search(rf"(toYaml|toJson) {name}\b", templates))
@@ -62,11 +66,11 @@ def _unused(schema, templates, path=(), whole=False):
         yield ".".join(path)
 
 
-def _unit_tests():
+def _unit_tests() -> None:
     chart.run(tools.helm_unittest(), "--strict", paths.CHART)
 
 
-def _package():
+def _package() -> None:
     """What is published has no tests in it, and nothing that only we need."""
     with tempfile.TemporaryDirectory() as folder:
         chart.run(tools.helm(), "package", paths.CHART, "--destination", folder)
@@ -78,22 +82,22 @@ def _package():
         raise Failure(f"the packaged chart has {', '.join(surplus)}; add them to .helmignore")
 
 
-def _conform():
+def _conform() -> None:
     """Holds what is rendered against the schemas of the oldest Kubernetes and of the one that tests run on."""
     objects = "".join(chart.render(*settings) for settings in VARIANTS)
     for version in (OLDEST, re.sub(r"\d+$", "0", golang.version("kubernetes"))):
         place = tools.kubernetes_schemas(version) / "{{ .ResourceKind }}{{ .KindSuffix }}.json"
-        command = [tools.kubeconform(), "-strict", "-schema-location", place, "-skip", CUSTOM_KINDS]
+        command: list[str | Path] = [tools.kubeconform(), "-strict", "-schema-location", place, "-skip", CUSTOM_KINDS]
         chart.run(*command, stdin=objects)
 
 
-def _score():
+def _score() -> None:
     """Asks kube-score everything but what is exempt."""
     every = [line.split(",")[0] for line in chart.run(tools.kube_score(), "list").splitlines()]
     unknown = NOT_SCORED.keys() - set(every)
     if unknown:
         raise Failure(f"NOT_SCORED names what kube-score does not know: {', '.join(sorted(unknown))}; remove it")
-    command = [tools.kube_score(), "score", "--output-format=ci", "--exit-one-on-warning"]
+    command: list[str | Path] = [tools.kube_score(), "score", "--output-format=ci", "--exit-one-on-warning"]
     command += ["--ignore-container-cpu-limit"]
     command += [word for name in every if name not in NOT_SCORED for word in ("--enable-optional-test", name)]
     command += [word for name in NOT_SCORED for word in ("--ignore-test", name)]
@@ -106,7 +110,6 @@ def _score():
 
 
 CHECKS = {
-    "generated files": chart.check_generated,
     "helm lint": _lint,
     "values are used": _values_used,
     "helm unittest": _unit_tests,

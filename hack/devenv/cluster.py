@@ -21,24 +21,25 @@ class Cluster:
     search_path: str = "/usr/bin:/bin"
     """Where kubectl finds its plugins."""
 
-    def kubectl(self, *arguments, document: Any = None, stdin: str | None = None) -> str:
+    def kubectl(self, *arguments: str | Path, document: Any = None, stdin: str | None = None) -> str:
         """Runs kubectl, with `document` as JSON or `stdin` for its input, and returns what it prints."""
         given = stdin if document is None else json.dumps(document)
         return _succeed(self.run(tools.kubectl(), *arguments, stdin=given))
 
-    def helm(self, *arguments) -> str:
+    def helm(self, *arguments: str | Path) -> str:
         """Runs helm and returns what it prints."""
         return _succeed(self.run(tools.helm(), *arguments))
 
-    def get(self, *arguments) -> dict[str, Any]:
+    def get(self, *arguments: str | Path) -> dict[str, Any]:
         """An object or a list of them."""
-        return json.loads(self.kubectl("get", *arguments, "--output=json"))
+        found: dict[str, Any] = json.loads(self.kubectl("get", *arguments, "--output=json"))
+        return found
 
-    def has(self, *arguments) -> bool:
+    def has(self, *arguments: str | Path) -> bool:
         """Whether there is such an object."""
         return bool(self.kubectl("get", *arguments, "--ignore-not-found", "--output=name").strip())
 
-    def may(self, *action) -> bool:
+    def may(self, *action: str) -> bool:
         """Whether the user may do `action`: a verb, a resource, and flags."""
         done = self.run(tools.kubectl(), "auth", "can-i", *action)
         # "no" may come with a reason, and with exit code 1.
@@ -47,7 +48,7 @@ class Cluster:
             raise _failed(done)
         return answer == "yes"
 
-    def run(self, *command, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str | Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Runs a command that finds the API server as the user would; however it ends."""
         # Caches of what a server offers must not outlive the server.
         settings = {"PATH": self.search_path, "HOME": str(self.kubeconfig.parent), "KUBECONFIG": str(self.kubeconfig)}
@@ -57,7 +58,7 @@ class Cluster:
         )
 
 
-def of(variables) -> Cluster:
+def of(variables: dict[str, str]) -> Cluster:
     """The one that an environment's variables lead to."""
     return Cluster(Path(variables["KUBECONFIG"]))
 

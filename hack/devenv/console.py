@@ -1,9 +1,14 @@
 """What the user sees, and commands run with their output in a log."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 PROGRESS_SECONDS = 5
 QUIET_PROGRESS_SECONDS = 15  # where lines stay, as in the log of a CI run
@@ -14,17 +19,17 @@ class Failure(Exception):
     """Something the user has to know: what is wrong and what to do. Shown without a traceback."""
 
 
-def say(text):
+def say(text: str) -> None:
     """One line for the user."""
     print(text, flush=True)
 
 
-def note(text):
+def note(text: str) -> None:
     """A line that belongs to the step above it."""
     say(f"    {text}")
 
 
-def run(command, what, log, **options):
+def run(command: Sequence[str | Path], what: str, log: Path, **options: Any) -> None:
     """Runs a command with its output in the log; every few seconds says that it still runs, and at what."""
     started = time.monotonic()
     with open(log, "ab") as output:
@@ -39,7 +44,7 @@ def run(command, what, log, **options):
         raise Failure(f"{what} failed (exit {process.returncode}); the log is {log} and ends with:\n{tail(log)}")
 
 
-def wait(process, what, log, started):
+def wait(process: subprocess.Popen[bytes], what: str, log: Path, started: float) -> None:
     """Waits for a process, with progress: one line that is written anew on a terminal, else one now and then."""
     terminal = sys.stdout.isatty()
     while True:
@@ -53,13 +58,13 @@ def wait(process, what, log, started):
         print("\r\033[K", end="", flush=True)
 
 
-def elapsed(started):
+def elapsed(started: float) -> str:
     """Time since, such as `1 min 05 s`."""
     minutes, seconds = divmod(int(time.monotonic() - started), 60)
     return f"{minutes} min {seconds:02} s" if minutes else f"{seconds} s"
 
 
-def tail(log, lines=TAIL_LINES):
+def tail(log: Path, lines: int = TAIL_LINES) -> str:
     """The last lines of a file."""
     with open(log, "rb") as source:
         source.seek(0, os.SEEK_END)
@@ -67,11 +72,11 @@ def tail(log, lines=TAIL_LINES):
         return "\n".join(source.read().decode("utf-8", "replace").splitlines()[-lines:])
 
 
-def _detail(log):
+def _detail(log: Path) -> str:
     last = tail(log, 1).strip()
     return f" ({last[:60]})" if last else ""
 
 
-def fail(failure):
+def fail(failure: object) -> None:
     """Says what went wrong."""
     print(f"\nerror: {failure}", file=sys.stderr, flush=True)

@@ -1,21 +1,28 @@
 """A Kubernetes control plane without nodes: etcd and the API server, on the loopback address."""
 
+from __future__ import annotations
+
 import base64
 import json
 import os
 import secrets
 import ssl
 import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import tools
 from .process import await_ready, free_port
+
+if TYPE_CHECKING:
+    from .process import Registry
 
 READY_SECONDS = 60
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 EC_KEY = bytes.fromhex("30310201010420"), bytes.fromhex("a00a06082a8648ce3d030107")
 
 
-def start(registry, folder):
+def start(registry: Registry, folder: Path) -> Path:
     """Starts both and returns the path of a kubeconfig for a cluster admin."""
     folder.mkdir(parents=True, exist_ok=True)
     etcd_port = _start_etcd(registry, folder)
@@ -40,7 +47,7 @@ def start(registry, folder):
     return kubeconfig
 
 
-def _start_etcd(registry, folder):
+def _start_etcd(registry: Registry, folder: Path) -> int:
     port, peer_port, log = free_port(), free_port(), folder / "etcd.log"
     client, peer = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer_port}"
     process = registry.start("etcd", [
@@ -52,7 +59,7 @@ def _start_etcd(registry, folder):
     return port
 
 
-def signing_key():
+def signing_key() -> str:
     """A P-256 key in PEM, RFC 5915: the API server signs ServiceAccount tokens with it."""
     number = secrets.randbelow(P256_ORDER - 1) + 1
     der = EC_KEY[0] + number.to_bytes(32, "big") + EC_KEY[1]
@@ -60,7 +67,7 @@ def signing_key():
     return f"-----BEGIN EC PRIVATE KEY-----\n{text}-----END EC PRIVATE KEY-----\n"
 
 
-def _kubeconfig(url, token, certificate):
+def _kubeconfig(url: str, token: str, certificate: bytes) -> str:
     return json.dumps({
         "apiVersion": "v1", "kind": "Config", "current-context": "task-pipelines",
         "clusters": [{"name": "task-pipelines", "cluster": {
@@ -71,7 +78,7 @@ def _kubeconfig(url, token, certificate):
     }, indent=2)
 
 
-def _ready(url, token, folder):
+def _ready(url: str, token: str, folder: Path) -> bool:
     certificate = folder / "certificates" / "apiserver.crt"
     if not certificate.exists():
         return False
@@ -79,19 +86,19 @@ def _ready(url, token, folder):
     return _answers(f"{url}/readyz", context, token) and _answers(f"{url}/api/v1/namespaces/default", context, token)
 
 
-def _answers(url, context=None, token=""):
+def _answers(url: str, context: ssl.SSLContext | None = None, token: str = "") -> bool:
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"} if token else {})
     try:
         with urllib.request.urlopen(request, timeout=5, context=context) as answer:
-            return answer.status == 200
+            return bool(answer.status == 200)
     except OSError:
         return False
 
 
-def _environment():
+def _environment() -> dict[str, str]:
     return {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
 
 
-def _write_private(path, text):
+def _write_private(path: Path, text: str) -> None:
     with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as output:
         output.write(text)

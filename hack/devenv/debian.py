@@ -3,10 +3,14 @@
 apt checks them against Debian's keys, which lie in hack/image/keys.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
+from pathlib import Path
 
 from . import paths
 from .console import Failure, run
@@ -27,7 +31,7 @@ Signed-By: {security}
 """
 
 
-def download(packages, architecture, folder):
+def download(packages: Iterable[str], architecture: str, folder: Path) -> dict[str, Path]:
     """Fetches packages into a folder and returns their files, by name."""
     for tool in ("apt-get", "dpkg-deb"):
         if shutil.which(tool) is None:
@@ -47,14 +51,14 @@ def download(packages, architecture, folder):
     return found
 
 
-def sources(mirror):
+def sources(mirror: str) -> str:
     """What apt is to read."""
     archive = ",".join(str(KEYS / f"debian-archive-{SUITE}-{name}.asc") for name in ("automatic", "stable"))
     security = str(KEYS / f"debian-archive-{SUITE}-security-automatic.asc")
     return SOURCES.format(mirror=mirror, suite=SUITE, archive=archive, security=security)
 
 
-def options(folder, architecture):
+def options(folder: Path, architecture: str) -> list[str]:
     """Settings that keep apt away from this machine's packages; how the network is reached stays the machine's."""
     settings = {
         "Dir::State": folder / "state", "Dir::State::status": folder / "status", "Dir::Cache": folder / "cache",
@@ -66,18 +70,18 @@ def options(folder, architecture):
     return [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
 
 
-def unpack(package, folder):
+def unpack(package: Path, folder: Path) -> None:
     """Unpacks a package's files."""
     _dpkg("--extract", package, folder)
 
 
-def control(package):
+def control(package: Path) -> str:
     """What a package says of itself, as scanners look for it below /var/lib/dpkg/status.d."""
     text = _dpkg("--field", package)
     return re.sub(r"^Package: .*$", lambda match: f"{match[0]}\nStatus: install ok installed", text, count=1, flags=re.M)
 
 
-def _dpkg(*arguments):
+def _dpkg(*arguments: str | Path) -> str:
     answer = subprocess.run(["dpkg-deb", *map(str, arguments)], capture_output=True, text=True, check=False)
     if answer.returncode != 0:
         raise Failure(f"dpkg-deb {arguments[0]} failed:\n{answer.stderr.strip()}")

@@ -1,16 +1,24 @@
 """The whole loop, shown: the operator installed with helm, a pipeline applied with kubectl, fired by its schedule, read
 in a chat, looked at with the plugin, and gone again."""
 
+from __future__ import annotations
+
 import json
 import shlex
 import textwrap
 import time
 import urllib.request
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from . import build, cloud, cluster, console, deployed, environment, paths, release, tools, venv
 from .console import Failure, note, say
+
+if TYPE_CHECKING:
+    from .cluster import Cluster
 
 EXAMPLE = paths.ROOT / "examples" / "demo.yaml"
 PIPELINE = "scheduledtaskpipeline/demo"
@@ -35,7 +43,7 @@ STEPS = (
 )
 
 
-def run():
+def run() -> None:
     """Runs the demo; raises `Failure` when anything is not as it should be."""
     started = time.monotonic()
     steps = _steps()
@@ -53,7 +61,7 @@ def run():
     say(f"\nDone in {console.elapsed(started)}. Next: `make up`, `make run`, and your own pipeline (see README.md).")
 
 
-def _loop(steps, kube, folder, variables, binary):
+def _loop(steps: Iterator[None], kube: Cluster, folder: Path, variables: dict[str, str], binary: Path) -> None:
     next(steps)
     installed = release.Release(kube, NAMESPACE)
     installed.prepare(variables)
@@ -76,7 +84,7 @@ def _loop(steps, kube, folder, variables, binary):
     _helm(installed, "uninstall")
 
 
-def _pipeline(steps, kube, variables):
+def _pipeline(steps: Iterator[None], kube: Cluster, variables: dict[str, str]) -> None:
     next(steps)
     chat = variables["TASK_PIPELINES_CHAT_URL"]
     _kubectl(kube, "create", "secret", "generic", "chat", f"--from-literal=slack={chat}/slack/demo")
@@ -102,14 +110,14 @@ def _pipeline(steps, kube, variables):
     note("left on AWS is nothing: no schedule, function, queue, role, log group or parameter")
 
 
-def _with_plugin(kube, folder, plugin):
+def _with_plugin(kube: Cluster, folder: Path, plugin: Path) -> Cluster:
     """The same, with the plugin where kubectl finds it: in the search path."""
     (folder / "bin").mkdir()
     (folder / "bin" / plugin.name).symlink_to(plugin.resolve())
     return replace(kube, search_path=f"{folder / 'bin'}:{kube.search_path}")
 
 
-def _await_ready_pipeline(kube):
+def _await_ready_pipeline(kube: Cluster) -> None:
     try:
         kube.kubectl("wait", "--for=condition=Ready", PIPELINE, f"--timeout={READY_SECONDS}s")
     except Failure as failure:
@@ -117,7 +125,7 @@ def _await_ready_pipeline(kube):
         raise Failure(f"{failure}\nIts status:\n{json.dumps(status, indent=2)}") from failure
 
 
-def _await(what, seconds, found):
+def _await(what: str, seconds: float, found: Callable[[], Any]) -> Any:
     """Waits until `found` has something, and returns it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -127,41 +135,41 @@ def _await(what, seconds, found):
     raise Failure(f"there is no {what} after {seconds} s")
 
 
-def _message(chat):
+def _message(chat: str) -> dict[str, Any] | None:
     with urllib.request.urlopen(f"{chat}/_messages", timeout=5) as answer:
         return next((message for message in json.load(answer) if message["status"] == 200), None)
 
 
-def _has_ended_run(kube):
+def _has_ended_run(kube: Cluster) -> bool:
     return any(run["result"] != "Running" for run in kube.get(PIPELINE)["status"].get("runs", []))
 
 
-def _summary(resources):
+def _summary(resources: Iterable[tuple[str, str]]) -> str:
     counts = Counter(kind for kind, _ in resources)
     return ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in sorted(counts.items()))
 
 
-def _steps():
+def _steps() -> Iterator[None]:
     for number, title in enumerate(STEPS, 1):
         say(f"{'' if number == 1 else chr(10)}[{number}/{len(STEPS)}] {title}")
         yield
 
 
-def _helm(installed, action, *arguments):
+def _helm(installed: release.Release, action: str, *arguments: str | Path) -> None:
     """Runs helm as a user would type it, and shows what it says."""
     said = installed.helm(action, *arguments)
     _show(shlex.join(["helm", action, release.NAME, *map(str, arguments), installed.within]), said)
 
 
-def _kubectl(kube, *arguments):
+def _kubectl(kube: Cluster, *arguments: str | Path) -> None:
     """Runs kubectl as a user would type it, and shows what it says."""
     _show(shlex.join(["kubectl", *map(str, arguments)]), kube.kubectl(*arguments))
 
 
-def _show(command, said):
+def _show(command: Sequence[str | Path], said: str) -> None:
     say(f"    $ {command}")
     _lines(said)
 
 
-def _lines(text):
+def _lines(text: str) -> None:
     say(textwrap.indent(text.rstrip(), "    | ", lambda _: True))

@@ -7,6 +7,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from . import cloud, kubelet
@@ -75,5 +76,5 @@ def start(release: Release, binary: Path, folder: Path, name: str = "operator") 
     operator = Operator(process, container, log)
     for probe in PROBES:
         url = f"http://{operator.address}{described[probe]['httpGet']['path']}"
-        operator.wait_for(f"a good answer at {url}", lambda url=url: cloud.answers(url))
+        operator.wait_for(f"a good answer at {url}", partial(cloud.answers, url))
     return operator

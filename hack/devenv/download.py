@@ -1,9 +1,13 @@
 """Published binaries, when this machine can reach them."""
 
+from __future__ import annotations
+
 import hashlib
 import shutil
 import tarfile
 import urllib.request
+from collections.abc import Collection
+from pathlib import Path
 
 from .console import note
 
@@ -14,7 +18,7 @@ class Unreachable(Exception):
     """It cannot be had from here; there is another way."""
 
 
-def fetch(url, target, checksum_url, algorithm):
+def fetch(url: str, target: Path, checksum_url: str, algorithm: str) -> None:
     """Downloads a file and compares it with its published checksum."""
     try:
         with urllib.request.urlopen(checksum_url, timeout=TIMEOUT_SECONDS) as answer:
@@ -29,19 +33,20 @@ def fetch(url, target, checksum_url, algorithm):
         raise Unreachable(f"{url} has the {algorithm} {actual}, not the published {expected}")
 
 
-def _checksum(text, name):
+def _checksum(text: str, name: str) -> str:
     """The checksum of this file, of a text that has one or a list of them."""
     lines = [line.split() for line in text.splitlines()]
     return next((words[0] for words in lines if words[1:] == [name]), lines[0][0])
 
 
-def unpack(archive, names, folder):
+def unpack(archive: Path, names: Collection[str], folder: Path) -> None:
     """Takes the files of these names out of a tar archive, whatever folder they are in there."""
     with tarfile.open(archive) as source:
         for member in source:
             name = member.name.rsplit("/", 1)[-1]
-            if member.isfile() and name in names:
-                with source.extractfile(member) as content, open(folder / name, "wb") as output:
+            content = source.extractfile(member) if member.isfile() and name in names else None
+            if content is not None:
+                with content, open(folder / name, "wb") as output:
                     shutil.copyfileobj(content, output)
                 (folder / name).chmod(0o755)
     missing = [name for name in names if not (folder / name).exists()]

@@ -1,9 +1,12 @@
 """An environment: control plane, AWS and chat, with their state in one folder."""
 
+from __future__ import annotations
+
 import contextlib
 import shutil
 import signal
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from . import cloud, cluster, control_plane, definition
@@ -17,7 +20,8 @@ REAL = {"STRICT_ROLE_DELAY_SECONDS": "10", "STRICT_PENDING_SECONDS": "3"}
 
 
 @contextlib.contextmanager
-def private(settings=None, chat=True, with_definition=True):
+def private(settings: Mapping[str, str] | None = None, chat: bool = True,
+            with_definition: bool = True) -> Iterator[tuple[Path, dict[str, str]]]:
     """A fresh environment on free ports: yields its folder and variables, and is gone afterwards.
     Without `with_definition` the API server does not know pipelines yet.
 
@@ -39,7 +43,7 @@ def private(settings=None, chat=True, with_definition=True):
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _stop(registry):
+def _stop(registry: Registry) -> None:
     """Stops all, whatever else the user presses."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -49,7 +53,7 @@ def _stop(registry):
             signal.signal(number, handler)
 
 
-def start(registry, folder, settings, chat):
+def start(registry: Registry, folder: Path, settings: Mapping[str, str], chat: bool) -> dict[str, str]:
     """Starts all of it in the folder; returns the variables that lead to it."""
     kubeconfig = control_plane.start(registry, folder / "kubernetes")
     url = cloud.start_aws(registry, folder / "aws", settings)

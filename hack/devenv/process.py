@@ -1,5 +1,7 @@
 """Background processes, remembered in a file so that a later command can stop them, and only them."""
 
+from __future__ import annotations
+
 import contextlib
 import json
 import os
@@ -7,14 +9,16 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from .console import Failure, tail
 
 STOP_SECONDS = 10
 POLL_SECONDS = 0.05
-_children = {}  # those of this run, by id
+_children: dict[int, subprocess.Popen[bytes]] = {}  # those of this run, by id
 
 
 @dataclass(frozen=True)
@@ -25,11 +29,11 @@ class Process:
     pid: int
     born: str
 
-    def alive(self):
+    def alive(self) -> bool:
         """Whether this very process still runs."""
         return _born(self.pid) == self.born
 
-    def exit_code(self):
+    def exit_code(self) -> int | None:
         """How it ended; None while it runs, or where it was not this run that started it."""
         child = _children.get(self.pid)
         if child is None or self.alive():
@@ -37,7 +41,7 @@ class Process:
         # Its first thread can be gone while others still end, and only then is there a code.
         return child.wait(STOP_SECONDS)
 
-    def stop(self, seconds=None):
+    def stop(self, seconds: float | None = None) -> None:
         """Asks it to end, then makes it and its children."""
         if not self.alive():
             return
@@ -48,7 +52,7 @@ class Process:
                 os.killpg(self.pid, signal.SIGKILL)
                 self._ends_within(STOP_SECONDS)
 
-    def _ends_within(self, seconds):
+    def _ends_within(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds
         while self.alive() and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
@@ -59,20 +63,20 @@ class Process:
 class Registry:
     """The processes of one state folder."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         self.file = folder / "processes.json"
 
-    def all(self):
+    def all(self) -> list[Process]:
         """Those recorded, in the order of their start."""
         if not self.file.exists():
             return []
         return [Process(**record) for record in json.loads(self.file.read_text())]
 
-    def alive(self, name):
+    def alive(self, name: str) -> bool:
         """Whether the process of this name runs."""
         return any(process.name == name and process.alive() for process in self.all())
 
-    def start(self, name, command, environment, log):
+    def start(self, name: str, command: Sequence[str | Path], environment: Mapping[str, str], log: Path) -> Process:
         """Starts a process in a session of its own, with this environment alone."""
         with open(log, "ab") as output:
             child = subprocess.Popen([str(part) for part in command], env=environment, stdout=output, cwd="/",
@@ -82,26 +86,26 @@ class Registry:
         self._write([*self.all(), process])
         return process
 
-    def stop(self):
+    def stop(self) -> None:
         """Stops them all, the last one first."""
         for process in reversed(self.all()):
             process.stop()
         self.file.unlink(missing_ok=True)
 
-    def _write(self, processes):
+    def _write(self, processes: list[Process]) -> None:
         temporary = self.file.with_suffix(".tmp")
         temporary.write_text(json.dumps([asdict(process) for process in processes], indent=2))
         temporary.replace(self.file)
 
 
-def free_port():
+def free_port() -> int:
     """A port of the loopback address that nothing listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])
 
 
-def await_ready(process, log, seconds, ready):
+def await_ready(process: Process, log: Path, seconds: float, ready: Callable[[], Any]) -> None:
     """Waits until `ready()` is true; a failure shows the end of the log."""
     deadline = time.monotonic() + seconds
     while not ready():
@@ -113,7 +117,7 @@ def await_ready(process, log, seconds, ready):
         time.sleep(POLL_SECONDS)
 
 
-def _born(pid):
+def _born(pid: int) -> str:
     """When a process started, in the system's own words; empty when there is none, or only its remains."""
     stat = Path(f"/proc/{pid}/stat")
     if Path("/proc/self/stat").exists():
@@ -125,6 +129,6 @@ def _born(pid):
     return answer.stdout.strip()
 
 
-def _reap(pid):
+def _reap(pid: int) -> None:
     if pid in _children:
         _children[pid].poll()

@@ -39,7 +39,7 @@ class Release:
         literals = [f"--from-literal={key}={value}" for key, value in values.items()]
         self.cluster.kubectl("create", "secret", "generic", name, *literals, self.within)
 
-    def helm(self, action: str, *arguments) -> str:
+    def helm(self, action: str, *arguments: str | Path) -> str:
         """Has helm do something with it, and returns what helm says."""
         said = self.cluster.helm(action, NAME, *arguments, self.within)
         if action in ("install", "upgrade", "rollback"):
@@ -52,7 +52,8 @@ class Release:
 
     def pod(self) -> dict[str, Any]:
         """What its Pods are made of."""
-        return self.deployment()["spec"]["template"]["spec"]
+        pod: dict[str, Any] = self.deployment()["spec"]["template"]["spec"]
+        return pod
 
 
 def write_values(path: Path, variables: dict[str, str], more: dict[str, Any]) -> Path:

@@ -14,11 +14,11 @@ TESTS = """
 
 
 class AlertsTest(unittest.TestCase):
-    def test_an_alert_with_its_page_and_tests_is_well(self):
+    def test_an_alert_with_its_page_and_tests_is_well(self) -> None:
         self.assertEqual(list(alerts._untold(["Slow"], {"Slow": PAGE}, TABLE)), [])
         self.assertEqual(list(alerts._untested(["Slow"], TESTS)), [])
 
-    def test_pages_are_named_after_alerts_and_whole(self):
+    def test_pages_are_named_after_alerts_and_whole(self) -> None:
         (orphan,) = alerts._untold([], {"Slow": PAGE}, TABLE)
         self.assertIn("Slow.md is the page of no alert", orphan)
         (short,) = alerts._untold(["Slow"], {"Slow": PAGE.replace("**Impact.**", "")}, TABLE)
@@ -28,7 +28,7 @@ class AlertsTest(unittest.TestCase):
         (unlisted,) = alerts._untold(["Slow"], {"Slow": PAGE}, "")
         self.assertIn("does not link to runbooks/Slow.md", unlisted)
 
-    def test_each_alert_fires_and_is_quiet_in_a_test(self):
+    def test_each_alert_fires_and_is_quiet_in_a_test(self) -> None:
         loud = TESTS.replace("[]", "[{}]")
         self.assertRegex("".join(alerts._untested(["Slow"], loud)), "no case in which Slow does not fire")
         self.assertRegex("".join(alerts._untested(["Slow"], TESTS.split("      - alertname")[0])), "Slow fires")

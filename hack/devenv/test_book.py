@@ -9,13 +9,13 @@ BLOB = "https://github.com/task-pipelines/task-pipelines/blob/main/"
 
 
 class BookTest(unittest.TestCase):
-    def test_links_out_of_the_pages_lead_to_the_repository(self):
+    def test_links_out_of_the_pages_lead_to_the_repository(self) -> None:
         text = "[a](../CONTRIBUTING.md#style) [b](plan.md) [c](https://example.com/../d) [e](../charts/x.yaml)"
         expected = f"[a]({BLOB}CONTRIBUTING.md#style) [b](plan.md) [c](https://example.com/../d) [e]({BLOB}charts/x.yaml)"
         self.assertEqual(book.outside(text, ""), expected)
         self.assertEqual(book.outside("[a](../plan.md) [b](../../README.md)", "more"), f"[a](../plan.md) [b]({BLOB}README.md)")
 
-    def test_the_book_comes_back_whole(self):
+    def test_the_book_comes_back_whole(self) -> None:
         chapter = {"name": "A", "content": "[a](../LICENSE)", "path": "a.md", "sub_items": []}
         pages = {"items": [{"Chapter": chapter}, "Separator", {"PartTitle": "Part"}]}
         given = mock.patch("sys.stdin", io.StringIO(json.dumps([{}, pages])))

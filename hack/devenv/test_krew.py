@@ -1,20 +1,18 @@
+from __future__ import annotations
+
 import hashlib
-import importlib.util
 import tempfile
 import unittest
 from pathlib import Path
 
+import krew
 import yaml
 
 from devenv import paths
 
-SPECIFICATION = importlib.util.spec_from_file_location("krew", paths.HACK / "krew.py")
-krew = importlib.util.module_from_spec(SPECIFICATION)
-SPECIFICATION.loader.exec_module(krew)
-
 
 class KrewTest(unittest.TestCase):
-    def test_the_manifest_names_each_archive_with_its_hash(self):
+    def test_the_manifest_names_each_archive_with_its_hash(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             for architecture in ("x86_64", "arm64"):
                 Path(folder, f"kubectl-pipelines-linux-{architecture}.tar.gz").write_text(architecture)
@@ -27,7 +25,7 @@ class KrewTest(unittest.TestCase):
             self.assertEqual(platform["sha256"], hashlib.sha256(architecture.encode()).hexdigest())
             self.assertIn("/v1.2.3/", platform["uri"])
 
-    def test_what_it_names_is_what_the_release_makes(self):
+    def test_what_it_names_is_what_the_release_makes(self) -> None:
         workflow = (paths.ROOT / ".github/workflows/release.yml").read_text()
         self.assertIn("dist/kubectl-pipelines-linux-$ARCHITECTURE.tar.gz", workflow)
 

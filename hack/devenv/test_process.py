@@ -1,9 +1,12 @@
+from __future__ import annotations
+
 import os
 import sys
 import tempfile
 import time
 import unittest
 import unittest.mock
+from collections.abc import Sequence
 from pathlib import Path
 
 from devenv.console import Failure
@@ -13,7 +16,7 @@ SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
 
 
 class ProcessTest(unittest.TestCase):
-    def setUp(self):
+    def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
@@ -21,10 +24,10 @@ class ProcessTest(unittest.TestCase):
         self.registry = Registry(self.folder)
         self.addCleanup(self.registry.stop)
 
-    def start(self, command):
+    def start(self, command: Sequence[str | Path]) -> Process:
         return self.registry.start("sleeper", command, dict(os.environ), self.log)
 
-    def test_what_was_started_is_stopped_by_a_later_command(self):
+    def test_what_was_started_is_stopped_by_a_later_command(self) -> None:
         process = self.start(SLEEP)
         later = Registry(self.folder)
         self.assertTrue(process.alive())
@@ -33,12 +36,12 @@ class ProcessTest(unittest.TestCase):
         self.assertFalse(process.alive())
         self.assertEqual(later.all(), [])
 
-    def test_another_process_of_the_same_id_is_left_alone(self):
+    def test_another_process_of_the_same_id_is_left_alone(self) -> None:
         process = self.start(SLEEP)
         Process("sleeper", process.pid, "long ago").stop()
         self.assertTrue(process.alive())
 
-    def test_one_that_will_not_end_is_made_to(self):
+    def test_one_that_will_not_end_is_made_to(self) -> None:
         stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
         process = self.start([sys.executable, "-c", stubborn])
         await_ready(process, self.log, 10, lambda: self.log.read_text())
@@ -46,7 +49,7 @@ class ProcessTest(unittest.TestCase):
             process.stop()
         self.assertFalse(process.alive())
 
-    def test_how_it_ended_is_known(self):
+    def test_how_it_ended_is_known(self) -> None:
         orderly = "import signal, time; signal.signal(15, lambda *_: exit(3)); print('up', flush=True); time.sleep(60)"
         process = self.start([sys.executable, "-c", orderly])
         await_ready(process, self.log, 10, lambda: self.log.read_text())
@@ -54,19 +57,19 @@ class ProcessTest(unittest.TestCase):
         process.stop()
         self.assertEqual(process.exit_code(), 3)
 
-    def test_an_early_end_shows_the_log(self):
+    def test_an_early_end_shows_the_log(self) -> None:
         process = self.start([sys.executable, "-c", "raise SystemExit('no port left')"])
         with self.assertRaisesRegex(Failure, "no port left"):
             await_ready(process, self.log, 10, lambda: False)
 
-    def test_one_that_never_gets_ready_is_given_up(self):
+    def test_one_that_never_gets_ready_is_given_up(self) -> None:
         process = self.start(SLEEP)
         started = time.monotonic()
         with self.assertRaisesRegex(Failure, "not ready after 0.1 s"):
             await_ready(process, self.log, 0.1, lambda: False)
         self.assertLess(time.monotonic() - started, 10)
 
-    def test_free_ports_are_ports(self):
+    def test_free_ports_are_ports(self) -> None:
         self.assertTrue(0 < free_port() < 65536)
 
 

@@ -6,7 +6,7 @@ from devenv import chart, paths, tools, upgrades
 
 
 class UpgradesTest(unittest.TestCase):
-    def test_the_older_chart_lacks_one_column_and_nothing_else(self):
+    def test_the_older_chart_lacks_one_column_and_nothing_else(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             older = upgrades.older_chart(Path(folder))
             rendered = chart.run(tools.helm(), "template", "task-pipelines", older, "--kube-version", "v1.30.0")

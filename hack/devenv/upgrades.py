@@ -7,9 +7,13 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import calls, definition, deployed, paths, release
 from .console import Failure, note, say
+
+if TYPE_CHECKING:
+    from .deployed import Operator
 
 OLDER = "0.0.9"
 """A version before this one: its chart is this one's, with a definition that lacks a column."""
@@ -57,14 +61,14 @@ class Upgrades:
     folder: Path
     variables: dict[str, str]
 
-    def up_and_back(self, operator: deployed.Operator, values: Path) -> deployed.Operator:
+    def up_and_back(self, operator: Operator, values: Path) -> Operator:
         """Upgrades to this version with other values, and rolls back. Returns the operator that then runs."""
         self._expect("before the upgrade", BEFORE)
         changed = ("--set", f"image.tag={AFTER.tag}", "--set", f"resyncSeconds={AFTER.resync_seconds}")
         operator = self._change(operator, "upgrade", AFTER, paths.CHART, f"--values={values}", *changed)
         return self._change(operator, "rollback", BEFORE)
 
-    def _change(self, old: deployed.Operator, action: str, wanted: Wanted, *arguments) -> deployed.Operator:
+    def _change(self, old: Operator, action: str, wanted: Wanted, *arguments: str | Path) -> Operator:
         before = self._state()
         calls.forget(self.variables)
         self.installed.helm(action, *arguments)

@@ -10,7 +10,6 @@ use pipeline_core::admission::admit;
 use serde_json::Value;
 use task_pipelines::aws::OperatorPolicy;
 
-mod generated;
 mod words;
 
 fn root() -> &'static Path {
@@ -162,6 +161,32 @@ fn every_link_leads_somewhere() {
             }
         }
     }
+}
+
+#[test]
+fn every_path_of_the_development_page_is_there() {
+    let page = read("docs/development.md");
+    // What stands in blocks is typed, and what is built or cached is not in the repository.
+    let prose: String = page.split("```").step_by(2).collect();
+    let words = prose.split('`').skip(1).step_by(2).flat_map(str::split_whitespace);
+    let paths: BTreeSet<&str> = words
+        .filter(|word| word.contains('/') && word.starts_with(|first: char| first.is_ascii_alphabetic()))
+        .filter(|word| !word.starts_with("target/"))
+        .collect();
+    assert!(paths.len() > 40, "{paths:?}");
+    // The rooms are named within `src/`.
+    let gone: Vec<_> =
+        paths.iter().filter(|path| !exists(root(), path) && !exists(&root().join("src"), path)).collect();
+    assert!(gone.is_empty(), "docs/development.md names what is not there: {gone:?}");
+}
+
+/// Whether a path is below a folder; `*` is any name, and `<kind>` that of a kind of AWS resource.
+fn exists(folder: &Path, path: &str) -> bool {
+    let Some((before, after)) = path.split_once("*/") else {
+        return folder.join(path.replace("<kind>", "queue")).exists();
+    };
+    let below = fs::read_dir(folder.join(before)).into_iter().flatten();
+    below.filter_map(Result::ok).any(|entry| exists(&entry.path(), after))
 }
 
 #[test]

@@ -13,7 +13,10 @@ fn the_crd_in_the_repository_is_the_one_that_the_operator_prints() {
     let printed = Command::new(env!("CARGO_BIN_EXE_task-pipelines")).arg("crd").output().unwrap();
     let stored =
         fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/crds/taskpipelines.dev_scheduledtaskpipelines.yaml"));
-    assert!(String::from_utf8(printed.stdout).unwrap() == stored.unwrap(), "the API types changed: run `make crd`");
+    assert!(
+        String::from_utf8(printed.stdout).unwrap() == stored.unwrap(),
+        "the API types changed: run `make generate`"
+    );
 }
 
 #[tokio::test]

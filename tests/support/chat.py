@@ -5,6 +5,8 @@ It checks each service's limits, remembers what it got, and answers as it is tol
 GET or DELETE /_messages, POST /_behaviour, DELETE /_behaviour. It listens on the loopback address only.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import math
@@ -15,7 +17,8 @@ import time
 from dataclasses import dataclass, field, fields
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 sys.path.insert(0, str(Path(__file__).parent))
 import limits
@@ -31,14 +34,14 @@ class Behaviour:
 
     path: str
     status: int = 0
-    headers: dict = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     count: int = 1
     delaySeconds: float = 0.0
     body: str = ""
     perSecond: float = 0.0
 
     @classmethod
-    def parse(cls, given):
+    def parse(cls, given: dict[str, Any]) -> Behaviour:
         known = {item.name for item in fields(cls)}
         unknown = set(given) - known
         if unknown or "path" not in given:
@@ -51,18 +54,18 @@ class Chat(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, port=0):
+    def __init__(self, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.lock = threading.Lock()
-        self.messages = []
-        self.behaviours = []
-        self.taken = {}
+        self.messages: list[dict[str, Any]] = []
+        self.behaviours: list[Behaviour] = []
+        self.taken: dict[str, float] = {}
 
     @property
-    def url(self):
+    def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
-    def behaviour(self, path):
+    def behaviour(self, path: str) -> Behaviour | None:
         """The rule for this request, counted; None if there is none."""
         with self.lock:
             for rule in self.behaviours:
@@ -71,7 +74,7 @@ class Chat(ThreadingHTTPServer):
                     return rule
             return None
 
-    def is_too_soon(self, path, per_second):
+    def is_too_soon(self, path: str, per_second: float) -> bool:
         """Whether the last request to a path that was taken is not long enough ago; if it is, this one is taken."""
         with self.lock:
             now = time.monotonic()
@@ -85,16 +88,17 @@ class Handler(BaseHTTPRequestHandler):
     """One request."""
 
     protocol_version = "HTTP/1.1"
+    server: Chat
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         self._handle()
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_GET
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         """Quiet: what came in is asked for at /_messages."""
 
-    def _handle(self):
+    def _handle(self) -> None:
         address = urlsplit(self.path)
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode("utf-8", "replace")
         if address.path.startswith("/_"):
@@ -121,7 +125,7 @@ class Handler(BaseHTTPRequestHandler):
             self.server.messages.append(message)
         self._answer(status, answer, headers)
 
-    def _control(self, path, raw):
+    def _control(self, path: str, raw: str) -> None:
         server = self.server
         try:
             with server.lock:
@@ -141,7 +145,7 @@ class Handler(BaseHTTPRequestHandler):
         except (ValueError, TypeError) as error:
             self._answer(400, json.dumps({"error": str(error)}))
 
-    def _answer(self, status, body, headers=None):
+    def _answer(self, status: int, body: Any, headers: Any = None) -> None:
         data = b"" if status == 204 else body.encode()
         self.send_response(status)
         for name, value in (headers or {}).items():
@@ -153,13 +157,13 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(data)
 
 
-def _lacks_length(method, headers):
+def _lacks_length(method: str, headers: Any) -> bool:
     """Whether IIS and the front ends of Azure and Google answer 411: a body is expected, and its length is not said."""
     is_said = "Content-Length" in headers or "Transfer-Encoding" in headers
     return method in ("POST", "PUT", "PATCH") and not is_said
 
 
-def _usual(service, method, address, body, raw):
+def _usual(service: str, method: str, address: SplitResult, body: Any, raw: str) -> tuple[int, dict[str, str], str]:
     """Status, headers and body of the service's own answer."""
     if service not in CHECKS:
         return (200, {}, "ok") if service == "hook" else (404, {}, "not found")
@@ -183,14 +187,14 @@ def _usual(service, method, address, body, raw):
     return (200, JSON, json.dumps({"id": "1", **body})) if waits else (204, {}, "")
 
 
-def _json_or_text(raw):
+def _json_or_text(raw: str) -> Any:
     try:
         return json.loads(raw)
     except ValueError:
         return raw
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one (default)")
     parser.add_argument("--port-file", type=Path, help="file that receives the port once the server listens")

@@ -6,9 +6,13 @@ Telegram: https://core.telegram.org/bots/api#sendmessage and …#html-style
 Teams: https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using
 """
 
+from __future__ import annotations
+
 import json
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
+from typing import Any
 
 SLACK_TEXT = 40_000
 SLACK_BLOCKS = 50
@@ -33,12 +37,12 @@ TEAMS_ELEMENTS = {"TextBlock", "RichTextBlock", "FactSet", "Container", "ColumnS
 class Refused(Exception):
     """The service answers with this body and status."""
 
-    def __init__(self, answer, status=400):
+    def __init__(self, answer: str, status: int = 400) -> None:
         super().__init__(answer)
         self.status = status
 
 
-def slack(body):
+def slack(body: Any) -> None:
     """Raises `Refused` with Slack's own one-word answer, as plain text."""
     if not isinstance(body, dict):
         raise Refused("invalid_payload")
@@ -51,7 +55,7 @@ def slack(body):
         raise Refused("invalid_blocks")
 
 
-def _slack_block_fits(block):
+def _slack_block_fits(block: dict[str, Any]) -> Any | bool:
     text = (block.get("text") or {}).get("text", "")
     if block.get("type") == "header":
         return block["text"].get("type") == "plain_text" and 0 < len(text) <= SLACK_HEADER
@@ -62,7 +66,7 @@ def _slack_block_fits(block):
     return bool(block.get("type"))
 
 
-def discord(body):
+def discord(body: Any) -> None:
     """Raises `Refused` with Discord's own answer, as JSON."""
     if not isinstance(body, dict):
         raise Refused(json.dumps({"message": "The request body contains invalid JSON.", "code": 50109}))
@@ -86,17 +90,17 @@ def discord(body):
         raise _discord_form("embeds", f"Embed size exceeds maximum size of {DISCORD_ALL_EMBEDS}")
 
 
-def _discord_at_most(part, key, most):
+def _discord_at_most(part: dict[str, Any], key: str, most: int) -> None:
     if len(part.get(key) or "") > most:
         raise _discord_form(key, f"Must be {most} or fewer in length.")
 
 
-def _discord_form(key, message):
+def _discord_form(key: str, message: str) -> Refused:
     errors = {key: {"_errors": [{"code": "BASE_TYPE_MAX_LENGTH", "message": message}]}}
     return Refused(json.dumps({"message": "Invalid Form Body", "code": 50035, "errors": errors}))
 
 
-def _discord_texts(embed):
+def _discord_texts(embed: dict[str, Any]) -> Iterator[str]:
     yield from (embed.get(key) or "" for key in ("title", "description"))
     yield (embed.get("footer") or {}).get("text", "")
     yield (embed.get("author") or {}).get("name", "")
@@ -105,7 +109,7 @@ def _discord_texts(embed):
         yield field.get("value", "")
 
 
-def telegram(body):
+def telegram(body: Any) -> None:
     """Raises `Refused` with Telegram's own answer, as JSON."""
     if not isinstance(body, dict) or not body.get("chat_id"):
         raise _telegram("chat_id is empty")
@@ -117,11 +121,11 @@ def telegram(body):
         raise _telegram("message is too long")
 
 
-def _telegram(description):
+def _telegram(description: str) -> Refused:
     return Refused(json.dumps({"ok": False, "error_code": 400, "description": f"Bad Request: {description}"}))
 
 
-def telegram_text(html):
+def telegram_text(html: str) -> str:
     """What Telegram shows of its HTML; anything else but well nested, known tags is refused."""
     parser = _TelegramHtml()
     parser.feed(html)
@@ -132,26 +136,27 @@ def telegram_text(html):
 
 
 class _TelegramHtml(HTMLParser):
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
-        self.open, self.text = [], ""
+        self.open: list[str] = []
+        self.text = ""
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag not in TELEGRAM_TAGS:
             raise _telegram(f'can\'t parse entities: Unsupported start tag "{tag}"')
         if {"code", "pre"} & {tag, *self.open} and self.open:
             raise _telegram("can't parse entities: code stands in or around something else")
         self.open.append(tag)
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         if not self.open or self.open.pop() != tag:
             raise _telegram(f'can\'t parse entities: Unmatched end tag "{tag}"')
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         self.text += data
 
 
-def teams(body):
+def teams(body: Any) -> None:
     """Raises `Refused` as the flow behind a webhook does."""
     attachments = body.get("attachments") if isinstance(body, dict) else None
     if not attachments or body.get("type") != "message":
@@ -163,13 +168,13 @@ def teams(body):
             raise Refused("Bot API: Bad format of conversation activity: the card cannot be parsed")
 
 
-def teams_size(raw):
+def teams_size(raw: str) -> None:
     """Raises `Refused` where the request is too large."""
     if len(raw.encode()) > TEAMS_BYTES:
         raise Refused("Request Entity Too Large", 413)
 
 
-def _teams_element_fits(element):
+def _teams_element_fits(element: dict[str, Any]) -> bool:
     if element.get("type") == "RichTextBlock":
         return bool(element.get("inlines")) and all(run["type"] == "TextRun" and run["text"] for run in element["inlines"])
     if element.get("type") == "FactSet":
@@ -177,14 +182,14 @@ def _teams_element_fits(element):
     return element.get("type") in TEAMS_ELEMENTS
 
 
-def _teams_lines(element):
+def _teams_lines(element: dict[str, Any]) -> Iterator[str]:
     yield element.get("text", "")
     yield "".join(run.get("text", "") for run in element.get("inlines", []))
     for fact in element.get("facts", []):
         yield f"{fact['title']} {fact['value']}"
 
 
-def readable(service, body):
+def readable(service: str, body: Any) -> str:
     """What a person would read of a message."""
     if not isinstance(body, dict):
         return body if isinstance(body, str) else json.dumps(body)
@@ -205,7 +210,7 @@ def readable(service, body):
     return "\n".join(part for part in parts if part)
 
 
-def _slack_texts(block):
+def _slack_texts(block: dict[str, Any]) -> Iterator[str]:
     yield (block.get("text") or {}).get("text", "")
     for part in [*block.get("fields", []), *block.get("elements", [])]:
         yield part.get("text", "") if isinstance(part.get("text"), str) else ""

@@ -1,7 +1,10 @@
+from __future__ import annotations
+
 import json
 import socket
 import threading
 import unittest
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -9,13 +12,13 @@ from chat import Chat
 
 
 class ChatTest(unittest.TestCase):
-    def setUp(self):
+    def setUp(self) -> None:
         self.chat = Chat()
         threading.Thread(target=self.chat.serve_forever, daemon=True).start()
         self.addCleanup(self.chat.server_close)
         self.addCleanup(self.chat.shutdown)
 
-    def ask(self, method, path, body=None):
+    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, str, Any]:
         """Status, body and headers of an answer."""
         data = None if body is None else json.dumps(body).encode()
         try:
@@ -25,23 +28,23 @@ class ChatTest(unittest.TestCase):
             with error:
                 return error.code, error.read().decode(), error.headers
 
-    def messages(self):
+    def messages(self) -> Any:
         return json.loads(self.ask("GET", "/_messages")[1])
 
-    def test_slack_answers_ok_and_the_message_reads_as_a_person_would(self):
+    def test_slack_answers_ok_and_the_message_reads_as_a_person_would(self) -> None:
         blocks = [{"type": "header", "text": {"type": "plain_text", "text": "Report"}},
                   {"type": "section", "text": {"type": "mrkdwn", "text": "*7* visits"}}]
         self.assertEqual(self.ask("POST", "/slack/T/B/x", {"text": "Report", "blocks": blocks})[:2], (200, "ok"))
         message, = self.messages()
         self.assertEqual((message["service"], message["text"], message["status"]), ("slack", "Report\n*7* visits", 200))
 
-    def test_a_body_of_a_length_that_is_not_said_is_refused(self):
+    def test_a_body_of_a_length_that_is_not_said_is_refused(self) -> None:
         for headers, status in (("", b"411"), ("Content-Length: 0\r\n", b"200"), ("content-length: 0\r\n", b"200")):
-            with self.subTest(headers), socket.create_connection(self.chat.server_address, timeout=10) as connection:
+            with self.subTest(headers), socket.create_connection(("127.0.0.1", self.chat.server_port), timeout=10) as connection:
                 connection.sendall(f"POST /hook/x HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode())
                 self.assertEqual(connection.recv(100).split()[1], status)
 
-    def test_slack_refuses_what_is_too_long(self):
+    def test_slack_refuses_what_is_too_long(self) -> None:
         section = {"type": "section", "text": {"type": "mrkdwn", "text": "x"}}
         for body, answer in (
             ({"text": "x" * 40_001}, "msg_too_long"),
@@ -54,13 +57,13 @@ class ChatTest(unittest.TestCase):
             with self.subTest(answer):
                 self.assertEqual(self.ask("POST", "/slack/x", body)[:2], (400, answer))
 
-    def test_discord_answers_204_or_the_message(self):
+    def test_discord_answers_204_or_the_message(self) -> None:
         self.assertEqual(self.ask("POST", "/discord/1/x", {"content": "hi"})[0], 204)
         status, body, _ = self.ask("POST", "/discord/1/x?wait=true", {"embeds": [{"title": "a", "description": "b"}]})
         self.assertEqual((status, json.loads(body)["embeds"][0]["title"]), (200, "a"))
         self.assertEqual([message["text"] for message in self.messages()], ["hi", "a\nb"])
 
-    def test_discord_refuses_what_is_too_long(self):
+    def test_discord_refuses_what_is_too_long(self) -> None:
         embed = {"description": "x" * 4_096}
         for body, key in (
             ({"content": "x" * 2_001}, "content"),
@@ -74,7 +77,7 @@ class ChatTest(unittest.TestCase):
                 self.assertEqual((status, json.loads(answer)["code"], *json.loads(answer)["errors"]), (400, 50035, key))
         self.assertEqual(json.loads(self.ask("POST", "/discord/x", {})[1])["code"], 50006)
 
-    def test_telegram_takes_well_nested_html_and_shows_its_text(self):
+    def test_telegram_takes_well_nested_html_and_shows_its_text(self) -> None:
         path = "/telegram/x/bot12:a-b_C/sendMessage"
         text = "<b>7</b> &lt;visits&gt; <a href=\"https://a.example\"><i>b</i></a>"
         body = {"chat_id": "@a", "text": text, "parse_mode": "HTML"}
@@ -95,8 +98,8 @@ class ChatTest(unittest.TestCase):
         self.assertEqual(self.ask("POST", "/telegram/x/botnone/sendMessage", body)[0], 404)
         self.assertEqual(self.ask("POST", path, {"text": "a"})[0], 400)
 
-    def test_teams_takes_cards_up_to_their_size(self):
-        def message(*body):
+    def test_teams_takes_cards_up_to_their_size(self) -> None:
+        def message(*body: Any) -> dict[str, Any]:
             card = {"type": "AdaptiveCard", "version": "1.4", "body": list(body)}
             return {"type": "message",
                     "attachments": [{"contentType": "application/vnd.microsoft.card.adaptive", "content": card}]}
@@ -113,7 +116,7 @@ class ChatTest(unittest.TestCase):
         ):
             self.assertEqual(self.ask("POST", "/teams/x", body)[0], status)
 
-    def test_answers_can_be_scripted_for_a_path(self):
+    def test_answers_can_be_scripted_for_a_path(self) -> None:
         rule = {"path": "/slack/x", "status": 429, "headers": {"Retry-After": "3"}, "count": 2, "body": "slow down"}
         self.assertEqual(self.ask("POST", "/_behaviour", rule)[0], 200)
         answers = [self.ask("POST", "/slack/x", {"text": "hi"}) for _ in range(3)]
@@ -122,27 +125,27 @@ class ChatTest(unittest.TestCase):
         self.assertEqual(self.ask("POST", "/slack/y", {"text": "hi"})[0], 200)
         self.assertEqual([message["status"] for message in self.messages()], [429, 429, 200, 200])
 
-    def test_a_place_that_takes_one_message_a_second(self):
+    def test_a_place_that_takes_one_message_a_second(self) -> None:
         rule = {"path": "/slack/x", "perSecond": 1, "count": -1}
         self.assertEqual(self.ask("POST", "/_behaviour", rule)[0], 200)
         answers = [self.ask("POST", "/slack/x", {"text": "hi"}) for _ in range(2)]
         self.assertEqual([answer[0] for answer in answers], [200, 429])
         self.assertEqual(answers[1][2]["Retry-After"], "1")
 
-    def test_a_redirect_that_lasts(self):
+    def test_a_redirect_that_lasts(self) -> None:
         self.ask("POST", "/_behaviour", {"path": "/hook/a", "status": 302, "headers": {"Location": "/hook/b"}, "count": -1})
         for _ in range(2):
             self.assertEqual(self.ask("GET", "/hook/a")[:2], (200, "ok"))
         self.assertEqual([message["path"] for message in self.messages()], ["/hook/a", "/hook/b"] * 2)
 
-    def test_hooks_take_anything_and_messages_can_be_forgotten(self):
+    def test_hooks_take_anything_and_messages_can_be_forgotten(self) -> None:
         self.ask("PUT", "/hook/build", {"n": 1})
         message, = self.messages()
         self.assertEqual((message["method"], message["path"], message["body"]), ("PUT", "/hook/build", {"n": 1}))
         self.ask("DELETE", "/_messages")
         self.assertEqual(self.messages(), [])
 
-    def test_nonsense_is_refused(self):
+    def test_nonsense_is_refused(self) -> None:
         self.assertEqual(self.ask("POST", "/_behaviour", {"status": 500})[0], 400)
         self.assertEqual(self.ask("GET", "/elsewhere")[0], 404)
 

@@ -1,0 +1,1 @@
+"""What IAM checks, delays and enforces beyond the emulator."""

@@ -1,0 +1,1 @@
+"""What Lambda checks, delays and does beyond the emulator."""

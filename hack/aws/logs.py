@@ -1,0 +1,77 @@
+"""Log groups: what is refused, lists, permissions."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ministack.services import cloudwatch_logs
+
+from .listings import Listing, as_json, listed
+from .permissions import Permission, arn_of, request_tags, resource_tags
+from .rules import before, violated
+
+if TYPE_CHECKING:
+    from .calls import Call
+    from .permissions import Context
+    from .records import Record
+
+RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+"""https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html"""
+
+
+@before("logs", "CreateLogGroup")
+def _check_log_group(call: Call) -> None:
+    name = call.params.get("logGroupName", "")
+    if not re.fullmatch(r"[.\-_/#A-Za-z0-9]{1,512}", name) or name.startswith("aws/"):
+        raise violated("logGroupName", name, r"satisfy regular expression pattern: [\.\-_/#A-Za-z0-9]+",
+                       "InvalidParameterException")
+
+
+@before("logs", "PutRetentionPolicy")
+def _check_retention(call: Call) -> None:
+    days = call.params.get("retentionInDays")
+    if days not in RETENTION_DAYS:
+        raise violated("retentionInDays", days, f"satisfy enum value set: {list(RETENTION_DAYS)}", "InvalidParameterException")
+
+
+def required(call: Call) -> list[Permission]:
+    """What a call has to be allowed, the operation's own permission first."""
+    params, action = call.params, f"logs:{call.operation}"
+    if "resourceArn" in params:
+        name = params["resourceArn"].partition(":log-group:")[2]
+        named = {"aws:TagKeys": params["tagKeys"]} if "tagKeys" in params else {}
+        context = {**_tags_of_log_group(name), **request_tags(params.get("tags")), **named}
+        return [Permission(action, params["resourceArn"], context)]
+    name = params.get("logGroupName", "")
+    tags = request_tags(params.get("tags"))
+    # All but the tags are asked for in this form, which `log-group:NAME:*` covers and `log-group:NAME` does not.
+    arn = arn_of(call, "logs", f"log-group:{name}:log-stream:{params.get('logStreamName', '')}")
+    found = [Permission(action, arn, {**_tags_of_log_group(name), **tags})]
+    return [*found, Permission("logs:TagResource", arn_of(call, "logs", f"log-group:{name}"), tags)] if tags else found
+
+
+def _tags_of_log_group(name: str) -> Context:
+    return resource_tags((cloudwatch_logs._log_groups.get(name) or {}).get("tags"))
+
+
+def _log_groups() -> Iterator[tuple[str, Record]]:
+    token = None
+    while True:
+        page = json.loads(cloudwatch_logs._describe_log_groups({"nextToken": token})[2])
+        yield from ((group["logGroupName"], group) for group in page["logGroups"])
+        token = page.get("nextToken")
+        if not token:
+            return
+
+
+def _of_log_group(call: Call, group: Record) -> bool:
+    name = group["logGroupName"]
+    return (name.startswith(call.params.get("logGroupNamePrefix", ""))
+            and call.params.get("logGroupNamePattern", "").lower() in name.lower())
+
+
+listed(Listing("logs", "DescribeLogGroups", _log_groups, _of_log_group, 50, "limit", "nextToken",
+               as_json("logGroups", "nextToken"), too_large="InvalidParameterException"))

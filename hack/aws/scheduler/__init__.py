@@ -1,0 +1,1 @@
+"""What EventBridge Scheduler checks, delays and does beyond the emulator."""

@@ -1,0 +1,1 @@
+"""What SQS checks, delays and does beyond the emulator."""
