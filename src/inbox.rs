@@ -19,6 +19,7 @@ mod report;
 mod senders;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName as Attribute};
@@ -28,10 +29,16 @@ use futures::future::{join_all, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 use pipeline_core::backoff;
 use pipeline_core::error_chain::chain;
+use pipeline_core::names::ClusterName;
+use pipeline_core::runs::missed::Expectations;
 
 use crate::aws::{Aws, AwsError, Caller, Operation, Urgency};
-use crate::reconcile::Context;
+use crate::drift::observed_cache::Memory;
+use crate::drift::queue_depth::QueueDepths;
+use crate::kubernetes::cluster::Cluster;
+use crate::metrics::Metrics;
 use crate::runtime::per_location;
+use queue::Inboxes;
 use report::{Key, RunReport};
 use senders::Senders;
 
@@ -60,15 +67,33 @@ const HIDDEN: SignedDuration = SignedDuration::from_secs(40);
 /// Receives after which a message is dropped that nothing could be done with.
 const MAX_RECEIVES: u32 = 5;
 
+/// What reading inboxes takes.
+pub struct InboxContext {
+    /// The API server.
+    pub cluster: Cluster,
+    /// The cluster's name on AWS.
+    pub cluster_name: ClusterName,
+    /// Says in which accounts and regions pipelines live.
+    pub memory: Arc<Memory>,
+    /// Which firings are expected.
+    pub expectations: Arc<Expectations>,
+    /// The inboxes that are known to exist.
+    pub inboxes: Arc<Inboxes>,
+    /// Counts the messages in a pipeline's queues after a run.
+    pub queue_depths: QueueDepths,
+    /// The counters that Prometheus reads.
+    pub metrics: Arc<Metrics>,
+}
+
 /// Reads the inbox of each account and region that comes up, each by itself, until it is dropped.
-pub async fn run(context: &Context, places: UnboundedReceiver<Aws>) {
+pub async fn run(context: &InboxContext, places: UnboundedReceiver<Aws>) {
     let caller = Caller { name: "inbox".into(), urgency: Urgency::Sweep };
     let read = |aws: Aws| Box::pin(keep_reading(context, aws.on_behalf_of(caller.clone())));
     per_location::each(|location| context.memory.lives_in(location), places, read).await;
 }
 
 /// Reads one inbox for as long as pipelines live there.
-async fn keep_reading(context: &Context, aws: Aws) -> Aws {
+async fn keep_reading(context: &InboxContext, aws: Aws) -> Aws {
     let mut senders = Senders::default();
     let mut failures = 0;
     while context.memory.lives_in(&aws.location) {
@@ -100,7 +125,7 @@ async fn keep_reading(context: &Context, aws: Aws) -> Aws {
 
 /// Calls firings missing that are past their grace and that nobody has heard of, up to a time until which all news were
 /// read: those that came are written.
-async fn judge(context: &Context, aws: &Aws, read: Timestamp) -> Result<(), Failure> {
+async fn judge(context: &InboxContext, aws: &Aws, read: Timestamp) -> Result<(), Failure> {
     // What was put back for later is not in an empty answer.
     let read = read.saturating_sub(HIDDEN).unwrap_or(read);
     for overdue in context.expectations.overdue(&aws.location, read) {
@@ -154,7 +179,7 @@ impl Read {
 }
 
 /// Receives, writes and deletes once.
-async fn round(context: &Context, aws: &Aws, senders: &mut Senders) -> Result<Read, Failure> {
+async fn round(context: &InboxContext, aws: &Aws, senders: &mut Senders) -> Result<Read, Failure> {
     let messages = match receive(aws, &context.cluster_name.inbox()).await {
         // Somebody deleted it, or the last pipeline is on its way out.
         Err(error) if error.is_not_found() && context.memory.lives_in(&aws.location) => {
@@ -205,7 +230,7 @@ enum Verification {
 
 /// What a message says, and whether its sender may say so.
 async fn verify(
-    context: &Context,
+    context: &InboxContext,
     aws: &Aws,
     senders: &mut Senders,
     message: &Message,

@@ -23,7 +23,6 @@ use futures::channel::mpsc::UnboundedSender;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
-use kube::runtime::reflector::ObjectRef;
 use pipeline_core::backoff;
 use pipeline_core::configuration::Configuration;
 use pipeline_core::event::Event;
@@ -66,17 +65,15 @@ pub struct Context {
     /// Limits concurrent reconciles for each account.
     pub concurrency: AccountConcurrency,
     /// What is remembered of pipelines.
-    pub memory: Memory,
+    pub memory: Arc<Memory>,
     /// What was just written and AWS may not show yet.
     pub propagation: Propagation,
     /// Tells the sweep, and the reader of inboxes, of accounts and regions that pipelines live in.
     pub places: [UnboundedSender<Aws>; 2],
-    /// Asks for reconciles of pipelines.
-    pub requests: UnboundedSender<ObjectRef<ScheduledTaskPipeline>>,
     /// Which firings are expected.
-    pub expectations: Expectations,
+    pub expectations: Arc<Expectations>,
     /// The inboxes that are there.
-    pub inboxes: Inboxes,
+    pub inboxes: Arc<Inboxes>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Failures in a row, by the pipeline's UID.

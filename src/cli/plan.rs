@@ -15,14 +15,12 @@ use futures::channel::mpsc;
 use kube::Api;
 use pipeline_core::error_chain::chain;
 use pipeline_core::names::ClusterName;
-use pipeline_core::runs::missed::Expectations;
 
 use super::arguments::{Colour, Output, PipelineName, PlanSettings};
 use super::{documents, print, runtime, setup, usual_namespace};
 use crate::aws::Access;
 use crate::drift::observed_cache::{Memory, Periods};
 use crate::drift::pending_writes::Propagation;
-use crate::inbox::queue::Inboxes;
 use crate::kubernetes::client;
 use crate::kubernetes::cluster::Cluster;
 use crate::plan::render::{Style, text};
@@ -115,12 +113,11 @@ async fn in_cluster(wanted: PipelineName, settings: PlanSettings) -> Result<Answ
         resync: Duration::MAX,
         secret_retry: Duration::MAX,
         concurrency: AccountConcurrency::new(1),
-        memory: Memory::new(Periods { sweep: Duration::MAX, full_read: Duration::MAX }),
+        memory: Arc::new(Memory::new(Periods { sweep: Duration::MAX, full_read: Duration::MAX })),
         propagation: Propagation::default(),
         places: [mpsc::unbounded().0, mpsc::unbounded().0],
-        requests: mpsc::unbounded().0,
-        expectations: Expectations::default(),
-        inboxes: Inboxes::default(),
+        expectations: Arc::default(),
+        inboxes: Arc::default(),
         metrics: Arc::default(),
         failures: Mutex::new(HashMap::new()),
     };

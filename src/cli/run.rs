@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,9 +21,10 @@ use crate::aws::{Access, Accounts, Leadership};
 use crate::cli::settings::{InstallationSettings, RunSettings};
 use crate::drift::observed_cache::Memory;
 use crate::drift::pending_writes::Propagation;
+use crate::drift::queue_depth::QueueDepths;
 use crate::drift::sweep;
-use crate::inbox;
 use crate::inbox::queue::Inboxes;
+use crate::inbox::{self, InboxContext};
 use crate::kubernetes::client;
 use crate::kubernetes::cluster::Cluster;
 use crate::kubernetes::preflight::Finding;
@@ -63,17 +65,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     if let Some(address) = settings.metrics_address {
         server::serve(Arc::clone(&metrics), Arc::clone(&probes), address)?;
     }
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let (stopping, stop) = watch::channel(false);
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!("stopping: finishing what is under way");
-        stopping.send_replace(true);
-    });
+    let stop = stop_by_signal()?;
     let mut also_stop = stop.clone();
     let stopped = async move {
         // The sender lives as long as the process.
@@ -90,8 +82,21 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
         let (to_sweep, new_to_sweep) = mpsc::unbounded();
         let (to_read, new_to_read) = mpsc::unbounded();
         let (asks, requests) = mpsc::unbounded();
+        let cluster = Cluster::new(client.clone(), settings.watch_namespace.clone());
+        let memory = Arc::new(Memory::new(settings.periods()));
+        let expectations = Arc::new(Expectations::default());
+        let known_inboxes = Arc::new(Inboxes::default());
+        let inbox = InboxContext {
+            cluster: cluster.clone(),
+            cluster_name: cluster_name.clone(),
+            memory: Arc::clone(&memory),
+            expectations: Arc::clone(&expectations),
+            inboxes: Arc::clone(&known_inboxes),
+            queue_depths: QueueDepths::new(Arc::clone(&memory), asks.clone()),
+            metrics: Arc::clone(&metrics),
+        };
         let context = Context {
-            cluster: Cluster::new(client.clone(), settings.watch_namespace.clone()),
+            cluster,
             accounts,
             configuration,
             installation,
@@ -100,19 +105,18 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             resync: settings.resync(),
             secret_retry: settings.secret_retry(),
             concurrency: AccountConcurrency::new(settings.concurrency),
-            memory: Memory::new(settings.periods()),
+            memory,
             propagation: Propagation::default(),
             places: [to_sweep, to_read],
-            requests: asks.clone(),
-            expectations: Expectations::default(),
-            inboxes: Inboxes::default(),
+            expectations,
+            inboxes: known_inboxes,
             metrics,
             failures: Mutex::new(HashMap::new()),
         };
         let namespace = settings.watch_namespace.as_deref();
         let context = Arc::new(context);
         let sweeps = sweep::run(&context.cluster_name, &context.memory, new_to_sweep, asks);
-        let inboxes = inbox::run(&context, new_to_read);
+        let inboxes = inbox::run(&inbox, new_to_read);
         let reconciles = async {
             let shared = Arc::clone(&context);
             tokio::join!(
@@ -141,6 +145,22 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
         ended = lead_or_work => ended,
         () = probes.beat() => Ok(()),
     }
+}
+
+/// Turns true when a signal says to stop.
+fn stop_by_signal() -> io::Result<watch::Receiver<bool>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (stopping, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: finishing what is under way");
+        stopping.send_replace(true);
+    });
+    Ok(stop)
 }
 
 /// Works once it leads, until it is told to stop or another leads.
