@@ -1,9 +1,9 @@
 //! One reconcile of one pipeline: from its custom resource to AWS, and back to its status.
 
 pub mod apply;
+mod cleanup;
 mod commands;
 pub mod controller;
-mod delete;
 pub mod drift;
 pub mod events;
 mod manage;
@@ -109,7 +109,7 @@ pub async fn reconcile(cached: &ScheduledTaskPipeline, context: &Context) -> kub
     if let Some(unreadable) = unreadable {
         Box::pin(unreadable::reconcile(reconciler, &unreadable)).await
     } else if reconciler.pipeline.metadata.deletion_timestamp.is_some() {
-        Box::pin(delete::delete(reconciler)).await
+        Box::pin(cleanup::delete(reconciler)).await
     } else {
         Box::pin(manage::manage(reconciler)).await
     }

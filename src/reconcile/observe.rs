@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use pipeline_core::names::Ownership;
 use pipeline_core::reason::Settled;
 
-use super::delete::retained;
+use super::cleanup::retained;
 use super::planning::Planned;
 use super::{Next, Reconciler};
 use crate::kubernetes::cluster::has_finalizer;

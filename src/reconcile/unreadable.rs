@@ -5,7 +5,7 @@ use pipeline_core::backoff;
 use pipeline_core::pipeline::Refusal;
 use pipeline_core::reason::Refused;
 
-use super::{Next, Reconciler, delete};
+use super::{Next, Reconciler, cleanup};
 use crate::reconcile::ready::Health;
 
 pub(super) async fn reconcile(reconciler: Reconciler<'_>, unreadable: &Unreadable) -> kube::Result<Next> {
@@ -13,7 +13,7 @@ pub(super) async fn reconcile(reconciler: Reconciler<'_>, unreadable: &Unreadabl
     tracing::warn!(field = unreadable.field, "a pipeline cannot be read");
     match unreadable.allows {
         Allows::Deletion if reconciler.pipeline.metadata.deletion_timestamp.is_some() => {
-            return Box::pin(delete::delete(reconciler)).await;
+            return Box::pin(cleanup::delete(reconciler)).await;
         }
         Allows::Deletion | Allows::Refusal => {}
         Allows::Nothing => return Ok(Next::In(backoff::spread(reconciler.context.resync))),
