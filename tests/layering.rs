@@ -26,8 +26,18 @@ const CRATES: &[Rules] = &[
         root: "src/lib.rs",
         // Every room of src/, so that a new one has to find its place.
         rooms: &[
-            "aws", "resource", "plan", "metrics", "kubernetes", "runtime", "artifacts", "drift", "inbox", "reconcile",
-            "dead_letters", "cli",
+            "aws",
+            "resource",
+            "plan",
+            "metrics",
+            "kubernetes",
+            "runtime",
+            "artifacts",
+            "drift",
+            "inbox",
+            "reconcile",
+            "dead_letters",
+            "cli",
         ],
         ..WORKING
     },

@@ -1,10 +1,9 @@
 //! `task-pipelines run`: the operator.
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::channel::mpsc;
@@ -29,8 +28,7 @@ use crate::kubernetes::client;
 use crate::kubernetes::cluster::Cluster;
 use crate::kubernetes::preflight::Finding;
 use crate::metrics::Metrics;
-use crate::reconcile::Context;
-use crate::reconcile::controller;
+use crate::reconcile::{Failures, PlanContext, ReconcileContext, controller};
 use crate::runtime::concurrency::AccountConcurrency;
 use crate::runtime::leader::Candidate;
 use crate::runtime::probes::Probes;
@@ -95,13 +93,10 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             queue_depths: QueueDepths::new(Arc::clone(&memory), asks.clone()),
             metrics: Arc::clone(&metrics),
         };
-        let context = Context {
-            cluster,
-            accounts,
-            configuration,
-            installation,
+        let plan = PlanContext { cluster, accounts, configuration, installation, cluster_name };
+        let context = ReconcileContext {
+            plan,
             layers,
-            cluster_name,
             resync: settings.resync(),
             secret_retry: settings.secret_retry(),
             concurrency: AccountConcurrency::new(settings.concurrency),
@@ -111,16 +106,16 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             expectations,
             inboxes: known_inboxes,
             metrics,
-            failures: Mutex::new(HashMap::new()),
+            failures: Failures::default(),
         };
         let namespace = settings.watch_namespace.as_deref();
         let context = Arc::new(context);
-        let sweeps = sweep::run(&context.cluster_name, &context.memory, new_to_sweep, asks);
+        let sweeps = sweep::run(&context.plan.cluster_name, &context.memory, new_to_sweep, asks);
         let inboxes = inbox::run(&inbox, new_to_read);
         let reconciles = async {
             let shared = Arc::clone(&context);
             tokio::join!(
-                warn_without_aws(&context),
+                warn_without_aws(&context.plan),
                 warn_of_what_is_missing(&client, &settings),
                 controller::run(client.clone(), namespace, shared, requests, Arc::clone(&probes), stopped)
             );
@@ -198,7 +193,7 @@ async fn warn_of_what_is_missing(client: &Client, settings: &RunSettings) {
     }
 }
 
-async fn warn_without_aws(context: &Context) {
+async fn warn_without_aws(context: &PlanContext) {
     if let Err(error) = context.accounts.get(&Target::default()).await {
         tracing::warn!(error = chain(&error), "AWS cannot be used yet; pipelines will say so until it can");
     }

@@ -163,7 +163,12 @@ fn had_ended(run: &Run, before: &[Run]) -> bool {
 }
 
 /// Counts what is new, and writes events for what a person may want to look into: never one for a run that went well.
-async fn tell(context: &InboxContext, pipeline: &ScheduledTaskPipeline, before: &RunStatusPatch, after: &RunStatusPatch) {
+async fn tell(
+    context: &InboxContext,
+    pipeline: &ScheduledTaskPipeline,
+    before: &RunStatusPatch,
+    after: &RunStatusPatch,
+) {
     let mut events = Vec::new();
     for run in &after.runs {
         if has_ended(run) && !had_ended(run, &before.runs) {

@@ -8,7 +8,8 @@
 
 mod change;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::aws::{Aws, AwsError};
 use crate::plan::{Goal, Have, Plan, Step, Verdict};
-use crate::resource::{self, Id, Kind, Observed, Progress, TagRefusal, Wait};
+use crate::resource::{self, Id, Kind, Observed, Progress, Resource, TagRefusal, Wait};
 
 pub use change::AppliedChange;
 
@@ -134,24 +135,23 @@ pub async fn observe_all(aws: &Aws, ids: impl IntoIterator<Item = Id>) -> Result
 }
 
 /// Carries out a plan within `patience`.
-pub async fn apply(aws: &Aws, owner: &Owner, plan: Plan, patience: Duration) -> Applied {
+pub async fn apply(aws: &Aws, owner: &Owner, plan: &Plan, patience: Duration) -> Applied {
     let begun = Instant::now();
     let mut applied = Applied::default();
-    let mut waiting = plan.steps;
-    let planned: Vec<Id> = waiting.iter().map(|step| step.id.clone()).collect();
+    let mut waiting: Vec<&Step> = plan.steps.iter().collect();
+    let planned: BTreeSet<&Id> = plan.steps.iter().map(|step| &step.id).collect();
     let mut running = FuturesUnordered::new();
     loop {
-        let (ready, rest): (Vec<Step>, Vec<Step>) = waiting
+        let (ready, rest): (Vec<&Step>, Vec<&Step>) = waiting
             .into_iter()
             .partition(|step| step.after.iter().all(|id| applied.outcomes.contains_key(id) || !planned.contains(id)));
         waiting = rest;
-        for mut step in ready {
-            step.learn(&applied.published(), owner);
-            match blocker(&step, &applied.outcomes) {
+        for step in ready {
+            match blocker(step, &applied.outcomes) {
                 Some(by) => {
-                    applied.outcomes.insert(step.id, Outcome::Blocked { by });
+                    applied.outcomes.insert(step.id.clone(), Outcome::Blocked { by });
                 }
-                None => running.push(drive(aws, owner, step, begun, patience)),
+                None => running.push(drive(aws, owner, with_layers(step, &applied, owner), begun, patience)),
             }
         }
         match running.next().await {
@@ -166,6 +166,22 @@ pub async fn apply(aws: &Aws, owner: &Owner, plan: Plan, patience: Duration) -> 
     }
 }
 
+/// The step with the ARNs of layer versions that only their publication has told, if its function has layers.
+fn with_layers<'plan>(step: &'plan Step, applied: &Applied, owner: &Owner) -> Cow<'plan, Step> {
+    let mut step = Cow::Borrowed(step);
+    if has_layers(&step) {
+        step.to_mut().learn(&applied.published(), owner);
+    }
+    step
+}
+
+fn has_layers(step: &Step) -> bool {
+    match &step.goal {
+        Goal::Present(wanted) => matches!(&wanted.resource, Resource::Function(it) if !it.layers.is_empty()),
+        Goal::Gone => false,
+    }
+}
+
 /// What a step cannot go without, and that is not done.
 pub(crate) fn blocker(step: &Step, outcomes: &BTreeMap<Id, Outcome>) -> Option<Id> {
     step.after.iter().find(|id| outcomes.get(*id).is_some_and(|outcome| !outcome.is_usable())).cloned()
@@ -174,14 +190,14 @@ pub(crate) fn blocker(step: &Step, outcomes: &BTreeMap<Id, Outcome>) -> Option<I
 async fn drive(
     aws: &Aws,
     owner: &Owner,
-    step: Step,
+    step: Cow<'_, Step>,
     begun: Instant,
     patience: Duration,
 ) -> (Id, Outcome, Vec<AppliedChange>) {
     let mut changes = Vec::new();
     let old = begun.elapsed() > FRESH;
     let outcome = converge(aws, owner, &step, old, begun + patience, &mut changes).await;
-    (step.id, outcome, changes)
+    (step.id.clone(), outcome, changes)
 }
 
 /// What AWS has of a resource, and what is to be done about it.

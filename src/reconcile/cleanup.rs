@@ -3,22 +3,26 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use api::{DeletionPolicy, Mode, ResourceRow};
+use api::{DeletionPolicy, Mode, ScheduledTaskPipeline};
 use futures::future::join_all;
 use jiff::Timestamp;
 use pipeline_core::event::Event;
-use pipeline_core::names::Ownership;
+use pipeline_core::names::{Owner, Ownership};
 use pipeline_core::pipeline::place_of_deletion;
 use pipeline_core::reason::{Acted, Underway};
+use pipeline_core::requeue::Requeue;
 
-use super::{Context, Next, PATIENCE, Reconciler};
+use super::apply::{Outcome, apply, observe_all};
+use super::context::{PlanContext, ReconcileContext};
+use super::error::ReconcileError;
+use super::finish::{finish, finish_early, publish_events};
+use super::ready::Health;
+use super::status::{self, Rows};
+use super::subject::{self, Subject};
+use super::{PATIENCE, events};
 use crate::aws::{Aws, AwsError};
 use crate::kubernetes::cluster::has_finalizer;
 use crate::plan::{Have, plan_deletion};
-use crate::reconcile::apply::{Outcome, apply, observe_all};
-use crate::reconcile::events;
-use crate::reconcile::ready::{Again, Health};
-use crate::reconcile::status;
 use crate::resource::{self, Id, Kind, depth};
 
 /// How long the runner may go on after the schedule is gone.
@@ -36,59 +40,45 @@ enum Then {
     Finish,
 }
 
-pub(super) async fn delete(reconciler: Reconciler<'_>) -> kube::Result<Next> {
-    if !has_finalizer(&reconciler.pipeline) {
-        reconciler.context.forget_all(&reconciler.pipeline);
-        return Ok(Next::OnChange);
+pub(super) async fn cleanup(context: &ReconcileContext, subject: &Subject) -> Result<Requeue, ReconcileError> {
+    let Subject { pipeline, owner, previous } = subject;
+    if !has_finalizer(pipeline) {
+        context.forget(pipeline);
+        return Ok(Requeue::OnChange);
     }
     // Nobody expects it to fire any more.
-    reconciler.context.expectations.forget(&reconciler.owner.uid);
-    let held: Vec<Id> = status::known(&reconciler.before).into_keys().collect();
+    context.expectations.forget(&owner.uid);
+    let held: Vec<Id> = previous.held.keys().cloned().collect();
     if held.is_empty() {
-        return reconciler.finish_deletion(&[]).await;
+        return finish_deletion(context, subject, &[]).await;
     }
-    if reconciler.pipeline.spec.mode == Mode::Observe {
-        let events = retained("mode is Observe", &reconciler.before.resources);
-        return reconciler.finish_deletion(&events).await;
+    if let Some(why) = retains(pipeline) {
+        return finish_deletion(context, subject, &retained(why, &previous.rows)).await;
     }
-    if reconciler.pipeline.spec.deletion_policy == DeletionPolicy::Retain {
-        let events = retained("deletionPolicy is Retain", &reconciler.before.resources);
-        return reconciler.finish_deletion(&events).await;
-    }
-    let spec = &reconciler.pipeline.spec;
-    let place = place_of_deletion(
-        spec.aws.as_ref(),
-        &reconciler.owner.namespace,
-        &reconciler.context.configuration,
-        reconciler.home(),
-    );
-    let target = match place {
+    let home = previous.home(context.plan.accounts.own_region());
+    let spec = &pipeline.spec;
+    let target = match place_of_deletion(spec.aws.as_ref(), &owner.namespace, &context.plan.configuration, home) {
         Ok(target) => target,
-        Err(refusals) => return reconciler.finish_early(&Health::refused(&refusals, true)).await,
+        Err(refusals) => return finish_early(context, subject, &Health::refused(&refusals, true)).await,
     };
-    let aws = match reconciler.aws(&target).await {
-        Ok(aws) => aws,
-        Err(health) => return reconciler.finish_early(&health).await,
-    };
+    let aws = subject::aws(&context.plan, subject, &target).await?;
 
     let (schedules, rest): (Vec<Id>, Vec<Id>) = held.into_iter().partition(|id| id.kind == Kind::Schedule);
     // First the schedule alone: a firing that was just handed over gets to the queue before that is read.
-    let have = match observe_all(&aws, schedules.clone()).await {
-        Ok(have) => have,
-        Err(error) => return reconciler.finish_early(&Health::aws(&error)).await,
-    };
+    let have = observe_all(&aws, schedules.clone()).await?;
     if have.values().any(Option::is_some) {
         let what = Removal { ids: schedules, have, ..Removal::default() };
-        return Box::pin(reconciler.delete_resources(&aws, what, Then::Requeue)).await;
+        return Box::pin(delete_resources(context, subject, &aws, what, Then::Requeue)).await;
     }
     let queues = rest.iter().filter(|id| id.kind == Kind::Queue).cloned();
     let (queues, unseen) = observe_each(&aws, queues).await;
-    let left = reconciler.undelivered(&queues);
-    if left > 0 && reconciler.deleting_for() < DRAIN {
+    let left = undelivered(owner, &queues);
+    if left > 0 && deleting_for(subject) < DRAIN {
         let message = format!("the schedule is gone, and {left} messages are still being worked on");
-        return reconciler.finish_early(&Health::progressing(Underway::Deleting, message, Again::In(DRAIN_POLL))).await;
+        let health = Health::progressing(Underway::Deleting, message, Requeue::In(DRAIN_POLL));
+        return finish_early(context, subject, &health).await;
     }
-    let (keep, rest): (Vec<Id>, Vec<Id>) = rest.into_iter().partition(|id| reconciler.keeps(id, &queues));
+    let (keep, rest): (Vec<Id>, Vec<Id>) = rest.into_iter().partition(|id| keeps(pipeline, id, &queues));
     let mut events = kept(&keep, &queues);
     if left > 0 {
         events.push(Event::new(
@@ -99,7 +89,16 @@ pub(super) async fn delete(reconciler: Reconciler<'_>) -> kube::Result<Next> {
     // The schedule's row, if it is still there, goes with the others.
     let ids = rest.into_iter().chain(schedules).collect();
     let what = Removal { ids, unseen, events, ..Removal::default() };
-    Box::pin(reconciler.delete_resources(&aws, what, Then::Finish)).await
+    Box::pin(delete_resources(context, subject, &aws, what, Then::Finish)).await
+}
+
+/// Why everything stays on AWS, if it does.
+fn retains(pipeline: &ScheduledTaskPipeline) -> Option<&'static str> {
+    match (pipeline.spec.mode, pipeline.spec.deletion_policy) {
+        (Mode::Observe, _) => Some("mode is Observe"),
+        (Mode::Manage, DeletionPolicy::Retain) => Some("deletionPolicy is Retain"),
+        (Mode::Manage, DeletionPolicy::Delete) => None,
+    }
 }
 
 /// What to take away.
@@ -131,78 +130,84 @@ async fn observe_each(aws: &Aws, ids: impl IntoIterator<Item = Id>) -> (Have, BT
     (have, unseen)
 }
 
-impl Reconciler<'_> {
-    /// Deletes these, and goes on when they are gone.
-    async fn delete_resources(self, aws: &Aws, what: Removal, then: Then) -> kube::Result<Next> {
-        let Removal { ids, have, unseen, events } = what;
-        let seen = ids.iter().filter(|id| !unseen.contains_key(*id)).cloned().collect();
-        let plan = plan_deletion(&self.owner, seen, have);
-        let mut applied = apply(aws, &self.owner, plan, PATIENCE).await;
-        applied.outcomes.extend(unseen.into_iter().map(|(id, error)| (id, Outcome::Failed(error))));
-        let done = applied.outcomes.values().all(|outcome| matches!(outcome, Outcome::Done(_)));
-        let mut status = self.before.clone();
-        status.resources = status::rows_after(&self.before.resources, &applied, &ids);
-        status.schedule = None;
-        status.next_run = None;
-        let mut all_events = events::of_changes(&applied, &[]);
-        if done && then == Then::Finish {
-            if let Err(error) = Box::pin(self.delete_inbox(aws)).await? {
-                return self.finish_early(&Health::aws(&error)).await;
-            }
-            all_events.extend(events);
-            return self.finish_deletion(&all_events).await;
-        }
-        let health = Health::of(&applied, Underway::Deleting)
-            .unwrap_or_else(|| Health::progressing(Underway::Deleting, "the schedule is gone", Again::In(DRAIN_POLL)));
-        self.finish(status, &health, all_events).await
+/// Deletes these, and goes on when they are gone.
+async fn delete_resources(
+    context: &ReconcileContext,
+    subject: &Subject,
+    aws: &Aws,
+    what: Removal,
+    then: Then,
+) -> Result<Requeue, ReconcileError> {
+    let Removal { ids, have, unseen, events } = what;
+    let seen = ids.iter().filter(|id| !unseen.contains_key(*id)).cloned().collect();
+    let plan = plan_deletion(&subject.owner, seen, have);
+    let mut applied = apply(aws, &subject.owner, &plan, PATIENCE).await;
+    applied.outcomes.extend(unseen.into_iter().map(|(id, error)| (id, Outcome::Failed(error))));
+    let done = applied.outcomes.values().all(|outcome| matches!(outcome, Outcome::Done(_)));
+    let mut all_events = events::of_changes(&applied, &[]);
+    if done && then == Then::Finish {
+        Box::pin(delete_inbox(context, subject, aws)).await?;
+        all_events.extend(events);
+        return finish_deletion(context, subject, &all_events).await;
     }
+    let mut status = subject.previous.status().clone();
+    status.resources = status::rows_after(&subject.previous.rows, &applied, &ids).into_vec();
+    status.schedule = None;
+    status.next_run = None;
+    let health = Health::of(&applied, Underway::Deleting)
+        .unwrap_or_else(|| Health::progressing(Underway::Deleting, "the schedule is gone", Requeue::In(DRAIN_POLL)));
+    finish(context, subject, status, &health, all_events).await
+}
 
-    /// The inbox goes with the last pipeline of its account and region.
-    async fn delete_inbox(&self, aws: &Aws) -> kube::Result<Result<(), AwsError>> {
-        let Context { memory, cluster, inboxes, cluster_name, .. } = self.context;
-        let (account, region) = (&aws.location.account, &aws.location.region);
-        // Forgotten first, or the reader of the inbox would make it again.
-        memory.forget(&self.owner.uid);
-        if memory.lives_in(&aws.location) || cluster.stays_in(account, region, &self.owner.uid).await? {
-            return Ok(Ok(()));
-        }
-        Ok(inboxes.delete(aws, cluster_name).await)
+/// The inbox goes with the last pipeline of its account and region.
+async fn delete_inbox(context: &ReconcileContext, subject: &Subject, aws: &Aws) -> Result<(), ReconcileError> {
+    let ReconcileContext { plan: PlanContext { cluster, cluster_name, .. }, memory, inboxes, .. } = context;
+    let (account, region) = (&aws.location.account, &aws.location.region);
+    // Forgotten first, or the reader of the inbox would make it again.
+    memory.forget(&subject.owner.uid);
+    if !memory.lives_in(&aws.location) && !cluster.stays_in(account, region, &subject.owner.uid).await? {
+        inboxes.delete(aws, cluster_name).await?;
     }
+    Ok(())
+}
 
-    async fn finish_deletion(self, events: &[Event]) -> kube::Result<Next> {
-        self.publish_events(events).await?;
-        self.context.cluster.remove_finalizer(&self.pipeline).await?;
-        self.context.forget_all(&self.pipeline);
-        Ok(Next::OnChange)
-    }
+async fn finish_deletion(
+    context: &ReconcileContext,
+    subject: &Subject,
+    events: &[Event],
+) -> Result<Requeue, ReconcileError> {
+    publish_events(context, subject, events).await?;
+    context.plan.cluster.remove_finalizer(&subject.pipeline).await?;
+    context.forget(&subject.pipeline);
+    Ok(Requeue::OnChange)
+}
 
-    /// Messages in the queue between sender and runner.
-    fn undelivered(&self, have: &Have) -> u64 {
-        let seen = have.iter().filter_map(|(id, seen)| Some((id, seen.as_ref()?)));
-        let depth = depth::depth(seen.filter(|(_, seen)| self.owner.ownership(&seen.tags) == Ownership::Ours));
-        depth.visible + depth.in_flight
-    }
+/// Messages in the queue between sender and runner.
+fn undelivered(owner: &Owner, have: &Have) -> u64 {
+    let seen = have.iter().filter_map(|(id, seen)| Some((id, seen.as_ref()?)));
+    let depth = depth::depth(seen.filter(|(_, seen)| owner.ownership(&seen.tags) == Ownership::Ours));
+    depth.visible + depth.in_flight
+}
 
-    /// Whether a queue stays for the dead letters in it.
-    fn keeps(&self, id: &Id, have: &Have) -> bool {
-        let messages = have.get(id).and_then(Option::as_ref).and_then(|seen| seen.depth);
-        let full = messages.is_some_and(|depth| depth.visible + depth.in_flight > 0);
-        full && depth::is_dead_letter_queue(id) && !self.pipeline.spec.queue.delete_with_messages
-    }
+/// Whether a queue stays for the dead letters in it.
+fn keeps(pipeline: &ScheduledTaskPipeline, id: &Id, have: &Have) -> bool {
+    let messages = have.get(id).and_then(Option::as_ref).and_then(|seen| seen.depth);
+    let full = messages.is_some_and(|depth| depth.visible + depth.in_flight > 0);
+    full && depth::is_dead_letter_queue(id) && !pipeline.spec.queue.delete_with_messages
+}
 
-    fn deleting_for(&self) -> Duration {
-        let since = self.pipeline.metadata.deletion_timestamp.as_ref().map_or_else(Timestamp::now, |time| time.0);
-        Duration::try_from(Timestamp::now().duration_since(since)).unwrap_or_default()
-    }
+fn deleting_for(subject: &Subject) -> Duration {
+    let since = subject.deleted().unwrap_or_else(Timestamp::now);
+    Duration::try_from(Timestamp::now().duration_since(since)).unwrap_or_default()
 }
 
 /// Bytes of ARNs in one event, whose note may have 1024.
 const MAX_ARNS: usize = 900;
 
 /// What stays, in as many events as it takes.
-pub(super) fn retained(why: &str, rows: &[ResourceRow]) -> Vec<Event> {
+pub(super) fn retained(why: &str, rows: &Rows) -> Vec<Event> {
     let mut lists: Vec<String> = Vec::new();
-    for row in rows {
+    for row in rows.iter() {
         let name = if row.arn.is_empty() { format!("{} {}", row.kind, row.name) } else { row.arn.clone() };
         match lists.last_mut() {
             Some(list) if list.len() + name.len() < MAX_ARNS => {
@@ -230,7 +235,7 @@ fn kept(queues: &[Id], have: &Have) -> Vec<Event> {
 
 #[cfg(test)]
 mod tests {
-    use api::ResourceState;
+    use api::{ResourceRow, ResourceState};
 
     use super::*;
 
@@ -245,7 +250,7 @@ mod tests {
             unseen: false,
         };
         let rows: Vec<ResourceRow> = (0..20).map(row).collect();
-        let events = retained("deletionPolicy is Retain", &rows);
+        let events = retained("deletionPolicy is Retain", &Rows::from(&rows[..]));
         assert!(events.iter().all(|event| event.note.len() <= 1024), "{events:?}");
         let all: String = events.into_iter().map(|event| event.note).collect();
         assert!(rows.iter().all(|row| all.contains(&row.arn)), "{all}");

@@ -16,7 +16,7 @@ use strum::{EnumMessage, VariantArray};
 use task_pipelines::aws::Leadership;
 use task_pipelines::aws::{Operation, Quota};
 use task_pipelines::cli::arguments::Arguments;
-use task_pipelines::metrics::{Ended, Metrics};
+use task_pipelines::metrics::Metrics;
 use task_pipelines::plan::drift::Drift;
 use task_pipelines::resource::{Id, Kind};
 
@@ -154,7 +154,7 @@ fn the_page_of_metrics_lists_each_as_it_is_served() {
     // What was never counted is not served.
     metrics.reconciles.allow(1);
     metrics.reconciles.count_retry();
-    metrics.reconciles.wait().begin().end(Ended::Error);
+    metrics.reconciles.wait().begin().end(&Err(()));
     metrics.aws.count(Operation::GetRole, Duration::ZERO, &Ok(()));
     metrics.api_server.count(&Method::GET, None);
     metrics.count_drift(&Drift { id: Id::new(Kind::Queue, "a"), differences: Vec::new() });

@@ -113,7 +113,7 @@ fn orphan(aws: &Aws, owner: &Owner, id: Id, seen: Observed) -> Orphan {
 /// Deletes what was shown of an owner, in the order of a pipeline's deletion, each after its tags were read once more.
 pub async fn delete(aws: &Aws, owner: &Owner, orphans: &[Orphan]) -> Applied {
     let ids = orphans.iter().map(|orphan| orphan.id.clone()).collect();
-    apply(aws, owner, plan_deletion(owner, ids, Have::new()), PATIENCE).await
+    apply(aws, owner, &plan_deletion(owner, ids, Have::new()), PATIENCE).await
 }
 
 /// Why each resource is still there that was to be deleted.
