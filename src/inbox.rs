@@ -31,6 +31,7 @@ use pipeline_core::backoff;
 use pipeline_core::error_chain::chain;
 use pipeline_core::names::ClusterName;
 use pipeline_core::runs::missed::Expectations;
+use protocol::PipelineRef;
 
 use crate::aws::{Aws, AwsError, Caller, Operation, Urgency};
 use crate::drift::observed_cache::Memory;
@@ -39,7 +40,7 @@ use crate::kubernetes::cluster::Cluster;
 use crate::metrics::Metrics;
 use crate::runtime::per_location;
 use queue::Inboxes;
-use report::{Key, RunReport};
+use report::{RunReport, Unverified};
 use senders::Senders;
 
 /// How long SQS holds an empty answer back, its maximum: an idle place costs three calls a minute.
@@ -191,10 +192,10 @@ async fn round(context: &InboxContext, aws: &Aws, senders: &mut Senders) -> Resu
     let read = Read::of(&messages);
     let mut done: Vec<Message> = Vec::new();
     let mut failure: Option<Failure> = None;
-    let mut news: BTreeMap<Key, Vec<(RunReport, Message)>> = BTreeMap::new();
+    let mut news: BTreeMap<PipelineRef, Vec<(RunReport, Message)>> = BTreeMap::new();
     for message in messages {
         match verify(context, aws, senders, &message).await {
-            Ok(Verification::Accepted(report)) => news.entry(report.key.clone()).or_default().push((report, message)),
+            Ok(Verification::Accepted(pipeline, report)) => news.entry(pipeline).or_default().push((report, message)),
             Ok(Verification::Rejected) => {
                 context.metrics.count_dropped();
                 done.push(message);
@@ -203,9 +204,9 @@ async fn round(context: &InboxContext, aws: &Aws, senders: &mut Senders) -> Resu
             Err(error) => failure = Some(error.into()),
         }
     }
-    let writes = news.into_iter().map(async |(key, reports)| {
+    let writes = news.into_iter().map(async |(pipeline, reports)| {
         let (reports, messages): (Vec<_>, Vec<_>) = reports.into_iter().unzip();
-        (record::record(context, aws, &key, &reports).await, messages)
+        (record::record(context, aws, &pipeline, &reports).await, messages)
     });
     for (disposition, messages) in join_all(writes).await {
         match disposition {
@@ -220,8 +221,8 @@ async fn round(context: &InboxContext, aws: &Aws, senders: &mut Senders) -> Resu
 
 /// What to make of a message.
 enum Verification {
-    /// A valid report of an authorised sender.
-    Accepted(RunReport),
+    /// A valid report of a pipeline's own function.
+    Accepted(PipelineRef, RunReport),
     /// Nobody will ever believe it.
     Rejected,
     /// Not by what is known now: a role may be too new to be seen.
@@ -236,7 +237,7 @@ async fn verify(
     message: &Message,
 ) -> Result<Verification, AwsError> {
     let sender = attribute(message, &Attribute::SenderId).unwrap_or_default();
-    let report = match RunReport::read(message.body().unwrap_or_default(), Timestamp::now()) {
+    let report = match Unverified::read(message.body().unwrap_or_default(), Timestamp::now()) {
         Ok(report) => report,
         Err(reason) => {
             tracing::debug!(sender, reason, "a message in the inbox is dropped");
@@ -245,10 +246,11 @@ async fn verify(
     };
     // `<role id>:<session>` for a role; a user or an account has no colon, and is no function.
     let Some((role, _)) = sender.split_once(':') else { return Ok(Verification::Rejected) };
-    if let Some(uid) = senders.authenticate(aws, &context.cluster_name, role, &report).await? {
-        return Ok(Verification::Accepted(RunReport { uid, ..report }));
+    let pipeline = report.pipeline.clone();
+    if let Some(report) = senders.authenticate(aws, &context.cluster_name, role, report).await? {
+        return Ok(Verification::Accepted(pipeline, report));
     }
-    let Key { namespace, name } = &report.key;
+    let PipelineRef { namespace, name } = &pipeline;
     tracing::debug!(sender, namespace, pipeline = name, "news are not from who they are about");
     Ok(if receives(message) < MAX_RECEIVES { Verification::Deferred } else { Verification::Rejected })
 }

@@ -8,10 +8,10 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use api::{QueueDepth, ScheduledTaskPipeline};
-use kube::runtime::reflector::ObjectRef;
+use api::QueueDepth;
 use pipeline_core::location::Location;
 use pipeline_core::names::{TagKeys, Tags};
+use protocol::PipelineRef;
 
 use crate::resource::bulk::{IndividualReads, ListedResources};
 use crate::resource::{Field, Id, Kind, Observed, Resource, depth};
@@ -74,7 +74,7 @@ pub fn mark(tags: &Tags) -> u64 {
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The pipeline.
-    pub pipeline: ObjectRef<ScheduledTaskPipeline>,
+    pub pipeline: PipelineRef,
     /// Where on AWS it lives.
     pub location: Location,
     /// Which of its resources' tags are its own.
@@ -227,13 +227,8 @@ impl Memory {
     }
 
     /// Compares what a sweep begun at `since` shows with what is remembered; returns the pipelines worth a reconcile.
-    pub fn compare(
-        &self,
-        location: &Location,
-        snapshots: &ListedResources,
-        since: Instant,
-    ) -> Vec<ObjectRef<ScheduledTaskPipeline>> {
-        let mut worth_a_look = Vec::new();
+    pub fn compare(&self, location: &Location, snapshots: &ListedResources, since: Instant) -> Vec<PipelineRef> {
+        let mut worth_a_reconcile = Vec::new();
         for remembered in self.lock().values_mut() {
             // What was read while the lists were made is newer than they are.
             if remembered.found.location == *location && remembered.read < since {
@@ -241,11 +236,11 @@ impl Memory {
                 let suspicious = remembered.suspect(snapshots);
                 remembered.fresh_until = Instant::now() + self.periods.sweep * 3;
                 if other_depth || suspicious || !remembered.found.complete {
-                    worth_a_look.push(remembered.found.pipeline.clone());
+                    worth_a_reconcile.push(remembered.found.pipeline.clone());
                 }
             }
         }
-        worth_a_look
+        worth_a_reconcile
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {

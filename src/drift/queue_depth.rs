@@ -9,23 +9,23 @@ use std::sync::Arc;
 use api::ScheduledTaskPipeline;
 use futures::channel::mpsc::UnboundedSender;
 use kube::ResourceExt as _;
-use kube::runtime::reflector::ObjectRef;
 use pipeline_core::error_chain::chain;
+use pipeline_core::names::pipeline_ref;
+use protocol::PipelineRef;
 
 use super::observed_cache::Memory;
-use super::sweep::Request;
 use crate::aws::Aws;
 use crate::resource::bulk;
 
 /// Counts messages between two sweeps.
 pub struct QueueDepths {
     memory: Arc<Memory>,
-    requests: UnboundedSender<Request>,
+    requests: UnboundedSender<PipelineRef>,
 }
 
 impl QueueDepths {
     /// Keeps counts in `memory`, and asks for reconciles by `requests`.
-    pub fn new(memory: Arc<Memory>, requests: UnboundedSender<Request>) -> Self {
+    pub fn new(memory: Arc<Memory>, requests: UnboundedSender<PipelineRef>) -> Self {
         Self { memory, requests }
     }
 
@@ -37,7 +37,7 @@ impl QueueDepths {
             Ok(queues) => {
                 self.memory.recount(&uid, &queues.into_iter().collect());
                 // Nobody reconciles any more when the operator stops.
-                let _ = self.requests.unbounded_send(ObjectRef::from(pipeline));
+                let _ = self.requests.unbounded_send(pipeline_ref(pipeline));
             }
             Err(error) => tracing::debug!(error = chain(&error), "queues were not counted"),
         }

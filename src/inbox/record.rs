@@ -8,10 +8,10 @@ use pipeline_core::event::Event;
 use pipeline_core::reason::{Acted, Reported};
 use pipeline_core::runs;
 use pipeline_core::runs::missed::Overdue;
-use protocol::RunRef;
+use protocol::{PipelineRef, RunRef};
 use serde::Serialize;
 
-use super::report::{Key, RunReport};
+use super::report::RunReport;
 use super::{Disposition, InboxContext};
 use crate::aws::Aws;
 
@@ -63,11 +63,10 @@ impl RunStatusPatch {
 pub(super) async fn record(
     context: &InboxContext,
     aws: &Aws,
-    key: &Key,
+    pipeline: &PipelineRef,
     reports: &[RunReport],
 ) -> kube::Result<Disposition> {
-    let Key { namespace, name } = key;
-    write(context, aws, namespace, name, |pipeline, all| {
+    write(context, aws, pipeline, |pipeline, all| {
         let uid = pipeline.uid().unwrap_or_default();
         for report in reports.iter().filter(|report| report.uid == uid) {
             runs::tell(all, &report.run, &report.news);
@@ -82,8 +81,7 @@ pub(super) async fn record(
 /// The API server does not answer, or refuses.
 pub(super) async fn miss(context: &InboxContext, aws: &Aws, overdue: &Overdue) -> kube::Result<()> {
     let Overdue { uid, expectation, runs: late } = overdue;
-    let (namespace, name) = &expectation.pipeline;
-    let disposition = write(context, aws, namespace, name, |pipeline, all| {
+    let disposition = write(context, aws, &expectation.pipeline, |pipeline, all| {
         // Another one of its name, or one that is being deleted: nobody expects it to fire.
         if pipeline.uid().as_ref() != Some(uid) || pipeline.metadata.deletion_timestamp.is_some() {
             return;
@@ -110,12 +108,11 @@ pub(super) async fn miss(context: &InboxContext, aws: &Aws, overdue: &Overdue) -
 async fn write(
     context: &InboxContext,
     aws: &Aws,
-    namespace: &str,
-    name: &str,
+    wanted: &PipelineRef,
     change: impl Fn(&ScheduledTaskPipeline, &mut Vec<Run>),
 ) -> kube::Result<Disposition> {
     for _ in 0..ATTEMPTS {
-        let pipeline = match context.cluster.find(namespace, name).await {
+        let pipeline = match context.cluster.find(wanted).await {
             Ok(Some(stored)) => match stored.whole() {
                 Ok(pipeline) => pipeline,
                 // A version that this operator cannot read: the news are for one that can.

@@ -15,6 +15,7 @@ use kube::{Client, ResourceExt as _};
 use pipeline_core::backoff;
 use pipeline_core::error_chain::chain;
 use pipeline_core::requeue::Requeue;
+use protocol::PipelineRef;
 use tracing::Instrument as _;
 
 use crate::reconcile::{ReconcileContext, ReconcileError, reconcile};
@@ -59,7 +60,7 @@ pub async fn run(
     client: Client,
     namespace: Option<&str>,
     context: Arc<ReconcileContext>,
-    requests: UnboundedReceiver<ObjectRef<ScheduledTaskPipeline>>,
+    requests: UnboundedReceiver<PipelineRef>,
     probes: Arc<Probes>,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
@@ -90,7 +91,7 @@ pub async fn run(
     };
     Controller::for_stream(changes, reader)
         .with_config(Config::default().concurrency(UNBOUNDED).debounce(DEBOUNCE))
-        .reconcile_on(requests)
+        .reconcile_on(requests.map(|pipeline| ObjectRef::new(&pipeline.name).within(&pipeline.namespace)))
         .graceful_shutdown_on(stop)
         .run(reconcile_in_turn, error_policy, context)
         .map_err(|error| tracing::debug!(error = chain(&error), "a reconcile ended"))

@@ -22,7 +22,7 @@ pub(super) fn expect_firings(
     let since = status.schedule.as_ref().and_then(|schedule| schedule.since.as_ref()?.parse().ok());
     let (schedule, silent) = (owner.prefix(), reports_nothing(&object.spec));
     let expectation = Expectation {
-        pipeline: (owner.namespace.clone(), owner.name.clone()),
+        pipeline: owner.pipeline(),
         location: aws.location.clone(),
         schedule: pipeline.schedule.clone(),
         window: pipeline.window,

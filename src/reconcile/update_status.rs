@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use api::{PipelineStatus, QueueDepth};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
-use kube::runtime::reflector::ObjectRef;
 use pipeline_core::names::TagKeys;
 use pipeline_core::pipeline::Pipeline;
 use pipeline_core::reason::{Settled, Underway};
@@ -122,7 +121,7 @@ fn remember(
     let snapshots: BTreeMap<Id, Snapshot> = applied.seen().map(snapshot).collect();
     let propagates = context.propagation.is_under_way(&aws.location, snapshots.keys());
     let found = Found {
-        pipeline: ObjectRef::from(&subject.pipeline),
+        pipeline: subject.owner.pipeline(),
         location: aws.location.clone(),
         tag_keys: tag_keys.clone(),
         complete: snapshots.len() == applied.outcomes.len() && !propagates,

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use api::{Run, RunTrigger};
 use jiff::{SignedDuration, Timestamp};
-use protocol::{RunRef, Trigger, scheduled_run_id};
+use protocol::{PipelineRef, RunRef, Trigger, scheduled_run_id};
 use schedule::{Schedule, Window};
 
 use crate::location::Location;
@@ -25,8 +25,8 @@ const GRACE: (SignedDuration, SignedDuration) = (SignedDuration::from_mins(2), S
 /// How a pipeline fires.
 #[derive(Clone, Debug)]
 pub struct Expectation {
-    /// Its namespace and name.
-    pub pipeline: (String, String),
+    /// Which pipeline.
+    pub pipeline: PipelineRef,
     /// Where it lives.
     pub location: Location,
     /// When it fires.
