@@ -27,7 +27,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::{join_all, try_join_all};
 use jiff::{SignedDuration, Timestamp};
-use pipeline_core::backoff;
+use pipeline_core::backoff::{self, Exponential};
 use pipeline_core::error_chain::chain;
 use pipeline_core::names::ClusterName;
 use pipeline_core::runs::missed::Expectations;
@@ -59,8 +59,8 @@ const ROUND: usize = 100;
 /// once a second at most.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The longest pause after failures.
-const MAX_BACK_OFF: Duration = Duration::from_secs(30);
+/// Pauses after failures of one inbox in a row.
+const BACK_OFF: Exponential = Exponential { first: Duration::from_secs(2), longest: Duration::from_secs(30) };
 
 /// For how long SQS hides a message that was received and not deleted, and some more.
 const HIDDEN: SignedDuration = SignedDuration::from_secs(40);
@@ -113,8 +113,7 @@ async fn keep_reading(context: &InboxContext, aws: Aws) -> Aws {
                 failures += 1;
                 let (account, region) = (&aws.location.account, &aws.location.region);
                 tracing::warn!(account, region, error = chain(&error), "the inbox was not read");
-                let back_off = Duration::from_secs(1 << failures.min(5)).min(MAX_BACK_OFF);
-                tokio::time::sleep(backoff::spread(back_off)).await;
+                tokio::time::sleep(backoff::spread(BACK_OFF.after(failures))).await;
                 continue;
             }
         };

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use api::{GROUP, PipelineStatus, Run, RunResult, ScheduledTaskPipeline};
 use jiff::Timestamp;
 use kube::Resource as _;
 use kube::runtime::watcher::Event;
+use parking_lot::Mutex;
 use pipeline_core::names::pipeline_ref;
 use pipeline_core::runs::due;
 use prometheus_client::collector::Collector;
@@ -57,7 +57,7 @@ struct Said {
 impl Pipelines {
     /// Takes in what a watch brings.
     pub fn see(&self, event: &Event<ScheduledTaskPipeline>) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         match event {
             Event::Init => state.listed = Some(BTreeSet::new()),
             Event::InitApply(pipeline) => {
@@ -78,12 +78,7 @@ impl Pipelines {
 
     /// Counts a run of a pipeline that ended.
     pub fn count_run(&self, pipeline: &ScheduledTaskPipeline, run: &Run) {
-        *self.state().ended.entry((pipeline_ref(pipeline), run.result)).or_default() += 1;
-    }
-
-    /// What a panic left is still a state.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.state.lock().ended.entry((pipeline_ref(pipeline), run.result)).or_default() += 1;
     }
 }
 
@@ -129,7 +124,7 @@ type Figure<'a, T, V> = (&'a str, &'a str, &'a dyn Fn(&T) -> V);
 
 impl Collector for Pipelines {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
-        let (state, now) = (self.state(), Timestamp::now());
+        let (state, now) = (self.state.lock(), Timestamp::now());
         state.encode_conditions(&mut encoder, now)?;
         let gauges: [Figure<Shown, Option<i64>>; 5] = [
             ("last_success_timestamp_seconds", "When the last run that succeeded was due.", &|shown| {

@@ -14,7 +14,7 @@ use std::mem;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
-use pipeline_core::backoff;
+use pipeline_core::backoff::{self, Exponential};
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::Owner;
 use tokio::time::{Instant, sleep};
@@ -43,8 +43,9 @@ const ABSENT_POLL: Duration = Duration::from_secs(2);
 /// Attempts at a step after answers were lost, when AWS may have carried the call out.
 const LOST_ANSWERS: u32 = 3;
 
-/// The first pause after a lost answer.
-const LOST_PAUSE: Duration = Duration::from_millis(200);
+/// Pauses after lost answers.
+const LOST_PAUSES: Exponential =
+    Exponential { first: Duration::from_millis(400), longest: Duration::from_millis(1600) };
 
 /// How a step ended.
 #[derive(Clone, Debug)]
@@ -294,7 +295,7 @@ async fn converge(
             Err(error) if error.class == ErrorClass::Transient && lost < LOST_ANSWERS => {
                 tried = change;
                 lost += 1;
-                (backoff::equal_jitter(LOST_PAUSE * 2_u32.pow(lost)), Outcome::Failed(error))
+                (backoff::equal_jitter(LOST_PAUSES.after(lost)), Outcome::Failed(error))
             }
             Err(error) => return Outcome::Failed(error),
         };

@@ -12,7 +12,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use kube::runtime::{Controller, Predicate as _, PredicateConfig, WatchStreamExt as _, predicates, reflector, watcher};
 use kube::{Client, ResourceExt as _};
-use pipeline_core::backoff;
+use pipeline_core::backoff::{self, Exponential};
 use pipeline_core::error_chain::chain;
 use pipeline_core::requeue::Requeue;
 use protocol::PipelineRef;
@@ -31,8 +31,8 @@ const UNBOUNDED: u16 = 0;
 /// Edits in quick succession count as one.
 const DEBOUNCE: Duration = Duration::from_millis(20);
 
-/// The longest pause after failures.
-const MAX_BACK_OFF: Duration = Duration::from_mins(5);
+/// Pauses after failures of one pipeline in a row.
+const BACK_OFF: Exponential = Exponential { first: Duration::from_secs(2), longest: Duration::from_mins(5) };
 
 /// How often a missing CRD is looked for.
 const CRD_POLL: Duration = Duration::from_secs(5);
@@ -165,7 +165,7 @@ fn action(requeue: Requeue, pipeline: &ScheduledTaskPipeline, context: &Reconcil
 fn back_off(pipeline: &ScheduledTaskPipeline, context: &ReconcileContext) -> Duration {
     context.metrics.reconciles.count_retry();
     let failures = context.failures.count(&pipeline.uid().unwrap_or_default());
-    backoff::spread(Duration::from_secs(1 << failures.min(9)).min(MAX_BACK_OFF))
+    backoff::spread(BACK_OFF.after(failures))
 }
 
 /// The account that a pipeline lives in, as far as its spec says; empty for the operator's own.

@@ -1,7 +1,8 @@
 //! How often reconciles of a pipeline failed in a row.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::Mutex;
 
 /// Failures in a row, by the pipeline's UID.
 #[derive(Debug, Default)]
@@ -10,7 +11,7 @@ pub struct Failures(Mutex<HashMap<String, u32>>);
 impl Failures {
     /// Counts one more; answers how many there are.
     pub fn count(&self, uid: &str) -> u32 {
-        let mut failures = self.lock();
+        let mut failures = self.0.lock();
         let count = failures.entry(uid.to_owned()).or_default();
         *count = count.saturating_add(1);
         *count
@@ -18,11 +19,6 @@ impl Failures {
 
     /// Begins anew.
     pub fn reset(&self, uid: &str) {
-        self.lock().remove(uid);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, u32>> {
-        // A poisoned lock is tolerable: at worst a pause is of another length.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().remove(uid);
     }
 }
