@@ -125,14 +125,14 @@ impl Applied {
 /// # Errors
 /// The first that AWS refuses to show.
 pub async fn observe_all(aws: &Aws, ids: impl IntoIterator<Item = Id>) -> Result<Have, AwsError> {
-    let looks: FuturesUnordered<_> = ids
+    let reads: FuturesUnordered<_> = ids
         .into_iter()
         .map(|id| async move {
             let seen = resource::observe(aws, &id).await?;
             Ok((id, seen))
         })
         .collect();
-    looks.collect::<Vec<Result<_, AwsError>>>().await.into_iter().collect()
+    reads.collect::<Vec<Result<_, AwsError>>>().await.into_iter().collect()
 }
 
 /// Carries out a plan within `patience`.
@@ -207,7 +207,7 @@ struct Observation {
     verdict: Verdict,
 }
 
-async fn look(aws: &Aws, owner: &Owner, step: &Step) -> Result<Observation, AwsError> {
+async fn observe_step(aws: &Aws, owner: &Owner, step: &Step) -> Result<Observation, AwsError> {
     Ok(observation_of(resource::observe(aws, &step.id).await?, owner, step))
 }
 
@@ -223,12 +223,12 @@ async fn begin(aws: &Aws, owner: &Owner, step: &Step, old: bool) -> Result<Obser
         Verdict::Update(_) if old => {}
         _ => return Ok(Observation { have: step.have.clone(), verdict: step.verdict.clone() }),
     }
-    let observation = look(aws, owner, step).await?;
+    let observation = observe_step(aws, owner, step).await?;
     if observation.have.is_some() || step.have.is_some() {
         return Ok(observation);
     }
     sleep(ABSENT_POLL).await;
-    look(aws, owner, step).await
+    observe_step(aws, owner, step).await
 }
 
 async fn converge(

@@ -116,12 +116,12 @@ struct Removal {
 
 /// Reads several resources at once; one that cannot be read stops no other.
 async fn observe_each(aws: &Aws, ids: impl IntoIterator<Item = Id>) -> (Have, BTreeMap<Id, AwsError>) {
-    let looks = ids.into_iter().map(|id| async move {
+    let reads = ids.into_iter().map(|id| async move {
         let seen = resource::observe(aws, &id).await;
         (id, seen)
     });
     let (mut have, mut unseen) = (Have::new(), BTreeMap::new());
-    for (id, seen) in join_all(looks).await {
+    for (id, seen) in join_all(reads).await {
         match seen {
             Ok(seen) => drop(have.insert(id, seen)),
             Err(error) => drop(unseen.insert(id, error)),

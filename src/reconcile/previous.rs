@@ -94,3 +94,44 @@ fn last_firing(status: &PipelineStatus) -> Option<Timestamp> {
     let fired = status.runs.iter().filter(|run| run.trigger == RunTrigger::Schedule && !run.marks.is_empty());
     fired.map(due).find(|due| *due >= since.saturating_sub(CLOCKS).unwrap_or(since))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn previous(status: Value) -> PreviousState {
+        PreviousState::of(&serde_json::from_value(status).unwrap())
+    }
+
+    #[test]
+    fn account_and_region_are_fixed_once_something_is_there() {
+        let place = json!({"account": "111122223333", "region": "eu-west-1"});
+        let observed = previous(place.clone());
+        assert_eq!((observed.home(None).account, observed.home(None).region), (None, None));
+        let mut made = place;
+        made["resources"] = json!([{"kind": "Queue", "name": "a", "arn": "", "state": "Creating", "unseen": true}]);
+        let made = previous(made);
+        assert_eq!((made.home(None).account, made.home(None).region), (Some("111122223333"), Some("eu-west-1")));
+        assert_eq!(made.held, BTreeMap::from([(Id::new(crate::resource::Kind::Queue, "a"), Held::Unseen)]));
+        assert!(!made.was_made(), "it was about to be made");
+    }
+
+    #[test]
+    fn runs_are_known_and_not_written_back() {
+        let run = |due: &str| {
+            json!({"runId": due, "scheduledTime": due, "trigger": "Schedule", "result": "Succeeded", "marks": "a",
+                   "counts": {"succeeded": 1, "failed": 0, "running": 0, "missed": 0}})
+        };
+        let status = |runs: [Value; 2]| {
+            json!({"runs": runs, "lastRun": "2026-03-02T09:00:00Z",
+                   "schedule": {"expression": "rate(1 day)", "state": "ENABLED", "next": [], "since": "2026-03-02T00:00:00Z"}})
+        };
+        let known = previous(status([run("2026-03-02T09:00:00Z"), run("2026-03-01T09:00:00Z")]));
+        assert_eq!(known.last_firing, Some("2026-03-02T09:00:00Z".parse().unwrap()));
+        assert_eq!((known.runs.len(), known.status().runs.len(), &known.status().last_run), (2, 0, &None));
+        let earlier = previous(status([run("2026-03-01T09:00:00Z"), run("2026-02-28T09:00:00Z")]));
+        assert_eq!(earlier.last_firing, None, "it fired otherwise then");
+    }
+}
