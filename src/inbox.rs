@@ -19,6 +19,7 @@ mod report;
 mod senders;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName as Attribute};
@@ -26,13 +27,20 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::future::{join_all, try_join_all};
 use jiff::{SignedDuration, Timestamp};
-use pipeline_core::backoff;
+use pipeline_core::backoff::{self, Exponential};
 use pipeline_core::error_chain::chain;
+use pipeline_core::names::ClusterName;
+use pipeline_core::runs::missed::Expectations;
+use protocol::PipelineRef;
 
 use crate::aws::{Aws, AwsError, Caller, Operation, Urgency};
-use crate::reconcile::Context;
+use crate::drift::observed_cache::Memory;
+use crate::drift::queue_depth::QueueDepths;
+use crate::kubernetes::cluster::Cluster;
+use crate::metrics::Metrics;
 use crate::runtime::per_location;
-use report::{Key, RunReport};
+use queue::Inboxes;
+use report::{RunReport, Unverified};
 use senders::Senders;
 
 /// How long SQS holds an empty answer back, its maximum: an idle place costs three calls a minute.
@@ -51,8 +59,8 @@ const ROUND: usize = 100;
 /// once a second at most.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The longest pause after failures.
-const MAX_BACK_OFF: Duration = Duration::from_secs(30);
+/// Pauses after failures of one inbox in a row.
+const BACK_OFF: Exponential = Exponential { first: Duration::from_secs(2), longest: Duration::from_secs(30) };
 
 /// For how long SQS hides a message that was received and not deleted, and some more.
 const HIDDEN: SignedDuration = SignedDuration::from_secs(40);
@@ -60,15 +68,33 @@ const HIDDEN: SignedDuration = SignedDuration::from_secs(40);
 /// Receives after which a message is dropped that nothing could be done with.
 const MAX_RECEIVES: u32 = 5;
 
+/// What reading inboxes takes.
+pub struct InboxContext {
+    /// The API server.
+    pub cluster: Cluster,
+    /// The cluster's name on AWS.
+    pub cluster_name: ClusterName,
+    /// Says in which accounts and regions pipelines live.
+    pub memory: Arc<Memory>,
+    /// Which firings are expected.
+    pub expectations: Arc<Expectations>,
+    /// The inboxes that are known to exist.
+    pub inboxes: Arc<Inboxes>,
+    /// Counts the messages in a pipeline's queues after a run.
+    pub queue_depths: QueueDepths,
+    /// The counters that Prometheus reads.
+    pub metrics: Arc<Metrics>,
+}
+
 /// Reads the inbox of each account and region that comes up, each by itself, until it is dropped.
-pub async fn run(context: &Context, places: UnboundedReceiver<Aws>) {
+pub async fn run(context: &InboxContext, places: UnboundedReceiver<Aws>) {
     let caller = Caller { name: "inbox".into(), urgency: Urgency::Sweep };
     let read = |aws: Aws| Box::pin(keep_reading(context, aws.on_behalf_of(caller.clone())));
     per_location::each(|location| context.memory.lives_in(location), places, read).await;
 }
 
 /// Reads one inbox for as long as pipelines live there.
-async fn keep_reading(context: &Context, aws: Aws) -> Aws {
+async fn keep_reading(context: &InboxContext, aws: Aws) -> Aws {
     let mut senders = Senders::default();
     let mut failures = 0;
     while context.memory.lives_in(&aws.location) {
@@ -87,8 +113,7 @@ async fn keep_reading(context: &Context, aws: Aws) -> Aws {
                 failures += 1;
                 let (account, region) = (&aws.location.account, &aws.location.region);
                 tracing::warn!(account, region, error = chain(&error), "the inbox was not read");
-                let back_off = Duration::from_secs(1 << failures.min(5)).min(MAX_BACK_OFF);
-                tokio::time::sleep(backoff::spread(back_off)).await;
+                tokio::time::sleep(backoff::spread(BACK_OFF.after(failures))).await;
                 continue;
             }
         };
@@ -100,7 +125,7 @@ async fn keep_reading(context: &Context, aws: Aws) -> Aws {
 
 /// Calls firings missing that are past their grace and that nobody has heard of, up to a time until which all news were
 /// read: those that came are written.
-async fn judge(context: &Context, aws: &Aws, read: Timestamp) -> Result<(), Failure> {
+async fn judge(context: &InboxContext, aws: &Aws, read: Timestamp) -> Result<(), Failure> {
     // What was put back for later is not in an empty answer.
     let read = read.saturating_sub(HIDDEN).unwrap_or(read);
     for overdue in context.expectations.overdue(&aws.location, read) {
@@ -154,7 +179,7 @@ impl Read {
 }
 
 /// Receives, writes and deletes once.
-async fn round(context: &Context, aws: &Aws, senders: &mut Senders) -> Result<Read, Failure> {
+async fn round(context: &InboxContext, aws: &Aws, senders: &mut Senders) -> Result<Read, Failure> {
     let messages = match receive(aws, &context.cluster_name.inbox()).await {
         // Somebody deleted it, or the last pipeline is on its way out.
         Err(error) if error.is_not_found() && context.memory.lives_in(&aws.location) => {
@@ -166,10 +191,10 @@ async fn round(context: &Context, aws: &Aws, senders: &mut Senders) -> Result<Re
     let read = Read::of(&messages);
     let mut done: Vec<Message> = Vec::new();
     let mut failure: Option<Failure> = None;
-    let mut news: BTreeMap<Key, Vec<(RunReport, Message)>> = BTreeMap::new();
+    let mut news: BTreeMap<PipelineRef, Vec<(RunReport, Message)>> = BTreeMap::new();
     for message in messages {
         match verify(context, aws, senders, &message).await {
-            Ok(Verification::Accepted(report)) => news.entry(report.key.clone()).or_default().push((report, message)),
+            Ok(Verification::Accepted(pipeline, report)) => news.entry(pipeline).or_default().push((report, message)),
             Ok(Verification::Rejected) => {
                 context.metrics.count_dropped();
                 done.push(message);
@@ -178,9 +203,9 @@ async fn round(context: &Context, aws: &Aws, senders: &mut Senders) -> Result<Re
             Err(error) => failure = Some(error.into()),
         }
     }
-    let writes = news.into_iter().map(async |(key, reports)| {
+    let writes = news.into_iter().map(async |(pipeline, reports)| {
         let (reports, messages): (Vec<_>, Vec<_>) = reports.into_iter().unzip();
-        (record::record(context, aws, &key, &reports).await, messages)
+        (record::record(context, aws, &pipeline, &reports).await, messages)
     });
     for (disposition, messages) in join_all(writes).await {
         match disposition {
@@ -195,8 +220,8 @@ async fn round(context: &Context, aws: &Aws, senders: &mut Senders) -> Result<Re
 
 /// What to make of a message.
 enum Verification {
-    /// A valid report of an authorised sender.
-    Accepted(RunReport),
+    /// A valid report of a pipeline's own function.
+    Accepted(PipelineRef, RunReport),
     /// Nobody will ever believe it.
     Rejected,
     /// Not by what is known now: a role may be too new to be seen.
@@ -205,13 +230,13 @@ enum Verification {
 
 /// What a message says, and whether its sender may say so.
 async fn verify(
-    context: &Context,
+    context: &InboxContext,
     aws: &Aws,
     senders: &mut Senders,
     message: &Message,
 ) -> Result<Verification, AwsError> {
     let sender = attribute(message, &Attribute::SenderId).unwrap_or_default();
-    let report = match RunReport::read(message.body().unwrap_or_default(), Timestamp::now()) {
+    let report = match Unverified::read(message.body().unwrap_or_default(), Timestamp::now()) {
         Ok(report) => report,
         Err(reason) => {
             tracing::debug!(sender, reason, "a message in the inbox is dropped");
@@ -220,10 +245,11 @@ async fn verify(
     };
     // `<role id>:<session>` for a role; a user or an account has no colon, and is no function.
     let Some((role, _)) = sender.split_once(':') else { return Ok(Verification::Rejected) };
-    if let Some(uid) = senders.authenticate(aws, &context.cluster_name, role, &report).await? {
-        return Ok(Verification::Accepted(RunReport { uid, ..report }));
+    let pipeline = report.pipeline.clone();
+    if let Some(report) = senders.authenticate(aws, &context.cluster_name, role, report).await? {
+        return Ok(Verification::Accepted(pipeline, report));
     }
-    let Key { namespace, name } = &report.key;
+    let PipelineRef { namespace, name } = &pipeline;
     tracing::debug!(sender, namespace, pipeline = name, "news are not from who they are about");
     Ok(if receives(message) < MAX_RECEIVES { Verification::Deferred } else { Verification::Rejected })
 }

@@ -21,7 +21,7 @@ use crate::plan::drift::Drift;
 use lead::Lead;
 
 pub use pipelines::Pipelines;
-pub use reconciles::{Ended, Reconciles};
+pub use reconciles::Reconciles;
 pub use requests::ApiServerRequests;
 
 /// All of it.
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_are_counted_as_controller_runtime_counts_reconciles() {
+    fn reconciles_are_counted_as_controller_runtime_counts_reconciles() {
         let metrics = Metrics::default();
         metrics.reconciles.allow(64);
         let waits = metrics.reconciles.wait();
@@ -185,7 +185,7 @@ mod tests {
         let depth = |count| format!("workqueue_depth{{{name}}} {count}");
         check(&metrics, &[&depth(1), r#"controller_runtime_active_workers{controller="scheduledtaskpipeline"} 1"#]);
         drop(waits);
-        works.end(Ended::Error);
+        works.end(&Err(()));
         check(
             &metrics,
             &[

@@ -16,6 +16,15 @@ use crate::resource::{Difference, Id, Kind, Observed, Resource, diff};
 /// about later, and what is to be deleted is read when its turn comes.
 pub type Have = BTreeMap<Id, Option<Observed>>;
 
+/// Whether this pipeline held a resource that its status lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// It did, as far as is known.
+    Ours,
+    /// It was about to be made, and was never seen to be the pipeline's.
+    Unseen,
+}
+
 /// Steps, each complete, with what must come before it.
 #[derive(Debug, Default)]
 pub struct Plan {
@@ -24,7 +33,7 @@ pub struct Plan {
 }
 
 /// One resource's step.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Step {
     /// Which resource.
     pub id: Id,
@@ -39,7 +48,7 @@ pub struct Step {
 }
 
 /// How a resource should end.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Goal {
     /// There, and as wanted. Boxed, since most of a plan is these.
     Present(Box<Wanted>),
@@ -48,7 +57,7 @@ pub enum Goal {
 }
 
 /// A wanted resource.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Wanted {
     /// The resource.
     pub resource: Resource,
@@ -155,11 +164,11 @@ impl Wanted {
 
 /// Plans to make everything wanted, then to delete what is known and no longer wanted.
 ///
-/// `known` says of each resource in the status whether this pipeline ever held it, `tag_keys` which tags are its own.
+/// `known` are the resources in the status, `tag_keys` say which tags are the pipeline's own.
 pub fn plan(
     owner: &Owner,
     want: Vec<Resource>,
-    known: &BTreeMap<Id, bool>,
+    known: &BTreeMap<Id, Held>,
     tag_keys: &TagKeys,
     mut have: Have,
 ) -> Plan {
@@ -171,7 +180,7 @@ pub fn plan(
         .zip(needs)
         .map(|(resource, after)| {
             let id = resource.id();
-            let may_take_over = !known.get(&id).copied().unwrap_or(false);
+            let may_take_over = known.get(&id) != Some(&Held::Ours);
             let goal = Goal::Present(Box::new(Wanted {
                 resource,
                 may_take_over,

@@ -25,7 +25,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use api::QueueDepth;
+use api::{QueueDepth, ResourceRow};
 use jiff::Timestamp;
 use pipeline_core::iam::Document;
 use pipeline_core::location::Location;
@@ -138,6 +138,14 @@ impl Id {
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+impl TryFrom<&ResourceRow> for Id {
+    type Error = UnknownKind;
+
+    fn try_from(row: &ResourceRow) -> Result<Self, Self::Error> {
+        Ok(Self::new(row.kind.parse::<Kind>()?, &row.name))
     }
 }
 

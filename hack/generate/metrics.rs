@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 use task_pipelines::aws::{Leadership, Operation};
-use task_pipelines::metrics::{Ended, Metrics};
+use task_pipelines::metrics::Metrics;
 use task_pipelines::plan::drift::Drift;
 use task_pipelines::resource::{Id, Kind};
 
@@ -32,7 +32,7 @@ fn served() -> String {
     metrics.tell_lead("task-pipelines", Leadership::sole());
     metrics.reconciles.allow(1);
     metrics.reconciles.count_retry();
-    metrics.reconciles.wait().begin().end(Ended::Error);
+    metrics.reconciles.wait().begin().end(&Err(()));
     metrics.aws.count(Operation::GetRole, Duration::ZERO, &Ok(()));
     metrics.api_server.count(&Method::GET, None);
     metrics.count_drift(&Drift { id: Id::new(Kind::Queue, "a"), differences: Vec::new() });

@@ -9,10 +9,11 @@ mod tree;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use data_encoding::BASE32_NOPAD;
+use parking_lot::Mutex;
 use pipeline_core::code::Artifact;
 use pipeline_core::pipeline::{Layer, LayerContent, Packages, Refusal};
 use pipeline_core::reason::Refused;
@@ -160,7 +161,7 @@ impl Layers {
     /// What is known of a layer's zip; its build begins when nothing is.
     fn look(self: &Arc<Self>, layer: &Layer, packages: &Packages) -> Known {
         let path = self.path(layer);
-        let mut known = self.known();
+        let mut known = self.known.lock();
         let failed = match known.get(&path) {
             Some(Known::Failed(error, since)) if since.elapsed() >= RETRY => Some(Arc::clone(error)),
             Some(Known::Built(zip)) if !zip.path.exists() => None,
@@ -190,7 +191,7 @@ impl Layers {
                 Known::Failed(Arc::new(error), Instant::now())
             }
         };
-        self.known().insert(path, known);
+        self.known.lock().insert(path, known);
     }
 
     fn build_now(&self, packages: &Packages, path: &Path) -> Result<Artifact, BuildError> {
@@ -236,10 +237,5 @@ impl Layers {
                 let _ = fs::remove_file(path);
             }
         }
-    }
-
-    fn known(&self) -> MutexGuard<'_, HashMap<PathBuf, Known>> {
-        // A poisoned lock is tolerable: entries are hints, and at worst AWS is read once more.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

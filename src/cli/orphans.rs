@@ -13,13 +13,14 @@ use kube::core::Request;
 use kube::{Client, Resource as _};
 use pipeline_core::location::{AssumedRole, Target};
 use pipeline_core::names::{ClusterName, Owner};
+use protocol::PipelineRef;
 use serde::Deserialize;
 
 use super::arguments::{OrphansSettings, Output};
 use super::{print, runtime, setup};
 use crate::aws::{Access, Aws};
 use crate::kubernetes::client;
-use search::{Living, Orphan};
+use search::Orphan;
 
 /// Nothing is left.
 const NONE: u8 = 0;
@@ -115,22 +116,15 @@ struct Names {
 
 #[derive(Debug, Deserialize)]
 struct Named {
-    metadata: Name,
-}
-
-#[derive(Debug, Deserialize)]
-struct Name {
-    namespace: String,
-    name: String,
+    metadata: PipelineRef,
 }
 
 /// All pipelines of the cluster. Without the answer everything would look like an orphan.
-async fn living(client: &Client) -> kube::Result<BTreeSet<Living>> {
+async fn living(client: &Client) -> kube::Result<BTreeSet<PipelineRef>> {
     let request = Request::new(ScheduledTaskPipeline::url_path(&(), None));
     let request = request.list_metadata(&ListParams::default()).map_err(kube::Error::BuildRequest)?;
     let Names { items } = client.request(request).await?;
-    let living = items.into_iter().map(|Named { metadata: Name { namespace, name } }| Living { namespace, name });
-    Ok(living.collect())
+    Ok(items.into_iter().map(|named| named.metadata).collect())
 }
 
 fn confirmed(count: usize, cluster: &ClusterName) -> Result<bool, Box<dyn Error>> {

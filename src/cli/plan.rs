@@ -2,33 +2,25 @@
 
 mod without_cluster;
 
-use std::collections::HashMap;
 use std::env;
 use std::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use api::Stored;
-use futures::channel::mpsc;
 use kube::Api;
 use pipeline_core::error_chain::chain;
 use pipeline_core::names::ClusterName;
-use pipeline_core::runs::missed::Expectations;
 
 use super::arguments::{Colour, Output, PipelineName, PlanSettings};
 use super::{documents, print, runtime, setup, usual_namespace};
 use crate::aws::Access;
-use crate::drift::observed_cache::{Memory, Periods};
-use crate::drift::pending_writes::Propagation;
-use crate::inbox::queue::Inboxes;
 use crate::kubernetes::client;
 use crate::kubernetes::cluster::Cluster;
 use crate::plan::render::{Style, text};
 use crate::plan::shown::{Shown, Summary};
-use crate::reconcile::{Context, NoPlan, plan_of};
-use crate::runtime::concurrency::AccountConcurrency;
+use crate::reconcile::ready::Health;
+use crate::reconcile::{PlanContext, ReconcileError, plan_of};
 use without_cluster::WithoutCluster;
 
 /// What came of all that was asked for.
@@ -40,13 +32,20 @@ struct Answer {
 }
 
 impl Answer {
-    fn no_plan(&mut self, place: &str, no_plan: &NoPlan) {
-        match no_plan {
-            NoPlan::Refused(refusals) => {
+    /// # Errors
+    /// The API server's, which is no problem of the one pipeline.
+    fn no_plan(&mut self, place: &str, error: ReconcileError) -> Result<(), kube::Error> {
+        match error {
+            ReconcileError::ApiServer(error) => return Err(error),
+            ReconcileError::Refused(refusals) => {
                 self.problems.extend(refusals.iter().map(|refusal| format!("{place}: {refusal}")));
             }
-            NoPlan::Aws(health) => self.problems.push(format!("{place}: {}", health.message)),
+            other => {
+                let message = Health::of_error(&other, false).map_or_else(|| chain(&other), |health| health.message);
+                self.problems.push(format!("{place}: {message}"));
+            }
         }
+        Ok(())
     }
 
     /// 0: nothing to do. 1: there are changes. 2: something stands in the way.
@@ -103,31 +102,17 @@ async fn in_cluster(wanted: PipelineName, settings: PlanSettings) -> Result<Answ
     if pipeline.metadata.deletion_timestamp.is_some() {
         return Err(format!("pipeline {namespace}/{name} is being deleted").into());
     }
-    let (installation, layers) = setup::installation(&settings.installation)?;
-    let context = Context {
+    let context = PlanContext {
         cluster: Cluster::new(client, None),
         accounts: setup::accounts(&settings.installation, Access::ReadOnly).await,
         configuration: settings.installation.configuration()?,
-        installation,
-        layers,
+        installation: setup::installation(&settings.installation)?.0,
         cluster_name,
-        // One pass, and no other.
-        resync: Duration::MAX,
-        secret_retry: Duration::MAX,
-        concurrency: AccountConcurrency::new(1),
-        memory: Memory::new(Periods { sweep: Duration::MAX, full_read: Duration::MAX }),
-        propagation: Propagation::default(),
-        places: [mpsc::unbounded().0, mpsc::unbounded().0],
-        requests: mpsc::unbounded().0,
-        expectations: Expectations::default(),
-        inboxes: Inboxes::default(),
-        metrics: Arc::default(),
-        failures: Mutex::new(HashMap::new()),
     };
     let mut answer = Answer::default();
-    match plan_of(pipeline, &context).await? {
+    match plan_of(pipeline, &context).await {
         Ok(plan) => answer.plans.push(plan),
-        Err(no_plan) => answer.no_plan(&format!("{namespace}/{name}"), &no_plan),
+        Err(error) => answer.no_plan(&format!("{namespace}/{name}"), error)?,
     }
     Ok(answer)
 }
@@ -149,11 +134,11 @@ async fn of_files(settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
         let planned = if document.broken.is_empty() {
             Box::pin(without.plan(&document, spec)).await
         } else {
-            Err(NoPlan::Refused(without.refusals(&document, spec)))
+            Err(ReconcileError::Refused(without.refusals(&document, spec)))
         };
         match planned {
             Ok(plan) => answer.plans.push(plan),
-            Err(no_plan) => answer.no_plan(place, &no_plan),
+            Err(error) => answer.no_plan(place, error)?,
         }
     }
     Ok(answer)

@@ -1,9 +1,9 @@
 //! `task-pipelines run`: the operator.
 
-use std::collections::HashMap;
 use std::error::Error;
+use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::channel::mpsc;
@@ -20,15 +20,15 @@ use crate::aws::{Access, Accounts, Leadership};
 use crate::cli::settings::{InstallationSettings, RunSettings};
 use crate::drift::observed_cache::Memory;
 use crate::drift::pending_writes::Propagation;
+use crate::drift::queue_depth::QueueDepths;
 use crate::drift::sweep;
-use crate::inbox;
 use crate::inbox::queue::Inboxes;
+use crate::inbox::{self, InboxContext};
 use crate::kubernetes::client;
 use crate::kubernetes::cluster::Cluster;
 use crate::kubernetes::preflight::Finding;
 use crate::metrics::Metrics;
-use crate::reconcile::Context;
-use crate::reconcile::controller;
+use crate::reconcile::{Failures, PlanContext, ReconcileContext, controller};
 use crate::runtime::concurrency::AccountConcurrency;
 use crate::runtime::leader::Candidate;
 use crate::runtime::probes::Probes;
@@ -63,17 +63,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     if let Some(address) = settings.metrics_address {
         server::serve(Arc::clone(&metrics), Arc::clone(&probes), address)?;
     }
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let (stopping, stop) = watch::channel(false);
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!("stopping: finishing what is under way");
-        stopping.send_replace(true);
-    });
+    let stop = stop_by_signal()?;
     let mut also_stop = stop.clone();
     let stopped = async move {
         // The sender lives as long as the process.
@@ -90,33 +80,42 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
         let (to_sweep, new_to_sweep) = mpsc::unbounded();
         let (to_read, new_to_read) = mpsc::unbounded();
         let (asks, requests) = mpsc::unbounded();
-        let context = Context {
-            cluster: Cluster::new(client.clone(), settings.watch_namespace.clone()),
-            accounts,
-            configuration,
-            installation,
+        let cluster = Cluster::new(client.clone(), settings.watch_namespace.clone());
+        let memory = Arc::new(Memory::new(settings.periods()));
+        let expectations = Arc::new(Expectations::default());
+        let known_inboxes = Arc::new(Inboxes::default());
+        let inbox = InboxContext {
+            cluster: cluster.clone(),
+            cluster_name: cluster_name.clone(),
+            memory: Arc::clone(&memory),
+            expectations: Arc::clone(&expectations),
+            inboxes: Arc::clone(&known_inboxes),
+            queue_depths: QueueDepths::new(Arc::clone(&memory), asks.clone()),
+            metrics: Arc::clone(&metrics),
+        };
+        let plan = PlanContext { cluster, accounts, configuration, installation, cluster_name };
+        let context = ReconcileContext {
+            plan,
             layers,
-            cluster_name,
             resync: settings.resync(),
             secret_retry: settings.secret_retry(),
             concurrency: AccountConcurrency::new(settings.concurrency),
-            memory: Memory::new(settings.periods()),
+            memory,
             propagation: Propagation::default(),
             places: [to_sweep, to_read],
-            requests: asks.clone(),
-            expectations: Expectations::default(),
-            inboxes: Inboxes::default(),
+            expectations,
+            inboxes: known_inboxes,
             metrics,
-            failures: Mutex::new(HashMap::new()),
+            failures: Failures::default(),
         };
         let namespace = settings.watch_namespace.as_deref();
         let context = Arc::new(context);
-        let sweeps = sweep::run(&context.cluster_name, &context.memory, new_to_sweep, asks);
-        let inboxes = inbox::run(&context, new_to_read);
+        let sweeps = sweep::run(&context.plan.cluster_name, &context.memory, new_to_sweep, asks);
+        let inboxes = inbox::run(&inbox, new_to_read);
         let reconciles = async {
             let shared = Arc::clone(&context);
             tokio::join!(
-                warn_without_aws(&context),
+                warn_without_aws(&context.plan),
                 warn_of_what_is_missing(&client, &settings),
                 controller::run(client.clone(), namespace, shared, requests, Arc::clone(&probes), stopped)
             );
@@ -141,6 +140,22 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
         ended = lead_or_work => ended,
         () = probes.beat() => Ok(()),
     }
+}
+
+/// Turns true when a signal says to stop.
+fn stop_by_signal() -> io::Result<watch::Receiver<bool>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let (stopping, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: finishing what is under way");
+        stopping.send_replace(true);
+    });
+    Ok(stop)
 }
 
 /// Works once it leads, until it is told to stop or another leads.
@@ -178,7 +193,7 @@ async fn warn_of_what_is_missing(client: &Client, settings: &RunSettings) {
     }
 }
 
-async fn warn_without_aws(context: &Context) {
+async fn warn_without_aws(context: &PlanContext) {
     if let Err(error) = context.accounts.get(&Target::default()).await {
         tracing::warn!(error = chain(&error), "AWS cannot be used yet; pipelines will say so until it can");
     }

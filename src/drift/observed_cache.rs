@@ -5,13 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use api::{QueueDepth, ScheduledTaskPipeline};
-use kube::runtime::reflector::ObjectRef;
+use api::QueueDepth;
+use parking_lot::Mutex;
 use pipeline_core::location::Location;
 use pipeline_core::names::{TagKeys, Tags};
+use protocol::PipelineRef;
 
 use crate::resource::bulk::{IndividualReads, ListedResources};
 use crate::resource::{Field, Id, Kind, Observed, Resource, depth};
@@ -74,7 +74,7 @@ pub fn mark(tags: &Tags) -> u64 {
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The pipeline.
-    pub pipeline: ObjectRef<ScheduledTaskPipeline>,
+    pub pipeline: PipelineRef,
     /// Where on AWS it lives.
     pub location: Location,
     /// Which of its resources' tags are its own.
@@ -138,7 +138,7 @@ impl Memory {
     #[must_use]
     pub fn remember(&self, uid: &str, found: Found, changed: bool) -> bool {
         let now = Instant::now();
-        let mut pipelines = self.lock();
+        let mut pipelines = self.pipelines.lock();
         let first = !pipelines.values().any(|other| other.found.location == found.location);
         let dismissed = match pipelines.get(uid) {
             Some(before) if !changed => before.dismissed.iter().chain(&before.suspected).map(cloned).collect(),
@@ -159,26 +159,26 @@ impl Memory {
 
     /// Reads AWS next time, whatever is remembered.
     pub fn invalidate(&self, uid: &str) {
-        if let Some(remembered) = self.lock().get_mut(uid) {
+        if let Some(remembered) = self.pipelines.lock().get_mut(uid) {
             remembered.trusted = false;
         }
     }
 
     /// Drops all that is known of a pipeline.
     pub fn forget(&self, uid: &str) {
-        self.lock().remove(uid);
+        self.pipelines.lock().remove(uid);
     }
 
     /// Whether just this was wanted when all was last as wanted.
     pub fn wanted(&self, uid: &str, desired_hash: u64) -> bool {
-        self.lock().get(uid).is_some_and(|remembered| remembered.found.desired_hash == desired_hash)
+        self.pipelines.lock().get(uid).is_some_and(|remembered| remembered.found.desired_hash == desired_hash)
     }
 
     /// Whether AWS need not be asked: what is wanted is what was found, and the sweeps have shown nothing else since.
     /// Answers how many messages the queues held.
     pub fn is_fresh(&self, uid: &str, desired_hash: u64, location: &Location, annotations: u64) -> Option<QueueDepth> {
         let now = Instant::now();
-        let pipelines = self.lock();
+        let pipelines = self.pipelines.lock();
         let Remembered { found, read: _, read_again, fresh_until, trusted, suspected, dismissed: _ } =
             pipelines.get(uid)?;
         let same = found.complete
@@ -191,26 +191,26 @@ impl Memory {
 
     /// Whether a pipeline is known to live in an account and region.
     pub fn lives_in(&self, location: &Location) -> bool {
-        self.lock().values().any(|remembered| remembered.found.location == *location)
+        self.pipelines.lock().values().any(|remembered| remembered.found.location == *location)
     }
 
     /// Names of a pipeline's queues, as far as they were seen.
     pub fn queues(&self, uid: &str) -> BTreeSet<String> {
-        let pipelines = self.lock();
+        let pipelines = self.pipelines.lock();
         let ids = pipelines.get(uid).into_iter().flat_map(|remembered| remembered.found.snapshots.keys());
         ids.filter(|id| id.kind == Kind::Queue).map(|id| id.name.clone()).collect()
     }
 
     /// Takes over how many messages a pipeline's queues hold now.
     pub fn recount(&self, uid: &str, snapshots: &ListedResources) {
-        if let Some(remembered) = self.lock().get_mut(uid) {
+        if let Some(remembered) = self.pipelines.lock().get_mut(uid) {
             remembered.count(snapshots);
         }
     }
 
     /// What to ask for by itself in an account and region; nothing when no pipeline is known there.
     pub fn individually(&self, location: &Location) -> Option<IndividualReads> {
-        let pipelines = self.lock();
+        let pipelines = self.pipelines.lock();
         let mut here = pipelines.values().filter(|remembered| remembered.found.location == *location).peekable();
         here.peek()?;
         let mut individually = IndividualReads::default();
@@ -227,30 +227,20 @@ impl Memory {
     }
 
     /// Compares what a sweep begun at `since` shows with what is remembered; returns the pipelines worth a reconcile.
-    pub fn compare(
-        &self,
-        location: &Location,
-        snapshots: &ListedResources,
-        since: Instant,
-    ) -> Vec<ObjectRef<ScheduledTaskPipeline>> {
-        let mut worth_a_look = Vec::new();
-        for remembered in self.lock().values_mut() {
+    pub fn compare(&self, location: &Location, snapshots: &ListedResources, since: Instant) -> Vec<PipelineRef> {
+        let mut worth_a_reconcile = Vec::new();
+        for remembered in self.pipelines.lock().values_mut() {
             // What was read while the lists were made is newer than they are.
             if remembered.found.location == *location && remembered.read < since {
                 let other_depth = remembered.count(snapshots);
                 let suspicious = remembered.suspect(snapshots);
                 remembered.fresh_until = Instant::now() + self.periods.sweep * 3;
                 if other_depth || suspicious || !remembered.found.complete {
-                    worth_a_look.push(remembered.found.pipeline.clone());
+                    worth_a_reconcile.push(remembered.found.pipeline.clone());
                 }
             }
         }
-        worth_a_look
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
-        // A poisoned lock is tolerable: entries are hints, and at worst AWS is read once more.
-        self.pipelines.lock().unwrap_or_else(PoisonError::into_inner)
+        worth_a_reconcile
     }
 }
 

@@ -1,9 +1,9 @@
 //! What was just written and AWS may not show yet: that is not what somebody else did.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use pipeline_core::location::Location;
 
 use crate::plan::{Goal, Have, Plan};
@@ -61,7 +61,7 @@ impl Propagation {
     /// Notes which changes were carried out just now: those of the resources that were `updated`.
     pub fn note<'ids>(&self, location: &Location, changes: Vec<(Id, Change)>, updated: impl Iterator<Item = &'ids Id>) {
         let updated: BTreeSet<&Id> = updated.collect();
-        let mut noted = self.lock();
+        let mut noted = self.changes.lock();
         noted.retain(|_, change| change.under_way().next().is_some());
         let done = changes.into_iter().filter(|(id, _)| updated.contains(id));
         noted.extend(done.map(|(id, change)| ((location.clone(), id), Change { at: Instant::now(), ..change })));
@@ -69,13 +69,13 @@ impl Propagation {
 
     /// Whether AWS may not show one of these yet as it is.
     pub fn is_under_way<'ids>(&self, location: &Location, mut ids: impl Iterator<Item = &'ids Id>) -> bool {
-        let noted = self.lock();
+        let noted = self.changes.lock();
         ids.any(|id| noted.get(&(location.clone(), id.clone())).is_some_and(|it| it.under_way().next().is_some()))
     }
 
     /// Takes fields that are still shown as they were for what was written, if that is still wanted.
     pub fn overlay(&self, location: &Location, want: &[Resource], have: &mut Have) {
-        let noted = self.lock();
+        let noted = self.changes.lock();
         for resource in want {
             let id = resource.id();
             let Some(Some(seen)) = have.get_mut(&id) else { continue };
@@ -90,11 +90,6 @@ impl Propagation {
                 }
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<(Location, Id), Change>> {
-        // A poisoned lock is tolerable: entries are hints, and at worst AWS is read once more.
-        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -127,7 +122,7 @@ mod tests {
         let change = Change { at: Instant::now(), from: from.fields(), to: to.fields() };
         propagation.note(&location(), vec![(to.id(), change)], [to.id()].iter());
         let then = Instant::now().checked_sub(age).expect("the machine has run for longer");
-        propagation.lock().values_mut().for_each(|change| change.at = then);
+        propagation.changes.lock().values_mut().for_each(|change| change.at = then);
         propagation
     }
 

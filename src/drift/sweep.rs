@@ -6,12 +6,11 @@
 
 use std::time::{Duration, Instant};
 
-use api::ScheduledTaskPipeline;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender};
-use kube::runtime::reflector::ObjectRef;
 use pipeline_core::backoff;
 use pipeline_core::error_chain::chain;
 use pipeline_core::names::ClusterName;
+use protocol::PipelineRef;
 
 use crate::aws::{Aws, AwsError, Caller, Urgency};
 use crate::drift::observed_cache::Memory;
@@ -21,23 +20,25 @@ use crate::runtime::per_location;
 /// One sweep of one account and region, however slow it answers.
 const MAX_SWEEP: Duration = Duration::from_mins(5);
 
-/// A pipeline to look at.
-pub type Request = ObjectRef<ScheduledTaskPipeline>;
-
 /// Sweeps each account and region that comes up, each by itself, until it is dropped.
 pub async fn run(
     cluster: &ClusterName,
     memory: &Memory,
     places: UnboundedReceiver<Aws>,
-    looks: UnboundedSender<Request>,
+    requests: UnboundedSender<PipelineRef>,
 ) {
     let caller = Caller { name: "".into(), urgency: Urgency::Sweep };
-    let sweep = |aws: Aws| keep_sweeping(cluster, memory, aws.on_behalf_of(caller.clone()), looks.clone());
+    let sweep = |aws: Aws| keep_sweeping(cluster, memory, aws.on_behalf_of(caller.clone()), requests.clone());
     per_location::each(|location| memory.lives_in(location), places, sweep).await;
 }
 
 /// Sweeps one account and region for as long as pipelines live there.
-async fn keep_sweeping(cluster: &ClusterName, memory: &Memory, aws: Aws, looks: UnboundedSender<Request>) -> Aws {
+async fn keep_sweeping(
+    cluster: &ClusterName,
+    memory: &Memory,
+    aws: Aws,
+    requests: UnboundedSender<PipelineRef>,
+) -> Aws {
     loop {
         tokio::time::sleep(backoff::spread(memory.sweep_period())).await;
         let (account, region) = (&aws.location.account, &aws.location.region);
@@ -49,7 +50,7 @@ async fn keep_sweeping(cluster: &ClusterName, memory: &Memory, aws: Aws, looks: 
                 }
                 for pipeline in found {
                     // Nobody reconciles any more when the operator stops.
-                    let _ = looks.unbounded_send(pipeline);
+                    let _ = requests.unbounded_send(pipeline);
                 }
             }
             // Pipelines that no sweep stands for are read one by one, at their resync.
@@ -60,7 +61,7 @@ async fn keep_sweeping(cluster: &ClusterName, memory: &Memory, aws: Aws, looks: 
 }
 
 /// Lists, compares, and says which pipelines are worth a reconcile; nothing when none lives here any more.
-async fn sweep(cluster: &ClusterName, memory: &Memory, aws: &Aws) -> Result<Option<Vec<Request>>, AwsError> {
+async fn sweep(cluster: &ClusterName, memory: &Memory, aws: &Aws) -> Result<Option<Vec<PipelineRef>>, AwsError> {
     let started = Instant::now();
     let Some(individually) = memory.individually(&aws.location) else { return Ok(None) };
     let snapshots = bulk::list(aws, cluster, &individually).await?;

@@ -4,19 +4,16 @@ use api::{NEWS_CONDITIONS, PipelineStatus, Run, RunResult, ScheduledTaskPipeline
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
-use kube::runtime::reflector::ObjectRef;
 use pipeline_core::event::Event;
 use pipeline_core::reason::{Acted, Reported};
 use pipeline_core::runs;
 use pipeline_core::runs::missed::Overdue;
-use protocol::RunRef;
+use protocol::{PipelineRef, RunRef};
 use serde::Serialize;
 
-use super::Disposition;
-use super::report::{Key, RunReport};
+use super::report::RunReport;
+use super::{Disposition, InboxContext};
 use crate::aws::Aws;
-use crate::reconcile::Context;
-use crate::resource::bulk;
 
 /// Attempts at a status that somebody else writes at the same time.
 const ATTEMPTS: usize = 3;
@@ -64,13 +61,12 @@ impl RunStatusPatch {
 /// # Errors
 /// The API server does not answer, or refuses.
 pub(super) async fn record(
-    context: &Context,
+    context: &InboxContext,
     aws: &Aws,
-    key: &Key,
+    pipeline: &PipelineRef,
     reports: &[RunReport],
 ) -> kube::Result<Disposition> {
-    let Key { namespace, name } = key;
-    write(context, aws, namespace, name, |pipeline, all| {
+    write(context, aws, pipeline, |pipeline, all| {
         let uid = pipeline.uid().unwrap_or_default();
         for report in reports.iter().filter(|report| report.uid == uid) {
             runs::tell(all, &report.run, &report.news);
@@ -83,10 +79,9 @@ pub(super) async fn record(
 ///
 /// # Errors
 /// The API server does not answer, or refuses.
-pub(super) async fn miss(context: &Context, aws: &Aws, overdue: &Overdue) -> kube::Result<()> {
+pub(super) async fn miss(context: &InboxContext, aws: &Aws, overdue: &Overdue) -> kube::Result<()> {
     let Overdue { uid, expectation, runs: late } = overdue;
-    let (namespace, name) = &expectation.pipeline;
-    let disposition = write(context, aws, namespace, name, |pipeline, all| {
+    let disposition = write(context, aws, &expectation.pipeline, |pipeline, all| {
         // Another one of its name, or one that is being deleted: nobody expects it to fire.
         if pipeline.uid().as_ref() != Some(uid) || pipeline.metadata.deletion_timestamp.is_some() {
             return;
@@ -111,14 +106,13 @@ pub(super) async fn miss(context: &Context, aws: &Aws, overdue: &Overdue) -> kub
 
 /// Changes the runs of a pipeline, and writes what follows from them.
 async fn write(
-    context: &Context,
+    context: &InboxContext,
     aws: &Aws,
-    namespace: &str,
-    name: &str,
+    wanted: &PipelineRef,
     change: impl Fn(&ScheduledTaskPipeline, &mut Vec<Run>),
 ) -> kube::Result<Disposition> {
     for _ in 0..ATTEMPTS {
-        let pipeline = match context.cluster.find(namespace, name).await {
+        let pipeline = match context.cluster.find(wanted).await {
             Ok(Some(stored)) => match stored.whole() {
                 Ok(pipeline) => pipeline,
                 // A version that this operator cannot read: the news are for one that can.
@@ -144,7 +138,7 @@ async fn write(
             Ok(()) => {
                 tell(context, &pipeline, &before, &after).await;
                 if after.runs.iter().any(|run| has_ended(run) && !had_ended(run, &before.runs)) {
-                    refresh(context, &pipeline, aws).await;
+                    context.queue_depths.refresh(aws, &pipeline).await;
                 }
                 return Ok(Disposition::Done);
             }
@@ -157,20 +151,6 @@ async fn write(
     Ok(Disposition::Again)
 }
 
-/// Counts the messages after a run, and asks for a reconcile that writes them into the status.
-async fn refresh(context: &Context, pipeline: &ScheduledTaskPipeline, aws: &Aws) {
-    let uid = pipeline.uid().unwrap_or_default();
-    match bulk::queues(aws, &context.memory.queues(&uid)).await {
-        Ok(queues) => {
-            context.memory.recount(&uid, &queues.into_iter().collect());
-            // Nobody reconciles any more when the operator stops.
-            let _ = context.requests.unbounded_send(ObjectRef::from(pipeline));
-        }
-        // The next sweep counts them.
-        Err(error) => tracing::debug!(error = pipeline_core::error_chain::chain(&error), "queues were not counted"),
-    }
-}
-
 fn has_ended(run: &Run) -> bool {
     run.result != RunResult::Running
 }
@@ -180,7 +160,12 @@ fn had_ended(run: &Run, before: &[Run]) -> bool {
 }
 
 /// Counts what is new, and writes events for what a person may want to look into: never one for a run that went well.
-async fn tell(context: &Context, pipeline: &ScheduledTaskPipeline, before: &RunStatusPatch, after: &RunStatusPatch) {
+async fn tell(
+    context: &InboxContext,
+    pipeline: &ScheduledTaskPipeline,
+    before: &RunStatusPatch,
+    after: &RunStatusPatch,
+) {
     let mut events = Vec::new();
     for run in &after.runs {
         if has_ended(run) && !had_ended(run, &before.runs) {

@@ -1,7 +1,7 @@
 //! A message of the inbox, read as what it is: a text that anybody who got at a function may have written.
 
 use jiff::{SignedDuration, Timestamp};
-use protocol::{MAX_ERROR, MAX_REPORT, News, Report, RunRef};
+use protocol::{MAX_ERROR, MAX_REPORT, News, PipelineRef, Report, RunRef};
 
 /// Tasks that a pipeline can have.
 const MAX_TASKS: u32 = 100;
@@ -12,26 +12,27 @@ const MAX_NEWS: usize = 44;
 /// How far ahead of our clock another's may be.
 const SKEW: SignedDuration = SignedDuration::from_mins(10);
 
-/// The pipeline that news are about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
-    pub(super) namespace: String,
-    pub(super) name: String,
+/// A message within all bounds, that anybody may have sent. What it says counts once its sender is known: [`Self::sent_by`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unverified {
+    /// The pipeline that it says it is about.
+    pub(super) pipeline: PipelineRef,
+    /// Which of the pipeline's functions must have sent it.
+    pub(super) part: &'static str,
+    run: RunRef,
+    news: Vec<News>,
 }
 
-/// News of a run, within all bounds.
+/// What a pipeline's own function says of a run of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RunReport {
-    pub(super) key: Key,
-    /// UID of the pipeline, once it is known who sent it.
+    /// UID of the pipeline.
     pub(super) uid: String,
-    /// Which of its functions must have sent it.
-    pub(super) part: &'static str,
     pub(super) run: RunRef,
     pub(super) news: Vec<News>,
 }
 
-impl RunReport {
+impl Unverified {
     /// Reads a message.
     ///
     /// # Errors
@@ -41,8 +42,7 @@ impl RunReport {
             return Err("it is too long");
         }
         let Report { pipeline, run, news } = serde_json::from_str(body).map_err(|_| "it is no report")?;
-        let key = Key { namespace: pipeline.namespace, name: pipeline.name };
-        check(is_name(&key.namespace, 63) && is_name(&key.name, 253), "it names no pipeline")?;
+        check(is_name(&pipeline.namespace, 63) && is_name(&pipeline.name, 253), "it names no pipeline")?;
         check(is_run_id(&run.run_id), "it names no run")?;
         check((1..=MAX_TASKS).contains(&run.tasks), "its run has no number of tasks that a pipeline can have")?;
         let latest = now.saturating_add(SKEW).unwrap_or(Timestamp::MAX);
@@ -52,7 +52,12 @@ impl RunReport {
         let part = part(&news).ok_or("no one function could have sent all of it")?;
         let news = news.into_iter().map(|one| bounded(one, &run, latest)).collect::<Result<_, _>>()?;
         let run = RunRef { scheduled_time: due.to_string(), ..run };
-        Ok(Self { key, uid: String::new(), part, run, news })
+        Ok(Self { pipeline, part, run, news })
+    }
+
+    /// Believes it: a function of the pipeline of this UID, [`Self::pipeline`], has sent it.
+    pub(super) fn sent_by(self, uid: String) -> RunReport {
+        RunReport { uid, run: self.run, news: self.news }
     }
 }
 
@@ -147,8 +152,8 @@ mod tests {
         report.to_string()
     }
 
-    fn read(change: impl Fn(&mut Value)) -> Result<RunReport, &'static str> {
-        RunReport::read(&report(change), now())
+    fn read(change: impl Fn(&mut Value)) -> Result<Unverified, &'static str> {
+        Unverified::read(&report(change), now())
     }
 
     #[test]
@@ -176,7 +181,7 @@ mod tests {
         for (at, value, expected) in cases {
             assert_eq!(read(|report| *report.pointer_mut(at).unwrap() = value.clone()), Err(expected), "{at}");
         }
-        assert_eq!(RunReport::read(&"x".repeat(10 << 20), now()), Err("it is too long"));
+        assert_eq!(Unverified::read(&"x".repeat(10 << 20), now()), Err("it is too long"));
     }
 
     #[test]
@@ -232,7 +237,7 @@ mod tests {
     proptest! {
         #[test]
         fn anything_is_read_or_refused(body in ".{0,300}") {
-            prop_assert!(RunReport::read(&body, now()).is_err());
+            prop_assert!(Unverified::read(&body, now()).is_err());
         }
 
         #[test]
@@ -247,7 +252,7 @@ mod tests {
                     }
                 }
             });
-            if let Ok(report) = RunReport::read(&text, now()) {
+            if let Ok(report) = Unverified::read(&text, now()) {
                 let mut all = Vec::new();
                 runs::tell(&mut all, &report.run, &report.news);
                 runs::settle(&mut all);

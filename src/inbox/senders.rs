@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use pipeline_core::names::{ClusterName, Owner};
+use protocol::PipelineRef;
 
-use super::report::{Key, RunReport};
+use super::report::{RunReport, Unverified};
 use crate::aws::{Aws, AwsError};
 use crate::resource::{self, Id, Kind};
 
@@ -14,7 +15,7 @@ const MAX_KNOWN: usize = 2000;
 /// Whose a role is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Role {
-    key: Key,
+    pipeline: PipelineRef,
     part: &'static str,
     uid: String,
 }
@@ -27,8 +28,7 @@ pub(super) struct Senders {
 }
 
 impl Senders {
-    /// The UID of the pipeline whose function sent a report, under a role of this id; nothing if it is not about that pipeline, or the function
-    /// could not know what it says.
+    /// The report, if the role of this id, which sent it, is that of the function and pipeline that it must come from.
     ///
     /// # Errors
     /// AWS does not show the role.
@@ -37,29 +37,34 @@ impl Senders {
         aws: &Aws,
         cluster: &ClusterName,
         id: &str,
-        report: &RunReport,
-    ) -> Result<Option<String>, AwsError> {
+        report: Unverified,
+    ) -> Result<Option<RunReport>, AwsError> {
         if !self.roles.contains_key(id) {
-            let Some((found, role)) = look(aws, cluster, report).await? else { return Ok(None) };
+            let Some((found, role)) = observe_sender(aws, cluster, &report).await? else { return Ok(None) };
             if self.roles.len() >= MAX_KNOWN {
                 self.roles.clear();
             }
             self.roles.insert(found, role);
         }
-        let role = self.roles.get(id).filter(|role| role.key == report.key && role.part == report.part);
-        Ok(role.map(|role| role.uid.clone()))
+        let role = self.roles.get(id).filter(|role| role.pipeline == report.pipeline && role.part == report.part);
+        let uid = role.map(|role| role.uid.clone());
+        Ok(uid.map(|uid| report.sent_by(uid)))
     }
 }
 
 /// The role that must have sent a report, as AWS has it: its id, and whose it is.
-async fn look(aws: &Aws, cluster: &ClusterName, report: &RunReport) -> Result<Option<(String, Role)>, AwsError> {
-    let RunReport { key, part, .. } = report;
-    let (namespace, name) = (key.namespace.clone(), key.name.clone());
+async fn observe_sender(
+    aws: &Aws,
+    cluster: &ClusterName,
+    report: &Unverified,
+) -> Result<Option<(String, Role)>, AwsError> {
+    let Unverified { pipeline, part, .. } = report;
+    let PipelineRef { namespace, name } = pipeline.clone();
     let owner = Owner { cluster: cluster.clone(), namespace, name, uid: String::new() };
     let seen = resource::observe(aws, &Id::new(Kind::Role, owner.part(part))).await?;
     let found = seen.and_then(|seen| Some((seen.revision?, Owner::of(&seen.tags)?)));
     Ok(found.filter(|(_, of)| *of == Owner { uid: of.uid.clone(), ..owner.clone() }).map(|(id, of)| {
-        let role = Role { key: key.clone(), part, uid: of.uid };
+        let role = Role { pipeline: pipeline.clone(), part, uid: of.uid };
         (id, role)
     }))
 }

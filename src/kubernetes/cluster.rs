@@ -11,6 +11,7 @@ use pipeline_core::event::Event;
 use pipeline_core::pipeline::{ConfigMapLookup, ConfigMaps, SecretLookup, SecretValues};
 use pipeline_core::secret_text::SecretText;
 use pipeline_core::text::truncate;
+use protocol::PipelineRef;
 use serde::Serialize;
 use serde_json::json;
 
@@ -50,8 +51,8 @@ impl Cluster {
     }
 
     /// A pipeline by its name.
-    pub async fn find(&self, namespace: &str, name: &str) -> kube::Result<Option<Stored>> {
-        self.pipelines(namespace).get_opt(name).await
+    pub async fn find(&self, pipeline: &PipelineRef) -> kube::Result<Option<Stored>> {
+        self.pipelines(&pipeline.namespace).get_opt(&pipeline.name).await
     }
 
     /// Whether any pipeline but this one is to stay in an account and region, as far as their statuses say.

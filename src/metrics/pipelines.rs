@@ -3,16 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use api::{GROUP, PipelineStatus, Run, RunResult, ScheduledTaskPipeline};
 use jiff::Timestamp;
+use kube::Resource as _;
 use kube::runtime::watcher::Event;
-use kube::{Resource as _, ResourceExt as _};
+use parking_lot::Mutex;
+use pipeline_core::names::pipeline_ref;
 use pipeline_core::runs::due;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
+use protocol::PipelineRef;
 
 /// All pipelines that the API server shows.
 #[derive(Debug, Default)]
@@ -22,19 +24,16 @@ pub struct Pipelines {
 
 #[derive(Debug, Default)]
 struct State {
-    shown: BTreeMap<Key, Shown>,
+    shown: BTreeMap<PipelineRef, Shown>,
     /// Those of a list that has begun and not ended: the others are gone.
-    listed: Option<BTreeSet<Key>>,
+    listed: Option<BTreeSet<PipelineRef>>,
     /// Changes of conditions, by their type, status and reason.
     transitions: BTreeMap<[String; 3], u64>,
-    ended: BTreeMap<(Key, RunResult), u64>,
+    ended: BTreeMap<(PipelineRef, RunResult), u64>,
 }
 
 /// How runs end.
 const ENDS: [RunResult; 4] = [RunResult::Succeeded, RunResult::Failed, RunResult::Partial, RunResult::Missed];
-
-/// Namespace and name.
-type Key = (String, String);
 
 /// What is told of one pipeline.
 #[derive(Debug)]
@@ -58,13 +57,13 @@ struct Said {
 impl Pipelines {
     /// Takes in what a watch brings.
     pub fn see(&self, event: &Event<ScheduledTaskPipeline>) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         match event {
             Event::Init => state.listed = Some(BTreeSet::new()),
             Event::InitApply(pipeline) => {
                 state.show(pipeline);
                 if let Some(listed) = &mut state.listed {
-                    listed.insert(key(pipeline));
+                    listed.insert(pipeline_ref(pipeline));
                 }
             }
             Event::InitDone => {
@@ -73,18 +72,13 @@ impl Pipelines {
                 }
             }
             Event::Apply(pipeline) => state.show(pipeline),
-            Event::Delete(pipeline) => state.keep(|other| *other != key(pipeline)),
+            Event::Delete(pipeline) => state.keep(|other| *other != pipeline_ref(pipeline)),
         }
     }
 
     /// Counts a run of a pipeline that ended.
     pub fn count_run(&self, pipeline: &ScheduledTaskPipeline, run: &Run) {
-        *self.state().ended.entry((key(pipeline), run.result)).or_default() += 1;
-    }
-
-    /// What a panic left is still a state.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.state.lock().ended.entry((pipeline_ref(pipeline), run.result)).or_default() += 1;
     }
 }
 
@@ -92,7 +86,7 @@ impl State {
     fn show(&mut self, pipeline: &ScheduledTaskPipeline) {
         let nothing = PipelineStatus::default();
         let status = pipeline.status.as_ref().unwrap_or(&nothing);
-        let before = self.shown.get(&key(pipeline));
+        let before = self.shown.get(&pipeline_ref(pipeline));
         let conditions = status.conditions.iter().map(|condition| Said {
             what: [condition.type_.clone(), condition.status.clone(), condition.reason.clone()],
             since: condition.last_transition_time.0,
@@ -116,17 +110,13 @@ impl State {
             waiting: queue.visible,
             dead_letters: queue.dead_letters,
         };
-        self.shown.insert(key(pipeline), shown);
+        self.shown.insert(pipeline_ref(pipeline), shown);
     }
 
-    fn keep(&mut self, stays: impl Fn(&Key) -> bool) {
+    fn keep(&mut self, stays: impl Fn(&PipelineRef) -> bool) {
         self.shown.retain(|key, _| stays(key));
         self.ended.retain(|(key, _), _| stays(key));
     }
-}
-
-fn key(pipeline: &ScheduledTaskPipeline) -> Key {
-    (pipeline.namespace().unwrap_or_default(), pipeline.name_any())
 }
 
 /// A gauge: its name, its help, and its value.
@@ -134,7 +124,7 @@ type Figure<'a, T, V> = (&'a str, &'a str, &'a dyn Fn(&T) -> V);
 
 impl Collector for Pipelines {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
-        let (state, now) = (self.state(), Timestamp::now());
+        let (state, now) = (self.state.lock(), Timestamp::now());
         state.encode_conditions(&mut encoder, now)?;
         let gauges: [Figure<Shown, Option<i64>>; 5] = [
             ("last_success_timestamp_seconds", "When the last run that succeeded was due.", &|shown| {
@@ -152,7 +142,7 @@ impl Collector for Pipelines {
         for (name, help, value) in gauges {
             let name = format!("task_pipelines_{name}");
             let mut metric = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
-            for ((namespace, name), shown) in &state.shown {
+            for (PipelineRef { namespace, name }, shown) in &state.shown {
                 if let Some(value) = value(shown) {
                     metric.encode_family(&[("namespace", namespace), ("name", name)])?.encode_gauge(&value)?;
                 }
@@ -167,7 +157,11 @@ impl Collector for Pipelines {
         // All results, or Prometheus would not see the first of a kind as an increase.
         for (key, result) in state.shown.keys().flat_map(|key| ENDS.map(|result| (key, result))) {
             let count = state.ended.get(&(key.clone(), result)).copied().unwrap_or_default();
-            let labels = [("namespace", key.0.as_str()), ("name", key.1.as_str()), ("result", &format!("{result:?}"))];
+            let labels = [
+                ("namespace", key.namespace.as_str()),
+                ("name", key.name.as_str()),
+                ("result", &format!("{result:?}")),
+            ];
             metric.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
         }
         Ok(())
@@ -187,7 +181,7 @@ impl State {
         for (name, help, value) in gauges {
             let name = format!("operator_status_condition_{name}");
             let mut metric = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
-            for ((namespace, name), said) in self.conditions() {
+            for (PipelineRef { namespace, name }, said) in self.conditions() {
                 let object = [("namespace", namespace.as_str()), ("name", name)];
                 let labels = [&kind[..], &object, &labels(&said.what)].concat();
                 metric.encode_family(&labels)?.encode_gauge(&value(said))?;
@@ -209,14 +203,16 @@ impl State {
             None,
             MetricType::Gauge,
         )?;
-        for ((namespace, name), deleted) in self.shown.iter().filter_map(|(key, shown)| Some((key, shown.deleted?))) {
+        for (PipelineRef { namespace, name }, deleted) in
+            self.shown.iter().filter_map(|(key, shown)| Some((key, shown.deleted?)))
+        {
             let labels = [&kind[..], &[("namespace", namespace), ("name", name)]].concat();
             metric.encode_family(&labels)?.encode_gauge(&now.duration_since(deleted).as_secs())?;
         }
         Ok(())
     }
 
-    fn conditions(&self) -> impl Iterator<Item = (&Key, &Said)> {
+    fn conditions(&self) -> impl Iterator<Item = (&PipelineRef, &Said)> {
         self.shown.iter().flat_map(|(key, shown)| shown.conditions.iter().map(move |said| (key, said)))
     }
 }

@@ -3,6 +3,7 @@
 
 use std::hash::Hash;
 
+use pipeline_core::requeue::Requeue;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -52,24 +53,12 @@ struct QueueLabels {
 const ALL: ControllerLabels = ControllerLabels { controller: CONTROLLER };
 const QUEUE: QueueLabels = QueueLabels { name: CONTROLLER, controller: CONTROLLER };
 
-/// How a reconcile ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// The next comes when the pipeline changes.
-    Success,
-    /// The next comes after some time.
-    RequeueAfter,
-    /// The API server did not answer, or it took too long.
-    Error,
-}
-
-impl Ended {
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Success => "success",
-            Self::RequeueAfter => "requeue_after",
-            Self::Error => "error",
-        }
+/// How controller-runtime would call the end of a reconcile.
+const fn label<E>(ended: &Result<Requeue, E>) -> &'static str {
+    match ended {
+        Ok(Requeue::OnChange) => "success",
+        Ok(Requeue::Resync | Requeue::In(_) | Requeue::WhenSecretsMayExist | Requeue::BackOff) => "requeue_after",
+        Err(_) => "error",
     }
 }
 
@@ -153,10 +142,10 @@ pub struct Running<'reconciles> {
 
 impl Running<'_> {
     /// It came to its end.
-    pub fn end(self, how: Ended) {
+    pub fn end<E>(self, ended: &Result<Requeue, E>) {
         let seconds = self.since.elapsed().as_secs_f64();
-        self.reconciles.ended.get_or_create(&ResultLabels { controller: CONTROLLER, result: how.label() }).inc();
-        if how == Ended::Error {
+        self.reconciles.ended.get_or_create(&ResultLabels { controller: CONTROLLER, result: label(ended) }).inc();
+        if ended.is_err() {
             self.reconciles.failed.get_or_create(&ALL).inc();
         }
         self.reconciles.seconds.get_or_create(&ALL).observe(seconds);

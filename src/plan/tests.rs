@@ -16,7 +16,7 @@ use pipeline_core::names::{Owner, TagKeys, Tags, tag};
 use pipeline_core::test_support::{owner, resolved_spec, spec};
 
 use super::check::check;
-use super::{Have, Plan, Verdict};
+use super::{Have, Held, Plan, Verdict};
 use crate::resource::{Difference, Id, Installation, Kind, Observed, Resource, want};
 
 const CHAT: &str = "channels: [{name: team, slack: {webhookUrl: {secretKeyRef: {name: chat, key: slack}}}}]";
@@ -37,13 +37,13 @@ fn wanted_by(spec: &ScheduledTaskPipelineSpec) -> Vec<Resource> {
 
 /// A plan without a flaw.
 #[track_caller]
-fn plan(owner: &Owner, want: Vec<Resource>, known: &BTreeMap<Id, bool>, have: Have) -> Plan {
+fn plan(owner: &Owner, want: Vec<Resource>, known: &BTreeMap<Id, Held>, have: Have) -> Plan {
     plan_with(owner, want, known, &TagKeys::default(), have)
 }
 
 /// The same, where the status records tag keys.
 #[track_caller]
-fn plan_with(owner: &Owner, want: Vec<Resource>, known: &BTreeMap<Id, bool>, tag_keys: &TagKeys, have: Have) -> Plan {
+fn plan_with(owner: &Owner, want: Vec<Resource>, known: &BTreeMap<Id, Held>, tag_keys: &TagKeys, have: Have) -> Plan {
     let plan = super::plan(owner, want, known, tag_keys, have);
     check(owner, &plan);
     plan
@@ -69,8 +69,8 @@ fn made(resources: &[Resource]) -> Have {
 }
 
 /// A status that lists all of these as held.
-fn held(resources: &[Resource]) -> BTreeMap<Id, bool> {
-    resources.iter().map(|resource| (resource.id(), true)).collect()
+fn held(resources: &[Resource]) -> BTreeMap<Id, Held> {
+    resources.iter().map(|resource| (resource.id(), Held::Ours)).collect()
 }
 
 /// Changes what AWS has of one resource.

@@ -8,19 +8,20 @@
 
 mod change;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
-use pipeline_core::backoff;
+use pipeline_core::backoff::{self, Exponential};
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::Owner;
 use tokio::time::{Instant, sleep};
 
 use crate::aws::{Aws, AwsError};
 use crate::plan::{Goal, Have, Plan, Step, Verdict};
-use crate::resource::{self, Id, Kind, Observed, Progress, TagRefusal, Wait};
+use crate::resource::{self, Id, Kind, Observed, Progress, Resource, TagRefusal, Wait};
 
 pub use change::AppliedChange;
 
@@ -42,8 +43,9 @@ const ABSENT_POLL: Duration = Duration::from_secs(2);
 /// Attempts at a step after answers were lost, when AWS may have carried the call out.
 const LOST_ANSWERS: u32 = 3;
 
-/// The first pause after a lost answer.
-const LOST_PAUSE: Duration = Duration::from_millis(200);
+/// Pauses after lost answers.
+const LOST_PAUSES: Exponential =
+    Exponential { first: Duration::from_millis(400), longest: Duration::from_millis(1600) };
 
 /// How a step ended.
 #[derive(Clone, Debug)]
@@ -123,35 +125,34 @@ impl Applied {
 /// # Errors
 /// The first that AWS refuses to show.
 pub async fn observe_all(aws: &Aws, ids: impl IntoIterator<Item = Id>) -> Result<Have, AwsError> {
-    let looks: FuturesUnordered<_> = ids
+    let reads: FuturesUnordered<_> = ids
         .into_iter()
         .map(|id| async move {
             let seen = resource::observe(aws, &id).await?;
             Ok((id, seen))
         })
         .collect();
-    looks.collect::<Vec<Result<_, AwsError>>>().await.into_iter().collect()
+    reads.collect::<Vec<Result<_, AwsError>>>().await.into_iter().collect()
 }
 
 /// Carries out a plan within `patience`.
-pub async fn apply(aws: &Aws, owner: &Owner, plan: Plan, patience: Duration) -> Applied {
+pub async fn apply(aws: &Aws, owner: &Owner, plan: &Plan, patience: Duration) -> Applied {
     let begun = Instant::now();
     let mut applied = Applied::default();
-    let mut waiting = plan.steps;
-    let planned: Vec<Id> = waiting.iter().map(|step| step.id.clone()).collect();
+    let mut waiting: Vec<&Step> = plan.steps.iter().collect();
+    let planned: BTreeSet<&Id> = plan.steps.iter().map(|step| &step.id).collect();
     let mut running = FuturesUnordered::new();
     loop {
-        let (ready, rest): (Vec<Step>, Vec<Step>) = waiting
+        let (ready, rest): (Vec<&Step>, Vec<&Step>) = waiting
             .into_iter()
             .partition(|step| step.after.iter().all(|id| applied.outcomes.contains_key(id) || !planned.contains(id)));
         waiting = rest;
-        for mut step in ready {
-            step.learn(&applied.published(), owner);
-            match blocker(&step, &applied.outcomes) {
+        for step in ready {
+            match blocker(step, &applied.outcomes) {
                 Some(by) => {
-                    applied.outcomes.insert(step.id, Outcome::Blocked { by });
+                    applied.outcomes.insert(step.id.clone(), Outcome::Blocked { by });
                 }
-                None => running.push(drive(aws, owner, step, begun, patience)),
+                None => running.push(drive(aws, owner, with_layers(step, &applied, owner), begun, patience)),
             }
         }
         match running.next().await {
@@ -166,6 +167,22 @@ pub async fn apply(aws: &Aws, owner: &Owner, plan: Plan, patience: Duration) -> 
     }
 }
 
+/// The step with the ARNs of layer versions that only their publication has told, if its function has layers.
+fn with_layers<'plan>(step: &'plan Step, applied: &Applied, owner: &Owner) -> Cow<'plan, Step> {
+    let mut step = Cow::Borrowed(step);
+    if has_layers(&step) {
+        step.to_mut().learn(&applied.published(), owner);
+    }
+    step
+}
+
+fn has_layers(step: &Step) -> bool {
+    match &step.goal {
+        Goal::Present(wanted) => matches!(&wanted.resource, Resource::Function(it) if !it.layers.is_empty()),
+        Goal::Gone => false,
+    }
+}
+
 /// What a step cannot go without, and that is not done.
 pub(crate) fn blocker(step: &Step, outcomes: &BTreeMap<Id, Outcome>) -> Option<Id> {
     step.after.iter().find(|id| outcomes.get(*id).is_some_and(|outcome| !outcome.is_usable())).cloned()
@@ -174,14 +191,14 @@ pub(crate) fn blocker(step: &Step, outcomes: &BTreeMap<Id, Outcome>) -> Option<I
 async fn drive(
     aws: &Aws,
     owner: &Owner,
-    step: Step,
+    step: Cow<'_, Step>,
     begun: Instant,
     patience: Duration,
 ) -> (Id, Outcome, Vec<AppliedChange>) {
     let mut changes = Vec::new();
     let old = begun.elapsed() > FRESH;
     let outcome = converge(aws, owner, &step, old, begun + patience, &mut changes).await;
-    (step.id, outcome, changes)
+    (step.id.clone(), outcome, changes)
 }
 
 /// What AWS has of a resource, and what is to be done about it.
@@ -190,7 +207,7 @@ struct Observation {
     verdict: Verdict,
 }
 
-async fn look(aws: &Aws, owner: &Owner, step: &Step) -> Result<Observation, AwsError> {
+async fn observe_step(aws: &Aws, owner: &Owner, step: &Step) -> Result<Observation, AwsError> {
     Ok(observation_of(resource::observe(aws, &step.id).await?, owner, step))
 }
 
@@ -206,12 +223,12 @@ async fn begin(aws: &Aws, owner: &Owner, step: &Step, old: bool) -> Result<Obser
         Verdict::Update(_) if old => {}
         _ => return Ok(Observation { have: step.have.clone(), verdict: step.verdict.clone() }),
     }
-    let observation = look(aws, owner, step).await?;
+    let observation = observe_step(aws, owner, step).await?;
     if observation.have.is_some() || step.have.is_some() {
         return Ok(observation);
     }
     sleep(ABSENT_POLL).await;
-    look(aws, owner, step).await
+    observe_step(aws, owner, step).await
 }
 
 async fn converge(
@@ -278,7 +295,7 @@ async fn converge(
             Err(error) if error.class == ErrorClass::Transient && lost < LOST_ANSWERS => {
                 tried = change;
                 lost += 1;
-                (backoff::equal_jitter(LOST_PAUSE * 2_u32.pow(lost)), Outcome::Failed(error))
+                (backoff::equal_jitter(LOST_PAUSES.after(lost)), Outcome::Failed(error))
             }
             Err(error) => return Outcome::Failed(error),
         };

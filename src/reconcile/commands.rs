@@ -35,6 +35,12 @@ pub(super) fn handle_run_now(status: &mut PipelineStatus, token: String) {
     status.last_run_now = Some(token);
 }
 
+/// Records the token of `reconcile-now`, so that it acts once: a reconcile, which is what it asks for, has just been taken.
+pub(super) fn take_reconcile_now(pipeline: &ScheduledTaskPipeline, status: &mut PipelineStatus) {
+    let token = of(pipeline, annotation::RECONCILE_NOW);
+    status.last_reconcile_now = token.or_else(|| status.last_reconcile_now.take());
+}
+
 fn hash(token: &str) -> String {
     HEXLOWER.encode(&Sha256::digest(token)[..HASH])
 }

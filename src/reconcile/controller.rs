@@ -1,4 +1,4 @@
-//! Watches pipelines and requests at each when it changes, and from time to time.
+//! Watches pipelines, and has each reconciled when it changes, when it is asked for, and from time to time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +12,13 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use kube::runtime::{Controller, Predicate as _, PredicateConfig, WatchStreamExt as _, predicates, reflector, watcher};
 use kube::{Client, ResourceExt as _};
+use pipeline_core::backoff::{self, Exponential};
 use pipeline_core::error_chain::chain;
+use pipeline_core::requeue::Requeue;
+use protocol::PipelineRef;
 use tracing::Instrument as _;
 
-use crate::metrics::Ended;
-use crate::reconcile::{Context, Next, reconcile};
+use crate::reconcile::{ReconcileContext, ReconcileError, reconcile};
 use crate::runtime::probes::Probes;
 
 /// Upper bound for one reconcile. A throttled one may take minutes; one that takes longer than this is stuck, and is
@@ -29,19 +31,11 @@ const UNBOUNDED: u16 = 0;
 /// Edits in quick succession count as one.
 const DEBOUNCE: Duration = Duration::from_millis(20);
 
+/// Pauses after failures of one pipeline in a row.
+const BACK_OFF: Exponential = Exponential { first: Duration::from_secs(2), longest: Duration::from_mins(5) };
+
 /// How often a missing CRD is looked for.
 const CRD_POLL: Duration = Duration::from_secs(5);
-
-/// Why a reconcile came to nothing.
-#[derive(Debug, thiserror::Error)]
-enum ReconcileError {
-    /// The API server refused.
-    #[error("the API server does not do what the operator asks")]
-    ApiServer(#[from] kube::Error),
-    /// It took too long.
-    #[error("gave up after {} s", MAX_RECONCILE.as_secs())]
-    TooLong,
-}
 
 /// Waits until the API server knows pipelines and shows them, saying what is missing.
 async fn wait_for_crd(api: &Api<Stored>) {
@@ -61,12 +55,12 @@ async fn wait_for_crd(api: &Api<Stored>) {
     }
 }
 
-/// Runs until `stop`, then finishes what is under way. Also requests at each pipeline that `requests` names.
+/// Runs until `stop`, then finishes what is under way. Also reconciles each pipeline that `requests` names.
 pub async fn run(
     client: Client,
     namespace: Option<&str>,
-    context: Arc<Context>,
-    requests: UnboundedReceiver<ObjectRef<ScheduledTaskPipeline>>,
+    context: Arc<ReconcileContext>,
+    requests: UnboundedReceiver<PipelineRef>,
     probes: Arc<Probes>,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
@@ -97,9 +91,9 @@ pub async fn run(
     };
     Controller::for_stream(changes, reader)
         .with_config(Config::default().concurrency(UNBOUNDED).debounce(DEBOUNCE))
-        .reconcile_on(requests)
+        .reconcile_on(requests.map(|pipeline| ObjectRef::new(&pipeline.name).within(&pipeline.namespace)))
         .graceful_shutdown_on(stop)
-        .run(reconcile_one, on_error, context)
+        .run(reconcile_in_turn, error_policy, context)
         .map_err(|error| tracing::debug!(error = chain(&error), "a reconcile ended"))
         .for_each(|_| future::ready(()))
         .await;
@@ -117,12 +111,12 @@ fn pipeline(event: Event<Stored>) -> Event<ScheduledTaskPipeline> {
 }
 
 /// Tells Prometheus and the kubelet of it. A pipeline whose finalizer somebody took away goes without a last reconcile.
-fn see(event: &Event<ScheduledTaskPipeline>, context: &Context, probes: &Probes) {
+fn see(event: &Event<ScheduledTaskPipeline>, context: &ReconcileContext, probes: &Probes) {
     context.metrics.pipelines.see(event);
     match event {
         Event::Init => probes.lists(),
         Event::InitDone => probes.has_listed(),
-        Event::Delete(pipeline) => context.forget_all(pipeline),
+        Event::Delete(pipeline) => context.forget(pipeline),
         Event::Apply(_) | Event::InitApply(_) => {}
     }
 }
@@ -133,7 +127,11 @@ fn prune(pipeline: &mut ScheduledTaskPipeline) {
     pipeline.status = None;
 }
 
-async fn reconcile_one(pipeline: Arc<ScheduledTaskPipeline>, context: Arc<Context>) -> Result<Action, ReconcileError> {
+/// [`reconcile`], once the pipeline's account has room for it.
+async fn reconcile_in_turn(
+    pipeline: Arc<ScheduledTaskPipeline>,
+    context: Arc<ReconcileContext>,
+) -> Result<Action, ReconcileError> {
     let span = tracing::info_span!(
         "reconcile",
         namespace = pipeline.namespace(),
@@ -145,19 +143,29 @@ async fn reconcile_one(pipeline: Arc<ScheduledTaskPipeline>, context: Arc<Contex
         return Ok(Action::requeue(Duration::ZERO));
     };
     let running = waiting.begin();
-    let next = tokio::time::timeout(MAX_RECONCILE, Box::pin(reconcile(&pipeline, &context)).instrument(span))
-        .await
-        .map_err(|_| ReconcileError::TooLong)
-        .and_then(|next| Ok(next?));
-    running.end(match next {
-        Ok(Next::OnChange) => Ended::Success,
-        Ok(Next::In(_)) => Ended::RequeueAfter,
-        Err(_) => Ended::Error,
-    });
-    Ok(match next? {
-        Next::OnChange => Action::await_change(),
-        Next::In(time) => Action::requeue(time),
-    })
+    let ended = tokio::time::timeout(MAX_RECONCILE, Box::pin(reconcile(&pipeline, &context)).instrument(span)).await;
+    let ended = ended.unwrap_or(Err(ReconcileError::TooLong(MAX_RECONCILE)));
+    running.end(&ended);
+    Ok(action(ended?, &pipeline, &context))
+}
+
+/// When kube is to bring the pipeline again.
+fn action(requeue: Requeue, pipeline: &ScheduledTaskPipeline, context: &ReconcileContext) -> Action {
+    match requeue {
+        Requeue::OnChange => Action::await_change(),
+        Requeue::Resync => Action::requeue(backoff::spread(context.resync)),
+        Requeue::In(time) => Action::requeue(time),
+        // Never later than promised.
+        Requeue::WhenSecretsMayExist => Action::requeue(backoff::spread(context.secret_retry.mul_f64(0.9))),
+        Requeue::BackOff => Action::requeue(back_off(pipeline, context)),
+    }
+}
+
+/// The pause after one more failure of a pipeline: doubled each time, with jitter.
+fn back_off(pipeline: &ScheduledTaskPipeline, context: &ReconcileContext) -> Duration {
+    context.metrics.reconciles.count_retry();
+    let failures = context.failures.count(&pipeline.uid().unwrap_or_default());
+    backoff::spread(BACK_OFF.after(failures))
 }
 
 /// The account that a pipeline lives in, as far as its spec says; empty for the operator's own.
@@ -167,8 +175,12 @@ fn account(pipeline: &ScheduledTaskPipeline) -> &str {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "kube hands it over so")]
-fn on_error(pipeline: Arc<ScheduledTaskPipeline>, error: &ReconcileError, context: Arc<Context>) -> Action {
-    let again = context.back_off(&pipeline);
+fn error_policy(
+    pipeline: Arc<ScheduledTaskPipeline>,
+    error: &ReconcileError,
+    context: Arc<ReconcileContext>,
+) -> Action {
+    let again = back_off(&pipeline, &context);
     tracing::warn!(
         namespace = pipeline.namespace(),
         pipeline = pipeline.name_any(),

@@ -4,46 +4,51 @@ use api::Change;
 use jiff::Timestamp;
 use pipeline_core::names::Ownership;
 use pipeline_core::reason::Settled;
+use pipeline_core::requeue::Requeue;
 
-use super::delete::retained;
-use super::planning::Planned;
-use super::{Next, Reconciler};
+use super::cleanup::retained;
+use super::context::ReconcileContext;
+use super::error::ReconcileError;
+use super::finish::{finish, publish_events};
+use super::planning::{self, Planned};
+use super::ready::Health;
+use super::subject::Subject;
+use super::{commands, run_now, status};
 use crate::kubernetes::cluster::has_finalizer;
 use crate::plan::Verdict;
 use crate::plan::render::counts;
 use crate::plan::shown::for_status;
-use crate::reconcile::ready::Health;
-use crate::reconcile::status;
 use crate::resource::{Kind, depth};
 
-pub(super) async fn observe(reconciler: Reconciler<'_>, now: Timestamp) -> kube::Result<Next> {
+pub(super) async fn observe_only(
+    context: &ReconcileContext,
+    subject: &Subject,
+    now: Timestamp,
+) -> Result<Requeue, ReconcileError> {
+    let Subject { pipeline, owner, previous } = subject;
     // First of all, so that the pipeline can go at any time: then without a word.
-    if has_finalizer(&reconciler.pipeline) {
-        reconciler.publish_events(&retained("mode is Observe", &reconciler.before.resources)).await?;
-        reconciler.context.cluster.remove_finalizer(&reconciler.pipeline).await?;
+    if has_finalizer(pipeline) {
+        publish_events(context, subject, &retained("mode is Observe", &previous.rows)).await?;
+        context.plan.cluster.remove_finalizer(pipeline).await?;
     }
-    let planned = match reconciler.plan(now).await? {
-        Ok(planned) => planned,
-        Err(no_plan) => {
-            let health = reconciler.health(&no_plan);
-            return reconciler.finish_early(&health).await;
-        }
-    };
-    let Planned { pipeline, aws, plan, changes, .. } = planned;
-    let mut status = reconciler.before.clone();
-    status.account = Some(aws.location.account.clone());
-    status.region = Some(aws.location.region.clone());
+    let (desired, resources) = planning::desired(&context.plan, subject, now).await?;
+    let mut observed = planning::observe(subject, &desired.aws, &resources).await?;
+    context.propagation.overlay(&desired.aws.location, &resources, &mut observed);
+    let Planned { desired, plan, changes, .. } = planning::plan(subject, desired, resources, observed);
+    let mut status = previous.status().clone();
+    status.account = Some(desired.aws.location.account.clone());
+    status.region = Some(desired.aws.location.region.clone());
     let ours = plan.steps.iter().filter_map(|step| Some((&step.id, step.have.as_ref()?)));
-    let ours = ours.filter(|(_, have)| reconciler.owner.ownership(&have.tags) == Ownership::Ours);
+    let ours = ours.filter(|(_, have)| owner.ownership(&have.tags) == Ownership::Ours);
     status.queue = Some(depth::depth(ours));
     if plan.steps.iter().any(|step| step.id.kind == Kind::Schedule && step.verdict == Verdict::InSync) {
-        status::put_schedule(&mut status, &pipeline, reconciler.last_firing(), now);
+        status::put_schedule(&mut status, &desired.pipeline, previous.last_firing, now);
     }
     let health = Health::ready(Settled::Observing, &message(&changes));
     status.plan = for_status(changes);
-    reconciler.take_commands(&mut status);
-    let events = reconciler.refuse_run_now(&mut status, "mode is Observe").into_iter().collect();
-    reconciler.finish(status, &health, events).await
+    commands::take_reconcile_now(pipeline, &mut status);
+    let events = run_now::refuse(subject, &mut status, "mode is Observe").into_iter().collect();
+    finish(context, subject, status, &health, events).await
 }
 
 fn message(changes: &[Change]) -> String {

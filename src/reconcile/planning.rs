@@ -4,158 +4,95 @@ use std::collections::BTreeSet;
 
 use api::{Change, ScheduledTaskPipeline};
 use jiff::Timestamp;
-use pipeline_core::pipeline::{self, Pipeline, Refusal};
+use pipeline_core::pipeline::{self, Pipeline};
 
-use super::{Context, Reconciler};
+use super::context::PlanContext;
+use super::error::ReconcileError;
+use super::subject::{self, Subject};
 use crate::artifacts::builtin::own_architecture;
-use crate::aws::Aws;
+use crate::aws::{Aws, AwsError};
 use crate::drift::observed_cache;
 use crate::plan::shown::{self, Knowledge, Shown};
-use crate::plan::{Have, Plan, plan};
+use crate::plan::{Have, Held, Plan};
 use crate::reconcile::apply::observe_all;
-use crate::reconcile::ready::Health;
-use crate::reconcile::status;
 use crate::resource::{Id, Kind, Resource, want};
 
 /// What a pipeline should be on AWS, and where.
 pub(super) struct Desired {
     pub(super) pipeline: Pipeline,
     pub(super) aws: Aws,
-    want: Vec<Resource>,
-    /// Hash of all that is wanted, but secrets.
+    /// Hash of all its resources, but for the values of secrets.
     pub(super) fingerprint: String,
     /// The same with secrets, for the operator's own memory.
-    pub(super) mark: u64,
+    pub(super) hash: u64,
 }
 
 /// A pipeline's plan, and what it was made of.
 pub(super) struct Planned {
-    pub(super) pipeline: Pipeline,
-    pub(super) aws: Aws,
+    pub(super) desired: Desired,
     pub(super) plan: Plan,
-    /// The plan for people and machines.
+    /// The plan for people and machines, a change for each step.
     pub(super) changes: Vec<Change>,
-    /// Hash of all that is wanted.
-    pub(super) fingerprint: String,
     pub(super) knowledge: Knowledge,
-}
-
-/// Why there is no plan.
-#[derive(Clone, Debug)]
-pub enum NoPlan {
-    /// The spec cannot be carried out.
-    Refused(Vec<Refusal>),
-    /// AWS cannot be read, or is not the pipeline's.
-    Aws(Health),
-}
-
-/// What comes first for a pipeline that has nothing on AWS yet.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum First {
-    /// To make it: what there is already, AWS will say.
-    Create,
-    /// To look whether it is there.
-    Reconciler,
 }
 
 /// The plan of a pipeline in the cluster: what the operator would do about it now.
 ///
 /// # Errors
-/// The API server does not answer, or refuses.
-pub async fn plan_of(pipeline: ScheduledTaskPipeline, context: &Context) -> kube::Result<Result<Shown, NoPlan>> {
-    let reconciler = Reconciler {
-        owner: context.owner(&pipeline),
-        before: pipeline.status.clone().unwrap_or_default().without_news(),
-        pipeline,
-        context,
-    };
-    let planned = Box::pin(reconciler.plan(Timestamp::now())).await?;
-    Ok(planned.map(|it| Shown::new(&reconciler.owner, &it.aws.location, it.changes, it.knowledge)))
+/// The API server or AWS does not answer, or refuses, or the spec cannot be carried out.
+pub async fn plan_of(pipeline: ScheduledTaskPipeline, context: &PlanContext) -> Result<Shown, ReconcileError> {
+    let subject = Subject::new(pipeline, &context.cluster_name);
+    let (desired, resources) = Box::pin(desired(context, &subject, Timestamp::now())).await?;
+    let observed = Box::pin(observe(&subject, &desired.aws, &resources)).await?;
+    let Planned { desired, changes, knowledge, .. } = plan(&subject, desired, resources, observed);
+    Ok(Shown::new(&subject.owner, &desired.aws.location, changes, knowledge))
 }
 
-impl Reconciler<'_> {
-    /// What would be done, from the spec, its Secrets and what AWS has now.
-    pub(super) async fn plan(&self, now: Timestamp) -> kube::Result<Result<Planned, NoPlan>> {
-        Ok(match self.desired(now).await? {
-            Ok(desired) => self.compare(desired, First::Reconciler).await,
-            Err(no_plan) => Err(no_plan),
-        })
-    }
+/// What the spec, its Secrets and its `ConfigMaps` ask for, and the resources that this takes.
+pub(super) async fn desired(
+    context: &PlanContext,
+    subject: &Subject,
+    now: Timestamp,
+) -> Result<(Desired, Vec<Resource>), ReconcileError> {
+    let pipeline = resolve(context, subject, now).await?;
+    let aws = subject::aws(context, subject, &pipeline.target).await?;
+    let resources = want(&pipeline, &context.installation, &aws.location);
+    let fingerprint = shown::fingerprint(&resources);
+    let hash = observed_cache::desired_hash(&resources);
+    Ok((Desired { pipeline, aws, fingerprint, hash }, resources))
+}
 
-    /// What is wanted, from the spec and its Secrets.
-    pub(super) async fn desired(&self, now: Timestamp) -> kube::Result<Result<Desired, NoPlan>> {
-        let pipeline = match self.resolve(now).await? {
-            Ok(pipeline) => pipeline,
-            Err(refusals) => return Ok(Err(NoPlan::Refused(refusals))),
-        };
-        let aws = match self.aws(&pipeline.target).await {
-            Ok(aws) => aws,
-            Err(health) => return Ok(Err(NoPlan::Aws(health))),
-        };
-        let want = want(&pipeline, &self.context.installation, &aws.location);
-        let fingerprint = shown::fingerprint(&want);
-        let mark = observed_cache::desired_hash(&want);
-        Ok(Ok(Desired { pipeline, aws, want, fingerprint, mark }))
-    }
+/// What AWS has of these resources, and of those that the status lists.
+pub(super) async fn observe(subject: &Subject, aws: &Aws, resources: &[Resource]) -> Result<Have, AwsError> {
+    let ids: BTreeSet<Id> = resources.iter().map(Resource::id).chain(subject.previous.held.keys().cloned()).collect();
+    observe_all(aws, ids).await
+}
 
-    /// What is wanted against what AWS has now.
-    pub(super) async fn compare(&self, desired: Desired, first: First) -> Result<Planned, NoPlan> {
-        let Desired { pipeline, aws, want, fingerprint, mark: _ } = desired;
-        let have = self.observe(&aws, &want, first).await.map_err(NoPlan::Aws)?;
-        let was_in_sync = self.before.in_sync_with.as_ref() == Some(&fingerprint);
-        let plan = {
-            let (known, tag_keys) = (status::known(&self.before), status::tag_keys(&self.before));
-            plan(&self.owner, want, &known, &tag_keys, have).stopped_by_conflict()
-        };
-        let knowledge = Knowledge { was_in_sync, secrets: true };
-        let changes = shown::changes(&plan, &self.owner, knowledge);
-        Ok(Planned { pipeline, aws, plan, changes, fingerprint, knowledge })
-    }
+/// What is to be done, from what is desired and what was observed. Pure.
+pub(super) fn plan(subject: &Subject, desired: Desired, resources: Vec<Resource>, observed: Have) -> Planned {
+    let Subject { owner, previous, .. } = subject;
+    let plan = crate::plan::plan(owner, resources, &previous.held, &previous.tag_keys, observed).stopped_by_conflict();
+    let knowledge = Knowledge { was_in_sync: previous.was_in_sync_with(&desired.fingerprint), secrets: true };
+    let changes = shown::changes(&plan, owner, knowledge);
+    Planned { desired, plan, changes, knowledge }
+}
 
-    /// The custom resource and its Secrets, checked.
-    async fn resolve(&self, now: Timestamp) -> kube::Result<Result<Pipeline, Vec<Refusal>>> {
-        let spec = &self.pipeline.spec;
-        let keys: Vec<_> = pipeline::secret_refs(spec).into_iter().map(|used| used.reference).collect();
-        let secrets = self.context.cluster.secrets(&self.owner.namespace, &keys).await?;
-        let config_maps =
-            self.context.cluster.config_maps(&self.owner.namespace, pipeline::config_map_refs(spec)).await?;
-        let known = status::known(&self.before);
-        let context = pipeline::Context {
-            owner: &self.owner,
-            now,
-            secrets: &secrets,
-            config_maps: &config_maps,
-            default_architecture: own_architecture(),
-            artifacts: &self.context.installation.artifacts,
-            configuration: &self.context.configuration,
-            home: self.home(),
-            has_schedule: known.iter().any(|(id, held)| id.kind == Kind::Schedule && *held),
-        };
-        Ok(pipeline::resolve(spec, &context))
-    }
-
-    /// What AWS has of it.
-    async fn observe(&self, aws: &Aws, want: &[Resource], first: First) -> Result<Have, Health> {
-        let known = status::known(&self.before);
-        if known.is_empty() && first == First::Create {
-            return Ok(Have::new());
-        }
-        let ids: BTreeSet<Id> = want.iter().map(Resource::id).chain(known.into_keys()).collect();
-        let mut have = observe_all(aws, ids).await.map_err(|error| Health::aws(&error))?;
-        self.context.propagation.overlay(&aws.location, want, &mut have);
-        Ok(have)
-    }
-
-    /// The health of a pipeline that has no plan.
-    pub(super) fn health(&self, no_plan: &NoPlan) -> Health {
-        match no_plan {
-            NoPlan::Refused(refusals) => Health::refused(refusals, self.runs()),
-            NoPlan::Aws(health) => health.clone(),
-        }
-    }
-
-    /// Whether the pipeline was made before: then it goes on as it was.
-    pub(super) fn runs(&self) -> bool {
-        self.before.resources.iter().any(|row| !row.unseen)
-    }
+/// The custom resource with its Secrets and `ConfigMaps`, checked.
+async fn resolve(context: &PlanContext, subject: &Subject, now: Timestamp) -> Result<Pipeline, ReconcileError> {
+    let Subject { pipeline, owner, previous } = subject;
+    let keys: Vec<_> = pipeline::secret_refs(&pipeline.spec).into_iter().map(|used| used.reference).collect();
+    let secrets = context.cluster.secrets(&owner.namespace, &keys).await?;
+    let config_maps = context.cluster.config_maps(&owner.namespace, pipeline::config_map_refs(&pipeline.spec)).await?;
+    let known = pipeline::Context {
+        owner,
+        now,
+        secrets: &secrets,
+        config_maps: &config_maps,
+        default_architecture: own_architecture(),
+        artifacts: &context.installation.artifacts,
+        configuration: &context.configuration,
+        home: previous.home(context.accounts.own_region()),
+        has_schedule: previous.held.iter().any(|(id, held)| id.kind == Kind::Schedule && *held == Held::Ours),
+    };
+    pipeline::resolve(&pipeline.spec, &known).map_err(ReconcileError::Refused)
 }

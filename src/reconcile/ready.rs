@@ -3,18 +3,19 @@
 //! The one place that turns what happened into `Ready`, `Reconciling` and `Stalled`, and into the time of the next reconcile.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use pipeline_core::error_chain::chain;
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::pipeline::{self, Refusal};
 use pipeline_core::reason::{Incomplete, Reason, Settled, Underway};
+use pipeline_core::requeue::Requeue;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::{AwsError, NoAws};
 use crate::reconcile::apply::{Applied, Outcome};
+use crate::reconcile::error::ReconcileError;
 use crate::resource::{Id, TagRefusal};
 
 /// How a pipeline is.
@@ -26,8 +27,8 @@ pub struct Health {
     pub reason: Reason,
     /// What, where, and what to do.
     pub message: String,
-    /// When to read again.
-    pub again: Again,
+    /// When the pipeline comes next.
+    pub requeue: Requeue,
 }
 
 /// Which way a pipeline is.
@@ -43,33 +44,31 @@ pub enum State {
     Stalled,
 }
 
-/// When to read again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Again {
-    /// At the resync.
-    Resync,
-    /// After this time.
-    In(Duration),
-    /// As soon as a missing Secret may be there.
-    WhenSecretsMayBe,
-    /// Later with each failure.
-    BackOff,
-}
-
 impl Health {
     /// The first word about a pipeline.
     pub fn new_pipeline() -> Self {
-        Self::progressing(Underway::Reconciling, "the operator has begun", Again::Resync)
+        Self::progressing(Underway::Reconciling, "the operator has begun", Requeue::Resync)
     }
 
     /// Everything is as wanted.
     pub fn ready(reason: Settled, message: &str) -> Self {
-        Self { state: State::Ready, reason: reason.into(), message: message.to_owned(), again: Again::Resync }
+        Self { state: State::Ready, reason: reason.into(), message: message.to_owned(), requeue: Requeue::Resync }
     }
 
     /// On the way.
-    pub fn progressing(reason: Underway, message: impl Into<String>, again: Again) -> Self {
-        Self { state: State::Progressing, reason: reason.into(), message: message.into(), again }
+    pub fn progressing(reason: Underway, message: impl Into<String>, requeue: Requeue) -> Self {
+        Self { state: State::Progressing, reason: reason.into(), message: message.into(), requeue }
+    }
+
+    /// Of a pipeline whose reconcile broke off; nothing where the status cannot be written. One that `was_made` goes on.
+    pub fn of_error(error: &ReconcileError, was_made: bool) -> Option<Self> {
+        match error {
+            ReconcileError::ApiServer(_) | ReconcileError::TooLong(_) => None,
+            ReconcileError::Refused(refusals) => Some(Self::refused(refusals, was_made)),
+            ReconcileError::NoAws(error) => Some(Self::no_aws(error)),
+            ReconcileError::OtherAccount { .. } => Some(Self::conflict(&error.to_string())),
+            ReconcileError::Aws(error) => Some(Self::aws(error)),
+        }
     }
 
     /// The spec cannot be carried out; a pipeline that `runs` goes on as its last good spec said.
@@ -79,8 +78,8 @@ impl Health {
             message.push_str(" | what is on AWS goes on as it was");
         }
         let waits_for_secret = refusals.iter().any(Refusal::is_about_another_object);
-        let again = if waits_for_secret { Again::WhenSecretsMayBe } else { Again::Resync };
-        Self { state: State::Stalled, reason: reason.into(), message, again }
+        let requeue = if waits_for_secret { Requeue::WhenSecretsMayExist } else { Requeue::Resync };
+        Self { state: State::Stalled, reason: reason.into(), message, requeue }
     }
 
     /// There is no AWS to work with.
@@ -108,7 +107,7 @@ impl Health {
     fn failed(class: ErrorClass, message: &str, remedy: &str) -> Self {
         let state = if class.needs_a_person() { State::Stalled } else { State::Failing };
         let message = format!("{message}; {remedy}");
-        Self { state, reason: class.into(), message, again: Again::BackOff }
+        Self { state, reason: class.into(), message, requeue: Requeue::BackOff }
     }
 
     /// What came of a plan; nothing when every step is done.
@@ -139,7 +138,7 @@ impl Health {
             .collect();
         let soonest = waits.iter().map(|(_, wait)| wait.again).min()?;
         let message = waits.iter().map(|(id, wait)| format!("{id} waits: {}", wait.why)).collect::<Vec<_>>().join("; ");
-        Some(Self::progressing(doing, message, Again::In(soonest)))
+        Some(Self::progressing(doing, message, Requeue::In(soonest)))
     }
 
     /// All is done but some tags.
@@ -159,7 +158,7 @@ impl Health {
             state: if worst.error.class.needs_a_person() { State::Stalled } else { State::Failing },
             reason: Incomplete::TagsRefused.into(),
             message: format!("{id}: {worst}{more}; everything else is as wanted; {}", worst.remedy()),
-            again: Again::BackOff,
+            requeue: Requeue::BackOff,
         })
     }
 }
@@ -195,7 +194,7 @@ impl Health {
             state: State::Stalled,
             reason: ErrorClass::Waiting.into(),
             message: format!("for over {} minutes: {}; check what AWS names", limit.as_mins(), self.message),
-            again: Again::BackOff,
+            requeue: Requeue::BackOff,
         }
     }
 }
@@ -252,6 +251,8 @@ pub fn conditions(health: &Health, before: &[Condition], generation: i64, now: T
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::aws::Operation;
     use crate::resource::{Kind, TagChange, Wait};
@@ -320,7 +321,7 @@ mod tests {
                         everything else is as wanted; allow iam:TagRole in the operator's IAM policy, which \
                         `task-pipelines iam-policy` prints, or change or remove it in spec.tags";
         assert_eq!((health.state, health.reason), (State::Stalled, Incomplete::TagsRefused.into()));
-        assert_eq!((health.message.as_str(), health.again), (expected, Again::BackOff));
+        assert_eq!((health.message.as_str(), health.requeue), (expected, Requeue::BackOff));
         let wait = Wait { why: "soon".to_owned(), again: Duration::from_secs(1) };
         let failed = Outcome::Failed(error(ErrorClass::Invalid, "No"));
         for (other, reason) in [
@@ -340,7 +341,7 @@ mod tests {
     #[test]
     fn what_waits_too_long_is_stalled_and_stays_so() {
         let at = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
-        let waiting = Health::progressing(Underway::Reconciling, "Role a waits", Again::Resync);
+        let waiting = Health::progressing(Underway::Reconciling, "Role a waits", Requeue::Resync);
         let first = conditions(&waiting, &[], 1, at(0));
         assert_eq!(waiting.clone().not_for_ever(&first, None, at(4)).state, State::Progressing);
         let late = waiting.clone().not_for_ever(&first, None, at(6));
@@ -353,7 +354,7 @@ mod tests {
     fn a_deletion_that_takes_too_long_is_stalled_whatever_came_before_it() {
         let at = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
         let long_failing = conditions(&Health::aws(&error(ErrorClass::Throttled, "Throttling")), &[], 1, at(0));
-        let deleting = Health::progressing(Underway::Deleting, "EventSourceMapping a waits", Again::Resync);
+        let deleting = Health::progressing(Underway::Deleting, "EventSourceMapping a waits", Requeue::Resync);
         let deleted = Some(at(100));
         assert_eq!(deleting.clone().not_for_ever(&long_failing, deleted, at(109)).state, State::Progressing);
         let late = deleting.not_for_ever(&long_failing, deleted, at(111));

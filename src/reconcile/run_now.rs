@@ -1,7 +1,7 @@
 //! The annotation `taskpipelines.dev/run-now`: fires a pipeline by hand.
 //!
 //! A token acts once. It is recorded after the sender took the firing: a crash in between hands it over once more, as the
-//! same run. What may never be recorded, since nothing was fired, is tried again at the next reconciler.
+//! same run. What may never be recorded, since nothing was fired, is tried again at the next reconcile.
 
 use api::{PipelineStatus, annotation};
 use aws_sdk_lambda::primitives::Blob;
@@ -10,13 +10,15 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 use pipeline_core::depth;
 use pipeline_core::event::Event;
-use pipeline_core::pipeline::Pipeline;
 use pipeline_core::reason::Acted;
 use protocol::{Firing, RunRef, Trigger};
 use serde_json::Value;
 
-use super::{Reconciler, commands};
-use crate::aws::{Aws, AwsError, Operation};
+use super::commands;
+use super::context::ReconcileContext;
+use super::planning::Desired;
+use super::subject::Subject;
+use crate::aws::{AwsError, Operation};
 
 /// Bytes that Lambda takes for an asynchronous invocation.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
@@ -33,49 +35,48 @@ enum Refused {
     TooLarge(usize),
 }
 
-impl Reconciler<'_> {
-    /// Fires the pipeline if somebody asks for it, suspended or not; and tells so.
-    pub(super) async fn run_now(
-        &self,
-        pipeline: &Pipeline,
-        aws: &Aws,
-        status: &mut PipelineStatus,
-    ) -> Result<Option<Event>, AwsError> {
-        let Some(token) = commands::new_run_now(&self.pipeline, &self.before) else { return Ok(None) };
-        let input = self.pipeline.annotations().get(annotation::RUN_INPUT);
-        let schedule = self.owner.prefix();
-        let arn = aws.location.schedule_arn(&schedule, &schedule);
-        let event = match firing(&pipeline.input, &arn, &token, input.map(String::as_str), Timestamp::now()) {
-            Err(refused) => Event::new(
-                Acted::RunNowRefused,
-                format!(
-                    "annotation {}: {refused}; nothing was fired: annotate with a new token as well",
-                    annotation::RUN_INPUT
-                ),
+/// Fires the pipeline if somebody asks for it, suspended or not; and tells so.
+pub(super) async fn fire(
+    context: &ReconcileContext,
+    subject: &Subject,
+    Desired { pipeline, aws, .. }: &Desired,
+    status: &mut PipelineStatus,
+) -> Result<Option<Event>, AwsError> {
+    let Subject { pipeline: object, owner, previous } = subject;
+    let Some(token) = commands::new_run_now(object, previous.status()) else { return Ok(None) };
+    let input = object.annotations().get(annotation::RUN_INPUT);
+    let schedule = owner.prefix();
+    let arn = aws.location.schedule_arn(&schedule, &schedule);
+    let event = match firing(&pipeline.input, &arn, &token, input.map(String::as_str), Timestamp::now()) {
+        Err(refused) => Event::new(
+            Acted::RunNowRefused,
+            format!(
+                "annotation {}: {refused}; nothing was fired: annotate with a new token as well",
+                annotation::RUN_INPUT
             ),
-            Ok((run, payload)) => {
-                let request = aws
-                    .lambda
-                    .invoke()
-                    .function_name(self.owner.part("sender"))
-                    .invocation_type(InvocationType::Event)
-                    .payload(Blob::new(payload));
-                aws.call(Operation::InvokeFunction, || request.clone().send()).await?;
-                let note = format!("run {} was fired by hand, by token `{token}`", run.run_id);
-                self.context.expectations.fired(&self.owner.uid, run);
-                Event::new(Acted::RunNow, note)
-            }
-        };
-        commands::handle_run_now(status, token);
-        Ok(Some(event))
-    }
+        ),
+        Ok((run, payload)) => {
+            let request = aws
+                .lambda
+                .invoke()
+                .function_name(owner.part("sender"))
+                .invocation_type(InvocationType::Event)
+                .payload(Blob::new(payload));
+            aws.call(Operation::InvokeFunction, || request.clone().send()).await?;
+            let note = format!("run {} was fired by hand, by token `{token}`", run.run_id);
+            context.expectations.fired(&owner.uid, run);
+            Event::new(Acted::RunNow, note)
+        }
+    };
+    commands::handle_run_now(status, token);
+    Ok(Some(event))
+}
 
-    /// Records a `run-now` that cannot be answered, and says so.
-    pub(super) fn refuse_run_now(&self, status: &mut PipelineStatus, why: &str) -> Option<Event> {
-        let token = commands::new_run_now(&self.pipeline, &self.before)?;
-        commands::handle_run_now(status, token);
-        Some(Event::new(Acted::RunNowRefused, format!("annotation {}: {why}; nothing was fired", annotation::RUN_NOW)))
-    }
+/// Records a `run-now` that cannot be answered, and says so.
+pub(super) fn refuse(subject: &Subject, status: &mut PipelineStatus, why: &str) -> Option<Event> {
+    let token = commands::new_run_now(&subject.pipeline, subject.previous.status())?;
+    commands::handle_run_now(status, token);
+    Some(Event::new(Acted::RunNowRefused, format!("annotation {}: {why}; nothing was fired", annotation::RUN_NOW)))
 }
 
 /// The run, and what the sender is to get: the schedule's Input, marked, and with other input where that is given.

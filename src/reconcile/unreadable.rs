@@ -1,30 +1,32 @@
 //! A pipeline whose spec the API server takes and this version cannot read: it says so, and can be deleted.
 
 use api::{Allows, Unreadable};
-use pipeline_core::backoff;
 use pipeline_core::pipeline::Refusal;
 use pipeline_core::reason::Refused;
+use pipeline_core::requeue::Requeue;
 
-use super::{Next, Reconciler, delete};
-use crate::reconcile::ready::Health;
+use super::cleanup::cleanup;
+use super::context::ReconcileContext;
+use super::error::ReconcileError;
+use super::subject::Subject;
 
-pub(super) async fn reconcile(reconciler: Reconciler<'_>, unreadable: &Unreadable) -> kube::Result<Next> {
+pub(super) async fn reconcile(
+    context: &ReconcileContext,
+    subject: &Subject,
+    unreadable: &Unreadable,
+) -> Result<Requeue, ReconcileError> {
     // Not the message: it may quote the spec.
     tracing::warn!(field = unreadable.field, "a pipeline cannot be read");
     match unreadable.allows {
-        Allows::Deletion if reconciler.pipeline.metadata.deletion_timestamp.is_some() => {
-            return Box::pin(delete::delete(reconciler)).await;
-        }
+        Allows::Deletion if subject.deleted().is_some() => return Box::pin(cleanup(context, subject)).await,
         Allows::Deletion | Allows::Refusal => {}
-        Allows::Nothing => return Ok(Next::In(backoff::spread(reconciler.context.resync))),
+        Allows::Nothing => return Ok(Requeue::Resync),
     }
-    reconciler.context.memory.invalidate(&reconciler.owner.uid);
-    let refusal = Refusal {
+    context.memory.invalidate(&subject.owner.uid);
+    Err(ReconcileError::Refused(vec![Refusal {
         reason: Refused::InvalidSpec,
         field: unreadable.field.clone(),
         message: format!("the operator cannot read it: {}", unreadable.message),
         hint: Some("correct it, or update the operator to the version of its CRD".to_owned()),
-    };
-    let health = Health::refused(&[refusal], reconciler.runs());
-    reconciler.finish_early(&health).await
+    }]))
 }

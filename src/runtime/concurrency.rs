@@ -2,9 +2,10 @@
 //! what reconciles wait for, and a reconcile that waits for one account must not keep another's from beginning.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How long to stand in line before the pipeline is reconciled anew: it may have changed or gone.
@@ -26,7 +27,7 @@ impl AccountConcurrency {
     /// Waits for a slot of an account, first come, first served; nothing when it takes too long, or no more are given.
     pub async fn take(&self, account: &str) -> Option<OwnedSemaphorePermit> {
         let slots = {
-            let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut accounts = self.accounts.lock();
             let new = || Arc::new(Semaphore::new(self.each));
             Arc::clone(accounts.entry(account.to_owned()).or_insert_with(new))
         };
@@ -35,7 +36,7 @@ impl AccountConcurrency {
 
     /// Gives no more, so that who waits need not be waited for.
     pub fn close(&self) {
-        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let accounts = self.accounts.lock();
         accounts.values().for_each(|slots| slots.close());
     }
 }

@@ -1,9 +1,9 @@
 //! What the kubelet asks: whether the operator lives, and whether it is ready for work.
 //! <https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-probes>
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
 /// How often the operator gives a sign of life.
@@ -38,48 +38,43 @@ impl Probes {
     /// Gives signs of life for as long as the operator gets on.
     pub async fn beat(&self) {
         loop {
-            self.state().beat = Instant::now();
+            self.state.lock().beat = Instant::now();
             sleep(BEAT).await;
         }
     }
 
     /// From now on it waits for this.
     pub fn wait_for(&self, what: &'static str) {
-        self.state().waits_for = Some(what);
+        self.state.lock().waits_for = Some(what);
     }
 
     /// From now on it works, or stands by.
     pub fn is_ready(&self) {
-        self.state().waits_for = None;
+        self.state.lock().waits_for = None;
     }
 
     /// It asks for all pipelines, for the first time or once more: until it has them, it does not know of edits.
     pub fn lists(&self) {
-        self.state().lists.get_or_insert_with(Instant::now);
+        self.state.lock().lists.get_or_insert_with(Instant::now);
     }
 
     /// It has read all pipelines.
     pub fn has_listed(&self) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.lists = None;
         state.waits_for = None;
     }
 
     /// Whether it gets on.
     pub fn lives(&self) -> bool {
-        self.state().beat.elapsed() < SILENCE
+        self.state.lock().beat.elapsed() < SILENCE
     }
 
     /// What it waits for, before it works or stands by, or can go on.
     pub fn waits_for(&self) -> Option<&'static str> {
-        let state = self.state();
+        let state = self.state.lock();
         let list = state.lists.filter(|since| since.elapsed() >= MAX_LIST).map(|_| "a list of all pipelines");
         state.waits_for.or(list)
-    }
-
-    /// What a panic left is still a state.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,6 +1,23 @@
-//! Random jitter, to spread work that would otherwise be due at once.
+//! Pauses after failures, and random jitter, which spreads work that would otherwise be due at once.
 
 use std::time::Duration;
+
+/// Pauses that double with each failure in a row.
+#[derive(Clone, Copy, Debug)]
+pub struct Exponential {
+    /// The first.
+    pub first: Duration,
+    /// The longest.
+    pub longest: Duration,
+}
+
+impl Exponential {
+    /// The pause after so many failures, one or more, without jitter.
+    pub fn after(self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1);
+        self.first.saturating_mul(2_u32.saturating_pow(doublings)).min(self.longest)
+    }
+}
 
 /// The time ±10 %, for what is repeated.
 pub fn spread(time: Duration) -> Duration {
@@ -15,6 +32,14 @@ pub fn equal_jitter(time: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pauses_double_up_to_the_longest() {
+        let seconds = Duration::from_secs;
+        let pauses = Exponential { first: seconds(2), longest: seconds(30) };
+        assert_eq!([1, 2, 3, 4, 5, 6].map(|failures| pauses.after(failures)), [2, 4, 8, 16, 30, 30].map(seconds));
+        assert_eq!(pauses.after(u32::MAX), seconds(30));
+    }
 
     #[test]
     fn times_are_spread_and_stay_in_their_range() {

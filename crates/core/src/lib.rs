@@ -21,6 +21,7 @@ pub mod runs;
 
 pub mod backoff;
 pub mod error_chain;
+pub mod requeue;
 pub mod text;
 
 #[cfg(any(test, feature = "test-support"))]

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+use api::ScheduledTaskPipeline;
 use data_encoding::BASE32_NOPAD;
+use kube::ResourceExt as _;
+use protocol::PipelineRef;
 use sha2::{Digest, Sha256};
 
 pub use tag_keys::TagKeys;
@@ -100,6 +103,11 @@ impl fmt::Display for ClusterName {
     }
 }
 
+/// Namespace and name of a pipeline.
+pub fn pipeline_ref(pipeline: &ScheduledTaskPipeline) -> PipelineRef {
+    PipelineRef { namespace: pipeline.namespace().unwrap_or_default(), name: pipeline.name_any() }
+}
+
 /// The pipeline that a resource belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Owner {
@@ -150,6 +158,11 @@ impl Owner {
             name: get(tag::NAME)?,
             uid: get(tag::UID)?,
         })
+    }
+
+    /// Its namespace and name, which a later pipeline can have as well.
+    pub fn pipeline(&self) -> PipelineRef {
+        PipelineRef { namespace: self.namespace.clone(), name: self.name.clone() }
     }
 
     /// Whose a resource with these tags is.

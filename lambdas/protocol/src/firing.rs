@@ -17,8 +17,8 @@ pub mod placeholder {
     pub const SCHEDULED_TIME: &str = "<aws.scheduler.scheduled-time>";
 }
 
-/// The pipeline that fired.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Which pipeline, in its cluster.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PipelineRef {
     /// Namespace of the custom resource.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 use pipeline_core::names::{ClusterName, Owner, Ownership};
+use protocol::PipelineRef;
 use serde::Serialize;
 
 use crate::aws::{Aws, AwsError};
@@ -46,20 +47,9 @@ pub struct Orphan {
     id: Id,
 }
 
-/// A pipeline in the cluster.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Living {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-}
-
-impl Living {
-    /// Whether it may have, or take over, what an owner has: also one of the same name that was made anew.
-    fn may_need(&self, owner: &Owner) -> bool {
-        self.namespace == owner.namespace && self.name == owner.name
-    }
+/// Whether a pipeline lives that may have, or take over, what an owner has: also one of the same name that was made anew.
+fn lives(living: &BTreeSet<PipelineRef>, owner: &Owner) -> bool {
+    living.contains(&owner.pipeline())
 }
 
 /// Finds what lies in an account and region with this cluster's tags, and belongs to none of the pipelines that live.
@@ -69,10 +59,10 @@ impl Living {
 pub async fn find(
     aws: &Aws,
     cluster: &ClusterName,
-    living: &BTreeSet<Living>,
+    living: &BTreeSet<PipelineRef>,
 ) -> Result<BTreeMap<Owner, Vec<Orphan>>, AwsError> {
     let owners = bulk::owners(aws, cluster).await?;
-    let gone = owners.into_iter().filter(|(owner, _)| !living.iter().any(|pipeline| pipeline.may_need(owner)));
+    let gone = owners.into_iter().filter(|(owner, _)| !lives(living, owner));
     let found = gone.map(|(owner, listed)| async move {
         let orphans = left_by(aws, &owner, listed).await?;
         Ok::<_, AwsError>((owner, orphans))
@@ -113,7 +103,7 @@ fn orphan(aws: &Aws, owner: &Owner, id: Id, seen: Observed) -> Orphan {
 /// Deletes what was shown of an owner, in the order of a pipeline's deletion, each after its tags were read once more.
 pub async fn delete(aws: &Aws, owner: &Owner, orphans: &[Orphan]) -> Applied {
     let ids = orphans.iter().map(|orphan| orphan.id.clone()).collect();
-    apply(aws, owner, plan_deletion(owner, ids, Have::new()), PATIENCE).await
+    apply(aws, owner, &plan_deletion(owner, ids, Have::new()), PATIENCE).await
 }
 
 /// Why each resource is still there that was to be deleted.
@@ -193,9 +183,12 @@ mod tests {
             name: "hello".to_owned(),
             uid: "uid-0".to_owned(),
         };
-        let living = |namespace: &str, name: &str| Living { namespace: namespace.to_owned(), name: name.to_owned() };
-        assert!(living("team-a", "hello").may_need(&owner));
-        assert!(!living("team-b", "hello").may_need(&owner));
-        assert!(!living("team-a", "other").may_need(&owner));
+        let lives = |namespace: &str, name: &str| {
+            let pipeline = PipelineRef { namespace: namespace.to_owned(), name: name.to_owned() };
+            lives(&BTreeSet::from([pipeline]), &owner)
+        };
+        assert!(lives("team-a", "hello"));
+        assert!(!lives("team-b", "hello"));
+        assert!(!lives("team-a", "other"));
     }
 }

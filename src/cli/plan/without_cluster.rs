@@ -14,10 +14,9 @@ use crate::aws::{Accounts, Aws, AwsError};
 use crate::cli::documents::Document;
 use crate::cli::offline::Offline;
 use crate::plan::shown::{Knowledge, Shown, changes};
-use crate::plan::{Have, plan};
-use crate::reconcile::NoPlan;
+use crate::plan::{Have, Held, plan};
+use crate::reconcile::ReconcileError;
 use crate::reconcile::apply::observe_all;
-use crate::reconcile::ready::Health;
 use crate::resource::{Field, Id, Installation, Kind, Resource, bulk, want};
 
 /// What plans are made with.
@@ -34,20 +33,23 @@ impl WithoutCluster {
         self.offline().refusals(document, spec)
     }
 
-    pub(super) async fn plan(&self, document: &Document, spec: &ScheduledTaskPipelineSpec) -> Result<Shown, NoPlan> {
+    pub(super) async fn plan(
+        &self,
+        document: &Document,
+        spec: &ScheduledTaskPipelineSpec,
+    ) -> Result<Shown, ReconcileError> {
         let offline = self.offline();
         let owner = offline.owner(document);
         // What is wrong in any case is said without AWS.
-        let pipeline = offline.resolve(&owner, spec, true).map_err(NoPlan::Refused)?;
-        let aws = self.accounts.get(&pipeline.target).await.map_err(|error| NoPlan::Aws(Health::no_aws(&error)))?;
+        let pipeline = offline.resolve(&owner, spec, true).map_err(ReconcileError::Refused)?;
+        let aws = self.accounts.get(&pipeline.target).await?;
         let wanted = want(&pipeline, &self.installation, &aws.location).iter().map(Resource::id).collect();
-        let seen = look(&aws, &owner, wanted).await;
-        let mut have = whatever_the_uid(seen.map_err(|error| NoPlan::Aws(Health::aws(&error)))?, &owner);
+        let mut have = whatever_the_uid(look(&aws, &owner, wanted).await?, &owner);
         let known = ours(&have, &owner);
         let has_schedule = known.keys().any(|id| id.kind == Kind::Schedule);
-        let pipeline = offline.resolve(&owner, spec, has_schedule).map_err(NoPlan::Refused)?;
+        let pipeline = offline.resolve(&owner, spec, has_schedule).map_err(ReconcileError::Refused)?;
         let want = want(&pipeline, &self.installation, &aws.location);
-        same_kind_of_queue(&want, &known)?;
+        same_kind_of_queue(&want, &known).map_err(|refusal| ReconcileError::Refused(vec![refusal]))?;
         overlook_unknown(&want, &mut have);
         let knowledge = Knowledge { was_in_sync: false, secrets: false };
         let tags = tags_of_whom(&want, &have);
@@ -87,23 +89,23 @@ fn whatever_the_uid(mut have: Have, owner: &Owner) -> Have {
 }
 
 /// What the status of the pipeline would list.
-fn ours(have: &Have, owner: &Owner) -> BTreeMap<Id, bool> {
+fn ours(have: &Have, owner: &Owner) -> BTreeMap<Id, Held> {
     let seen = have.iter().filter_map(|(id, seen)| Some((id, seen.as_ref()?)));
     let ours = seen.filter(|(_, seen)| owner.ownership(&seen.tags) == Ownership::Ours);
-    ours.map(|(id, _)| (id.clone(), true)).collect()
+    ours.map(|(id, _)| (id.clone(), Held::Ours)).collect()
 }
 
 /// The API server knows what the kind of queue was, and refuses to change it.
-fn same_kind_of_queue(want: &[Resource], known: &BTreeMap<Id, bool>) -> Result<(), NoPlan> {
+fn same_kind_of_queue(want: &[Resource], known: &BTreeMap<Id, Held>) -> Result<(), Refusal> {
     let wanted: Vec<Id> = want.iter().map(Resource::id).collect();
     match known.keys().find(|id| id.kind == Kind::Queue && !wanted.contains(id)) {
         None => Ok(()),
-        Some(other) => Err(NoPlan::Refused(vec![Refusal {
+        Some(other) => Err(Refusal {
             reason: Refused::InvalidSpec,
             field: "spec.concurrencyPolicy".to_owned(),
             message: format!("it cannot be changed, and AWS has {other} of this pipeline"),
             hint: Some("delete the pipeline and create it again".to_owned()),
-        }])),
+        }),
     }
 }
 

@@ -25,7 +25,7 @@ fn seen(resource: &Resource) -> Observed {
 
 fn found(resources: &[Resource]) -> Found {
     Found {
-        pipeline: ObjectRef::new("hello").within("team-a"),
+        pipeline: PipelineRef { namespace: "team-a".to_owned(), name: "hello".to_owned() },
         location: location(),
         tag_keys: TagKeys::default(),
         snapshots: resources

@@ -11,14 +11,14 @@ use serde_json::json;
 use super::{CHAT, change, held, location, made, owner, rebuilt, wanted, wanted_by_rebuilt};
 use crate::plan::render::{Style, text};
 use crate::plan::shown::{Knowledge, Shown, changes, fingerprint, for_status};
-use crate::plan::{Have, plan};
+use crate::plan::{Have, Held, plan};
 use crate::resource::{Field, Id, Kind, Resource, possible_ids};
 
 const CLUSTER: Knowledge = Knowledge { was_in_sync: false, secrets: true };
 const DRIFT: Knowledge = Knowledge { was_in_sync: true, secrets: true };
 const FILE: Knowledge = Knowledge { was_in_sync: false, secrets: false };
 
-fn shown(want: Vec<Resource>, known: &BTreeMap<Id, bool>, have: Have, knowledge: Knowledge) -> Shown {
+fn shown(want: Vec<Resource>, known: &BTreeMap<Id, Held>, have: Have, knowledge: Knowledge) -> Shown {
     let tag_keys = TagKeys::new(["recorded".to_owned()]);
     let plan = plan(&owner(), want, known, &tag_keys, have).stopped_by_conflict();
     Shown::new(&owner(), &location(), changes(&plan, &owner(), knowledge), knowledge)

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use protocol::{Channel, Firing, PipelineRef, Task, Trigger, placeholder};
+use protocol::{Channel, Firing, Task, Trigger, placeholder};
 
 use super::refusal::Refusals;
 use crate::names::Owner;
@@ -27,7 +27,7 @@ pub(super) fn build(
         schedule_arn: placeholder::SCHEDULE_ARN.to_owned(),
         scheduled_time: placeholder::SCHEDULED_TIME.to_owned(),
         trigger: Trigger::Schedule,
-        pipeline: PipelineRef { namespace: owner.namespace.clone(), name: owner.name.clone() },
+        pipeline: owner.pipeline(),
         parameter,
         tasks,
         channels,

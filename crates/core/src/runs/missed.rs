@@ -6,11 +6,11 @@
 //! alone; the status has what lasts, and the next reconcile says the rest again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use api::{Run, RunTrigger};
 use jiff::{SignedDuration, Timestamp};
-use protocol::{RunRef, Trigger, scheduled_run_id};
+use parking_lot::Mutex;
+use protocol::{PipelineRef, RunRef, Trigger, scheduled_run_id};
 use schedule::{Schedule, Window};
 
 use crate::location::Location;
@@ -25,8 +25,8 @@ const GRACE: (SignedDuration, SignedDuration) = (SignedDuration::from_mins(2), S
 /// How a pipeline fires.
 #[derive(Clone, Debug)]
 pub struct Expectation {
-    /// Its namespace and name.
-    pub pipeline: (String, String),
+    /// Which pipeline.
+    pub pipeline: PipelineRef,
     /// Where it lives.
     pub location: Location,
     /// When it fires.
@@ -86,7 +86,7 @@ pub struct Overdue {
 impl Expectations {
     /// Takes over how a pipeline fires, and which of its runs are known.
     pub fn expect(&self, uid: &str, expectation: Expectation, runs: &[Run]) {
-        let mut pipelines = self.lock();
+        let mut pipelines = self.pipelines.lock();
         let (judged, by_hand) = match pipelines.remove(uid) {
             None => (expectation.since, BTreeMap::new()),
             Some(kept) => (kept.judged.max(expectation.since), kept.by_hand),
@@ -98,27 +98,27 @@ impl Expectations {
 
     /// Expects a run that was fired by hand.
     pub fn fired(&self, uid: &str, run: RunRef) {
-        if let Some(kept) = self.lock().get_mut(uid) {
+        if let Some(kept) = self.pipelines.lock().get_mut(uid) {
             kept.by_hand.insert(run.run_id.clone(), run);
         }
     }
 
     /// Takes over which runs of a pipeline are known.
     pub fn heard(&self, uid: &str, runs: &[Run]) {
-        if let Some(kept) = self.lock().get_mut(uid) {
+        if let Some(kept) = self.pipelines.lock().get_mut(uid) {
             kept.hear(runs);
         }
     }
 
     /// Drops what is known of a pipeline.
     pub fn forget(&self, uid: &str) {
-        self.lock().remove(uid);
+        self.pipelines.lock().remove(uid);
     }
 
     /// The pipelines of a place with runs that are past their grace, when all that was reported until `read` is known,
     /// and that nobody has heard of.
     pub fn overdue(&self, location: &Location, read: Timestamp) -> Vec<Overdue> {
-        let mut pipelines = self.lock();
+        let mut pipelines = self.pipelines.lock();
         let here = pipelines.iter_mut().filter(|(_, kept)| kept.expectation.location == *location);
         here.filter_map(|(uid, kept)| {
             let until = read.saturating_sub(kept.expectation.grace(read)).unwrap_or(Timestamp::MIN);
@@ -134,17 +134,12 @@ impl Expectations {
 
     /// The overdue firings were reported as missed, or a report of them has arrived.
     pub fn judged(&self, uid: &str, runs: &[RunRef]) {
-        if let Some(kept) = self.lock().get_mut(uid) {
+        if let Some(kept) = self.pipelines.lock().get_mut(uid) {
             kept.by_hand.retain(|id, _| !runs.iter().any(|run| run.run_id == *id));
             let firings = runs.iter().filter(|run| run.trigger == Trigger::Schedule).map(was_due);
             kept.judged = firings.max().map_or(kept.judged, |last| kept.judged.max(last));
             kept.expectation.unsaid = false;
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
-        // A poisoned lock is tolerable: entries are hints, and at worst AWS is read once more.
-        self.pipelines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

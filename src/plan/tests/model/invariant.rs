@@ -8,7 +8,7 @@ use super::disturbance::FOREIGN_TAG;
 use super::operator::Look;
 use super::world::World;
 use super::{Setting, owner_of, short, uid_of};
-use crate::plan::{Verdict, plan};
+use crate::plan::{Held, Verdict, plan};
 use crate::resource::{Id, Kind, diff};
 
 /// Where a pipeline comes to rest.
@@ -129,7 +129,7 @@ impl World {
                 return Err(format!("{} still has the tag {key}", short(&id)));
             }
         }
-        let known = want.iter().map(|resource| (resource.id(), true)).collect();
+        let known = want.iter().map(|resource| (resource.id(), Held::Ours)).collect();
         let have = want.iter().map(|resource| (resource.id(), self.aws.observe(setting, &resource.id()))).collect();
         let again = plan(&owner, want.to_vec(), &known, &cr.tag_keys, have);
         if again.steps.iter().any(|step| step.verdict != Verdict::InSync) {

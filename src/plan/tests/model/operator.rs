@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use api::{PipelineStatus, ResourceRow};
+use api::ResourceRow;
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::{Owner, TagKeys};
 
@@ -15,7 +15,7 @@ use super::world::Cr;
 use super::{Setting, owner_of, short};
 use crate::aws::{AwsError, Operation};
 use crate::plan::check::flaws;
-use crate::plan::{Goal, Have, Plan, Step, Verdict, plan, plan_deletion};
+use crate::plan::{Goal, Have, Held, Plan, Step, Verdict, plan, plan_deletion};
 use crate::reconcile::apply::{Applied, Outcome, blocker};
 use crate::reconcile::status;
 use crate::resource::{Id, Kind, Observed, Resource, Wait};
@@ -139,8 +139,8 @@ pub(super) fn begin(setting: &Setting, aws: &Aws, cr: &Cr) -> Result<Begun, Stri
     if cr.deleting { begin_deletion(setting, aws, cr) } else { begin_management(setting, aws, cr) }
 }
 
-fn known(rows: &Rows) -> BTreeMap<Id, bool> {
-    status::known(&PipelineStatus { resources: rows.clone(), ..PipelineStatus::default() })
+fn known(rows: &Rows) -> BTreeMap<Id, Held> {
+    status::Rows::from(&rows[..]).held()
 }
 
 fn begin_management(setting: &Setting, aws: &Aws, cr: &Cr) -> Result<Begun, String> {
@@ -155,7 +155,8 @@ fn begin_management(setting: &Setting, aws: &Aws, cr: &Cr) -> Result<Begun, Stri
     let plan = plan.stopped_by_conflict();
     let is_gone = |step: &&Step| matches!(step.goal, Goal::Gone);
     let gone = plan.steps.iter().filter(is_gone).map(|step| step.id.clone()).collect();
-    let announced = setting.share_rows(status::rows_before(&cr.rows, &plan, &setting.location));
+    let announced = status::rows_before(&status::Rows::from(&cr.rows[..]), &plan, &setting.location);
+    let announced = setting.share_rows(announced.into_vec());
     let stage = if cr.finalizer { Stage::Announce } else { Stage::Finalizer };
     Ok(busy(setting, Task::Manage, cr, have, owner, plan, gone, announced, stage))
 }
@@ -294,7 +295,8 @@ impl Look {
     }
 
     pub(super) fn report(&self, setting: &Setting) -> Shared<Rows> {
-        setting.share_rows(status::rows_after(&self.planned.announced, &self.applied(), &self.planned.gone))
+        let announced = status::Rows::from(&self.planned.announced[..]);
+        setting.share_rows(status::rows_after(&announced, &self.applied(), &self.planned.gone).into_vec())
     }
 
     /// What the status records of tags in the end.

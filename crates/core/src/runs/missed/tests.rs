@@ -12,7 +12,7 @@ fn at(time: &str) -> Timestamp {
 fn expectation(schedule: &str, since: &str) -> Expectation {
     let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
     Expectation {
-        pipeline: ("team-a".to_owned(), "hello".to_owned()),
+        pipeline: PipelineRef { namespace: "team-a".to_owned(), name: "hello".to_owned() },
         location: Location { partition, account, region, endpoint: None },
         schedule: schedule::parse(schedule, "UTC").unwrap(),
         window: Window::default(),

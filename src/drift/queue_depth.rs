@@ -1,0 +1,45 @@
+//! How many messages wait in a pipeline's queues once a run of it has ended.
+//!
+//! The sweep counts messages every few minutes; after a run people look at once. So the reader of the inbox, which hears of the
+//! end of a run, has the queues counted here: the count goes into what is remembered of the pipeline, and a reconcile, which
+//! then need not ask AWS, writes it into `status.queue`.
+
+use std::sync::Arc;
+
+use api::ScheduledTaskPipeline;
+use futures::channel::mpsc::UnboundedSender;
+use kube::ResourceExt as _;
+use pipeline_core::error_chain::chain;
+use pipeline_core::names::pipeline_ref;
+use protocol::PipelineRef;
+
+use super::observed_cache::Memory;
+use crate::aws::Aws;
+use crate::resource::bulk;
+
+/// Counts messages between two sweeps.
+pub struct QueueDepths {
+    memory: Arc<Memory>,
+    requests: UnboundedSender<PipelineRef>,
+}
+
+impl QueueDepths {
+    /// Keeps counts in `memory`, and asks for reconciles by `requests`.
+    pub fn new(memory: Arc<Memory>, requests: UnboundedSender<PipelineRef>) -> Self {
+        Self { memory, requests }
+    }
+
+    /// Counts the messages in a pipeline's queues, and asks for a reconcile that writes the count into the status. Where AWS
+    /// does not answer, the next sweep counts.
+    pub async fn refresh(&self, aws: &Aws, pipeline: &ScheduledTaskPipeline) {
+        let uid = pipeline.uid().unwrap_or_default();
+        match bulk::queues(aws, &self.memory.queues(&uid)).await {
+            Ok(queues) => {
+                self.memory.recount(&uid, &queues.into_iter().collect());
+                // Nobody reconciles any more when the operator stops.
+                let _ = self.requests.unbounded_send(pipeline_ref(pipeline));
+            }
+            Err(error) => tracing::debug!(error = chain(&error), "queues were not counted"),
+        }
+    }
+}

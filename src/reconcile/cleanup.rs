@@ -1,0 +1,258 @@
+//! Takes a pipeline away: what it holds on AWS, then its finalizer.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use api::{DeletionPolicy, Mode, ScheduledTaskPipeline};
+use futures::future::join_all;
+use jiff::Timestamp;
+use pipeline_core::event::Event;
+use pipeline_core::names::{Owner, Ownership};
+use pipeline_core::pipeline::place_of_deletion;
+use pipeline_core::reason::{Acted, Underway};
+use pipeline_core::requeue::Requeue;
+
+use super::apply::{Outcome, apply, observe_all};
+use super::context::{PlanContext, ReconcileContext};
+use super::error::ReconcileError;
+use super::finish::{finish, finish_early, publish_events};
+use super::ready::Health;
+use super::status::{self, Rows};
+use super::subject::{self, Subject};
+use super::{PATIENCE, events};
+use crate::aws::{Aws, AwsError};
+use crate::kubernetes::cluster::has_finalizer;
+use crate::plan::{Have, plan_deletion};
+use crate::resource::{self, Id, Kind, depth};
+
+/// How long the runner may go on after the schedule is gone.
+const DRAIN: Duration = Duration::from_mins(5);
+
+/// How often the queue is read meanwhile.
+const DRAIN_POLL: Duration = Duration::from_secs(2);
+
+/// What follows when everything of one step is gone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// The rest is still there.
+    Requeue,
+    /// Nothing is left.
+    Finish,
+}
+
+pub(super) async fn cleanup(context: &ReconcileContext, subject: &Subject) -> Result<Requeue, ReconcileError> {
+    let Subject { pipeline, owner, previous } = subject;
+    if !has_finalizer(pipeline) {
+        context.forget(pipeline);
+        return Ok(Requeue::OnChange);
+    }
+    // Nobody expects it to fire any more.
+    context.expectations.forget(&owner.uid);
+    let held: Vec<Id> = previous.held.keys().cloned().collect();
+    if held.is_empty() {
+        return finish_deletion(context, subject, &[]).await;
+    }
+    if let Some(why) = retains(pipeline) {
+        return finish_deletion(context, subject, &retained(why, &previous.rows)).await;
+    }
+    let home = previous.home(context.plan.accounts.own_region());
+    let spec = &pipeline.spec;
+    let target = match place_of_deletion(spec.aws.as_ref(), &owner.namespace, &context.plan.configuration, home) {
+        Ok(target) => target,
+        Err(refusals) => return finish_early(context, subject, &Health::refused(&refusals, true)).await,
+    };
+    let aws = subject::aws(&context.plan, subject, &target).await?;
+
+    let (schedules, rest): (Vec<Id>, Vec<Id>) = held.into_iter().partition(|id| id.kind == Kind::Schedule);
+    // First the schedule alone: a firing that was just handed over gets to the queue before that is read.
+    let have = observe_all(&aws, schedules.clone()).await?;
+    if have.values().any(Option::is_some) {
+        let what = Removal { ids: schedules, have, ..Removal::default() };
+        return Box::pin(delete_resources(context, subject, &aws, what, Then::Requeue)).await;
+    }
+    let queues = rest.iter().filter(|id| id.kind == Kind::Queue).cloned();
+    let (queues, unseen) = observe_each(&aws, queues).await;
+    let left = undelivered(owner, &queues);
+    if left > 0 && deleting_for(subject) < DRAIN {
+        let message = format!("the schedule is gone, and {left} messages are still being worked on");
+        let health = Health::progressing(Underway::Deleting, message, Requeue::In(DRAIN_POLL));
+        return finish_early(context, subject, &health).await;
+    }
+    let (keep, rest): (Vec<Id>, Vec<Id>) = rest.into_iter().partition(|id| keeps(pipeline, id, &queues));
+    let mut events = kept(&keep, &queues);
+    if left > 0 {
+        events.push(Event::new(
+            Acted::MessagesLost,
+            format!("{left} messages went with the queue: they were not worked on within {} s", DRAIN.as_secs()),
+        ));
+    }
+    // The schedule's row, if it is still there, goes with the others.
+    let ids = rest.into_iter().chain(schedules).collect();
+    let what = Removal { ids, unseen, events, ..Removal::default() };
+    Box::pin(delete_resources(context, subject, &aws, what, Then::Finish)).await
+}
+
+/// Why everything stays on AWS, if it does.
+fn retains(pipeline: &ScheduledTaskPipeline) -> Option<&'static str> {
+    match (pipeline.spec.mode, pipeline.spec.deletion_policy) {
+        (Mode::Observe, _) => Some("mode is Observe"),
+        (Mode::Manage, DeletionPolicy::Retain) => Some("deletionPolicy is Retain"),
+        (Mode::Manage, DeletionPolicy::Delete) => None,
+    }
+}
+
+/// What to take away.
+#[derive(Default)]
+struct Removal {
+    /// The resources.
+    ids: Vec<Id>,
+    /// What was seen of them; each is read again just before it goes.
+    have: Have,
+    /// Those that cannot be read: a queue that may hold dead letters stays.
+    unseen: BTreeMap<Id, AwsError>,
+    /// What there is to tell when the others are gone.
+    events: Vec<Event>,
+}
+
+/// Reads several resources at once; one that cannot be read stops no other.
+async fn observe_each(aws: &Aws, ids: impl IntoIterator<Item = Id>) -> (Have, BTreeMap<Id, AwsError>) {
+    let reads = ids.into_iter().map(|id| async move {
+        let seen = resource::observe(aws, &id).await;
+        (id, seen)
+    });
+    let (mut have, mut unseen) = (Have::new(), BTreeMap::new());
+    for (id, seen) in join_all(reads).await {
+        match seen {
+            Ok(seen) => drop(have.insert(id, seen)),
+            Err(error) => drop(unseen.insert(id, error)),
+        }
+    }
+    (have, unseen)
+}
+
+/// Deletes these, and goes on when they are gone.
+async fn delete_resources(
+    context: &ReconcileContext,
+    subject: &Subject,
+    aws: &Aws,
+    what: Removal,
+    then: Then,
+) -> Result<Requeue, ReconcileError> {
+    let Removal { ids, have, unseen, events } = what;
+    let seen = ids.iter().filter(|id| !unseen.contains_key(*id)).cloned().collect();
+    let plan = plan_deletion(&subject.owner, seen, have);
+    let mut applied = apply(aws, &subject.owner, &plan, PATIENCE).await;
+    applied.outcomes.extend(unseen.into_iter().map(|(id, error)| (id, Outcome::Failed(error))));
+    let done = applied.outcomes.values().all(|outcome| matches!(outcome, Outcome::Done(_)));
+    let mut all_events = events::of_changes(&applied, &[]);
+    if done && then == Then::Finish {
+        Box::pin(delete_inbox(context, subject, aws)).await?;
+        all_events.extend(events);
+        return finish_deletion(context, subject, &all_events).await;
+    }
+    let mut status = subject.previous.status().clone();
+    status.resources = status::rows_after(&subject.previous.rows, &applied, &ids).into_vec();
+    status.schedule = None;
+    status.next_run = None;
+    let health = Health::of(&applied, Underway::Deleting)
+        .unwrap_or_else(|| Health::progressing(Underway::Deleting, "the schedule is gone", Requeue::In(DRAIN_POLL)));
+    finish(context, subject, status, &health, all_events).await
+}
+
+/// The inbox goes with the last pipeline of its account and region.
+async fn delete_inbox(context: &ReconcileContext, subject: &Subject, aws: &Aws) -> Result<(), ReconcileError> {
+    let ReconcileContext { plan: PlanContext { cluster, cluster_name, .. }, memory, inboxes, .. } = context;
+    let (account, region) = (&aws.location.account, &aws.location.region);
+    // Forgotten first, or the reader of the inbox would make it again.
+    memory.forget(&subject.owner.uid);
+    if !memory.lives_in(&aws.location) && !cluster.stays_in(account, region, &subject.owner.uid).await? {
+        inboxes.delete(aws, cluster_name).await?;
+    }
+    Ok(())
+}
+
+async fn finish_deletion(
+    context: &ReconcileContext,
+    subject: &Subject,
+    events: &[Event],
+) -> Result<Requeue, ReconcileError> {
+    publish_events(context, subject, events).await?;
+    context.plan.cluster.remove_finalizer(&subject.pipeline).await?;
+    context.forget(&subject.pipeline);
+    Ok(Requeue::OnChange)
+}
+
+/// Messages in the queue between sender and runner.
+fn undelivered(owner: &Owner, have: &Have) -> u64 {
+    let seen = have.iter().filter_map(|(id, seen)| Some((id, seen.as_ref()?)));
+    let depth = depth::depth(seen.filter(|(_, seen)| owner.ownership(&seen.tags) == Ownership::Ours));
+    depth.visible + depth.in_flight
+}
+
+/// Whether a queue stays for the dead letters in it.
+fn keeps(pipeline: &ScheduledTaskPipeline, id: &Id, have: &Have) -> bool {
+    let messages = have.get(id).and_then(Option::as_ref).and_then(|seen| seen.depth);
+    let full = messages.is_some_and(|depth| depth.visible + depth.in_flight > 0);
+    full && depth::is_dead_letter_queue(id) && !pipeline.spec.queue.delete_with_messages
+}
+
+fn deleting_for(subject: &Subject) -> Duration {
+    let since = subject.deleted().unwrap_or_else(Timestamp::now);
+    Duration::try_from(Timestamp::now().duration_since(since)).unwrap_or_default()
+}
+
+/// Bytes of ARNs in one event, whose note may have 1024.
+const MAX_ARNS: usize = 900;
+
+/// What stays, in as many events as it takes.
+pub(super) fn retained(why: &str, rows: &Rows) -> Vec<Event> {
+    let mut lists: Vec<String> = Vec::new();
+    for row in rows.iter() {
+        let name = if row.arn.is_empty() { format!("{} {}", row.kind, row.name) } else { row.arn.clone() };
+        match lists.last_mut() {
+            Some(list) if list.len() + name.len() < MAX_ARNS => {
+                list.push_str(", ");
+                list.push_str(&name);
+            }
+            _ => lists.push(name),
+        }
+    }
+    let event = |list| Event::new(Acted::Retained, format!("{why}: left on AWS, and firing: {list}"));
+    lists.into_iter().map(event).collect()
+}
+
+fn kept(queues: &[Id], have: &Have) -> Vec<Event> {
+    let depth = |id: &Id| have.get(id).and_then(Option::as_ref).and_then(|seen| seen.depth).unwrap_or_default();
+    queues
+        .iter()
+        .map(|id| {
+            let messages = depth(id).visible + depth(id).in_flight;
+            let remedy = "set queue.deleteWithMessages to delete such queues too";
+            Event::new(Acted::DeadLettersKept, format!("{id} holds {messages} messages and stays on AWS; {remedy}"))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use api::{ResourceRow, ResourceState};
+
+    use super::*;
+
+    #[test]
+    fn every_arn_that_stays_is_told_and_no_event_is_too_long() {
+        let row = |number: usize| ResourceRow {
+            kind: "Queue".to_owned(),
+            name: number.to_string(),
+            arn: format!("arn:aws:sqs:eu-west-1:111122223333:{number}-{}", "x".repeat(80)),
+            state: ResourceState::Ready,
+            message: None,
+            unseen: false,
+        };
+        let rows: Vec<ResourceRow> = (0..20).map(row).collect();
+        let events = retained("deletionPolicy is Retain", &Rows::from(&rows[..]));
+        assert!(events.iter().all(|event| event.note.len() <= 1024), "{events:?}");
+        let all: String = events.into_iter().map(|event| event.note).collect();
+        assert!(rows.iter().all(|row| all.contains(&row.arn)), "{all}");
+    }
+}

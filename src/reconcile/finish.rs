@@ -1,0 +1,83 @@
+//! The end of a reconcile: status and events are written, and said is when the pipeline comes next.
+
+use api::PipelineStatus;
+use jiff::Timestamp;
+use pipeline_core::event::Event;
+use pipeline_core::requeue::Requeue;
+
+use super::context::ReconcileContext;
+use super::error::ReconcileError;
+use super::events;
+use super::previous::PreviousState;
+use super::ready::{self, Health};
+use super::subject::Subject;
+
+/// Writes the status in between, as it then stands.
+pub(super) async fn write_status(
+    context: &ReconcileContext,
+    subject: &mut Subject,
+    status: PipelineStatus,
+) -> Result<(), ReconcileError> {
+    let mut written = context.plan.cluster.write_status(&subject.pipeline, &status).await?;
+    let whole = written.status.take().unwrap_or_default();
+    subject.pipeline = written;
+    subject.previous = PreviousState::new(status, &whole);
+    Ok(())
+}
+
+/// Ends a reconcile that has changed nothing on AWS.
+pub(super) async fn finish_early(
+    context: &ReconcileContext,
+    subject: &Subject,
+    health: &Health,
+) -> Result<Requeue, ReconcileError> {
+    finish(context, subject, subject.previous.status().clone(), health, Vec::new()).await
+}
+
+/// Ends a reconcile: writes the status where it changed, and publishes events for what is new.
+pub(super) async fn finish(
+    context: &ReconcileContext,
+    subject: &Subject,
+    mut status: PipelineStatus,
+    health: &Health,
+    mut events: Vec<Event>,
+) -> Result<Requeue, ReconcileError> {
+    let before = subject.previous.status();
+    let health = &health.clone().not_for_ever(&before.conditions, subject.deleted(), Timestamp::now());
+    let generation = subject.generation();
+    status.observed_generation = Some(generation);
+    status.conditions = ready::conditions(health, &before.conditions, generation, Timestamp::now());
+    if status != *before {
+        context.plan.cluster.write_status(&subject.pipeline, &status).await?;
+    }
+    events.extend(events::of_health(before, health));
+    publish_events(context, subject, &events).await?;
+    if health.requeue != Requeue::BackOff || subject.previous.is_behind(&status) {
+        context.failures.reset(&subject.owner.uid);
+    }
+    Ok(health.requeue)
+}
+
+/// Logs events, and publishes them as Kubernetes Events of the pipeline.
+pub(super) async fn publish_events(
+    context: &ReconcileContext,
+    subject: &Subject,
+    events: &[Event],
+) -> Result<(), ReconcileError> {
+    for event in events {
+        let Event { reason, note } = event;
+        if reason.is_warning() {
+            tracing::warn!(%reason, note, "pipeline needs attention");
+        } else {
+            tracing::info!(%reason, note, "pipeline changed");
+        }
+        match context.plan.cluster.publish(&subject.pipeline, event).await {
+            // A namespace that is being deleted takes no more events, and must not wait for one.
+            Err(kube::Error::Api(status)) if status.is_forbidden() => {
+                tracing::warn!(reason = status.message, "no event can be written");
+            }
+            published => published?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! What the status said before a reconcile, parsed once.
+
+use std::collections::BTreeMap;
+
+use api::{PipelineStatus, ResourceState, Run, RunTrigger};
+use jiff::{SignedDuration, Timestamp};
+use pipeline_core::names::TagKeys;
+use pipeline_core::pipeline::Home;
+use pipeline_core::reason::Reported;
+use pipeline_core::runs::due;
+
+use super::status::Rows;
+use crate::plan::Held;
+use crate::resource::Id;
+
+/// How far two clocks may be apart.
+const CLOCKS: SignedDuration = SignedDuration::from_secs(30);
+
+/// The status as a reconcile found it, or last wrote it.
+pub(super) struct PreviousState {
+    /// The reconciler's own part.
+    status: PipelineStatus,
+    /// `status.resources`.
+    pub(super) rows: Rows,
+    /// Which resources those are, and which of them the pipeline held.
+    pub(super) held: BTreeMap<Id, Held>,
+    /// Which tags on AWS are the pipeline's.
+    pub(super) tag_keys: TagKeys,
+    /// The runs that the inbox brought.
+    pub(super) runs: Vec<Run>,
+    /// Whether a condition says that runs are not reported.
+    pub(super) says_not_reported: bool,
+    /// When the schedule last fired since it fires as it does.
+    pub(super) last_firing: Option<Timestamp>,
+}
+
+impl PreviousState {
+    /// Of the whole status of a pipeline.
+    pub(super) fn of(whole: &PipelineStatus) -> Self {
+        Self::new(whole.clone().without_news(), whole)
+    }
+
+    /// Of the reconciler's own part, and the whole that has what the inbox brought.
+    pub(super) fn new(own: PipelineStatus, whole: &PipelineStatus) -> Self {
+        let rows = Rows::from(&own.resources[..]);
+        Self {
+            held: rows.held(),
+            rows,
+            tag_keys: TagKeys::new(own.tag_keys.iter().cloned()),
+            runs: whole.runs.clone(),
+            says_not_reported: whole.conditions.iter().any(|it| it.reason == Reported::NotReported.to_string()),
+            last_firing: last_firing(whole),
+            status: own,
+        }
+    }
+
+    /// The reconciler's own part, for what is written anew from it.
+    pub(super) fn status(&self) -> &PipelineStatus {
+        &self.status
+    }
+
+    /// Where the pipeline lives. One that was only observed has nothing anywhere.
+    pub(super) fn home<'a>(&'a self, own_region: Option<&'a str>) -> Home<'a> {
+        let lives = !self.rows.is_empty();
+        Home {
+            own_region,
+            account: self.status.account.as_deref().filter(|_| lives),
+            region: self.status.region.as_deref().filter(|_| lives),
+        }
+    }
+
+    /// Whether the pipeline was made before: then it goes on as it was.
+    pub(super) fn was_made(&self) -> bool {
+        self.rows.iter().any(|row| !row.unseen)
+    }
+
+    /// Whether AWS once had all that this is the fingerprint of.
+    pub(super) fn was_in_sync_with(&self, fingerprint: &str) -> bool {
+        self.status.in_sync_with.as_deref() == Some(fingerprint)
+    }
+
+    /// Whether fewer resources are missing, wrong or still to go in this status.
+    pub(super) fn is_behind(&self, after: &PipelineStatus) -> bool {
+        let pending = |status: &PipelineStatus| {
+            let is_pending = |state: ResourceState| state != ResourceState::Ready;
+            status.resources.iter().filter(|row| is_pending(row.state)).count()
+        };
+        pending(after) < pending(&self.status)
+    }
+}
+
+fn last_firing(status: &PipelineStatus) -> Option<Timestamp> {
+    let since: Timestamp = status.schedule.as_ref()?.since.as_ref()?.parse().ok()?;
+    let fired = status.runs.iter().filter(|run| run.trigger == RunTrigger::Schedule && !run.marks.is_empty());
+    fired.map(due).find(|due| *due >= since.saturating_sub(CLOCKS).unwrap_or(since))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn previous(status: Value) -> PreviousState {
+        PreviousState::of(&serde_json::from_value(status).unwrap())
+    }
+
+    #[test]
+    fn account_and_region_are_fixed_once_something_is_there() {
+        let place = json!({"account": "111122223333", "region": "eu-west-1"});
+        let observed = previous(place.clone());
+        assert_eq!((observed.home(None).account, observed.home(None).region), (None, None));
+        let mut made = place;
+        made["resources"] = json!([{"kind": "Queue", "name": "a", "arn": "", "state": "Creating", "unseen": true}]);
+        let made = previous(made);
+        assert_eq!((made.home(None).account, made.home(None).region), (Some("111122223333"), Some("eu-west-1")));
+        assert_eq!(made.held, BTreeMap::from([(Id::new(crate::resource::Kind::Queue, "a"), Held::Unseen)]));
+        assert!(!made.was_made(), "it was about to be made");
+    }
+
+    #[test]
+    fn runs_are_known_and_not_written_back() {
+        let run = |due: &str| {
+            json!({"runId": due, "scheduledTime": due, "trigger": "Schedule", "result": "Succeeded", "marks": "a",
+                   "counts": {"succeeded": 1, "failed": 0, "running": 0, "missed": 0}})
+        };
+        let status = |runs: [Value; 2]| {
+            json!({"runs": runs, "lastRun": "2026-03-02T09:00:00Z",
+                   "schedule": {"expression": "rate(1 day)", "state": "ENABLED", "next": [], "since": "2026-03-02T00:00:00Z"}})
+        };
+        let known = previous(status([run("2026-03-02T09:00:00Z"), run("2026-03-01T09:00:00Z")]));
+        assert_eq!(known.last_firing, Some("2026-03-02T09:00:00Z".parse().unwrap()));
+        assert_eq!((known.runs.len(), known.status().runs.len(), &known.status().last_run), (2, 0, &None));
+        let earlier = previous(status([run("2026-03-01T09:00:00Z"), run("2026-02-28T09:00:00Z")]));
+        assert_eq!(earlier.last_firing, None, "it fired otherwise then");
+    }
+}

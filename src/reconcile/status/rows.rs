@@ -1,0 +1,122 @@
+//! The resources in the status: what the pipeline has on AWS, or is about to have.
+
+use std::collections::BTreeMap;
+
+use api::{ResourceRow, ResourceState};
+use pipeline_core::location::Location;
+use pipeline_core::text::truncate;
+
+use super::refusal_message;
+use crate::plan::{Goal, Held, Plan, Verdict};
+use crate::reconcile::apply::{Applied, Outcome};
+use crate::resource::{Id, Observed};
+
+/// Characters of a row's message: 20 rows of these leave the status well below 64 KB.
+const MAX_ROW_MESSAGE: usize = 512;
+
+/// The rows of a status, by resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    known: BTreeMap<Id, ResourceRow>,
+    /// Those of kinds that only a later version knows: left to it as they are.
+    unknown: Vec<ResourceRow>,
+}
+
+impl From<&[ResourceRow]> for Rows {
+    fn from(rows: &[ResourceRow]) -> Self {
+        let mut parsed = Self::default();
+        for row in rows {
+            match Id::try_from(row) {
+                Ok(id) => drop(parsed.known.insert(id, row.clone())),
+                Err(_) => parsed.unknown.push(row.clone()),
+            }
+        }
+        parsed.unknown.sort_by(|a, b| a.name.cmp(&b.name));
+        parsed
+    }
+}
+
+impl Rows {
+    /// All rows, in the order of the status.
+    pub fn iter(&self) -> impl Iterator<Item = &ResourceRow> {
+        self.unknown.iter().chain(self.known.values())
+    }
+
+    /// As the status has them.
+    pub fn into_vec(self) -> Vec<ResourceRow> {
+        self.unknown.into_iter().chain(self.known.into_values()).collect()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty() && self.unknown.is_empty()
+    }
+
+    /// Which of the resources the pipeline ever held.
+    pub fn held(&self) -> BTreeMap<Id, Held> {
+        let held = |row: &ResourceRow| if row.unseen { Held::Unseen } else { Held::Ours };
+        self.known.iter().map(|(id, row)| (id.clone(), held(row))).collect()
+    }
+}
+
+/// Rows for what is about to be made or taken over, beside those there are.
+pub fn rows_before(before: &Rows, plan: &Plan, location: &Location) -> Rows {
+    let mut rows = before.clone();
+    for step in &plan.steps {
+        match (&step.goal, &step.verdict) {
+            (Goal::Gone, _) | (_, Verdict::Conflict { .. }) => {}
+            (Goal::Present(wanted), _) => {
+                let arn = || wanted.resource.arn(location).unwrap_or_default();
+                rows.known.entry(step.id.clone()).or_insert_with(|| new(&step.id, arn()));
+            }
+        }
+    }
+    rows
+}
+
+/// Rows after a plan was carried out: those of what is gone are gone, those of kinds that this version doesn't know stay.
+pub fn rows_after(before: &Rows, applied: &Applied, gone: &[Id]) -> Rows {
+    let mut rows = before.clone();
+    for (id, outcome) in &applied.outcomes {
+        let goes = gone.contains(id);
+        let old = rows.known.remove(id);
+        if goes && (old.is_none() || matches!(outcome, Outcome::Done(_))) {
+            continue;
+        }
+        let old = old.unwrap_or_else(|| new(id, String::new()));
+        rows.known.insert(id.clone(), row_of(id, outcome, &old, goes));
+    }
+    rows
+}
+
+fn row_of(id: &Id, outcome: &Outcome, old: &ResourceRow, goes: bool) -> ResourceRow {
+    let busy = match (goes, old.unseen) {
+        (true, _) => ResourceState::Deleting,
+        (false, true) => ResourceState::Creating,
+        (false, false) => ResourceState::Updating,
+    };
+    let arn = |seen: &Option<Observed>| seen.as_ref().map_or_else(|| old.arn.clone(), |seen| seen.arn.clone());
+    let still =
+        |state, message: &str| ResourceRow { unseen: old.unseen, ..row(id, old.arn.clone(), state, Some(message)) };
+    match outcome {
+        Outcome::Done(seen) => row(id, arn(seen), ResourceState::Ready, None),
+        Outcome::Waiting(wait) => still(busy, &wait.why),
+        Outcome::TagsRefused { seen, refusals } => {
+            row(id, arn(seen), ResourceState::Failed, Some(&refusal_message(refusals)))
+        }
+        // One that was never ours stays so: failing to make it proves nothing.
+        Outcome::Failed(error) => still(ResourceState::Failed, &error.to_string()),
+        Outcome::Conflict { whose } => row(id, old.arn.clone(), ResourceState::Conflict, Some(whose)),
+        Outcome::Blocked { by } => still(ResourceState::Waiting, &format!("waits for {by}")),
+    }
+}
+
+/// A row for what is about to be made.
+fn new(id: &Id, arn: String) -> ResourceRow {
+    ResourceRow { unseen: true, ..row(id, arn, ResourceState::Creating, None) }
+}
+
+pub(super) fn row(id: &Id, arn: String, state: ResourceState, message: Option<&str>) -> ResourceRow {
+    let message = message.map(|message| truncate(message, MAX_ROW_MESSAGE));
+    ResourceRow { kind: id.kind.to_string(), name: id.name.clone(), arn, state, message, unseen: false }
+}

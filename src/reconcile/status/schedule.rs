@@ -1,0 +1,62 @@
+//! The schedule in the status: as AWS has it, and since when.
+
+use api::{PipelineStatus, ScheduleStatus};
+use jiff::{Timestamp, Zoned};
+use pipeline_core::pipeline::Pipeline;
+
+use crate::reconcile::apply::{Applied, AppliedChange};
+use crate::resource::Kind;
+
+/// Firings shown ahead.
+const NEXT_FIRINGS: usize = 3;
+
+/// Puts the schedule as AWS has it into the status. `known` is one of its firings, from which those of a `rate()` follow.
+pub fn put_schedule(status: &mut PipelineStatus, pipeline: &Pipeline, known: Option<Timestamp>, now: Timestamp) {
+    let mut schedule = schedule(pipeline, known, now);
+    let before = status
+        .schedule
+        .take()
+        .filter(|before| (&before.expression, &before.state) == (&schedule.expression, &schedule.state));
+    schedule.since = before.and_then(|before| before.since).or_else(|| Some(to_the_second(now)));
+    status.next_run = schedule.next.first().cloned();
+    status.schedule = Some(schedule);
+}
+
+/// Expects firings from now on alone: the schedule was made, or fires otherwise than before.
+pub fn restart_schedule(status: &mut PipelineStatus, now: Timestamp) {
+    if let Some(schedule) = &mut status.schedule {
+        schedule.since = Some(to_the_second(now));
+    }
+}
+
+/// Whether carrying a plan out has changed when the schedule fires.
+pub fn fires_otherwise(applied: &Applied) -> bool {
+    let timing = ["expression", "timeZone", "state", "startDate", "endDate", "flexibleWindowMinutes"];
+    applied.changes.iter().filter(|(id, _)| id.kind == Kind::Schedule).any(|(_, change)| match change {
+        AppliedChange::Updated(differences) => differences.iter().any(|one| timing.contains(&one.field.as_str())),
+        AppliedChange::Created | AppliedChange::TakenOver { .. } | AppliedChange::Deleted => true,
+    })
+}
+
+fn to_the_second(now: Timestamp) -> String {
+    now.round(jiff::Unit::Second).unwrap_or(now).to_string()
+}
+
+fn schedule(pipeline: &Pipeline, known: Option<Timestamp>, now: Timestamp) -> ScheduleStatus {
+    let next = if pipeline.suspended {
+        Vec::new()
+    } else {
+        pipeline.schedule.next_from(known, now, &pipeline.window, NEXT_FIRINGS)
+    };
+    ScheduleStatus {
+        since: None,
+        expression: pipeline.schedule.expression().to_owned(),
+        state: if pipeline.suspended { "DISABLED" } else { "ENABLED" }.to_owned(),
+        next: next.iter().map(rfc3339).collect(),
+        warnings: pipeline.schedule.warnings(now, &pipeline.window),
+    }
+}
+
+fn rfc3339(time: &Zoned) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}

@@ -1,0 +1,155 @@
+//! The step after a plan was carried out: what came of it is remembered, and said in the status.
+
+use std::collections::BTreeMap;
+
+use api::{PipelineStatus, QueueDepth};
+use jiff::Timestamp;
+use kube::ResourceExt as _;
+use pipeline_core::names::TagKeys;
+use pipeline_core::pipeline::Pipeline;
+use pipeline_core::reason::{Settled, Underway};
+use pipeline_core::requeue::Requeue;
+
+use super::apply::{Applied, Outcome};
+use super::context::ReconcileContext;
+use super::drift::{Before, drift};
+use super::error::ReconcileError;
+use super::expect::expect_firings;
+use super::finish::finish;
+use super::planning::Planned;
+use super::ready::Health;
+use super::subject::Subject;
+use super::{commands, events, run_now, status};
+use crate::drift::observed_cache::{self, Found, Snapshot};
+use crate::plan::Goal;
+use crate::plan::shown::for_status;
+use crate::resource::{Id, Kind, Observed, depth};
+
+/// Says what came of a plan. A `run-now` is answered last, when all that it needs is there.
+pub(super) async fn update_status(
+    context: &ReconcileContext,
+    subject: &Subject,
+    planned: &Planned,
+    applied: &Applied,
+    now: Timestamp,
+) -> Result<Requeue, ReconcileError> {
+    let desired = &planned.desired;
+    let same_secrets = context.memory.wanted(&subject.owner.uid, desired.hash);
+    let drift = drift(applied, Before { in_sync: planned.knowledge.was_in_sync, same_secrets });
+    for one in &drift {
+        context.metrics.count_drift(one);
+    }
+    let (tag_keys, depth) = (tag_keys(subject, planned, applied), depth::depth(applied.seen()));
+    let failing = Health::of(applied, Underway::Reconciling);
+    if failing.is_none() {
+        remember(context, subject, planned, applied, &tag_keys, depth);
+    } else {
+        context.memory.invalidate(&subject.owner.uid);
+    }
+    let mut status = status_after(subject, planned, applied, &tag_keys, depth, now);
+    if has_schedule(applied) {
+        expect_firings(context, subject, desired, &status, now);
+    }
+    commands::take_reconcile_now(&subject.pipeline, &mut status);
+    let mut events = events::of_changes(applied, &drift);
+    let mut health = failing.unwrap_or_else(|| in_sync(&desired.pipeline, now));
+    // A tag that AWS refuses holds up no command.
+    if applied.outcomes.values().all(Outcome::is_usable) {
+        match run_now::fire(context, subject, desired, &mut status).await {
+            Ok(fired) => events.extend(fired),
+            Err(error) => health = Health::aws(&error),
+        }
+    }
+    finish(context, subject, status, &health, events).await
+}
+
+/// Which tags are the pipeline's now.
+fn tag_keys(subject: &Subject, planned: &Planned, applied: &Applied) -> TagKeys {
+    let wanted = status::tag_keys_before(&TagKeys::default(), &planned.plan);
+    status::tag_keys_after(&subject.previous.tag_keys, &wanted, applied)
+}
+
+/// The status after a plan was carried out, as far as it went.
+fn status_after(
+    subject: &Subject,
+    planned: &Planned,
+    applied: &Applied,
+    tag_keys: &TagKeys,
+    depth: QueueDepth,
+    now: Timestamp,
+) -> PipelineStatus {
+    let Planned { desired, plan, changes, .. } = planned;
+    let previous = &subject.previous;
+    let gone = plan.steps.iter().filter(|step| matches!(step.goal, Goal::Gone)).map(|step| step.id.clone());
+    let gone: Vec<Id> = gone.collect();
+    let mut status = previous.status().clone();
+    if has_schedule(applied) {
+        status::put_schedule(&mut status, &desired.pipeline, previous.last_firing, now);
+        if status::fires_otherwise(applied) {
+            status::restart_schedule(&mut status, now);
+        }
+    }
+    status.resources = status::rows_after(&previous.rows, applied, &gone).into_vec();
+    status.tag_keys = tag_keys.recorded().cloned().collect();
+    status.queue = Some(depth);
+    status.plan = for_status(status::still_pending(plan, changes, applied));
+    if applied.outcomes.values().all(|outcome| matches!(outcome, Outcome::Done(_))) {
+        status.in_sync_with = Some(desired.fingerprint.clone());
+    } else {
+        // Of what is wanted now, AWS may have any part.
+        status.in_sync_with = status.in_sync_with.filter(|before| *before == desired.fingerprint);
+    }
+    status
+}
+
+fn has_schedule(applied: &Applied) -> bool {
+    let made = |(id, outcome): (&Id, &Outcome)| id.kind == Kind::Schedule && matches!(outcome, Outcome::Done(_));
+    applied.outcomes.iter().any(made)
+}
+
+/// Remembers what was found, so that AWS need not be asked again before something changes.
+fn remember(
+    context: &ReconcileContext,
+    subject: &Subject,
+    planned: &Planned,
+    applied: &Applied,
+    tag_keys: &TagKeys,
+    depth: QueueDepth,
+) {
+    let aws = &planned.desired.aws;
+    let snapshot = |(id, seen): (&Id, &Observed)| (id.clone(), Snapshot::of(seen, tag_keys));
+    let snapshots: BTreeMap<Id, Snapshot> = applied.seen().map(snapshot).collect();
+    let propagates = context.propagation.is_under_way(&aws.location, snapshots.keys());
+    let found = Found {
+        pipeline: subject.owner.pipeline(),
+        location: aws.location.clone(),
+        tag_keys: tag_keys.clone(),
+        complete: snapshots.len() == applied.outcomes.len() && !propagates,
+        snapshots,
+        desired_hash: planned.desired.hash,
+        depth,
+        annotations: annotations(subject),
+    };
+    if context.memory.remember(&subject.owner.uid, found, !applied.changes.is_empty()) {
+        // Nobody sweeps or reads any more when the operator stops.
+        for places in &context.places {
+            let _ = places.unbounded_send(aws.clone());
+        }
+    }
+}
+
+/// One number for the annotations, which can be commands.
+pub(super) fn annotations(subject: &Subject) -> u64 {
+    observed_cache::mark(subject.pipeline.annotations())
+}
+
+/// How a pipeline is with which nothing is wrong.
+pub(super) fn in_sync(pipeline: &Pipeline, now: Timestamp) -> Health {
+    if pipeline.suspended {
+        Health::ready(Settled::Suspended, "everything on AWS is as wanted, and the schedule is disabled")
+    } else if pipeline.schedule.is_over(now, &pipeline.window) {
+        Health::ready(Settled::Completed, "everything on AWS is as wanted, and nothing will fire any more")
+    } else {
+        Health::ready(Settled::InSync, "everything on AWS is as wanted")
+    }
+}
