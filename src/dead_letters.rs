@@ -93,12 +93,13 @@ struct Told {
 fn told_by_work(body: &str) -> Told {
     let (what, run, why) = match serde_json::from_str(body) {
         Ok(Message::Run(Run { run_id, task, .. })) => {
-            let why = "received too often without an end: the runner did not start, was ended or may not do what it \
-                       has to; its log says which";
+            let why = "received too often without a result: the runner did not start, was stopped or lacks a \
+                       permission; see its log";
             (format!("task {}", task.name), Some(run_id), why.to_owned())
         }
         Ok(Message::Deliver(Delivery { run_id, task, channel, gave_up, .. })) => {
-            let why = gave_up.unwrap_or_else(|| "not delivered in all its tries; the runner's log says why".to_owned());
+            let why =
+                gave_up.unwrap_or_else(|| "not delivered in any of its attempts; see the runner's log".to_owned());
             (format!("delivery {task} to {}", channel.name), Some(run_id), why)
         }
         Err(error) => ("message".to_owned(), None, format!("the runner cannot read it: {error}")),

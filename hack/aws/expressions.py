@@ -17,7 +17,7 @@ SEARCH_DAYS = 8 * 366  # 29 February can be eight years away (1896 to 1904, 2096
 
 
 class InvalidExpression(ValueError):
-    """The text is no expression that Scheduler accepts."""
+    """The text is not an expression that Scheduler accepts."""
 
 
 def time_zone(name):

@@ -156,7 +156,7 @@ pub struct PlanSettings {
     #[arg(long, value_enum, default_value_t = Colour::Auto)]
     pub color: Colour,
 
-    /// What decides how pipelines look on AWS: as the operator has it, or the plan is another's.
+    /// What decides how pipelines look on AWS: set it as for the operator, or the plan differs.
     #[command(flatten)]
     pub installation: InstallationSettings,
 }

@@ -20,7 +20,7 @@ pub(super) struct Files {
     pub(super) documents: Vec<Document>,
     /// The texts in Secrets, by namespace and key.
     pub(super) secrets: BTreeMap<(String, SecretKeyRef), SecretText>,
-    /// Which files are no YAML, and why.
+    /// Which files are not YAML, and why.
     pub(super) problems: Vec<Finding>,
 }
 
@@ -88,7 +88,7 @@ pub(super) enum ReadError {
     NoPipeline(String),
 }
 
-/// Reads all pipelines and Secrets, and says which files are no YAML.
+/// Reads all pipelines and Secrets, and says which files are not YAML.
 ///
 /// # Errors
 /// A file cannot be read, or nothing in them is a pipeline.

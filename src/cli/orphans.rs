@@ -13,6 +13,7 @@ use kube::core::Request;
 use kube::{Client, Resource as _};
 use pipeline_core::location::{AssumedRole, Target};
 use pipeline_core::names::{ClusterName, Owner};
+use pipeline_core::text::counted;
 use serde::Deserialize;
 
 use super::arguments::{OrphansSettings, Output};
@@ -135,9 +136,10 @@ async fn living(client: &Client) -> kube::Result<BTreeSet<Living>> {
 
 fn confirmed(count: usize, cluster: &ClusterName) -> Result<bool, Box<dyn Error>> {
     if !io::stdin().is_terminal() {
-        return Err("nobody can be asked whether to delete them: pass --yes".into());
+        return Err("stdin is not a terminal, so nobody can confirm; pass --yes".into());
     }
-    let question = format!("Delete these {count} resources, which no pipeline of cluster {cluster} owns? [y/N] ");
+    let question =
+        format!("Delete {}, which no pipeline of cluster {cluster} owns? [y/N] ", counted(count, "resource"));
     io::stderr().write_all(question.as_bytes())?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;

@@ -140,8 +140,8 @@ fn secrets(
         };
         if is_needed && found.is_none() {
             missing.push(format!(
-                "{field}: no Secret `{}` with the key `{}` is among the files; add a file with it: `kubectl --namespace \
-                 {namespace} get secret {} -o yaml > secret.yaml`, then `-f secret.yaml`",
+                "{field}: no Secret `{}` with the key `{}` is among the files; add a file with it: `kubectl \
+                 --namespace {namespace} get secret {} -o yaml > secret.yaml`, then `-f secret.yaml`",
                 reference.name, reference.key, reference.name
             ));
         }
@@ -169,7 +169,7 @@ async fn try_task(trial: &Trial, run: &Run, posts: bool) -> Result<Outcome, Stri
     let deliveries = trial::deliveries(run, &result);
     if deliveries.is_empty() {
         let why = if run.channels.is_empty() { "it names no channel" } else { "`notifyOn` leaves such results out" };
-        say(&format!("  Nobody is told: {why}.\n"))?;
+        say(&format!("  No channel is notified: {why}.\n"))?;
     }
     for delivery in deliveries {
         let posted = if posts { Some(trial.post(&delivery).await) } else { None };

@@ -40,16 +40,16 @@ impl RunReport {
         if body.len() > MAX_REPORT {
             return Err("it is too long");
         }
-        let Report { pipeline, run, news } = serde_json::from_str(body).map_err(|_| "it is no report")?;
+        let Report { pipeline, run, news } = serde_json::from_str(body).map_err(|_| "it is not a valid report")?;
         let key = Key { namespace: pipeline.namespace, name: pipeline.name };
         check(is_name(&key.namespace, 63) && is_name(&key.name, 253), "it names no pipeline")?;
         check(is_run_id(&run.run_id), "it names no run")?;
-        check((1..=MAX_TASKS).contains(&run.tasks), "its run has no number of tasks that a pipeline can have")?;
+        check((1..=MAX_TASKS).contains(&run.tasks), "its run has an impossible number of tasks")?;
         let latest = now.saturating_add(SKEW).unwrap_or(Timestamp::MAX);
-        let due: Timestamp = run.scheduled_time.parse().map_err(|_| "its run was due at no time")?;
-        check(due <= latest, "its run is yet to come")?;
-        check((1..=MAX_NEWS).contains(&news.len()), "it has no news, or too many")?;
-        let part = part(&news).ok_or("no one function could have sent all of it")?;
+        let due: Timestamp = run.scheduled_time.parse().map_err(|_| "its run has no valid time")?;
+        check(due <= latest, "its run lies in the future")?;
+        check((1..=MAX_NEWS).contains(&news.len()), "it has no events, or too many")?;
+        let part = part(&news).ok_or("no single function could have sent all of it")?;
         let news = news.into_iter().map(|one| bounded(one, &run, latest)).collect::<Result<_, _>>()?;
         let run = RunRef { scheduled_time: due.to_string(), ..run };
         Ok(Self { key, uid: String::new(), part, run, news })
@@ -74,11 +74,12 @@ fn part(news: &[News]) -> Option<&'static str> {
 /// or a log would act on.
 fn bounded(news: News, run: &RunRef, latest: Timestamp) -> Result<News, &'static str> {
     let named = |name: &str| check(is_name(name, 63), "it names no task or channel");
-    let placed = |position: u32, attempt: u32| check(position < run.tasks && attempt < 10_000, "it counts too far");
+    let placed =
+        |position: u32, attempt: u32| check(position < run.tasks && attempt < 10_000, "its counts are too high");
     let moment = |at: Timestamp| at.min(latest);
     Ok(match news {
         News::Fired { at, tasks, unsent } => {
-            check(u32::try_from(tasks.len()) == Ok(run.tasks), "it names other tasks than its run has")?;
+            check(u32::try_from(tasks.len()) == Ok(run.tasks), "its task names do not match its number of tasks")?;
             tasks.iter().try_for_each(|task| named(task))?;
             News::Fired { at: moment(at), tasks, unsent: unsent.map(|text| plain(&text)) }
         }
@@ -165,13 +166,13 @@ mod tests {
             ("/pipeline/namespace", json!("../secrets"), "it names no pipeline"),
             ("/pipeline/name", json!("a/b"), "it names no pipeline"),
             ("/runId", json!("A\nforged line"), "it names no run"),
-            ("/tasks", json!(101), "its run has no number of tasks that a pipeline can have"),
-            ("/scheduledTime", json!("soon"), "its run was due at no time"),
-            ("/scheduledTime", json!("9999-01-01T00:00:00Z"), "its run is yet to come"),
-            ("/news", json!([]), "it has no news, or too many"),
+            ("/tasks", json!(101), "its run has an impossible number of tasks"),
+            ("/scheduledTime", json!("soon"), "its run has no valid time"),
+            ("/scheduledTime", json!("9999-01-01T00:00:00Z"), "its run lies in the future"),
+            ("/news", json!([]), "it has no events, or too many"),
             ("/news/0/task", json!("<!channel>"), "it names no task or channel"),
-            ("/news/0/position", json!(2), "it counts too far"),
-            ("/news/0/kind", json!("bribed"), "it is no report"),
+            ("/news/0/position", json!(2), "its counts are too high"),
+            ("/news/0/kind", json!("bribed"), "it is not a valid report"),
         ];
         for (at, value, expected) in cases {
             assert_eq!(read(|report| *report.pointer_mut(at).unwrap() = value.clone()), Err(expected), "{at}");

@@ -141,7 +141,7 @@ pub async fn permissions(client: &Client, rights: &[Right<'_>]) -> Finding {
     let found = if refused.is_empty() {
         Ok(format!("all {} are granted", rights.len()))
     } else {
-        Err(format!("not granted: {}; a role of RBAC has to grant it", refused.join(", ")))
+        Err(format!("not granted: {}; grant it with an RBAC role", refused.join(", ")))
     };
     Finding::of("permissions", found)
 }

@@ -10,6 +10,7 @@ use pipeline_core::event::Event;
 use pipeline_core::names::Ownership;
 use pipeline_core::pipeline::place_of_deletion;
 use pipeline_core::reason::{Acted, Underway};
+use pipeline_core::text::counted;
 
 use super::{Context, Next, PATIENCE, Reconciler};
 use crate::aws::{Aws, AwsError};
@@ -85,7 +86,7 @@ pub(super) async fn delete(reconciler: Reconciler<'_>) -> kube::Result<Next> {
     let (queues, unseen) = observe_each(&aws, queues).await;
     let left = reconciler.undelivered(&queues);
     if left > 0 && reconciler.deleting_for() < DRAIN {
-        let message = format!("the schedule is gone, and {left} messages are still being worked on");
+        let message = format!("the schedule is deleted; not processed yet: {}", counted(left, "message"));
         return reconciler.finish_early(&Health::progressing(Underway::Deleting, message, Again::In(DRAIN_POLL))).await;
     }
     let (keep, rest): (Vec<Id>, Vec<Id>) = rest.into_iter().partition(|id| reconciler.keeps(id, &queues));
@@ -93,7 +94,7 @@ pub(super) async fn delete(reconciler: Reconciler<'_>) -> kube::Result<Next> {
     if left > 0 {
         events.push(Event::new(
             Acted::MessagesLost,
-            format!("{left} messages went with the queue: they were not worked on within {} s", DRAIN.as_secs()),
+            format!("deleted with the queue: {}, not processed within {} s", counted(left, "message"), DRAIN.as_secs()),
         ));
     }
     // The schedule's row, if it is still there, goes with the others.
@@ -223,7 +224,10 @@ fn kept(queues: &[Id], have: &Have) -> Vec<Event> {
         .map(|id| {
             let messages = depth(id).visible + depth(id).in_flight;
             let remedy = "set queue.deleteWithMessages to delete such queues too";
-            Event::new(Acted::DeadLettersKept, format!("{id} holds {messages} messages and stays on AWS; {remedy}"))
+            Event::new(
+                Acted::DeadLettersKept,
+                format!("{id} holds {} and stays on AWS; {remedy}", counted(messages, "message")),
+            )
         })
         .collect()
 }

@@ -300,7 +300,8 @@ mod tests {
         assert_eq!(health.reason, Reason::Failed(ErrorClass::Denied));
         assert_eq!(
             health.message,
-            "Queue a: iam:CreateRole: AccessDenied: no (and 1 more, see resources); allow iam:CreateRole in the operator's IAM policy, which `task-pipelines iam-policy` prints"
+            "Queue a: iam:CreateRole: AccessDenied: no (and 1 more, see resources); allow iam:CreateRole in the \
+             operator's IAM policy, which `task-pipelines iam-policy` prints"
         );
     }
 
@@ -316,9 +317,9 @@ mod tests {
             Outcome::TagsRefused { seen: None, refusals }
         };
         let health = Health::of(&applied(vec![(Kind::Role, refused())]), Underway::Reconciling).unwrap();
-        let expected = "Role a: tag `cost-center` cannot be set: iam:TagRole: AccessDenied: no (and 1 more, see resources); \
-                        everything else is as wanted; allow iam:TagRole in the operator's IAM policy, which \
-                        `task-pipelines iam-policy` prints, or change or remove it in spec.tags";
+        let expected = "Role a: tag `cost-center` cannot be set: iam:TagRole: AccessDenied: no (and 1 more, see \
+                        resources); everything else is as wanted; allow iam:TagRole in the operator's IAM policy, \
+                        which `task-pipelines iam-policy` prints, or change or remove tag `cost-center` in spec.tags";
         assert_eq!((health.state, health.reason), (State::Stalled, Incomplete::TagsRefused.into()));
         assert_eq!((health.message.as_str(), health.again), (expected, Again::BackOff));
         let wait = Wait { why: "soon".to_owned(), again: Duration::from_secs(1) };

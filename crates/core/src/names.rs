@@ -54,9 +54,9 @@ const MAX_FRONT: usize = 64 - 10 - 2 - 26;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClusterName(String);
 
-/// A text that is no [`ClusterName`].
+/// A text that is not a [`ClusterName`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no cluster name: it has 1 to 32 lower-case letters, digits and hyphens")]
+#[error("`{0}` is not a valid cluster name: use 1 to 32 lower-case letters, digits and hyphens")]
 pub struct ClusterNameError(String);
 
 impl ClusterName {

@@ -10,6 +10,12 @@ pub fn truncate(text: &str, max: usize) -> String {
     format!("{}{mark}", &text[..end])
 }
 
+/// A number of things, such as `1 message` and `2 messages`: for nouns whose plural takes an s.
+pub fn counted(count: impl TryInto<u64>, noun: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -19,5 +25,10 @@ mod tests {
         assert_eq!(truncate("abc", 3), "abc");
         let cut = truncate(&"ü".repeat(600), 1024);
         assert!(cut.len() <= 1024 && cut.ends_with('…'), "{} bytes", cut.len());
+    }
+
+    #[test]
+    fn one_thing_is_counted_without_an_s() {
+        assert_eq!([0, 1, 2].map(|count| counted(count, "message")), ["0 messages", "1 message", "2 messages"]);
     }
 }

@@ -33,7 +33,7 @@ impl Inbox {
         Self { url }
     }
 
-    /// Sends a report, once and within [`PATIENCE`]. One that gets lost is logged, and is no failure.
+    /// Sends a report, once and within [`PATIENCE`]. One that gets lost is logged, and is not a failure.
     pub(crate) async fn send(&self, client: &Client, report: &Report) {
         let Some(url) = &self.url else { return };
         // A message of before this version does not say how many tasks its run has.
@@ -52,6 +52,6 @@ impl Inbox {
                 }
             }
         };
-        tracing::warn!(runId = report.run.run_id, reason = lost, "the operator does not hear of this");
+        tracing::warn!(runId = report.run.run_id, reason = lost, "a report could not be sent to the operator");
     }
 }

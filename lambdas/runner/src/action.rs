@@ -68,7 +68,7 @@ enum NoAnswer {
     Invalid(#[from] Invalid),
     #[error("{}", http::describe(.0))]
     Failed(reqwest::Error),
-    #[error("the answer redirects to what is no URL")]
+    #[error("the answer redirects to an invalid URL")]
     BadRedirect,
     #[error("more than {MAX_REDIRECTS} redirects")]
     TooManyRedirects,

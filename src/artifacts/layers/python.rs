@@ -49,9 +49,9 @@ pub struct Tools {
 #[derive(Clone, PartialEq, Eq)]
 pub struct PackageIndex(Url);
 
-/// A text that is no URL of an index.
+/// A text that is not the URL of an index.
 #[derive(Debug, thiserror::Error)]
-#[error("it is no URL of a package index, such as https://pypi.org/simple")]
+#[error("it is not a valid URL of a package index; use one such as https://pypi.org/simple")]
 pub struct NoPackageIndex;
 
 impl FromStr for PackageIndex {

@@ -67,7 +67,7 @@ fn object(text: &str) -> Result<Map<String, Value>, String> {
     if depth::is_text_deeper(text, depth::MAX_INPUT) {
         return Err(format!("it nests deeper than {} levels", depth::MAX_INPUT));
     }
-    serde_json::from_str(text).map_err(|error| format!("it is no JSON object, such as {{\"days\": 7}}: {error}"))
+    serde_json::from_str(text).map_err(|error| format!("it is not a JSON object, such as {{\"days\": 7}}: {error}"))
 }
 
 pub(crate) async fn run(arguments: Run, place: Place) -> Result<ExitCode, Box<dyn Error>> {

@@ -74,20 +74,20 @@ async fn operator(client: &Client, name: &str) -> Result<String, String> {
     let found = match leases.list(&only).await {
         Ok(found) => found.items,
         Err(kube::Error::Api(status)) if status.is_forbidden() => {
-            return Ok("not looked at, since you may not list leases".to_owned());
+            return Ok("not checked, since you may not list leases".to_owned());
         }
         Err(error) => return Err(chain(&error)),
     };
     let remedy = "install it with helm, or see why its Pods do not run";
     let Some(lease) = found.first() else {
-        return Err(format!("no namespace has a Lease `{name}`: no operator ever led; {remedy}"));
+        return Err(format!("there is no Lease `{name}` in any namespace, so no operator has led yet; {remedy}"));
     };
     let namespace = lease.metadata.namespace.as_deref().unwrap_or_default();
     let spec = lease.spec.clone().unwrap_or_default();
     let silent = spec.renew_time.map(|renewed| Timestamp::now().duration_since(renewed.0));
     match (spec.holder_identity, silent) {
         (Some(holder), Some(silent)) if silent < SILENCE => Ok(format!("{holder} leads, in namespace {namespace}")),
-        _ => Err(format!("none leads in namespace {namespace}: its Lease was not renewed lately; {remedy}")),
+        _ => Err(format!("no operator leads in namespace {namespace}: the Lease was not renewed lately; {remedy}")),
     }
 }
 

@@ -8,6 +8,7 @@ use clap::Subcommand;
 use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
 use pipeline_core::error_chain::chain;
+use pipeline_core::text::counted;
 use task_pipelines::dead_letters::{DeadLetter, Queues, Report};
 
 use crate::cluster::Place;
@@ -40,6 +41,7 @@ enum Command {
         ids: Vec<String>,
     },
     /// Send dead letters on their way again: tasks and deliveries to the queue, firings to the sender.
+    #[command(override_usage = "kubectl pipelines dlq redrive [OPTIONS] <NAME> <IDS...|--all>")]
     Redrive {
         /// The pipeline.
         #[arg(add = ArgValueCompleter::new(complete::pipelines))]
@@ -48,6 +50,7 @@ enum Command {
         which: Which,
     },
     /// Delete dead letters for good, after asking.
+    #[command(override_usage = "kubectl pipelines dlq purge [OPTIONS] <NAME> <IDS...|--all>")]
     Purge {
         /// The pipeline.
         #[arg(add = ArgValueCompleter::new(complete::pipelines))]
@@ -114,7 +117,7 @@ impl Which {
 }
 
 fn is_confirmed(name: &str, count: usize) -> io::Result<bool> {
-    write!(io::stderr(), "Delete {count} dead letters of {name} for good? [y/N] ")?;
+    write!(io::stderr(), "Permanently delete {} of {name}? [y/N] ", counted(count, "dead letter"))?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
@@ -156,11 +159,15 @@ fn report(verb: &str, report: &Report, wanted: usize) -> Result<ExitCode, Box<dy
     }
     for (letter, error) in &report.failed {
         let (id, what) = (short(&letter.id, SHORT_ID), &letter.what);
-        writeln!(io::stderr(), "{id} stays where it is: {what}: {}", chain(error))?;
+        writeln!(io::stderr(), "{id} was left in the queue: {what}: {}", chain(error))?;
     }
     let missing = wanted.saturating_sub(report.done.len() + report.failed.len());
     if missing > 0 {
-        writeln!(io::stderr(), "{missing} could not be found again: somebody else has them; list them in a minute")?;
+        writeln!(
+            io::stderr(),
+            "{} could not be received, as another client has them; list them again in a minute",
+            counted(missing, "dead letter")
+        )?;
     }
     Ok(if report.failed.is_empty() && missing == 0 { ExitCode::SUCCESS } else { ExitCode::from(NOT_ALL) })
 }

@@ -50,7 +50,7 @@ fn page(pipeline: &ScheduledTaskPipeline, count: usize, now: Timestamp) -> Resul
         ]
     };
     let mut page = if next.is_empty() && schedule.is_over(now, &window) {
-        format!("`{}` fires no more\n", spec.schedule)
+        format!("`{}` does not fire again\n", spec.schedule)
     } else if next.is_empty() {
         format!("when `{}` fires is known after its first firing: AWS chooses when it begins\n", spec.schedule)
     } else {
@@ -93,6 +93,6 @@ mod tests {
         let rate = page(&pipeline("rate(2 hours)", false), 2, now).unwrap();
         assert_eq!(rate, "when `rate(2 hours)` fires is known after its first firing: AWS chooses when it begins\n");
         let past = page(&pipeline("at(2020-01-01T00:00:00)", false), 2, now).unwrap();
-        assert_eq!(past, "`at(2020-01-01T00:00:00)` fires no more\n");
+        assert_eq!(past, "`at(2020-01-01T00:00:00)` does not fire again\n");
     }
 }

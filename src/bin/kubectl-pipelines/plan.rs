@@ -21,7 +21,7 @@ pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode,
         Some(document) => print(&document)?,
         None if status.plan.is_empty() => {
             let ready = status.condition("Ready");
-            let state = ready.map_or("not looked at yet", |ready| ready.reason.as_str());
+            let state = ready.map_or("not reconciled yet", |ready| ready.reason.as_str());
             print(&format!("Nothing is pending; {name} is {state}.\n"))?;
         }
         None => print(render::changes(&status.plan, style(Colour::Auto)).trim_start())?,

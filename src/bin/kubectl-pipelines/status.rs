@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use api::{PipelineStatus, ResourceState, Stored, annotation};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
+use pipeline_core::text::counted;
 use task_pipelines::cli::arguments::Colour;
 use task_pipelines::cli::plan::style;
 
@@ -45,7 +46,7 @@ fn page(stored: &Stored, status: &PipelineStatus, now: Timestamp, colour: bool) 
     let Stored { pipeline, unreadable } = stored;
     let mut lines = vec![("Pipeline", format!("{}/{}", pipeline.namespace().unwrap_or_default(), pipeline.name_any()))];
     let ready = status.condition("Ready");
-    let state = ready.map_or("not looked at yet", |ready| ready.reason.as_str());
+    let state = ready.map_or("not reconciled yet", |ready| ready.reason.as_str());
     lines.push(("State", Tone::of_ready(ready.map(|ready| ready.status.as_str())).paint(state, colour)));
     if let Some(problem) = problem(status) {
         lines.push(("Problem", Tone::Bad.paint(&problem, colour)));
@@ -71,7 +72,7 @@ fn page(stored: &Stored, status: &PipelineStatus, now: Timestamp, colour: bool) 
         let (waiting, running) = (queue.visible, queue.in_flight);
         lines.push((
             "Queue",
-            format!("{waiting} waiting, {running} with the runner, {} dead letters", queue.dead_letters),
+            format!("{waiting} waiting, {running} with the runner, {}", counted(queue.dead_letters, "dead letter")),
         ));
     }
     let troubled: Vec<_> = status.resources.iter().filter(|row| row.state != ResourceState::Ready).collect();

@@ -86,7 +86,7 @@ fn tree(pipeline: &ScheduledTaskPipeline, resources: &[Resource], colour: bool) 
         pipeline.namespace().unwrap_or_default(),
         pipeline.name_any(),
         Tone::of_ready(ready.map(|ready| ready.status.as_str()))
-            .paint(ready.map_or("not looked at yet", |ready| &ready.reason), colour),
+            .paint(ready.map_or("not reconciled yet", |ready| &ready.reason), colour),
     );
     let hops = resources.chunk_by(|a, b| a.hop == b.hop).map(|hop| {
         let leaves = hop.iter().map(|resource| Tree::new(leaf(resource, colour)).with_multiline(true));
@@ -158,8 +158,9 @@ mod tests {
         assert_eq!(hops, expected);
         let text = tree(&pipeline, &resources, false);
         for line in [
-            "team/hello: not looked at yet in account 111122223333, eu-west-1\n",
-            "├── schedule\n│   ├── Role team-hello-x-scheduler: Ready\n│   │   arn:aws:iam::111122223333:role/team-hello-x-scheduler\n",
+            "team/hello: not reconciled yet in account 111122223333, eu-west-1\n",
+            "├── schedule\n│   ├── Role team-hello-x-scheduler: Ready\n│   │   \
+             arn:aws:iam::111122223333:role/team-hello-x-scheduler\n",
             "https://eu-west-1.console.aws.amazon.com/scheduler/home?region=eu-west-1#schedule-groups/team-hello-x\n",
             "/sqs/v3/home?region=eu-west-1#/queues/https%3A%2F%2Fsqs%2Eeu%2Dwest%2D1%2Eamazonaws%2Ecom%2F111122223333%2F",
             "#/layers/l/versions/3\n",

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 use pipeline_core::names::{ClusterName, Owner, Ownership};
+use pipeline_core::text::counted;
 use serde::Serialize;
 
 use crate::aws::{Aws, AwsError};
@@ -120,7 +121,7 @@ pub async fn delete(aws: &Aws, owner: &Owner, orphans: &[Orphan]) -> Applied {
 pub fn left(applied: &Applied) -> Vec<String> {
     let why = |(id, outcome): (&Id, &Outcome)| match outcome {
         Outcome::Done(_) | Outcome::TagsRefused { .. } => None,
-        Outcome::Waiting(wait) => Some(format!("{id}: AWS is still at it: {}", wait.why)),
+        Outcome::Waiting(wait) => Some(format!("{id}: AWS has not finished: {}", wait.why)),
         Outcome::Failed(error) => Some(format!("{id}: {error}; {}", error.remedy())),
         Outcome::Conflict { whose } => Some(format!("{id}: {whose}")),
         Outcome::Blocked { by } => Some(format!("{id} waits for {by}")),
@@ -140,7 +141,7 @@ fn paragraph(orphans: &[Orphan]) -> String {
     });
     let lines = orphans.iter().map(|orphan| {
         let note = match (orphan.messages, orphan.enabled) {
-            (Some(messages @ 1..), _) => format!("  ({messages} messages)"),
+            (Some(messages @ 1..), _) => format!("  ({})", counted(messages, "message")),
             (_, Some(true)) => "  (fires)".to_owned(),
             _ => String::new(),
         };

@@ -27,7 +27,8 @@ pub(super) fn resolve(
     refusals: &mut Refusals,
 ) -> Vec<Function> {
     if functions.len() > MAX_FUNCTIONS {
-        let message = format!("there are {} functions, and a pipeline has {MAX_FUNCTIONS} at most", functions.len());
+        let message =
+            format!("there are {} functions, and a pipeline can have at most {MAX_FUNCTIONS}", functions.len());
         refusals.invalid_hint("spec.functions", message, "split the pipeline");
     }
     let names = functions.iter().map(|function| function.name.as_str());
@@ -113,7 +114,7 @@ fn check_parameters(functions: &[api::Function], refusals: &mut Refusals) {
             let field = format!("spec.functions[{}].secrets[{}]", function.name, secret.name);
             let parameter = part::secret(&function.name, &secret.name);
             if let Some(other) = seen.insert(parameter.clone(), field.clone()) {
-                let message = format!("its parameter would be called {}, as that of `{other}`", quoted(&parameter));
+                let message = format!("its parameter would be called {}, like that of `{other}`", quoted(&parameter));
                 refusals.invalid_hint(format!("{field}.name"), message, "rename one of the two");
             }
         }

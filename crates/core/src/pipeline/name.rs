@@ -17,7 +17,7 @@ pub(super) fn check<'a>(list: &str, max: usize, names: impl IntoIterator<Item = 
     for name in names {
         let field = format!("{list}[{name}].name");
         if !is_name(name, max) {
-            let message = format!("{} is no name", quoted(name));
+            let message = format!("{} is not a valid name", quoted(name));
             let hint = format!("write up to {max} lower-case letters, digits and, between them, `-`");
             refusals.invalid_hint(field, message, hint);
         } else if !seen.insert(name) {

@@ -29,7 +29,7 @@ pub enum SecretLookup {
     NoSecret,
     /// The Secret has no such key.
     NoKey,
-    /// The value is no UTF-8 text.
+    /// The value is not UTF-8 text.
     NotUtf8,
     /// The operator may not read it; what the API server said.
     Denied(String),
@@ -216,7 +216,7 @@ fn sizes(secrets: &Secrets) -> String {
 fn value<'a>(it: &SecretUse, namespace: &str, values: &'a SecretValues, refusals: &mut Refusals) -> Option<&'a str> {
     let SecretKeyRef { name, key } = &it.reference;
     if !is_object_name(name) {
-        let message = format!("{} is no name of a Secret", quoted(name));
+        let message = format!("{} is not a valid Secret name", quoted(name));
         refusals.invalid_hint(it.field.clone(), message, "write lower-case letters, digits, `-` and `.`");
         return None;
     }
@@ -235,7 +235,7 @@ fn value<'a>(it: &SecretUse, namespace: &str, values: &'a SecretValues, refusals
             format!("add it: `kubectl --namespace {namespace} edit secret {name}`, under `stringData`"),
         ),
         Some(SecretLookup::NotUtf8) => (
-            format!("the key {} of Secret {} is no UTF-8 text", quoted(key), quoted(name)),
+            format!("the key {} of Secret {} is not UTF-8 text", quoted(key), quoted(name)),
             "store the text itself, without an encoding of its own".to_owned(),
         ),
         Some(SecretLookup::Denied(answer)) => (
@@ -253,7 +253,7 @@ fn usable(it: &SecretUse, text: &str, refusals: &mut Refusals) -> bool {
         Kind::HeaderValue | Kind::Text if text.is_empty() => Some("it is empty".to_owned()),
         Kind::HeaderValue => http_syntax::check_value(text).err(),
         Kind::BotToken if is_bot_token(text) => None,
-        Kind::BotToken => Some("it is no bot token, which looks like `123456789:AAE…`".to_owned()),
+        Kind::BotToken => Some("it is not a valid bot token, which looks like `123456789:AAE…`".to_owned()),
         Kind::Text => None,
     };
     let SecretKeyRef { name, key } = &it.reference;

@@ -24,10 +24,10 @@ pub(super) fn resolve(tags: &BTreeMap<String, String>, context: &Context<'_>, re
             let message = format!("{} begins with a prefix that is reserved", quoted(key));
             refusals.invalid_hint(&field, message, "rename it");
         } else if !is_text(key, 128) {
-            refusals.invalid_hint(&field, format!("{} is no key of a tag", quoted(key)), rule(128));
+            refusals.invalid_hint(&field, format!("{} is not a valid tag key", quoted(key)), rule(128));
         }
         if !is_text(value, 256) {
-            refusals.invalid_hint(&field, format!("{} is no value of a tag", quoted(value)), rule(256));
+            refusals.invalid_hint(&field, format!("{} is not a valid tag value", quoted(value)), rule(256));
         }
         if let Err(missing) = context.configuration.tag(&owner.namespace, key, value) {
             refusals.not_allowed(&field, missing);

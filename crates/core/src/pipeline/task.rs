@@ -37,7 +37,7 @@ pub(super) fn resolve(
     refusals: &mut Refusals,
 ) -> Vec<protocol::Task> {
     if tasks.len() > MAX_TASKS {
-        let message = format!("there are {} tasks, and a pipeline has {MAX_TASKS} at most", tasks.len());
+        let message = format!("there are {} tasks, and a pipeline can have at most {MAX_TASKS}", tasks.len());
         refusals.invalid_hint("spec.tasks", message, "split the pipeline");
     }
     name::check("spec.tasks", name::MAX, tasks.iter().map(|task| task.name.as_str()), refusals);
@@ -65,7 +65,7 @@ pub(super) fn called(
 pub(super) fn check_unposted(tasks: &[Task], channels: &[Channel], refusals: &mut Refusals) {
     let mut refuse = |field: String, is_set: bool| {
         if is_set {
-            let message = "`spec.runner.code` decides what to post, and would not look at it";
+            let message = "`spec.runner.code` decides what to post, and would ignore it";
             refusals.invalid_hint(field, message, "remove it");
         }
     };
@@ -143,23 +143,23 @@ fn check_callee(task: &Task, functions: &[Function], target: &Target, context: &
         let hint = if functions.is_empty() {
             "add it to `spec.functions`, which is empty".to_owned()
         } else {
-            format!("there are {}", listed(functions.iter().map(|function| function.name.as_str())))
+            format!("use one of {}", listed(functions.iter().map(|function| function.name.as_str())))
         };
         let field = format!("spec.tasks[{}].function", task.name);
-        refusals.invalid_hint(field, format!("{} is the name of no function", quoted(name)), hint);
+        refusals.invalid_hint(field, format!("{} is not the name of a function", quoted(name)), hint);
     }
     let Some(arn) = &task.function_arn else { return };
     let field = format!("spec.tasks[{}].functionArn", task.name);
     let region = target.region.as_deref().or(context.home.own_region);
     if !is_function_arn(arn) {
-        let message = format!("{} is no ARN of a function", quoted(arn));
+        let message = format!("{} is not a valid function ARN", quoted(arn));
         let hint = "write one like `arn:aws:lambda:eu-central-1:111122223333:function:name`";
         refusals.invalid_hint(field, message, hint);
     } else if let Err(missing) = context.configuration.function(&context.owner.namespace, arn) {
         refusals.not_allowed(field, missing);
     } else if let Some(region) = region.filter(|region| arn.split(':').nth(3) != Some(region)) {
-        let message = format!("the function is not of region `{region}`, where the runner is");
-        refusals.invalid_hint(field, message, "name a function of that region");
+        let message = format!("the function is not in region `{region}`, where the runner is");
+        refusals.invalid_hint(field, message, "use a function of that region");
     }
 }
 
@@ -188,9 +188,9 @@ fn check_notify(field: &str, notify: &[String], channels: &[Channel], refusals: 
             let hint = if channels.is_empty() {
                 "add it to `spec.channels`, which is empty".to_owned()
             } else {
-                format!("there are {}", listed(channels.iter().map(|channel| channel.name.as_str())))
+                format!("use one of {}", listed(channels.iter().map(|channel| channel.name.as_str())))
             };
-            refusals.invalid_hint(field, format!("{} is the name of no channel", quoted(name)), hint);
+            refusals.invalid_hint(field, format!("{} is not the name of a channel", quoted(name)), hint);
         }
     }
 }
