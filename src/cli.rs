@@ -3,6 +3,8 @@
 pub mod arguments;
 pub mod check;
 mod documents;
+#[cfg(test)]
+mod hostile;
 pub mod iam_policy;
 pub mod lint;
 mod offline;
@@ -11,16 +13,18 @@ pub mod plan;
 pub mod run;
 pub mod settings;
 mod setup;
+pub mod terminal;
 pub mod trial;
 
 use std::error::Error;
-use std::io::{self, Write as _};
+use std::io;
 use std::process::ExitCode;
 
 use pipeline_core::configuration;
 use tokio::runtime::Runtime;
 
 use arguments::{Arguments, Command};
+use terminal::print;
 
 /// Threads of the program: it waits for others most of the time, and a node may have 64 cores.
 const WORKERS: usize = 2;
@@ -45,11 +49,6 @@ pub fn execute(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
 
 fn configuration_schema() -> serde_json::Result<String> {
     Ok(serde_json::to_string_pretty(&schemars::schema_for!(configuration::file::File))? + "\n")
-}
-
-/// Writes data to stdout.
-fn print(text: &str) -> io::Result<()> {
-    io::stdout().write_all(text.as_bytes())
 }
 
 /// The namespace that kubectl would take.

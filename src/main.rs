@@ -1,13 +1,13 @@
 //! The program `task-pipelines`: the operator and its tools.
 
 use std::error::Error;
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use pipeline_core::error_chain::{chain, is_closed_pipe};
 use task_pipelines::cli;
 use task_pipelines::cli::arguments::Arguments;
+use task_pipelines::cli::terminal;
 use task_pipelines::runtime::log::{self, LogFormat};
 
 /// Gives back what an upload took: the C library's allocator would keep it. `.cargo/config.toml` says how.
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing is left to do about a closed stderr.
-            let _ = writeln!(io::stderr(), "error: {}", chain(error.as_ref()));
+            let _ = terminal::note(&format!("error: {}", chain(error.as_ref())));
             ExitCode::from(2)
         }
     }

@@ -4,7 +4,7 @@ pub mod search;
 
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use api::{ScheduledTaskPipeline, Stored};
@@ -13,11 +13,12 @@ use kube::core::Request;
 use kube::{Client, Resource as _};
 use pipeline_core::location::{AssumedRole, Target};
 use pipeline_core::names::{ClusterName, Owner};
-use pipeline_core::text::counted;
+use pipeline_core::text::{counted, printable};
 use serde::Deserialize;
 
 use super::arguments::{OrphansSettings, Output};
-use super::{print, runtime, setup};
+use super::terminal::{self, print};
+use super::{runtime, setup};
 use crate::aws::{Access, Aws};
 use crate::kubernetes::client;
 use search::{Living, Orphan};
@@ -63,10 +64,10 @@ async fn search(settings: OrphansSettings) -> Result<u8, Box<dyn Error>> {
     let all: Vec<Orphan> = places.iter().flat_map(|place| &place.owners).flat_map(|(_, found)| found.clone()).collect();
     match settings.output {
         Output::Text => print(&search::text(&all))?,
-        Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&all)?))?,
+        Output::Json => print(&terminal::json(&all)?)?,
     }
     if all.is_empty() {
-        writeln!(io::stderr(), "no orphans of cluster {cluster}")?;
+        terminal::note(&format!("no orphans of cluster {cluster}"))?;
         return Ok(NONE);
     }
     if !settings.delete {
@@ -92,7 +93,7 @@ async fn delete(client: &Client, places: Vec<Found>) -> Result<u8, Box<dyn Error
         }
     }
     for line in &left {
-        writeln!(io::stderr(), "{line}")?;
+        terminal::note(&printable(line))?;
     }
     Ok(if left.is_empty() { NONE } else { HELD })
 }
@@ -140,7 +141,7 @@ fn confirmed(count: usize, cluster: &ClusterName) -> Result<bool, Box<dyn Error>
     }
     let question =
         format!("Delete {}, which no pipeline of cluster {cluster} owns? [y/N] ", counted(count, "resource"));
-    io::stderr().write_all(question.as_bytes())?;
+    terminal::ask(&question)?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "yes"))

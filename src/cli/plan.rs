@@ -5,7 +5,7 @@ mod without_cluster;
 use std::collections::HashMap;
 use std::env;
 use std::error::Error;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -16,9 +16,11 @@ use kube::Api;
 use pipeline_core::error_chain::chain;
 use pipeline_core::names::ClusterName;
 use pipeline_core::runs::missed::Expectations;
+use pipeline_core::text::printable;
 
 use super::arguments::{Colour, Output, PipelineName, PlanSettings};
-use super::{documents, print, runtime, setup, usual_namespace};
+use super::terminal::{self, print};
+use super::{documents, runtime, setup, usual_namespace};
 use crate::aws::Access;
 use crate::drift::observed_cache::{Memory, Periods};
 use crate::drift::pending_writes::Propagation;
@@ -70,10 +72,10 @@ pub fn plan(settings: PlanSettings) -> Result<ExitCode, Box<dyn Error>> {
     let answer = runtime()?.block_on(answer(settings))?;
     match output {
         Output::Text => print(&answer.plans.iter().map(|plan| text(plan, style)).collect::<Vec<_>>().join("\n"))?,
-        Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&answer.plans)?))?,
+        Output::Json => print(&terminal::json(&answer.plans)?)?,
     }
     for problem in &answer.problems {
-        writeln!(io::stderr(), "{problem}")?;
+        terminal::note(&printable(problem))?;
     }
     Ok(ExitCode::from(answer.exit_code()))
 }

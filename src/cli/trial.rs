@@ -2,19 +2,20 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use api::{ScheduledTaskPipelineSpec, Task};
 use jiff::{SignedDuration, Timestamp, TimestampRound, Unit};
 use pipeline_core::pipeline::{SecretLookup, SecretUse, SecretValues, secret_refs, work};
 use pipeline_core::secret_text::SecretText;
+use pipeline_core::text::{one_line, printable, printable_lines};
 use protocol::{Delivery, PipelineRef, Run, Status, TaskResult, Trigger};
 use runner::trial::{self, Trial};
 
 use super::arguments::TrySettings;
 use super::documents::{self, Document, Files, Namespace};
-use super::{print, runtime};
+use super::runtime;
+use super::terminal::{self, print};
 
 /// Id of a run that no schedule fired.
 const RUN_ID: &str = "trial";
@@ -64,7 +65,7 @@ async fn try_all(settings: TrySettings) -> Result<Outcome, Box<dyn Error>> {
         }
     }
     for problem in &problems {
-        writeln!(io::stderr(), "{problem}")?;
+        terminal::note(&printable(problem))?;
     }
     Ok(if problems.is_empty() { outcome } else { Outcome::Refused })
 }
@@ -79,7 +80,7 @@ async fn try_one(document: &Document, files: &Files, settings: &TrySettings) -> 
     };
     let (tried, left_out) = split(spec, &settings.tasks);
     for task in left_out {
-        say(&format!("{name}/{}: not tried, as functions run on AWS alone\n\n", task.name))
+        say(&format!("{}/{}: not tried, as functions run only on AWS\n\n", printable(name), printable(&task.name)))
             .map_err(|error| vec![error])?;
     }
     if tried.tasks.is_empty() {
@@ -179,7 +180,7 @@ async fn try_task(trial: &Trial, run: &Run, posts: bool) -> Result<Outcome, Stri
         let (verb, why) = match posted {
             None => ("would show", String::new()),
             Some(Ok(())) => ("shows", String::new()),
-            Some(Err(why)) => ("did not take", format!("  ({why})")),
+            Some(Err(why)) => ("did not take", format!("  ({})", one_line(&why.to_string()))),
         };
         say(&shown(&delivery, verb, &why))?;
     }
@@ -187,14 +188,14 @@ async fn try_task(trial: &Trial, run: &Run, posts: bool) -> Result<Outcome, Stri
     Ok(outcome)
 }
 
-fn headline(run: &Run, result: &TaskResult) -> String {
+pub(super) fn headline(run: &Run, result: &TaskResult) -> String {
     let TaskResult { text, error, duration_ms, .. } = result;
     let duration = SignedDuration::from_millis(i64::try_from(*duration_ms).unwrap_or(i64::MAX));
     let came = match error {
-        Some(error) => format!("failed after {duration:#}: {error}"),
+        Some(error) => format!("failed after {duration:#}: {}", one_line(error)),
         None => format!("succeeded in {duration:#}"),
     };
-    let mut headline = format!("{}/{}: {came}\n", run.pipeline.name, run.task.name);
+    let mut headline = format!("{}/{}: {came}\n", printable(&run.pipeline.name), printable(&run.task.name));
     if !text.is_empty() {
         let cut = text.char_indices().nth(SHOWN).map_or(text.len(), |(at, _)| at);
         let more = if cut < text.len() { format!("\n… {} bytes in all", text.len()) } else { String::new() };
@@ -204,17 +205,15 @@ fn headline(run: &Run, result: &TaskResult) -> String {
     headline
 }
 
-fn shown(delivery: &Delivery, verb: &str, why: &str) -> String {
+pub(super) fn shown(delivery: &Delivery, verb: &str, why: &str) -> String {
     let Delivery { channel, body, .. } = delivery;
     let text = indented(&trial::readable(&channel.target, body));
-    format!("  {} ({}) {verb}:{why}\n{text}\n", channel.name, trial::service(channel))
+    format!("  {} ({}) {verb}:{why}\n{text}\n", printable(&channel.name), trial::service(channel))
 }
 
-/// Lines set in, and what would steer a terminal left out.
+/// Lines set in.
 fn indented(text: &str) -> String {
-    let line =
-        |line: &str| format!("    {}", line.replace(|character: char| character.is_control() && character != '\t', ""));
-    text.lines().map(line).collect::<Vec<_>>().join("\n")
+    text.lines().map(|line| format!("    {}", printable_lines(line))).collect::<Vec<_>>().join("\n")
 }
 
 fn say(text: &str) -> Result<(), String> {

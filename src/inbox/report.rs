@@ -1,6 +1,7 @@
 //! A message of the inbox, read as what it is: a text that anybody who got at a function may have written.
 
 use jiff::{SignedDuration, Timestamp};
+use pipeline_core::text::one_line;
 use protocol::{MAX_ERROR, MAX_REPORT, News, Report, RunRef};
 
 /// Tasks that a pipeline can have.
@@ -118,11 +119,9 @@ fn is_run_id(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
-/// A text on one line, of visible characters in their order, cut at 256.
+/// A printable text on one line, cut at 256 characters.
 fn plain(text: &str) -> String {
-    let reorders = |character: char| matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-    let shown = |character: char| if character.is_control() || reorders(character) { ' ' } else { character };
-    text.chars().take(MAX_ERROR).map(shown).collect()
+    one_line(text).chars().take(MAX_ERROR).collect()
 }
 
 #[cfg(test)]
@@ -185,7 +184,7 @@ mod tests {
         let text = format!("a\r\n{{\"level\":\"ERROR\"}}\u{1b}[2J\u{202e}b{}", "é".repeat(300));
         let report = read(|report| report["news"][0]["error"] = json!(text)).unwrap();
         let News::Ended { error: Some(error), .. } = &report.news[0] else { panic!("{report:?}") };
-        assert!(error.starts_with("a  {\"level\":\"ERROR\"} [2J b"), "{error}");
+        assert!(error.starts_with(r#"a  {"level":"ERROR"}\u{1b}[2J\u{202e}b"#), "{error}");
         assert_eq!(error.chars().count(), 256);
     }
 

@@ -239,7 +239,7 @@ pub fn conditions(health: &Health, before: &[Condition], generation: i64, now: T
             type_: type_.to_owned(),
             status: status.to_owned(),
             reason: health.reason.to_string(),
-            message: pipeline_core::text::truncate(&health.message, MAX_MESSAGE),
+            message: pipeline_core::text::bounded_line(&health.message, MAX_MESSAGE),
             observed_generation: Some(generation),
             last_transition_time: same.map_or_else(
                 || Time(now.round(jiff::Unit::Second).unwrap_or(now)),

@@ -7,7 +7,7 @@ use jiff::{Timestamp, Zoned};
 use pipeline_core::location::Location;
 use pipeline_core::names::TagKeys;
 use pipeline_core::pipeline::Pipeline;
-use pipeline_core::text::truncate;
+use pipeline_core::text::bounded_line;
 
 use crate::plan::{Goal, Plan, Verdict};
 use crate::reconcile::apply::{Applied, AppliedChange, Outcome};
@@ -134,7 +134,7 @@ fn new(id: &Id, arn: String) -> ResourceRow {
 }
 
 fn row(id: &Id, arn: String, state: ResourceState, message: Option<&str>) -> ResourceRow {
-    let message = message.map(|message| truncate(message, MAX_ROW_MESSAGE));
+    let message = message.map(|message| bounded_line(message, MAX_ROW_MESSAGE));
     ResourceRow { kind: id.kind.to_string(), name: id.name.clone(), arn, state, message, unseen: false }
 }
 

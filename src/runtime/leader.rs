@@ -96,7 +96,7 @@ impl Candidate {
         match timeout(ATTEMPT, given_up).await {
             Ok(Ok(())) => tracing::info!(lease = self.name, "no longer leads"),
             Ok(Err(error)) => {
-                tracing::warn!(error = chain(&error), "the lease could not be released; it runs out by itself")
+                tracing::warn!(error = chain(&error), "the lease could not be released; it runs out by itself");
             }
             Err(_) => tracing::warn!("the lease could not be released in time; it runs out by itself"),
         }

@@ -11,6 +11,8 @@ use kube::core::cel::validate_cel_schema;
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
+use crate::text::{printable, truncate};
+
 /// A rule that a spec breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
@@ -225,7 +227,7 @@ fn bounds<N: std::fmt::Display>(least: Option<N>, most: Option<N>) -> String {
 
 fn brief(value: &Value) -> String {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    format!("`{}`", crate::text::truncate(&text, 80))
+    format!("`{}`", truncate(&printable(&text), 80))
 }
 
 #[cfg(test)]

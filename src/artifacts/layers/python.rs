@@ -158,7 +158,7 @@ fn shown(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let line = lines.collect::<Vec<_>>().join("; ");
     let line = line.strip_prefix("error: ").unwrap_or(&line);
-    pipeline_core::text::truncate(line, MAX_SHOWN)
+    pipeline_core::text::bounded_line(line, MAX_SHOWN)
 }
 
 #[cfg(test)]

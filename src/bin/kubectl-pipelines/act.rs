@@ -1,7 +1,6 @@
 //! `kubectl pipelines run`, `suspend` and `resume`: what changes a pipeline.
 
 use std::error::Error;
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use pipeline_core::depth;
 use pipeline_core::error_chain::chain;
 use pipeline_core::runs::reports_nothing;
 use serde_json::{Map, Value, json};
+use task_pipelines::cli::terminal;
 use tokio::time::{Instant, sleep};
 
 use crate::cluster::{Pipelines, Place};
@@ -138,7 +138,7 @@ async fn each(names: &[String], change: &Value, verb: &str, place: Place) -> Res
         match pipelines.change(name, change.clone()).await {
             Ok(_) => print(&format!("{name} {verb}\n"))?,
             Err(error) => {
-                writeln!(io::stderr(), "error: {}", chain(error.as_ref()))?;
+                terminal::note(&format!("error: {}", chain(error.as_ref())))?;
                 code = ExitCode::from(2);
             }
         }

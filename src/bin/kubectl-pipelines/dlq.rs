@@ -1,14 +1,15 @@
 //! `kubectl pipelines dlq`: dead letters.
 
 use std::error::Error;
-use std::io::{self, Write as _};
+use std::io;
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
 use pipeline_core::error_chain::chain;
-use pipeline_core::text::counted;
+use pipeline_core::text::{counted, one_line, printable, printable_json};
+use task_pipelines::cli::terminal;
 use task_pipelines::dead_letters::{DeadLetter, Queues, Report};
 
 use crate::cluster::Place;
@@ -117,7 +118,7 @@ impl Which {
 }
 
 fn is_confirmed(name: &str, count: usize) -> io::Result<bool> {
-    write!(io::stderr(), "Permanently delete {} of {name}? [y/N] ", counted(count, "dead letter"))?;
+    terminal::ask(&format!("Permanently delete {} of {name}? [y/N] ", counted(count, "dead letter")))?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
@@ -136,7 +137,7 @@ fn named(letters: Vec<DeadLetter>, ids: &[String]) -> Result<Vec<DeadLetter>, St
     Ok(letters.into_iter().filter(is_wanted).collect())
 }
 
-fn lines(letters: &[DeadLetter], now: Timestamp) -> String {
+pub(crate) fn lines(letters: &[DeadLetter], now: Timestamp) -> String {
     let row = |letter: &DeadLetter| {
         let DeadLetter { id, queue, what, run, sent, why, body: _ } = letter;
         let age = sent.map_or_else(String::new, |sent| age(sent, now));
@@ -146,28 +147,32 @@ fn lines(letters: &[DeadLetter], now: Timestamp) -> String {
     table(["ID", "QUEUE", "WHAT", "RUN", "AGE", "WHY"], letters.iter().map(row).collect())
 }
 
-fn in_full(letter: &DeadLetter) -> String {
+pub(crate) fn in_full(letter: &DeadLetter) -> String {
     let DeadLetter { id, queue, what, run, sent, why, body } = letter;
-    let run = run.as_deref().map(|run| format!("Run:   {run}\n")).unwrap_or_default();
+    let (id, what, why, body) = (printable(id), printable(what), one_line(why), format!("{body:#}"));
+    let run = run.as_deref().map(|run| format!("Run:   {}\n", printable(run))).unwrap_or_default();
     let sent = sent.map(|sent| format!("Sent:  {sent}\n")).unwrap_or_default();
-    format!("ID:    {id}\nQueue: {}\nWhat:  {what}\n{run}{sent}Why:   {why}\n{body:#}\n", queue.as_str())
+    format!(
+        "ID:    {id}\nQueue: {}\nWhat:  {what}\n{run}{sent}Why:   {why}\n{}\n",
+        queue.as_str(),
+        printable_json(&body)
+    )
 }
 
 fn report(verb: &str, report: &Report, wanted: usize) -> Result<ExitCode, Box<dyn Error>> {
     for letter in &report.done {
-        print(&format!("{} {verb}: {}\n", short(&letter.id, SHORT_ID), letter.what))?;
+        print(&format!("{} {verb}: {}\n", short(&letter.id, SHORT_ID), printable(&letter.what)))?;
     }
     for (letter, error) in &report.failed {
-        let (id, what) = (short(&letter.id, SHORT_ID), &letter.what);
-        writeln!(io::stderr(), "{id} was left in the queue: {what}: {}", chain(error))?;
+        let (id, what) = (short(&letter.id, SHORT_ID), printable(&letter.what));
+        terminal::note(&format!("{id} was left in the queue: {what}: {}", one_line(&chain(error))))?;
     }
     let missing = wanted.saturating_sub(report.done.len() + report.failed.len());
     if missing > 0 {
-        writeln!(
-            io::stderr(),
+        terminal::note(&format!(
             "{} could not be received, as another client has them; list them again in a minute",
             counted(missing, "dead letter")
-        )?;
+        ))?;
     }
     Ok(if report.failed.is_empty() && missing == 0 { ExitCode::SUCCESS } else { ExitCode::from(NOT_ALL) })
 }

@@ -7,6 +7,8 @@ mod cluster;
 mod complete;
 mod console;
 mod dlq;
+#[cfg(test)]
+mod hostile;
 mod lint;
 mod list;
 mod logs;
@@ -20,11 +22,12 @@ mod text;
 mod tree;
 use std::env;
 use std::error::Error;
-use std::io::{self, Write as _};
+use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use pipeline_core::error_chain::{chain, is_closed_pipe};
+use task_pipelines::cli::terminal::{self, print};
 use tokio::runtime::Runtime;
 
 /// Look after scheduled task pipelines.
@@ -98,7 +101,7 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing is left to do about a closed stderr.
-            let _ = writeln!(io::stderr(), "error: {}", chain(error.as_ref()));
+            let _ = terminal::note(&format!("error: {}", chain(error.as_ref())));
             ExitCode::from(2)
         }
     }
@@ -126,9 +129,4 @@ fn run(command: Command, place: cluster::Place) -> Result<ExitCode, Box<dyn Erro
 
 fn runtime() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
-}
-
-/// Writes data to stdout.
-fn print(text: &str) -> io::Result<()> {
-    io::stdout().write_all(text.as_bytes())
 }

@@ -8,6 +8,7 @@ use clap_complete::engine::ArgValueCompleter;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use pipeline_core::text::printable;
 use schedule::Window;
 
 use crate::cluster::Place;
@@ -32,7 +33,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, 
     Ok(ExitCode::SUCCESS)
 }
 
-fn page(pipeline: &ScheduledTaskPipeline, count: usize, now: Timestamp) -> Result<String, Box<dyn Error>> {
+pub(crate) fn page(pipeline: &ScheduledTaskPipeline, count: usize, now: Timestamp) -> Result<String, Box<dyn Error>> {
     let spec = &pipeline.spec;
     let schedule = schedule::parse(&spec.schedule, &spec.time_zone)?;
     let moment = |time: &Option<Time>| time.as_ref().map(|time| time.0);
@@ -50,16 +51,19 @@ fn page(pipeline: &ScheduledTaskPipeline, count: usize, now: Timestamp) -> Resul
         ]
     };
     let mut page = if next.is_empty() && schedule.is_over(now, &window) {
-        format!("`{}` does not fire again\n", spec.schedule)
+        format!("`{}` does not fire again\n", printable(&spec.schedule))
     } else if next.is_empty() {
-        format!("when `{}` fires is known after its first firing: AWS chooses when it begins\n", spec.schedule)
+        format!(
+            "when `{}` fires is known after its first firing: AWS chooses when it begins\n",
+            printable(&spec.schedule)
+        )
     } else {
         table([&spec.time_zone, "UTC", ""], next.iter().map(row).collect())
     };
     if spec.suspend {
         page.push_str("It is suspended: none of these fires until `kubectl pipelines resume`.\n");
     }
-    page.extend(schedule.warnings(now, &window).into_iter().map(|warning| format!("Note: {warning}\n")));
+    page.extend(schedule.warnings(now, &window).into_iter().map(|warning| format!("Note: {}\n", printable(&warning))));
     Ok(page)
 }
 

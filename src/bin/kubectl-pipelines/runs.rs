@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};
-use crate::text::{age, plain, shortened, table};
+use crate::text::{age, shortened, table};
 
 pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode, Box<dyn Error>> {
     let OfPipeline { name, output } = arguments;
@@ -27,7 +27,7 @@ pub(crate) fn lines(runs: &[Run], now: Timestamp) -> String {
             Some(format!("{:.1}s", finished.duration_since(started).as_secs_f64()))
         });
         [
-            plain(&run.run_id),
+            run.run_id.clone(),
             due.map(|due| format!("{} ago", age(due, now))).unwrap_or_default(),
             format!("{:?}", run.trigger),
             format!("{:?}", run.result),

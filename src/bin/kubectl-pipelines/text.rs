@@ -3,6 +3,7 @@
 use api::ResourceState;
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::{SignedDuration, Timestamp};
+use pipeline_core::text::{one_line, printable};
 
 /// Characters of a text of others that tables show.
 const SHORT: usize = 80;
@@ -11,8 +12,8 @@ const SHORT: usize = 80;
 pub(crate) fn table<const COLUMNS: usize>(header: [&str; COLUMNS], rows: Vec<[String; COLUMNS]>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(header);
-    table.add_rows(rows);
+    table.set_header(header.map(printable));
+    table.add_rows(rows.into_iter().map(|row| row.map(|cell| printable(&cell).into_owned())));
     table.lines().map(|line| line.trim().to_owned() + "\n").collect()
 }
 
@@ -65,14 +66,9 @@ pub(crate) fn short(text: &str, characters: usize) -> &str {
     text.char_indices().nth(characters).map_or(text, |(at, _)| &text[..at])
 }
 
-/// One line of a text, without what would steer a terminal.
-pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
-}
-
 /// The beginning of it.
 pub(crate) fn shortened(text: &str) -> String {
-    let line = plain(text);
+    let line = one_line(text);
     match short(&line, SHORT) {
         whole if whole.len() == line.len() => line,
         begin => format!("{begin}…"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 use pipeline_core::names::{ClusterName, Owner, Ownership};
-use pipeline_core::text::counted;
+use pipeline_core::text::{counted, printable};
 use serde::Serialize;
 
 use crate::aws::{Aws, AwsError};
@@ -44,7 +44,7 @@ pub struct Orphan {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     #[serde(skip)]
-    id: Id,
+    pub(in crate::cli) id: Id,
 }
 
 /// A pipeline in the cluster.
@@ -137,7 +137,8 @@ pub fn text(orphans: &[Orphan]) -> String {
 
 fn paragraph(orphans: &[Orphan]) -> String {
     let head = orphans.first().map(|Orphan { namespace, pipeline, uid, account, region, .. }| {
-        format!("{namespace}/{pipeline}, UID {uid}, in account {account}, {region}:\n")
+        let head = format!("{namespace}/{pipeline}, UID {uid}, in account {account}, {region}:");
+        printable(&head).into_owned() + "\n"
     });
     let lines = orphans.iter().map(|orphan| {
         let note = match (orphan.messages, orphan.enabled) {
@@ -145,7 +146,7 @@ fn paragraph(orphans: &[Orphan]) -> String {
             (_, Some(true)) => "  (fires)".to_owned(),
             _ => String::new(),
         };
-        format!("  {:<18} {}{note}\n", orphan.kind, orphan.arn)
+        format!("  {:<18} {}{note}\n", orphan.kind, printable(&orphan.arn))
     });
     head.into_iter().chain(lines).collect()
 }

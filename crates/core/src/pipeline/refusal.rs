@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use crate::configuration::Missing;
 use crate::reason::Refused;
+use crate::text::printable;
 
 /// One field that stands in the way, printed as `field: message; hint`. Values of secrets are never part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +139,7 @@ impl Refusals {
 
 /// A user's text in backticks, cut where it would drown the message.
 pub(super) fn quoted(text: &str) -> String {
-    format!("`{}`", shorten(text, 80))
+    format!("`{}`", shorten(&printable(text), 80))
 }
 
 /// Names in backticks, with commas between them.

@@ -7,7 +7,7 @@ use protocol::RunRef;
 
 use super::{entry, mark, task};
 use crate::reason::Reported;
-use crate::text::truncate;
+use crate::text::bounded_line;
 
 /// Bytes of a condition's message: it names a run and where it got stuck.
 const MAX_MESSAGE: usize = 1024;
@@ -68,7 +68,7 @@ pub fn conditions(
             type_: str::to_owned(type_),
             status: str::to_owned(status),
             reason: reason.to_string(),
-            message: truncate(&message, MAX_MESSAGE),
+            message: bounded_line(&message, MAX_MESSAGE),
             observed_generation: Some(generation),
             last_transition_time: same.map_or_else(
                 || Time(now.round(jiff::Unit::Second).unwrap_or(now)),
