@@ -3,6 +3,7 @@
 pub mod arguments;
 pub mod check;
 mod documents;
+pub mod exit_status;
 #[cfg(test)]
 mod hostile;
 pub mod iam_policy;
@@ -18,12 +19,12 @@ pub mod trial;
 
 use std::error::Error;
 use std::io;
-use std::process::ExitCode;
 
 use pipeline_core::configuration;
 use tokio::runtime::Runtime;
 
 use arguments::{Arguments, Command};
+use exit_status::ExitStatus;
 use terminal::print;
 
 /// Threads of the program: it waits for others most of the time, and a node may have 64 cores.
@@ -33,7 +34,7 @@ const WORKERS: usize = 2;
 ///
 /// # Errors
 /// The command could not do its work.
-pub fn execute(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
+pub fn execute(arguments: Arguments) -> Result<ExitStatus, Box<dyn Error>> {
     match arguments.command {
         Command::Run(settings) => run::run(settings)?,
         Command::Plan(settings) => return plan::plan(settings),
@@ -44,7 +45,7 @@ pub fn execute(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
         Command::Orphans(settings) => return orphans::orphans(settings),
         Command::ConfigurationSchema => print(&configuration_schema()?)?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitStatus::Success)
 }
 
 fn configuration_schema() -> serde_json::Result<String> {

@@ -5,7 +5,6 @@ pub mod search;
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::io::{self, IsTerminal as _};
-use std::process::ExitCode;
 
 use api::{ScheduledTaskPipeline, Stored};
 use kube::api::{Api, ListParams};
@@ -17,27 +16,19 @@ use pipeline_core::text::{counted, printable};
 use serde::Deserialize;
 
 use super::arguments::{OrphansSettings, Output};
+use super::exit_status::ExitStatus;
 use super::terminal::{self, print};
 use super::{runtime, setup};
 use crate::aws::{Access, Aws};
 use crate::kubernetes::client;
 use search::{Living, Orphan};
 
-/// Nothing is left.
-const NONE: u8 = 0;
-
-/// There are orphans.
-const SOME: u8 = 1;
-
-/// Not all went that was to be deleted.
-const HELD: u8 = 2;
-
 /// Lists orphans, and deletes them if that is asked for.
 ///
 /// # Errors
 /// The cluster does not say which pipelines live, or AWS does not show what there is.
-pub fn orphans(settings: OrphansSettings) -> Result<ExitCode, Box<dyn Error>> {
-    Ok(ExitCode::from(runtime()?.block_on(search(settings))?))
+pub fn orphans(settings: OrphansSettings) -> Result<ExitStatus, Box<dyn Error>> {
+    runtime()?.block_on(search(settings))
 }
 
 /// What lies in one place.
@@ -46,7 +37,7 @@ struct Found {
     owners: Vec<(Owner, Vec<Orphan>)>,
 }
 
-async fn search(settings: OrphansSettings) -> Result<u8, Box<dyn Error>> {
+async fn search(settings: OrphansSettings) -> Result<ExitStatus, Box<dyn Error>> {
     let client = client::infer().await?;
     let cluster = match settings.installation.cluster_name.clone() {
         Some(name) => name,
@@ -68,19 +59,19 @@ async fn search(settings: OrphansSettings) -> Result<u8, Box<dyn Error>> {
     }
     if all.is_empty() {
         terminal::note(&format!("no orphans of cluster {cluster}"))?;
-        return Ok(NONE);
+        return Ok(ExitStatus::Success);
     }
     if !settings.delete {
-        return Ok(SOME);
+        return Ok(ExitStatus::Failure);
     }
     if !settings.yes && !confirmed(all.len(), &cluster)? {
-        return Ok(SOME);
+        return Ok(ExitStatus::Failure);
     }
     delete(&client, places).await
 }
 
 /// Deletes what was shown, as far as its pipeline is still gone.
-async fn delete(client: &Client, places: Vec<Found>) -> Result<u8, Box<dyn Error>> {
+async fn delete(client: &Client, places: Vec<Found>) -> Result<ExitStatus, Box<dyn Error>> {
     let mut left = Vec::new();
     for Found { aws, owners } in places {
         for (owner, orphans) in owners {
@@ -95,7 +86,7 @@ async fn delete(client: &Client, places: Vec<Found>) -> Result<u8, Box<dyn Error
     for line in &left {
         terminal::note(&printable(line))?;
     }
-    Ok(if left.is_empty() { NONE } else { HELD })
+    Ok(if left.is_empty() { ExitStatus::Success } else { ExitStatus::Error })
 }
 
 /// The regions that are named, or the operator's own.

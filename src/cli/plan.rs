@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::env;
 use std::error::Error;
 use std::io::{self, IsTerminal as _};
-use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,6 +18,7 @@ use pipeline_core::runs::missed::Expectations;
 use pipeline_core::text::printable;
 
 use super::arguments::{Colour, Output, PipelineName, PlanSettings};
+use super::exit_status::ExitStatus;
 use super::terminal::{self, print};
 use super::{documents, runtime, setup, usual_namespace};
 use crate::aws::Access;
@@ -28,7 +28,7 @@ use crate::inbox::queue::Inboxes;
 use crate::kubernetes::client;
 use crate::kubernetes::cluster::Cluster;
 use crate::plan::render::{Style, text};
-use crate::plan::shown::{Shown, Summary};
+use crate::plan::shown::Shown;
 use crate::reconcile::{Context, NoPlan, plan_of};
 use crate::runtime::concurrency::AccountConcurrency;
 use without_cluster::WithoutCluster;
@@ -51,14 +51,9 @@ impl Answer {
         }
     }
 
-    /// 0: nothing to do. 1: there are changes. 2: something stands in the way.
-    fn exit_code(&self) -> u8 {
-        let plans = self.plans.iter().map(|plan| match plan.summary() {
-            Summary::NothingToDo => 0,
-            Summary::Changes => 1,
-            Summary::Conflict => 2,
-        });
-        plans.chain((!self.problems.is_empty()).then_some(2)).max().unwrap_or_default()
+    fn exit_status(&self) -> ExitStatus {
+        let plans = self.plans.iter().map(|plan| ExitStatus::from(plan.summary()));
+        plans.chain((!self.problems.is_empty()).then_some(ExitStatus::Error)).max().unwrap_or(ExitStatus::Success)
     }
 }
 
@@ -66,7 +61,7 @@ impl Answer {
 ///
 /// # Errors
 /// Nothing could be planned at all.
-pub fn plan(settings: PlanSettings) -> Result<ExitCode, Box<dyn Error>> {
+pub fn plan(settings: PlanSettings) -> Result<ExitStatus, Box<dyn Error>> {
     let style = style(settings.color);
     let output = settings.output;
     let answer = runtime()?.block_on(answer(settings))?;
@@ -77,7 +72,7 @@ pub fn plan(settings: PlanSettings) -> Result<ExitCode, Box<dyn Error>> {
     for problem in &answer.problems {
         terminal::note(&printable(problem))?;
     }
-    Ok(ExitCode::from(answer.exit_code()))
+    Ok(answer.exit_status())
 }
 
 async fn answer(settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::process::ExitCode;
 
 use api::{ScheduledTaskPipelineSpec, Task};
 use jiff::{SignedDuration, Timestamp, TimestampRound, Unit};
@@ -14,6 +13,7 @@ use runner::trial::{self, Trial};
 
 use super::arguments::TrySettings;
 use super::documents::{self, Document, Files, Namespace};
+use super::exit_status::ExitStatus;
 use super::runtime;
 use super::terminal::{self, print};
 
@@ -26,28 +26,15 @@ const TELEGRAM_API: &str = "TELEGRAM_API_URL";
 /// Characters of a result that are shown.
 const SHOWN: usize = 2_000;
 
-/// How far a trial went well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Outcome {
-    Well,
-    Failed,
-    Refused,
-}
-
 /// Tries all pipelines of the files, one task after the other.
 ///
 /// # Errors
 /// Nothing could be tried at all.
-pub fn run(settings: TrySettings) -> Result<ExitCode, Box<dyn Error>> {
-    let outcome = runtime()?.block_on(try_all(settings))?;
-    Ok(match outcome {
-        Outcome::Well => ExitCode::SUCCESS,
-        Outcome::Failed => ExitCode::from(1),
-        Outcome::Refused => ExitCode::from(2),
-    })
+pub fn run(settings: TrySettings) -> Result<ExitStatus, Box<dyn Error>> {
+    runtime()?.block_on(try_all(settings))
 }
 
-async fn try_all(settings: TrySettings) -> Result<Outcome, Box<dyn Error>> {
+async fn try_all(settings: TrySettings) -> Result<ExitStatus, Box<dyn Error>> {
     let namespace = Namespace::of(settings.namespace.clone()).await;
     let mut files = documents::read(&settings.filename, &namespace)?;
     let documents = std::mem::take(&mut files.documents);
@@ -57,7 +44,7 @@ async fn try_all(settings: TrySettings) -> Result<Outcome, Box<dyn Error>> {
         return Err(format!("--task {unknown}: no pipeline of the files has a task of that name").into());
     }
     let mut problems: Vec<String> = files.problems.iter().map(ToString::to_string).collect();
-    let mut outcome = Outcome::Well;
+    let mut outcome = ExitStatus::Success;
     for document in &documents {
         match Box::pin(try_one(document, &files, &settings)).await {
             Ok(one) => outcome = outcome.max(one),
@@ -67,11 +54,11 @@ async fn try_all(settings: TrySettings) -> Result<Outcome, Box<dyn Error>> {
     for problem in &problems {
         terminal::note(&printable(problem))?;
     }
-    Ok(if problems.is_empty() { outcome } else { Outcome::Refused })
+    Ok(if problems.is_empty() { outcome } else { ExitStatus::Error })
 }
 
 /// Tries a pipeline; answers all that is wrong with it, each with its place.
-async fn try_one(document: &Document, files: &Files, settings: &TrySettings) -> Result<Outcome, Vec<String>> {
+async fn try_one(document: &Document, files: &Files, settings: &TrySettings) -> Result<ExitStatus, Vec<String>> {
     let Document { place, namespace, name, spec, broken } = document;
     let here = |problem: &dyn std::fmt::Display| format!("{place}: {problem}");
     let spec = spec.as_ref().filter(|_| broken.is_empty());
@@ -84,7 +71,7 @@ async fn try_one(document: &Document, files: &Files, settings: &TrySettings) -> 
             .map_err(|error| vec![error])?;
     }
     if tried.tasks.is_empty() {
-        return Ok(Outcome::Well);
+        return Ok(ExitStatus::Success);
     }
     let secrets = secrets(&tried, namespace, files, settings.post)
         .map_err(|missing| missing.iter().map(|problem| here(problem)).collect::<Vec<_>>())?;
@@ -92,7 +79,7 @@ async fn try_one(document: &Document, files: &Files, settings: &TrySettings) -> 
     let work = work.map_err(|refusals| refusals.iter().map(|refusal| here(refusal)).collect::<Vec<_>>())?;
     let telegram = spec.runner.hop.environment.get(TELEGRAM_API).cloned();
     let trial = Trial::new(work.secrets, telegram).await.map_err(|error| vec![here(&error)])?;
-    let mut outcome = Outcome::Well;
+    let mut outcome = ExitStatus::Success;
     for task in work.tasks {
         let channels = work.channels.iter().filter(|channel| task.notify.contains(&channel.name));
         let run = Run {
@@ -160,11 +147,11 @@ fn now() -> String {
     now.round(second).unwrap_or(now).to_string()
 }
 
-async fn try_task(trial: &Trial, run: &Run, posts: bool) -> Result<Outcome, String> {
+async fn try_task(trial: &Trial, run: &Run, posts: bool) -> Result<ExitStatus, String> {
     let result = trial.attempt(run).await;
     let mut outcome = match result.status {
-        Status::Succeeded => Outcome::Well,
-        Status::Failed => Outcome::Failed,
+        Status::Succeeded => ExitStatus::Success,
+        Status::Failed => ExitStatus::Failure,
     };
     say(&headline(run, &result))?;
     let deliveries = trial::deliveries(run, &result);
@@ -175,7 +162,7 @@ async fn try_task(trial: &Trial, run: &Run, posts: bool) -> Result<Outcome, Stri
     for delivery in deliveries {
         let posted = if posts { Some(trial.post(&delivery).await) } else { None };
         if let Some(Err(_)) = posted {
-            outcome = Outcome::Failed;
+            outcome = ExitStatus::Failure;
         }
         let (verb, why) = match posted {
             None => ("would show", String::new()),

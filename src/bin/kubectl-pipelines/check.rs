@@ -1,7 +1,6 @@
 //! `kubectl pipelines check`: the cluster, what you may do in it, your AWS credentials, and how full the account is.
 
 use std::error::Error;
-use std::process::ExitCode;
 
 use api::GROUP;
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -13,6 +12,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::Client;
 use kube::api::{Api, ListParams};
 use pipeline_core::error_chain::chain;
+use task_pipelines::cli::exit_status::ExitStatus;
 use task_pipelines::kubernetes::preflight::{Finding, Right, api_server, definition, lines, permissions};
 
 use crate::cluster::Place;
@@ -30,9 +30,6 @@ pub(crate) struct Arguments {
     output: Output,
 }
 
-/// Something is not as it should be.
-const NOT_WELL: u8 = 1;
-
 /// A leader renews its lease every second; this long without means that none is there.
 const SILENCE: SignedDuration = SignedDuration::from_secs(30);
 
@@ -43,7 +40,7 @@ const NEARLY_FULL: i64 = 90;
 /// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html>
 const SCHEDULE_GROUPS: i64 = 500;
 
-pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let (client, namespace) = place.client().await?;
     let mut findings = vec![api_server(&client).await];
     if findings.iter().all(|finding| finding.is_well) {
@@ -57,7 +54,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, 
         Some(document) => print(&document)?,
         None => print(&lines(&findings))?,
     }
-    Ok(if findings.iter().all(|finding| finding.is_well) { ExitCode::SUCCESS } else { ExitCode::from(NOT_WELL) })
+    Ok(ExitStatus::of_check(findings.iter().all(|finding| finding.is_well)))
 }
 
 /// What the plugin's commands need.

@@ -2,13 +2,13 @@
 
 use std::error::Error;
 use std::io;
-use std::process::ExitCode;
 
 use clap::Subcommand;
 use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
 use pipeline_core::error_chain::chain;
 use pipeline_core::text::{counted, one_line, printable, printable_json};
+use task_pipelines::cli::exit_status::ExitStatus;
 use task_pipelines::cli::terminal;
 use task_pipelines::dead_letters::{DeadLetter, Queues, Report};
 
@@ -19,9 +19,6 @@ use crate::{aws, complete, print};
 
 /// Characters of an id that tables show: enough to name a message by.
 const SHORT_ID: usize = 8;
-
-/// Not all went as it should.
-const NOT_ALL: u8 = 1;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -74,18 +71,18 @@ struct Which {
     all: bool,
 }
 
-pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     match arguments.command {
         Command::List(OfPipeline { name, output }) => {
             let letters = queues(&name, place).await?.list().await?;
             output::list(output, &letters, &format!("no dead letters of {name}"), lines)?;
-            Ok(ExitCode::SUCCESS)
+            Ok(ExitStatus::Success)
         }
         Command::Show { name, ids } => {
             let letters = queues(&name, place).await?.list().await?;
             let wanted = if ids.is_empty() { letters } else { named(letters, &ids)? };
             print(&wanted.iter().map(in_full).collect::<Vec<_>>().join("\n"))?;
-            Ok(ExitCode::SUCCESS)
+            Ok(ExitStatus::Success)
         }
         Command::Redrive { name, which } => {
             let queues = queues(&name, place).await?;
@@ -96,7 +93,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, 
             let queues = queues(&name, place).await?;
             let ids = which.ids(&queues).await?;
             if !yes && !is_confirmed(&name, ids.len())? {
-                return Ok(ExitCode::from(NOT_ALL));
+                return Ok(ExitStatus::Failure);
             }
             report("deleted", &queues.purge(|id| ids.iter().any(|wanted| wanted == id)).await?, ids.len())
         }
@@ -159,7 +156,7 @@ pub(crate) fn in_full(letter: &DeadLetter) -> String {
     )
 }
 
-fn report(verb: &str, report: &Report, wanted: usize) -> Result<ExitCode, Box<dyn Error>> {
+fn report(verb: &str, report: &Report, wanted: usize) -> Result<ExitStatus, Box<dyn Error>> {
     for letter in &report.done {
         print(&format!("{} {verb}: {}\n", short(&letter.id, SHORT_ID), printable(&letter.what)))?;
     }
@@ -174,7 +171,7 @@ fn report(verb: &str, report: &Report, wanted: usize) -> Result<ExitCode, Box<dy
             counted(missing, "dead letter")
         ))?;
     }
-    Ok(if report.failed.is_empty() && missing == 0 { ExitCode::SUCCESS } else { ExitCode::from(NOT_ALL) })
+    Ok(ExitStatus::of_check(report.failed.is_empty() && missing == 0))
 }
 
 #[cfg(test)]

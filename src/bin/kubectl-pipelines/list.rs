@@ -2,13 +2,13 @@
 
 use std::error::Error;
 use std::io::{self, IsTerminal as _};
-use std::process::ExitCode;
 use std::time::Duration;
 
 use api::{PipelineStatus, Stored};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use pipeline_core::text::one_line;
+use task_pipelines::cli::exit_status::ExitStatus;
 use task_pipelines::cli::terminal;
 use tokio::time::sleep;
 
@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     output: Output,
 }
 
-pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let Arguments { all_namespaces, watch, output } = arguments;
     let list = async || {
         let place = place.clone();
@@ -49,11 +49,11 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, 
         }
     }
     output::list(output, &pipelines, "no pipelines found", lines)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitStatus::Success)
 }
 
 /// Shows the list whenever it has changed: in place of the old one on a terminal, behind it elsewhere.
-async fn show(list: impl AsyncFn() -> Result<Vec<Stored>, Box<dyn Error>>) -> Result<ExitCode, Box<dyn Error>> {
+async fn show(list: impl AsyncFn() -> Result<Vec<Stored>, Box<dyn Error>>) -> Result<ExitStatus, Box<dyn Error>> {
     let mut shown = String::new();
     loop {
         let lines = lines(&list().await?, Timestamp::now());

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use api::{PipelineStatus, Run};
@@ -13,6 +12,7 @@ use clap_complete::engine::ArgValueCompleter;
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use pipeline_core::text::{one_line, printable};
+use task_pipelines::cli::exit_status::ExitStatus;
 use task_pipelines::cli::terminal;
 use task_pipelines::resource::Kind;
 use tokio::time::sleep;
@@ -52,7 +52,7 @@ const AROUND: SignedDuration = SignedDuration::from_secs(60);
 /// The longest that a run is looked for where its end is not known.
 const LONGEST: SignedDuration = SignedDuration::from_hours(6);
 
-pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let Arguments { name, run, follow, since } = arguments;
     let status = place.connect().await?.get(&name).await?.status.unwrap_or_default();
     let groups = groups(&status);
@@ -78,7 +78,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, 
             if seen.is_empty() {
                 terminal::note("nothing was logged then")?;
             }
-            return Ok(ExitCode::SUCCESS);
+            return Ok(ExitStatus::Success);
         }
         wanted.from = began - LATE;
         sleep(POLL).await;

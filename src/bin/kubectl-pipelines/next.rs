@@ -1,7 +1,6 @@
 //! `kubectl pipelines next`: when a pipeline fires.
 
 use std::error::Error;
-use std::process::ExitCode;
 
 use api::{RunTrigger, ScheduledTaskPipeline};
 use clap_complete::engine::ArgValueCompleter;
@@ -10,6 +9,7 @@ use jiff::{Timestamp, Zoned};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use pipeline_core::text::printable;
 use schedule::Window;
+use task_pipelines::cli::exit_status::ExitStatus;
 
 use crate::cluster::Place;
 use crate::text::{span, table};
@@ -26,11 +26,11 @@ pub(crate) struct Arguments {
     count: u16,
 }
 
-pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let Arguments { name, count } = arguments;
     let pipeline = place.connect().await?.stored(&name).await?.whole()?;
     print(&page(&pipeline, count.into(), Timestamp::now())?)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitStatus::Success)
 }
 
 pub(crate) fn page(pipeline: &ScheduledTaskPipeline, count: usize, now: Timestamp) -> Result<String, Box<dyn Error>> {

@@ -1,10 +1,10 @@
 //! `kubectl pipelines plan`: what the operator would do, or still has to do, as it says itself in the status.
 
 use std::error::Error;
-use std::process::ExitCode;
 
 use pipeline_core::text::printable;
 use task_pipelines::cli::arguments::Colour;
+use task_pipelines::cli::exit_status::ExitStatus;
 use task_pipelines::cli::plan::style;
 use task_pipelines::cli::terminal;
 use task_pipelines::plan::render;
@@ -14,7 +14,7 @@ use crate::cluster::Place;
 use crate::output::{self, OfPipeline};
 use crate::print;
 
-pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let OfPipeline { name, output } = arguments;
     let pipeline = place.connect().await?.get(&name).await?;
     let status = pipeline.status.unwrap_or_default();
@@ -30,9 +30,5 @@ pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode,
     if status.observed_generation != pipeline.metadata.generation {
         terminal::note("The operator has not taken up the latest change of the spec yet.")?;
     }
-    Ok(ExitCode::from(match Summary::of(&status.plan) {
-        Summary::NothingToDo => 0,
-        Summary::Changes => 1,
-        Summary::Conflict => 2,
-    }))
+    Ok(Summary::of(&status.plan).into())
 }

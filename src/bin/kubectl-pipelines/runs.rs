@@ -1,20 +1,20 @@
 //! `kubectl pipelines runs`: what became of the last runs.
 
 use std::error::Error;
-use std::process::ExitCode;
 
 use api::{Run, RunCounts};
 use jiff::Timestamp;
+use task_pipelines::cli::exit_status::ExitStatus;
 
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};
 use crate::text::{age, shortened, table};
 
-pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let OfPipeline { name, output } = arguments;
     let runs = place.connect().await?.get(&name).await?.status.unwrap_or_default().runs;
     output::list(output, &runs, &format!("no run of {name} is known"), lines)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitStatus::Success)
 }
 
 /// A line a run, the newest first.

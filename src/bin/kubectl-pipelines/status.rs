@@ -1,13 +1,13 @@
 //! `kubectl pipelines status`: one screen about one pipeline.
 
 use std::error::Error;
-use std::process::ExitCode;
 
 use api::{PipelineStatus, ResourceState, Stored, annotation};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use pipeline_core::text::{counted, one_line, printable};
 use task_pipelines::cli::arguments::Colour;
+use task_pipelines::cli::exit_status::ExitStatus;
 use task_pipelines::cli::plan::style;
 
 use crate::cluster::Place;
@@ -15,14 +15,11 @@ use crate::output::{self, OfPipeline};
 use crate::text::{Tone, span, table};
 use crate::{print, runs};
 
-/// Something stands in the pipeline's way.
-const NOT_WELL: u8 = 1;
-
 /// Conditions, and what each says when something is wrong.
 const WRONG: [(&str, &str); 4] =
     [("Stalled", "True"), ("Ready", "False"), ("OnTime", "False"), ("Delivering", "False")];
 
-pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let OfPipeline { name, output } = arguments;
     let stored = place.connect().await?.stored(&name).await?;
     let status = stored.pipeline.status.clone().unwrap_or_default();
@@ -31,7 +28,7 @@ pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode,
         None => print(&page(&stored, &status, Timestamp::now(), style(Colour::Auto).colour))?,
     }
     let is_well = problem(&status).is_none() && stored.unreadable.is_none();
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::from(NOT_WELL) })
+    Ok(ExitStatus::of_check(is_well))
 }
 
 /// The first thing that is wrong; messages say what to do.

@@ -1,13 +1,13 @@
 //! `kubectl pipelines tree`: what a pipeline is made of on AWS, hop by hop.
 
 use std::error::Error;
-use std::process::ExitCode;
 
 use api::{PipelineStatus, ResourceRow, ScheduledTaskPipeline};
 use kube::ResourceExt as _;
 use pipeline_core::text::{one_line, printable};
 use serde::Serialize;
 use task_pipelines::cli::arguments::Colour;
+use task_pipelines::cli::exit_status::ExitStatus;
 use task_pipelines::cli::plan::style;
 use task_pipelines::resource::Kind;
 use termtree::Tree;
@@ -18,7 +18,7 @@ use crate::parts::Prefix;
 use crate::text::Tone;
 use crate::{console, print};
 
-pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let OfPipeline { name, output } = arguments;
     let pipeline = place.connect().await?.get(&name).await?;
     let resources = resources(&pipeline.status.clone().unwrap_or_default());
@@ -26,7 +26,7 @@ pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode,
         Some(document) => print(&document)?,
         None => print(&tree(&pipeline, &resources, style(Colour::Auto).colour))?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitStatus::Success)
 }
 
 /// A resource, and where it belongs.
