@@ -7,7 +7,7 @@ use api::{ScheduledTaskPipelineSpec, Task};
 use jiff::{SignedDuration, Timestamp, TimestampRound, Unit};
 use pipeline_core::pipeline::{SecretLookup, SecretUse, SecretValues, secret_refs, work};
 use pipeline_core::secret_text::SecretText;
-use pipeline_core::text::{one_line, printable, printable_lines};
+use pipeline_core::text::{cut_characters, one_line, printable, printable_lines};
 use protocol::{Delivery, PipelineRef, Run, Status, TaskResult, Trigger};
 use runner::trial::{self, Trial};
 
@@ -184,10 +184,10 @@ pub(super) fn headline(run: &Run, result: &TaskResult) -> String {
     };
     let mut headline = format!("{}/{}: {came}\n", printable(&run.pipeline.name), printable(&run.task.name));
     if !text.is_empty() {
-        let cut = text.char_indices().nth(SHOWN).map_or(text.len(), |(at, _)| at);
-        let more = if cut < text.len() { format!("\n… {} bytes in all", text.len()) } else { String::new() };
+        let shown = cut_characters(text, SHOWN);
+        let more = if shown == *text { String::new() } else { format!("\n({} bytes in all)", text.len()) };
         // Nothing to be done about a string that cannot be written to.
-        let _ = writeln!(headline, "  result:\n{}", indented(&format!("{}{more}", &text[..cut])));
+        let _ = writeln!(headline, "  result:\n{}", indented(&(shown + &more)));
     }
     headline
 }

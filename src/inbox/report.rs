@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use pipeline_core::text::one_line;
-use protocol::{MAX_ERROR, MAX_REPORT, News, Report, RunRef};
+use protocol::{MAX_REPORT, News, Report, RunRef, brief};
 
 /// Tasks that a pipeline can have.
 const MAX_TASKS: u32 = 100;
@@ -121,7 +121,7 @@ fn is_run_id(text: &str) -> bool {
 
 /// A printable text on one line, cut at 256 characters.
 fn plain(text: &str) -> String {
-    one_line(text).chars().take(MAX_ERROR).collect()
+    brief(&one_line(text))
 }
 
 #[cfg(test)]

@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use protocol::text::cut;
+pub use protocol::text::cut_characters;
+
 /// Whether a character shows nothing of itself and changes how others are shown: controls, marks of direction, and what
 /// else Unicode lets a reader ignore, such as characters without width. Not the selectors of an emoji's form.
 /// <https://www.unicode.org/Public/UCD/latest/ucd/DerivedCoreProperties.txt>, `Default_Ignorable_Code_Point`
@@ -74,14 +77,9 @@ fn escaped(text: &str, is_meant: impl Fn(char) -> bool, write: impl Fn(char, &mu
     Cow::Owned(safe)
 }
 
-/// Cuts a text to a number of bytes, on a character boundary.
+/// Cuts a text to a number of bytes, the measure of Kubernetes and AWS.
 pub fn truncate(text: &str, max: usize) -> String {
-    if text.len() <= max {
-        return text.to_owned();
-    }
-    let mark = "…";
-    let end = text.floor_char_boundary(max - mark.len());
-    format!("{}{mark}", &text[..end])
+    cut(text, max, char::len_utf8)
 }
 
 /// One printable line of at most so many bytes: what conditions, events and rows of the status hold.

@@ -12,6 +12,7 @@ mod news;
 mod result;
 mod task;
 pub mod template;
+pub mod text;
 
 pub use firing::{Firing, PipelineRef, Trigger, placeholder, scheduled_run_id};
 pub use message::{Body, Delivery, MAX_DELIVERY_RECEIVES, Message, Run, redrive_count};

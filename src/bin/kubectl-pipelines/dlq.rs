@@ -202,7 +202,7 @@ mod tests {
         let lines: Vec<String> = table.lines().map(words).collect();
         assert_eq!(lines[0], "ID QUEUE WHAT RUN AGE WHY");
         assert_eq!(lines[1], "12345678 tasks delivery hello to team k5wq 3h HTTP 404 Not Found");
-        assert!(table.ends_with(&format!("{}…\n", "x".repeat(80))) && !table.contains('\u{1b}'), "{table}");
+        assert!(table.ends_with(&format!("{}…\n", "x".repeat(79))) && !table.contains('\u{1b}'), "{table}");
     }
 
     #[test]

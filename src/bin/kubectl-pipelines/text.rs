@@ -3,7 +3,7 @@
 use api::ResourceState;
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::{SignedDuration, Timestamp};
-use pipeline_core::text::{one_line, printable};
+use pipeline_core::text::{cut_characters, one_line, printable};
 
 /// Characters of a text of others that tables show.
 const SHORT: usize = 80;
@@ -61,18 +61,14 @@ impl Tone {
     }
 }
 
-/// The first characters of a text.
-pub(crate) fn short(text: &str, characters: usize) -> &str {
-    text.char_indices().nth(characters).map_or(text, |(at, _)| &text[..at])
+/// The first characters of an id, to name it by: without a mark, as people type it.
+pub(crate) fn short(id: &str, characters: usize) -> &str {
+    id.char_indices().nth(characters).map_or(id, |(at, _)| &id[..at])
 }
 
-/// The beginning of it.
+/// A text of others on one line, cut.
 pub(crate) fn shortened(text: &str) -> String {
-    let line = one_line(text);
-    match short(&line, SHORT) {
-        whole if whole.len() == line.len() => line,
-        begin => format!("{begin}…"),
-    }
+    cut_characters(&one_line(text), SHORT)
 }
 
 /// How long ago it was.
