@@ -6,6 +6,7 @@
 mod queues;
 
 use jiff::Timestamp;
+use protocol::sqs::escape_refused;
 use protocol::{Delivery, Firing, Message, Run};
 use serde::Serialize;
 use serde_json::Value;
@@ -139,8 +140,7 @@ fn revived(body: &str) -> String {
         Ok(Message::Deliver(delivery)) => {
             let delivery = Message::Deliver(Delivery { gave_up: None, not_before: None, ..delivery });
             let json = serde_json::to_string(&delivery).unwrap_or_else(|_| body.to_owned());
-            // The two characters that JSON allows as they are, and SQS refuses.
-            json.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
+            escape_refused(json)
         }
         Ok(Message::Run(_)) | Err(_) => body.to_owned(),
     }

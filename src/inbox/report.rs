@@ -1,11 +1,10 @@
 //! A message of the inbox, read as what it is: a text that anybody who got at a function may have written.
 
 use jiff::{SignedDuration, Timestamp};
+use pipeline_core::names::{MAX_OBJECT_NAME, is_label, is_subdomain};
+use pipeline_core::pipeline::MAX_TASKS;
 use pipeline_core::text::one_line;
 use protocol::{MAX_REPORT, News, Report, RunRef, brief};
-
-/// Tasks that a pipeline can have.
-const MAX_TASKS: u32 = 100;
 
 /// News in one report: those of one task with 20 channels, twice over.
 const MAX_NEWS: usize = 44;
@@ -43,9 +42,10 @@ impl RunReport {
         }
         let Report { pipeline, run, news } = serde_json::from_str(body).map_err(|_| "it is not a valid report")?;
         let key = Key { namespace: pipeline.namespace, name: pipeline.name };
-        check(is_name(&key.namespace, 63) && is_name(&key.name, 253), "it names no pipeline")?;
+        check(is_label(&key.namespace, 63) && is_subdomain(&key.name, MAX_OBJECT_NAME), "it names no pipeline")?;
         check(is_run_id(&run.run_id), "it names no run")?;
-        check((1..=MAX_TASKS).contains(&run.tasks), "its run has an impossible number of tasks")?;
+        let tasks = usize::try_from(run.tasks).unwrap_or(usize::MAX);
+        check((1..=MAX_TASKS).contains(&tasks), "its run has an impossible number of tasks")?;
         let latest = now.saturating_add(SKEW).unwrap_or(Timestamp::MAX);
         let due: Timestamp = run.scheduled_time.parse().map_err(|_| "its run has no valid time")?;
         check(due <= latest, "its run lies in the future")?;
@@ -74,7 +74,7 @@ fn part(news: &[News]) -> Option<&'static str> {
 /// News within their bounds: names are names, moments have been, texts are short and have nothing in them that a terminal
 /// or a log would act on.
 fn bounded(news: News, run: &RunRef, latest: Timestamp) -> Result<News, &'static str> {
-    let named = |name: &str| check(is_name(name, 63), "it names no task or channel");
+    let named = |name: &str| check(is_label(name, 63), "it names no task or channel");
     let placed =
         |position: u32, attempt: u32| check(position < run.tasks && attempt < 10_000, "its counts are too high");
     let moment = |at: Timestamp| at.min(latest);
@@ -108,11 +108,6 @@ fn bounded(news: News, run: &RunRef, latest: Timestamp) -> Result<News, &'static
             News::GaveUp { at: moment(at), task, channel, reason: plain(&reason) }
         }
     })
-}
-
-fn is_name(text: &str, longest: usize) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
-    (1..=longest).contains(&text.len()) && text.bytes().all(allowed)
 }
 
 fn is_run_id(text: &str) -> bool {

@@ -100,6 +100,29 @@ impl fmt::Display for ClusterName {
     }
 }
 
+/// Characters of the name of an object of Kubernetes at most.
+pub const MAX_OBJECT_NAME: usize = 253;
+
+/// Whether a text is a label of DNS, up to a length: lower-case letters and digits, and between them `-`.
+/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/>
+pub fn is_label(text: &str, longest: usize) -> bool {
+    is_name(text, longest, b"-")
+}
+
+/// The same with dots as well: what most objects of Kubernetes, and buckets, are called.
+pub fn is_subdomain(text: &str, longest: usize) -> bool {
+    is_name(text, longest, b"-.")
+}
+
+fn is_name(text: &str, longest: usize, between: &[u8]) -> bool {
+    let letter = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = text.as_bytes();
+    bytes.len() <= longest
+        && bytes.first().is_some_and(letter)
+        && bytes.last().is_some_and(letter)
+        && bytes.iter().all(|byte| letter(byte) || between.contains(byte))
+}
+
 /// The pipeline that a resource belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Owner {

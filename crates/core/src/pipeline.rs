@@ -50,6 +50,7 @@ pub use layer::{FunctionLayer, Layer, LayerContent, MAX_OWNER, Packages};
 pub use place::place_of_deletion;
 pub use refusal::{Refusal, summary};
 pub use secret::{SecretLookup, SecretUse, SecretValues, secret_refs};
+pub use task::MAX_TASKS;
 pub use work::{Work, work};
 
 /// What else a pipeline depends on.

@@ -4,10 +4,10 @@ use std::env;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
+use protocol::sqs::escape_refused;
 use protocol::{MAX_REPORT, Report};
 use tokio::time::timeout;
 
-use crate::escape::escape_illegal;
 use crate::reason;
 
 /// Holds the URL of the operator's inbox; without it nothing is reported.
@@ -40,7 +40,7 @@ impl Inbox {
         if report.news.is_empty() || report.run.tasks == 0 {
             return;
         }
-        let lost = match serde_json::to_string(report).map(escape_illegal) {
+        let lost = match serde_json::to_string(report).map(escape_refused) {
             Err(error) => error.to_string(),
             Ok(body) if body.len() > MAX_REPORT => format!("{} bytes are more than {MAX_REPORT}", body.len()),
             Ok(body) => {

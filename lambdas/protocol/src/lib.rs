@@ -10,6 +10,7 @@ mod firing;
 mod message;
 mod news;
 mod result;
+pub mod sqs;
 mod task;
 pub mod template;
 pub mod text;

@@ -8,9 +8,10 @@ use super::refusal::{Refusals, quoted};
 use super::{Context, config_map};
 use crate::archive::{Files, Zip};
 use crate::code::{Code, Entry, S3Object};
+use crate::names::is_subdomain;
 
 /// Characters of inline code at most.
-const MAX_INLINE: usize = 262_144;
+pub(super) const MAX_INLINE: usize = 262_144;
 
 /// What is given of a function's code.
 pub(super) struct Given<'a> {
@@ -170,8 +171,7 @@ fn is_runtime(text: &str) -> bool {
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
 fn is_bucket(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
-    (3..=63).contains(&text.len()) && text.bytes().all(allowed)
+    text.len() >= 3 && is_subdomain(text, 63)
 }
 
 /// An image in ECR with a tag or a digest; Lambda takes no other.

@@ -9,14 +9,11 @@ use super::environment::{Taken, is_name};
 use super::lambda::Settings;
 use super::layer::Layers;
 use super::refusal::{Refusals, quoted};
-use super::{Context, Function, FunctionSecret, name, secret, task};
+use super::{Context, Function, FunctionSecret, hop, name, secret, task};
 use crate::names::part;
 
 /// Functions of a pipeline at most.
-const MAX_FUNCTIONS: usize = 20;
-
-/// Lambda's longest timeout.
-const MAX_TIMEOUT_SECONDS: u32 = 900;
+pub(super) const MAX_FUNCTIONS: usize = 20;
 
 /// Checks the functions.
 pub(super) fn resolve(
@@ -60,7 +57,7 @@ fn one(
     } = function;
     let field = format!("spec.functions[{name}]");
     let timeout_seconds = timeout_seconds.unwrap_or_else(|| longest_call(name, tasks));
-    refusals.in_range(&format!("{field}.timeoutSeconds"), timeout_seconds, 1..=MAX_TIMEOUT_SECONDS);
+    refusals.in_range(&format!("{field}.timeoutSeconds"), timeout_seconds, 1..=hop::MAX_TIMEOUT_SECONDS);
     let secrets: Vec<FunctionSecret> =
         secrets.iter().filter_map(|it| resolve_secret(name, it, context, refusals)).collect();
     let variables: Vec<&str> = secrets.iter().map(|secret| secret.variable.as_str()).collect();

@@ -20,7 +20,7 @@ use crate::location::Target;
 
 /// Layers of a function at most.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
-const MAX_LAYERS: usize = 5;
+pub(super) const MAX_LAYERS: usize = 5;
 
 /// The minor versions of Python 3 that Lambda has.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html>

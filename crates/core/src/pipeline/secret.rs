@@ -7,7 +7,7 @@ use protocol::{SecretKey, Secrets};
 
 use super::http_syntax;
 use super::refusal::{Refusals, quoted};
-use crate::names::part;
+use crate::names::{MAX_OBJECT_NAME, is_subdomain, part};
 use crate::secret_text::SecretText;
 
 /// Characters that an SSM parameter of the free standard tier holds.
@@ -122,10 +122,9 @@ pub(super) fn text(
     Some(SecretText::new(text.to_owned()))
 }
 
-/// Lower-case labels with dots between them, which is all that a path segment should have.
+/// The name of an object of Kubernetes, which is all that a path segment should have.
 pub(super) fn is_object_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
-    (1..=253).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with('.') && !name.ends_with('.')
+    is_subdomain(name, MAX_OBJECT_NAME)
 }
 
 /// All secrets that channels and headers use.

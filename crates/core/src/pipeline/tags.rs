@@ -7,7 +7,7 @@ use super::refusal::{Refusals, quoted};
 use crate::names::Tags;
 
 /// Tags of one resource, ours included, that AWS's services agree on, less ours and some room.
-const MAX_TAGS: usize = 40;
+pub(super) const MAX_TAGS: usize = 40;
 
 /// Checks the user's tags, and gives them with the owner's.
 /// <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>

@@ -15,7 +15,7 @@ use crate::location::Target;
 use crate::names::{Owner, part};
 
 /// Tasks of a pipeline at most.
-const MAX_TASKS: usize = 100;
+pub const MAX_TASKS: usize = 100;
 
 /// Seconds that an attempt may take where the task doesn't say, and calls no function.
 const DEFAULT_TIMEOUT_SECONDS: u32 = 10;
@@ -24,10 +24,10 @@ const DEFAULT_TIMEOUT_SECONDS: u32 = 10;
 pub(super) const CALL_TIMEOUT_SECONDS: u32 = 45;
 
 /// Seconds that an attempt may take at most: Lambda's 900, less what the runner keeps for the delivery.
-const MAX_TIMEOUT_SECONDS: u32 = 870;
+pub(super) const MAX_TIMEOUT_SECONDS: u32 = 870;
 
 /// Attempts of a task at most.
-const MAX_ATTEMPTS: u32 = 10;
+pub(super) const MAX_ATTEMPTS: u32 = 10;
 
 /// Checks the tasks, and gives them as they travel; without an owner, those that call none of its functions.
 pub(super) fn resolve(
