@@ -1,6 +1,6 @@
 """Measures the operator and its functions on a private environment, and prints each figure with its limit.
 
-A figure over its limit is no failure: how fast this machine is decides too. Only what does not work fails; the other
+A figure over its limit is not a failure: how fast this machine is decides too. Only what does not work fails; the other
 scenarios are measured all the same.
 """
 

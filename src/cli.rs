@@ -3,6 +3,9 @@
 pub mod arguments;
 pub mod check;
 mod documents;
+pub mod exit_status;
+#[cfg(test)]
+mod hostile;
 pub mod iam_policy;
 pub mod lint;
 mod offline;
@@ -11,16 +14,18 @@ pub mod plan;
 pub mod run;
 pub mod settings;
 mod setup;
+pub mod terminal;
 pub mod trial;
 
 use std::error::Error;
-use std::io::{self, Write as _};
-use std::process::ExitCode;
+use std::io;
 
 use pipeline_core::configuration;
 use tokio::runtime::Runtime;
 
 use arguments::{Arguments, Command};
+use exit_status::ExitStatus;
+use terminal::print;
 
 /// Threads of the program: it waits for others most of the time, and a node may have 64 cores.
 const WORKERS: usize = 2;
@@ -29,7 +34,7 @@ const WORKERS: usize = 2;
 ///
 /// # Errors
 /// The command could not do its work.
-pub fn execute(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
+pub fn execute(arguments: Arguments) -> Result<ExitStatus, Box<dyn Error>> {
     match arguments.command {
         Command::Run(settings) => run::run(settings)?,
         Command::Plan(settings) => return plan::plan(settings),
@@ -40,16 +45,11 @@ pub fn execute(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
         Command::Orphans(settings) => return orphans::orphans(settings),
         Command::ConfigurationSchema => print(&configuration_schema()?)?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitStatus::Success)
 }
 
 fn configuration_schema() -> serde_json::Result<String> {
     Ok(serde_json::to_string_pretty(&schemars::schema_for!(configuration::file::File))? + "\n")
-}
-
-/// Writes data to stdout.
-fn print(text: &str) -> io::Result<()> {
-    io::stdout().write_all(text.as_bytes())
 }
 
 /// The namespace that kubectl would take.

@@ -6,6 +6,7 @@
 mod queues;
 
 use jiff::Timestamp;
+use protocol::sqs::escape_refused;
 use protocol::{Delivery, Firing, Message, Run};
 use serde::Serialize;
 use serde_json::Value;
@@ -93,12 +94,13 @@ struct Told {
 fn told_by_work(body: &str) -> Told {
     let (what, run, why) = match serde_json::from_str(body) {
         Ok(Message::Run(Run { run_id, task, .. })) => {
-            let why = "received too often without an end: the runner did not start, was ended or may not do what it \
-                       has to; its log says which";
+            let why = "received too often without a result: the runner did not start, was stopped or lacks a \
+                       permission; see its log";
             (format!("task {}", task.name), Some(run_id), why.to_owned())
         }
         Ok(Message::Deliver(Delivery { run_id, task, channel, gave_up, .. })) => {
-            let why = gave_up.unwrap_or_else(|| "not delivered in all its tries; the runner's log says why".to_owned());
+            let why =
+                gave_up.unwrap_or_else(|| "not delivered in any of its attempts; see the runner's log".to_owned());
             (format!("delivery {task} to {}", channel.name), Some(run_id), why)
         }
         Err(error) => ("message".to_owned(), None, format!("the runner cannot read it: {error}")),
@@ -138,8 +140,7 @@ fn revived(body: &str) -> String {
         Ok(Message::Deliver(delivery)) => {
             let delivery = Message::Deliver(Delivery { gave_up: None, not_before: None, ..delivery });
             let json = serde_json::to_string(&delivery).unwrap_or_else(|_| body.to_owned());
-            // The two characters that JSON allows as they are, and SQS refuses.
-            json.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
+            escape_refused(json)
         }
         Ok(Message::Run(_)) | Err(_) => body.to_owned(),
     }

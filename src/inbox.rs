@@ -141,7 +141,7 @@ enum Failure {
     #[error("AWS does not do what reading takes")]
     Aws(#[from] AwsError),
     /// The API server refuses, or cannot be reached.
-    #[error("the news cannot be written")]
+    #[error("the report cannot be written")]
     ApiServer(#[from] kube::Error),
     /// There is no inbox.
     #[error("it is gone")]
@@ -243,14 +243,14 @@ async fn verify(
             return Ok(Verification::Rejected);
         }
     };
-    // `<role id>:<session>` for a role; a user or an account has no colon, and is no function.
+    // `<role id>:<session>` for a role; a user or an account has no colon, and is not a function.
     let Some((role, _)) = sender.split_once(':') else { return Ok(Verification::Rejected) };
     let pipeline = report.pipeline.clone();
     if let Some(report) = senders.authenticate(aws, &context.cluster_name, role, report).await? {
         return Ok(Verification::Accepted(pipeline, report));
     }
     let PipelineRef { namespace, name } = &pipeline;
-    tracing::debug!(sender, namespace, pipeline = name, "news are not from who they are about");
+    tracing::debug!(sender, namespace, pipeline = name, "a report does not come from the pipeline that it is about");
     Ok(if receives(message) < MAX_RECEIVES { Verification::Deferred } else { Verification::Rejected })
 }
 

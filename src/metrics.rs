@@ -70,7 +70,7 @@ impl Default for Metrics {
         let dropped = Counter::default();
         ours.register(
             "inbox_messages_dropped",
-            "Messages in inboxes that were no news, or not from who they were about",
+            "Messages in inboxes that are not valid reports, or do not come from the pipeline that they are about",
             dropped.clone(),
         );
         Self { registry, pipelines, reconciles, aws, api_server, drift, durations, dropped }

@@ -108,7 +108,7 @@ impl fmt::Display for Kind {
 
 /// A text that names no [`Kind`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no kind of AWS resource that this version knows")]
+#[error("`{0}` is not a kind of AWS resource that this version knows")]
 pub struct UnknownKind(String);
 
 impl FromStr for Kind {

@@ -121,7 +121,7 @@ class StrictTest(unittest.TestCase):
         return [call for call in self.control("GET", "calls") if all(call[key] == value for key, value in filters.items())]
 
     def control(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Speaks to /_strict/; an answer that is no success raises `HTTPError`."""
+        """Speaks to /_strict/; an answer other than success raises `HTTPError`."""
         data = None if body is None else json.dumps({"account": self.account, **body}).encode()
         request = urllib.request.Request(f"{url()}/_strict/{path}?account={self.account}", data, method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:

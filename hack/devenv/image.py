@@ -68,7 +68,7 @@ def check(operator: Path, functions: Path, architecture: str, only_own_functions
     with open(operator, "rb") as program:
         head = program.read(20)
     if head[:4] != b"\x7fELF" or int.from_bytes(head[18:20], "little") != ARCHITECTURES[architecture][3]:
-        raise Failure(f"{operator} is no program for linux/{architecture}")
+        raise Failure(f"{operator} is not a program for linux/{architecture}")
     missing = [name for name in zips(architecture, only_own_functions) if not (functions / name).is_file()]
     if missing:
         raise Failure(f"{functions} has no {', '.join(missing)}; build them with `cargo run -p package-functions -- "

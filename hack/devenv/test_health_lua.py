@@ -49,7 +49,7 @@ class HealthTest(unittest.TestCase):
 
     def test_what_is_told_of_an_earlier_spec_does_not_count(self) -> None:
         for told in (None, {}, status(IN_SYNC, generation=1), {**DENIED, "observedGeneration": 1}):
-            self.assertEqual(health(told), ("Progressing", "The operator has not looked at this spec yet"))
+            self.assertEqual(health(told), ("Progressing", "The operator has not reconciled this spec yet"))
 
     def test_conditions_that_are_no_longer_true_do_not_count(self) -> None:
         told = status(IN_SYNC, ("Stalled", "False", "Denied", "old"), ("Reconciling", "False", "Throttled", "old"))

@@ -15,7 +15,7 @@ const PROPAGATING: [&str; 6] = [
     "Queue visibility timeout",
 ];
 
-/// Whether an answer that names a quota means a rate: then it is no count that is full.
+/// Whether an answer that names a quota means a rate: then it is not a count that is full.
 fn is_about_a_rate(message: &str) -> bool {
     let mut words = message.split(|character: char| !character.is_ascii_alphanumeric());
     message.contains("per second") || words.any(|word| word.eq_ignore_ascii_case("rate"))

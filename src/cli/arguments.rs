@@ -54,7 +54,7 @@ pub enum Command {
     /// List what pipelines that are gone left on AWS, and delete it if that is asked for.
     ///
     /// It looks for what carries this cluster's tags and has no pipeline of that namespace and name in the cluster that
-    /// kubectl talks to. Exit code 0: nothing is left; 1: something is; 2: that could not be found out, or not all went.
+    /// kubectl talks to. Exit status: 0 nothing is left, 1 something is, 2 an error, or not all could be deleted.
     Orphans(OrphansSettings),
     /// Print the JSON schema of the configuration, for editors.
     ConfigurationSchema,
@@ -156,7 +156,7 @@ pub struct PlanSettings {
     #[arg(long, value_enum, default_value_t = Colour::Auto)]
     pub color: Colour,
 
-    /// What decides how pipelines look on AWS: as the operator has it, or the plan is another's.
+    /// What decides how pipelines look on AWS: set it as for the operator, or the plan differs.
     #[command(flatten)]
     pub installation: InstallationSettings,
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::Command;
 
 use api::GROUP;
 use kube::Client;
@@ -14,23 +14,21 @@ use pipeline_core::names::ClusterName;
 use super::{print, runtime, setup};
 use crate::artifacts::builtin;
 use crate::aws::{Access, Aws};
+use crate::cli::exit_status::ExitStatus;
 use crate::cli::settings::{LayerSettings, RunSettings};
 use crate::kubernetes::client;
 use crate::kubernetes::preflight::{Finding, Right, api_server, definition, lines, permissions};
 use crate::resource::bulk;
 
-/// Something is missing.
-const MISSING: u8 = 1;
-
 /// Checks everything, and prints a line for each.
 ///
 /// # Errors
 /// There is nothing to check with: no program can run here.
-pub fn check(settings: &RunSettings) -> Result<ExitCode, Box<dyn Error>> {
+pub fn check(settings: &RunSettings) -> Result<ExitStatus, Box<dyn Error>> {
     let findings = runtime()?.block_on(all(settings));
     print(&lines(&findings))?;
     let is_well = findings.iter().all(|finding| finding.is_well);
-    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::from(MISSING) })
+    Ok(ExitStatus::of_check(is_well))
 }
 
 async fn all(settings: &RunSettings) -> Vec<Finding> {

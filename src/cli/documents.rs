@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use api::{GROUP, ScheduledTaskPipelineSpec, SecretKeyRef};
 use data_encoding::BASE64;
 use pipeline_core::admission::{Admission, Broken, admit};
+use pipeline_core::names::{MAX_OBJECT_NAME, is_subdomain};
 use pipeline_core::secret_text::SecretText;
 use serde::Serialize;
 use serde_json::Value;
@@ -20,7 +21,7 @@ pub(super) struct Files {
     pub(super) documents: Vec<Document>,
     /// The texts in Secrets, by namespace and key.
     pub(super) secrets: BTreeMap<(String, SecretKeyRef), SecretText>,
-    /// Which files are no YAML, and why.
+    /// Which files are not YAML, and why.
     pub(super) problems: Vec<Finding>,
 }
 
@@ -88,7 +89,7 @@ pub(super) enum ReadError {
     NoPipeline(String),
 }
 
-/// Reads all pipelines and Secrets, and says which files are no YAML.
+/// Reads all pipelines and Secrets, and says which files are not YAML.
 ///
 /// # Errors
 /// A file cannot be read, or nothing in them is a pipeline.
@@ -160,7 +161,7 @@ fn document(place: String, value: &Value, wanted: &Namespace) -> Document {
     let name = value["metadata"]["name"].as_str().unwrap_or_default();
     if name.is_empty() {
         refuse("metadata.name", "it is required".to_owned());
-    } else if !is_name(name) {
+    } else if !is_subdomain(name, MAX_OBJECT_NAME) {
         refuse("metadata.name", format!("`{name}` is not of lower-case letters, digits, `-` and `.`"));
     }
     let own = value["metadata"]["namespace"].as_str();
@@ -173,12 +174,4 @@ fn document(place: String, value: &Value, wanted: &Namespace) -> Document {
     let namespace = own.unwrap_or(given).to_owned();
     broken.extend(rules);
     Document { place, namespace, name: name.to_owned(), spec, broken }
-}
-
-/// A DNS subdomain, as the API server wants names.
-/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/>
-fn is_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
-    let edges = |edge: char| edge.is_ascii_alphanumeric();
-    name.len() <= 253 && name.bytes().all(allowed) && name.starts_with(edges) && name.ends_with(edges)
 }

@@ -71,10 +71,7 @@ async fn found_identity(accounts: &Accounts) -> Option<(String, String)> {
     match accounts.get(&Target::default()).await {
         Ok(aws) => Some((aws.location.partition.clone(), aws.location.account.clone())),
         Err(error) => {
-            tracing::warn!(
-                error = chain(&error),
-                "the account is not known, so the policy holds in any; set --account"
-            );
+            tracing::warn!(error = chain(&error), "the account is not known, so the policy covers any; set --account");
             None
         }
     }

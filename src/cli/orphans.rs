@@ -4,8 +4,7 @@ pub mod search;
 
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::io::{self, IsTerminal as _, Write as _};
-use std::process::ExitCode;
+use std::io::{self, IsTerminal as _};
 
 use api::{ScheduledTaskPipeline, Stored};
 use kube::api::{Api, ListParams};
@@ -13,30 +12,24 @@ use kube::core::Request;
 use kube::{Client, Resource as _};
 use pipeline_core::location::{AssumedRole, Target};
 use pipeline_core::names::{ClusterName, Owner};
+use pipeline_core::text::{counted, printable};
 use protocol::PipelineRef;
 use serde::Deserialize;
 
 use super::arguments::{OrphansSettings, Output};
-use super::{print, runtime, setup};
+use super::exit_status::ExitStatus;
+use super::terminal::{self, print};
+use super::{runtime, setup};
 use crate::aws::{Access, Aws};
 use crate::kubernetes::client;
 use search::Orphan;
-
-/// Nothing is left.
-const NONE: u8 = 0;
-
-/// There are orphans.
-const SOME: u8 = 1;
-
-/// Not all went that was to be deleted.
-const HELD: u8 = 2;
 
 /// Lists orphans, and deletes them if that is asked for.
 ///
 /// # Errors
 /// The cluster does not say which pipelines live, or AWS does not show what there is.
-pub fn orphans(settings: OrphansSettings) -> Result<ExitCode, Box<dyn Error>> {
-    Ok(ExitCode::from(runtime()?.block_on(search(settings))?))
+pub fn orphans(settings: OrphansSettings) -> Result<ExitStatus, Box<dyn Error>> {
+    runtime()?.block_on(search(settings))
 }
 
 /// What lies in one place.
@@ -45,7 +38,7 @@ struct Found {
     owners: Vec<(Owner, Vec<Orphan>)>,
 }
 
-async fn search(settings: OrphansSettings) -> Result<u8, Box<dyn Error>> {
+async fn search(settings: OrphansSettings) -> Result<ExitStatus, Box<dyn Error>> {
     let client = client::infer().await?;
     let cluster = match settings.installation.cluster_name.clone() {
         Some(name) => name,
@@ -63,23 +56,23 @@ async fn search(settings: OrphansSettings) -> Result<u8, Box<dyn Error>> {
     let all: Vec<Orphan> = places.iter().flat_map(|place| &place.owners).flat_map(|(_, found)| found.clone()).collect();
     match settings.output {
         Output::Text => print(&search::text(&all))?,
-        Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&all)?))?,
+        Output::Json => print(&terminal::json(&all)?)?,
     }
     if all.is_empty() {
-        writeln!(io::stderr(), "no orphans of cluster {cluster}")?;
-        return Ok(NONE);
+        terminal::note(&format!("no orphans of cluster {cluster}"))?;
+        return Ok(ExitStatus::Success);
     }
     if !settings.delete {
-        return Ok(SOME);
+        return Ok(ExitStatus::Failure);
     }
     if !settings.yes && !confirmed(all.len(), &cluster)? {
-        return Ok(SOME);
+        return Ok(ExitStatus::Failure);
     }
     delete(&client, places).await
 }
 
 /// Deletes what was shown, as far as its pipeline is still gone.
-async fn delete(client: &Client, places: Vec<Found>) -> Result<u8, Box<dyn Error>> {
+async fn delete(client: &Client, places: Vec<Found>) -> Result<ExitStatus, Box<dyn Error>> {
     let mut left = Vec::new();
     for Found { aws, owners } in places {
         for (owner, orphans) in owners {
@@ -92,9 +85,9 @@ async fn delete(client: &Client, places: Vec<Found>) -> Result<u8, Box<dyn Error
         }
     }
     for line in &left {
-        writeln!(io::stderr(), "{line}")?;
+        terminal::note(&printable(line))?;
     }
-    Ok(if left.is_empty() { NONE } else { HELD })
+    Ok(if left.is_empty() { ExitStatus::Success } else { ExitStatus::Error })
 }
 
 /// The regions that are named, or the operator's own.
@@ -129,10 +122,11 @@ async fn living(client: &Client) -> kube::Result<BTreeSet<PipelineRef>> {
 
 fn confirmed(count: usize, cluster: &ClusterName) -> Result<bool, Box<dyn Error>> {
     if !io::stdin().is_terminal() {
-        return Err("nobody can be asked whether to delete them: pass --yes".into());
+        return Err("stdin is not a terminal, so nobody can confirm; pass --yes".into());
     }
-    let question = format!("Delete these {count} resources, which no pipeline of cluster {cluster} owns? [y/N] ");
-    io::stderr().write_all(question.as_bytes())?;
+    let question =
+        format!("Delete {}, which no pipeline of cluster {cluster} owns? [y/N] ", counted(count, "resource"));
+    terminal::ask(&question)?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "yes"))

@@ -4,21 +4,23 @@ mod without_cluster;
 
 use std::env;
 use std::error::Error;
-use std::io::{self, IsTerminal as _, Write as _};
-use std::process::ExitCode;
+use std::io::{self, IsTerminal as _};
 
 use api::Stored;
 use kube::Api;
 use pipeline_core::error_chain::chain;
 use pipeline_core::names::ClusterName;
+use pipeline_core::text::printable;
 
 use super::arguments::{Colour, Output, PipelineName, PlanSettings};
-use super::{documents, print, runtime, setup, usual_namespace};
+use super::exit_status::ExitStatus;
+use super::terminal::{self, print};
+use super::{documents, runtime, setup, usual_namespace};
 use crate::aws::Access;
 use crate::kubernetes::client;
 use crate::kubernetes::cluster::Cluster;
 use crate::plan::render::{Style, text};
-use crate::plan::shown::{Shown, Summary};
+use crate::plan::shown::Shown;
 use crate::reconcile::ready::Health;
 use crate::reconcile::{PlanContext, ReconcileError, plan_of};
 use without_cluster::WithoutCluster;
@@ -48,14 +50,9 @@ impl Answer {
         Ok(())
     }
 
-    /// 0: nothing to do. 1: there are changes. 2: something stands in the way.
-    fn exit_code(&self) -> u8 {
-        let plans = self.plans.iter().map(|plan| match plan.summary() {
-            Summary::NothingToDo => 0,
-            Summary::Changes => 1,
-            Summary::Conflict => 2,
-        });
-        plans.chain((!self.problems.is_empty()).then_some(2)).max().unwrap_or_default()
+    fn exit_status(&self) -> ExitStatus {
+        let plans = self.plans.iter().map(|plan| ExitStatus::from(plan.summary()));
+        plans.chain((!self.problems.is_empty()).then_some(ExitStatus::Error)).max().unwrap_or(ExitStatus::Success)
     }
 }
 
@@ -63,18 +60,18 @@ impl Answer {
 ///
 /// # Errors
 /// Nothing could be planned at all.
-pub fn plan(settings: PlanSettings) -> Result<ExitCode, Box<dyn Error>> {
+pub fn plan(settings: PlanSettings) -> Result<ExitStatus, Box<dyn Error>> {
     let style = style(settings.color);
     let output = settings.output;
     let answer = runtime()?.block_on(answer(settings))?;
     match output {
         Output::Text => print(&answer.plans.iter().map(|plan| text(plan, style)).collect::<Vec<_>>().join("\n"))?,
-        Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(&answer.plans)?))?,
+        Output::Json => print(&terminal::json(&answer.plans)?)?,
     }
     for problem in &answer.problems {
-        writeln!(io::stderr(), "{problem}")?;
+        terminal::note(&printable(problem))?;
     }
-    Ok(ExitCode::from(answer.exit_code()))
+    Ok(answer.exit_status())
 }
 
 async fn answer(settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {

@@ -2,19 +2,20 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
-use std::process::ExitCode;
 
 use api::{ScheduledTaskPipelineSpec, Task};
 use jiff::{SignedDuration, Timestamp, TimestampRound, Unit};
 use pipeline_core::pipeline::{SecretLookup, SecretUse, SecretValues, secret_refs, work};
 use pipeline_core::secret_text::SecretText;
+use pipeline_core::text::{cut_characters, one_line, printable, printable_lines};
 use protocol::{Delivery, PipelineRef, Run, Status, TaskResult, Trigger};
 use runner::trial::{self, Trial};
 
 use super::arguments::TrySettings;
 use super::documents::{self, Document, Files, Namespace};
-use super::{print, runtime};
+use super::exit_status::ExitStatus;
+use super::runtime;
+use super::terminal::{self, print};
 
 /// Id of a run that no schedule fired.
 const RUN_ID: &str = "trial";
@@ -25,28 +26,15 @@ const TELEGRAM_API: &str = "TELEGRAM_API_URL";
 /// Characters of a result that are shown.
 const SHOWN: usize = 2_000;
 
-/// How far a trial went well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Outcome {
-    Well,
-    Failed,
-    Refused,
-}
-
 /// Tries all pipelines of the files, one task after the other.
 ///
 /// # Errors
 /// Nothing could be tried at all.
-pub fn run(settings: TrySettings) -> Result<ExitCode, Box<dyn Error>> {
-    let outcome = runtime()?.block_on(try_all(settings))?;
-    Ok(match outcome {
-        Outcome::Well => ExitCode::SUCCESS,
-        Outcome::Failed => ExitCode::from(1),
-        Outcome::Refused => ExitCode::from(2),
-    })
+pub fn run(settings: TrySettings) -> Result<ExitStatus, Box<dyn Error>> {
+    runtime()?.block_on(try_all(settings))
 }
 
-async fn try_all(settings: TrySettings) -> Result<Outcome, Box<dyn Error>> {
+async fn try_all(settings: TrySettings) -> Result<ExitStatus, Box<dyn Error>> {
     let namespace = Namespace::of(settings.namespace.clone()).await;
     let mut files = documents::read(&settings.filename, &namespace)?;
     let documents = std::mem::take(&mut files.documents);
@@ -56,7 +44,7 @@ async fn try_all(settings: TrySettings) -> Result<Outcome, Box<dyn Error>> {
         return Err(format!("--task {unknown}: no pipeline of the files has a task of that name").into());
     }
     let mut problems: Vec<String> = files.problems.iter().map(ToString::to_string).collect();
-    let mut outcome = Outcome::Well;
+    let mut outcome = ExitStatus::Success;
     for document in &documents {
         match Box::pin(try_one(document, &files, &settings)).await {
             Ok(one) => outcome = outcome.max(one),
@@ -64,13 +52,13 @@ async fn try_all(settings: TrySettings) -> Result<Outcome, Box<dyn Error>> {
         }
     }
     for problem in &problems {
-        writeln!(io::stderr(), "{problem}")?;
+        terminal::note(&printable(problem))?;
     }
-    Ok(if problems.is_empty() { outcome } else { Outcome::Refused })
+    Ok(if problems.is_empty() { outcome } else { ExitStatus::Error })
 }
 
 /// Tries a pipeline; answers all that is wrong with it, each with its place.
-async fn try_one(document: &Document, files: &Files, settings: &TrySettings) -> Result<Outcome, Vec<String>> {
+async fn try_one(document: &Document, files: &Files, settings: &TrySettings) -> Result<ExitStatus, Vec<String>> {
     let Document { place, namespace, name, spec, broken } = document;
     let here = |problem: &dyn std::fmt::Display| format!("{place}: {problem}");
     let spec = spec.as_ref().filter(|_| broken.is_empty());
@@ -79,11 +67,11 @@ async fn try_one(document: &Document, files: &Files, settings: &TrySettings) -> 
     };
     let (tried, left_out) = split(spec, &settings.tasks);
     for task in left_out {
-        say(&format!("{name}/{}: not tried, as functions run on AWS alone\n\n", task.name))
+        say(&format!("{}/{}: not tried, as functions run only on AWS\n\n", printable(name), printable(&task.name)))
             .map_err(|error| vec![error])?;
     }
     if tried.tasks.is_empty() {
-        return Ok(Outcome::Well);
+        return Ok(ExitStatus::Success);
     }
     let secrets = secrets(&tried, namespace, files, settings.post)
         .map_err(|missing| missing.iter().map(|problem| here(problem)).collect::<Vec<_>>())?;
@@ -91,7 +79,7 @@ async fn try_one(document: &Document, files: &Files, settings: &TrySettings) -> 
     let work = work.map_err(|refusals| refusals.iter().map(|refusal| here(refusal)).collect::<Vec<_>>())?;
     let telegram = spec.runner.hop.environment.get(TELEGRAM_API).cloned();
     let trial = Trial::new(work.secrets, telegram).await.map_err(|error| vec![here(&error)])?;
-    let mut outcome = Outcome::Well;
+    let mut outcome = ExitStatus::Success;
     for task in work.tasks {
         let channels = work.channels.iter().filter(|channel| task.notify.contains(&channel.name));
         let run = Run {
@@ -140,8 +128,8 @@ fn secrets(
         };
         if is_needed && found.is_none() {
             missing.push(format!(
-                "{field}: no Secret `{}` with the key `{}` is among the files; add a file with it: `kubectl --namespace \
-                 {namespace} get secret {} -o yaml > secret.yaml`, then `-f secret.yaml`",
+                "{field}: no Secret `{}` with the key `{}` is among the files; add a file with it: `kubectl \
+                 --namespace {namespace} get secret {} -o yaml > secret.yaml`, then `-f secret.yaml`",
                 reference.name, reference.key, reference.name
             ));
         }
@@ -159,27 +147,27 @@ fn now() -> String {
     now.round(second).unwrap_or(now).to_string()
 }
 
-async fn try_task(trial: &Trial, run: &Run, posts: bool) -> Result<Outcome, String> {
+async fn try_task(trial: &Trial, run: &Run, posts: bool) -> Result<ExitStatus, String> {
     let result = trial.attempt(run).await;
     let mut outcome = match result.status {
-        Status::Succeeded => Outcome::Well,
-        Status::Failed => Outcome::Failed,
+        Status::Succeeded => ExitStatus::Success,
+        Status::Failed => ExitStatus::Failure,
     };
     say(&headline(run, &result))?;
     let deliveries = trial::deliveries(run, &result);
     if deliveries.is_empty() {
         let why = if run.channels.is_empty() { "it names no channel" } else { "`notifyOn` leaves such results out" };
-        say(&format!("  Nobody is told: {why}.\n"))?;
+        say(&format!("  No channel is notified: {why}.\n"))?;
     }
     for delivery in deliveries {
         let posted = if posts { Some(trial.post(&delivery).await) } else { None };
         if let Some(Err(_)) = posted {
-            outcome = Outcome::Failed;
+            outcome = ExitStatus::Failure;
         }
         let (verb, why) = match posted {
             None => ("would show", String::new()),
             Some(Ok(())) => ("shows", String::new()),
-            Some(Err(why)) => ("did not take", format!("  ({why})")),
+            Some(Err(why)) => ("did not take", format!("  ({})", one_line(&why.to_string()))),
         };
         say(&shown(&delivery, verb, &why))?;
     }
@@ -187,34 +175,32 @@ async fn try_task(trial: &Trial, run: &Run, posts: bool) -> Result<Outcome, Stri
     Ok(outcome)
 }
 
-fn headline(run: &Run, result: &TaskResult) -> String {
+pub(super) fn headline(run: &Run, result: &TaskResult) -> String {
     let TaskResult { text, error, duration_ms, .. } = result;
     let duration = SignedDuration::from_millis(i64::try_from(*duration_ms).unwrap_or(i64::MAX));
     let came = match error {
-        Some(error) => format!("failed after {duration:#}: {error}"),
+        Some(error) => format!("failed after {duration:#}: {}", one_line(error)),
         None => format!("succeeded in {duration:#}"),
     };
-    let mut headline = format!("{}/{}: {came}\n", run.pipeline.name, run.task.name);
+    let mut headline = format!("{}/{}: {came}\n", printable(&run.pipeline.name), printable(&run.task.name));
     if !text.is_empty() {
-        let cut = text.char_indices().nth(SHOWN).map_or(text.len(), |(at, _)| at);
-        let more = if cut < text.len() { format!("\n… {} bytes in all", text.len()) } else { String::new() };
+        let shown = cut_characters(text, SHOWN);
+        let more = if shown == *text { String::new() } else { format!("\n({} bytes in all)", text.len()) };
         // Nothing to be done about a string that cannot be written to.
-        let _ = writeln!(headline, "  result:\n{}", indented(&format!("{}{more}", &text[..cut])));
+        let _ = writeln!(headline, "  result:\n{}", indented(&(shown + &more)));
     }
     headline
 }
 
-fn shown(delivery: &Delivery, verb: &str, why: &str) -> String {
+pub(super) fn shown(delivery: &Delivery, verb: &str, why: &str) -> String {
     let Delivery { channel, body, .. } = delivery;
     let text = indented(&trial::readable(&channel.target, body));
-    format!("  {} ({}) {verb}:{why}\n{text}\n", channel.name, trial::service(channel))
+    format!("  {} ({}) {verb}:{why}\n{text}\n", printable(&channel.name), trial::service(channel))
 }
 
-/// Lines set in, and what would steer a terminal left out.
+/// Lines set in.
 fn indented(text: &str) -> String {
-    let line =
-        |line: &str| format!("    {}", line.replace(|character: char| character.is_control() && character != '\t', ""));
-    text.lines().map(line).collect::<Vec<_>>().join("\n")
+    text.lines().map(|line| format!("    {}", printable_lines(line))).collect::<Vec<_>>().join("\n")
 }
 
 fn say(text: &str) -> Result<(), String> {

@@ -45,7 +45,7 @@ pub enum Error {
     #[error("the sender failed again: {0}")]
     Sender(String),
     /// There is no event in it.
-    #[error("the message holds no event that the sender could be given")]
+    #[error("the message contains no event for the sender")]
     NoEvent,
 }
 

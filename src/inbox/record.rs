@@ -192,7 +192,7 @@ async fn tell(
             note = event.note,
             "a run needs attention"
         );
-        // The status says it as well; an event that cannot be written is no reason to hold up what follows.
+        // The status says it as well; an event that cannot be written is not a reason to hold up what follows.
         if let Err(error) = context.cluster.publish(pipeline, &event).await {
             tracing::warn!(error = pipeline_core::error_chain::chain(&error), "no event can be written");
         }

@@ -1,10 +1,10 @@
 //! A message of the inbox, read as what it is: a text that anybody who got at a function may have written.
 
 use jiff::{SignedDuration, Timestamp};
-use protocol::{MAX_ERROR, MAX_REPORT, News, PipelineRef, Report, RunRef};
-
-/// Tasks that a pipeline can have.
-const MAX_TASKS: u32 = 100;
+use pipeline_core::names::{MAX_OBJECT_NAME, is_label, is_subdomain};
+use pipeline_core::pipeline::MAX_TASKS;
+use pipeline_core::text::one_line;
+use protocol::{MAX_REPORT, News, PipelineRef, Report, RunRef, brief};
 
 /// News in one report: those of one task with 20 channels, twice over.
 const MAX_NEWS: usize = 44;
@@ -41,15 +41,19 @@ impl Unverified {
         if body.len() > MAX_REPORT {
             return Err("it is too long");
         }
-        let Report { pipeline, run, news } = serde_json::from_str(body).map_err(|_| "it is no report")?;
-        check(is_name(&pipeline.namespace, 63) && is_name(&pipeline.name, 253), "it names no pipeline")?;
+        let Report { pipeline, run, news } = serde_json::from_str(body).map_err(|_| "it is not a valid report")?;
+        check(
+            is_label(&pipeline.namespace, 63) && is_subdomain(&pipeline.name, MAX_OBJECT_NAME),
+            "it names no pipeline",
+        )?;
         check(is_run_id(&run.run_id), "it names no run")?;
-        check((1..=MAX_TASKS).contains(&run.tasks), "its run has no number of tasks that a pipeline can have")?;
+        let tasks = usize::try_from(run.tasks).unwrap_or(usize::MAX);
+        check((1..=MAX_TASKS).contains(&tasks), "its run has an impossible number of tasks")?;
         let latest = now.saturating_add(SKEW).unwrap_or(Timestamp::MAX);
-        let due: Timestamp = run.scheduled_time.parse().map_err(|_| "its run was due at no time")?;
-        check(due <= latest, "its run is yet to come")?;
-        check((1..=MAX_NEWS).contains(&news.len()), "it has no news, or too many")?;
-        let part = part(&news).ok_or("no one function could have sent all of it")?;
+        let due: Timestamp = run.scheduled_time.parse().map_err(|_| "its run has no valid time")?;
+        check(due <= latest, "its run lies in the future")?;
+        check((1..=MAX_NEWS).contains(&news.len()), "it has no events, or too many")?;
+        let part = part(&news).ok_or("no single function could have sent all of it")?;
         let news = news.into_iter().map(|one| bounded(one, &run, latest)).collect::<Result<_, _>>()?;
         let run = RunRef { scheduled_time: due.to_string(), ..run };
         Ok(Self { pipeline, part, run, news })
@@ -78,12 +82,13 @@ fn part(news: &[News]) -> Option<&'static str> {
 /// News within their bounds: names are names, moments have been, texts are short and have nothing in them that a terminal
 /// or a log would act on.
 fn bounded(news: News, run: &RunRef, latest: Timestamp) -> Result<News, &'static str> {
-    let named = |name: &str| check(is_name(name, 63), "it names no task or channel");
-    let placed = |position: u32, attempt: u32| check(position < run.tasks && attempt < 10_000, "it counts too far");
+    let named = |name: &str| check(is_label(name, 63), "it names no task or channel");
+    let placed =
+        |position: u32, attempt: u32| check(position < run.tasks && attempt < 10_000, "its counts are too high");
     let moment = |at: Timestamp| at.min(latest);
     Ok(match news {
         News::Fired { at, tasks, unsent } => {
-            check(u32::try_from(tasks.len()) == Ok(run.tasks), "it names other tasks than its run has")?;
+            check(u32::try_from(tasks.len()) == Ok(run.tasks), "its task names do not match its number of tasks")?;
             tasks.iter().try_for_each(|task| named(task))?;
             News::Fired { at: moment(at), tasks, unsent: unsent.map(|text| plain(&text)) }
         }
@@ -113,20 +118,13 @@ fn bounded(news: News, run: &RunRef, latest: Timestamp) -> Result<News, &'static
     })
 }
 
-fn is_name(text: &str, longest: usize) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
-    (1..=longest).contains(&text.len()) && text.bytes().all(allowed)
-}
-
 fn is_run_id(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
-/// A text on one line, of visible characters in their order, cut at 256.
+/// A printable text on one line, cut at 256 characters.
 fn plain(text: &str) -> String {
-    let reorders = |character: char| matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-    let shown = |character: char| if character.is_control() || reorders(character) { ' ' } else { character };
-    text.chars().take(MAX_ERROR).map(shown).collect()
+    brief(&one_line(text))
 }
 
 #[cfg(test)]
@@ -170,13 +168,13 @@ mod tests {
             ("/pipeline/namespace", json!("../secrets"), "it names no pipeline"),
             ("/pipeline/name", json!("a/b"), "it names no pipeline"),
             ("/runId", json!("A\nforged line"), "it names no run"),
-            ("/tasks", json!(101), "its run has no number of tasks that a pipeline can have"),
-            ("/scheduledTime", json!("soon"), "its run was due at no time"),
-            ("/scheduledTime", json!("9999-01-01T00:00:00Z"), "its run is yet to come"),
-            ("/news", json!([]), "it has no news, or too many"),
+            ("/tasks", json!(101), "its run has an impossible number of tasks"),
+            ("/scheduledTime", json!("soon"), "its run has no valid time"),
+            ("/scheduledTime", json!("9999-01-01T00:00:00Z"), "its run lies in the future"),
+            ("/news", json!([]), "it has no events, or too many"),
             ("/news/0/task", json!("<!channel>"), "it names no task or channel"),
-            ("/news/0/position", json!(2), "it counts too far"),
-            ("/news/0/kind", json!("bribed"), "it is no report"),
+            ("/news/0/position", json!(2), "its counts are too high"),
+            ("/news/0/kind", json!("bribed"), "it is not a valid report"),
         ];
         for (at, value, expected) in cases {
             assert_eq!(read(|report| *report.pointer_mut(at).unwrap() = value.clone()), Err(expected), "{at}");
@@ -189,7 +187,7 @@ mod tests {
         let text = format!("a\r\n{{\"level\":\"ERROR\"}}\u{1b}[2J\u{202e}b{}", "é".repeat(300));
         let report = read(|report| report["news"][0]["error"] = json!(text)).unwrap();
         let News::Ended { error: Some(error), .. } = &report.news[0] else { panic!("{report:?}") };
-        assert!(error.starts_with("a  {\"level\":\"ERROR\"} [2J b"), "{error}");
+        assert!(error.starts_with(r#"a  {"level":"ERROR"}\u{1b}[2J\u{202e}b"#), "{error}");
         assert_eq!(error.chars().count(), 256);
     }
 

@@ -10,7 +10,7 @@ use kube::{Client, Resource as _, ResourceExt as _};
 use pipeline_core::event::Event;
 use pipeline_core::pipeline::{ConfigMapLookup, ConfigMaps, SecretLookup, SecretValues};
 use pipeline_core::secret_text::SecretText;
-use pipeline_core::text::truncate;
+use pipeline_core::text::bounded_line;
 use protocol::PipelineRef;
 use serde::Serialize;
 use serde_json::json;
@@ -182,7 +182,7 @@ impl Cluster {
         let event = recorder::Event {
             type_: if event.reason.is_warning() { EventType::Warning } else { EventType::Normal },
             reason: event.reason.to_string(),
-            note: Some(truncate(&event.note, MAX_NOTE)),
+            note: Some(bounded_line(&event.note, MAX_NOTE)),
             action: event.reason.action().to_owned(),
             secondary: None,
         };

@@ -8,6 +8,7 @@ use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessR
 use kube::Client;
 use kube::api::{Api, PostParams};
 use pipeline_core::error_chain::chain;
+use pipeline_core::text::printable;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -42,7 +43,7 @@ impl fmt::Display for Finding {
 
 /// A line for each.
 pub fn lines(findings: &[Finding]) -> String {
-    findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n") + "\n"
+    findings.iter().map(|finding| printable(&finding.to_string()).into_owned() + "\n").collect()
 }
 
 /// Something that somebody must be allowed to do in the cluster.
@@ -141,7 +142,7 @@ pub async fn permissions(client: &Client, rights: &[Right<'_>]) -> Finding {
     let found = if refused.is_empty() {
         Ok(format!("all {} are granted", rights.len()))
     } else {
-        Err(format!("not granted: {}; a role of RBAC has to grant it", refused.join(", ")))
+        Err(format!("not granted: {}; grant it with an RBAC role", refused.join(", ")))
     };
     Finding::of("permissions", found)
 }

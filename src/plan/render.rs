@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use api::{Action, Change, FieldChange};
+use pipeline_core::text::printable;
 
 use super::shown::{Shown, Summary};
 
@@ -78,10 +79,11 @@ const fn colour(action: Action) -> &'static str {
 /// The plan for a person.
 pub fn text(shown: &Shown, style: Style) -> String {
     let Shown { namespace, name, cluster, account, region, plan, not_compared } = shown;
-    let mut text = format!("Pipeline {namespace}/{name}: cluster {cluster}, account {account}, region {region}\n");
+    let head = format!("Pipeline {namespace}/{name}: cluster {cluster}, account {account}, region {region}");
+    let mut text = printable(&head).into_owned() + "\n";
     text.push_str(&changes(plan, style));
     for what in not_compared {
-        _ = writeln!(text, "Not compared: {what}, since only the cluster knows it.");
+        _ = writeln!(text, "Not compared: {}, since only the cluster knows it.", printable(what));
     }
     text
 }
@@ -131,7 +133,7 @@ fn row(text: &mut String, change: &Change, style: Style) {
         (true, _) => ", which has changed",
     };
     let note = note.as_ref().map(|note| format!(": {}", printable(note))).unwrap_or_default();
-    _ = writeln!(text, "  {what} {kind} {}{drift}{note}", printable(name));
+    _ = writeln!(text, "  {what} {} {}{drift}{note}", printable(kind), printable(name));
     for field in changes {
         text.push_str(&field_line(field, style));
     }
@@ -142,7 +144,7 @@ const INDENT: &str = "              ";
 
 fn field_line(change: &FieldChange, style: Style) -> String {
     let FieldChange { field, from, to, forces_replacement } = change;
-    let [field, from, to] = [field, from, to].map(|text| printable(text));
+    let [field, from, to] = [field, from, to].map(|text| printable(text).into_owned());
     let forces = if *forces_replacement { " (forces replacement)" } else { "" };
     let line = match (from.as_str(), to.as_str()) {
         ("", to) => format!("{INDENT}{field}: + {to}{forces}\n"),
@@ -158,18 +160,6 @@ fn field_line(change: &FieldChange, style: Style) -> String {
         if value.is_empty() { String::new() } else { format!("{INDENT}  {sign} {value}\n") }
     };
     format!("{INDENT}{field}:{forces}\n{}{}", part("-", &from), part("+", &to))
-}
-
-/// A text of others on one line, and unable to steer a terminal.
-fn printable(text: &str) -> String {
-    text.chars().fold(String::with_capacity(text.len()), |mut safe, character| {
-        if character.is_control() {
-            safe.extend(character.escape_default());
-        } else {
-            safe.push(character);
-        }
-        safe
-    })
 }
 
 fn used(plan: &[Change]) -> impl Iterator<Item = (Action, usize)> {

@@ -5,7 +5,7 @@ use data_encoding::BASE32_NOPAD;
 use pipeline_core::archive::UNKNOWN;
 use pipeline_core::location::Location;
 use pipeline_core::names::{Owner, Ownership, tag};
-use pipeline_core::text::truncate;
+use pipeline_core::text::{bounded_line, printable, truncate};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -182,7 +182,7 @@ pub fn for_status(plan: Vec<Change>) -> Vec<Change> {
             left -= changes.len();
             let more = (all > changes.len()).then(|| format!("and {} more fields", all - changes.len()));
             let notes: Vec<String> = note.into_iter().chain(more).collect();
-            let note = (!notes.is_empty()).then(|| truncate(&notes.join("; "), MAX_VALUE));
+            let note = (!notes.is_empty()).then(|| bounded_line(&notes.join("; "), MAX_VALUE));
             Change { action, kind, name, drift, note, changes }
         })
         .collect()
@@ -190,7 +190,7 @@ pub fn for_status(plan: Vec<Change>) -> Vec<Change> {
 
 fn cut(change: FieldChange) -> FieldChange {
     let FieldChange { field, from, to, forces_replacement } = change;
-    let [field, from, to] = [field, from, to].map(|text| truncate(&text, MAX_VALUE));
+    let [field, from, to] = [field, from, to].map(|text| truncate(&printable(&text), MAX_VALUE));
     FieldChange { field, from, to, forces_replacement }
 }
 

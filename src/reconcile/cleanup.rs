@@ -11,6 +11,7 @@ use pipeline_core::names::{Owner, Ownership};
 use pipeline_core::pipeline::place_of_deletion;
 use pipeline_core::reason::{Acted, Underway};
 use pipeline_core::requeue::Requeue;
+use pipeline_core::text::counted;
 
 use super::apply::{Outcome, apply, observe_all};
 use super::context::{PlanContext, ReconcileContext};
@@ -74,7 +75,7 @@ pub(super) async fn cleanup(context: &ReconcileContext, subject: &Subject) -> Re
     let (queues, unseen) = observe_each(&aws, queues).await;
     let left = undelivered(owner, &queues);
     if left > 0 && deleting_for(subject) < DRAIN {
-        let message = format!("the schedule is gone, and {left} messages are still being worked on");
+        let message = format!("the schedule is deleted; not processed yet: {}", counted(left, "message"));
         let health = Health::progressing(Underway::Deleting, message, Requeue::In(DRAIN_POLL));
         return finish_early(context, subject, &health).await;
     }
@@ -83,7 +84,7 @@ pub(super) async fn cleanup(context: &ReconcileContext, subject: &Subject) -> Re
     if left > 0 {
         events.push(Event::new(
             Acted::MessagesLost,
-            format!("{left} messages went with the queue: they were not worked on within {} s", DRAIN.as_secs()),
+            format!("deleted with the queue: {}, not processed within {} s", counted(left, "message"), DRAIN.as_secs()),
         ));
     }
     // The schedule's row, if it is still there, goes with the others.
@@ -228,7 +229,10 @@ fn kept(queues: &[Id], have: &Have) -> Vec<Event> {
         .map(|id| {
             let messages = depth(id).visible + depth(id).in_flight;
             let remedy = "set queue.deleteWithMessages to delete such queues too";
-            Event::new(Acted::DeadLettersKept, format!("{id} holds {messages} messages and stays on AWS; {remedy}"))
+            Event::new(
+                Acted::DeadLettersKept,
+                format!("{id} holds {} and stays on AWS; {remedy}", counted(messages, "message")),
+            )
         })
         .collect()
 }

@@ -3,7 +3,7 @@
 use api::PipelineStatus;
 use pipeline_core::event::Event;
 use pipeline_core::reason::Acted;
-use pipeline_core::text::truncate;
+use pipeline_core::text::{printable, truncate};
 
 use crate::plan::drift::Drift;
 use crate::reconcile::apply::{Applied, AppliedChange};
@@ -57,7 +57,7 @@ fn listing(differences: &[Difference]) -> String {
 const MAX_VALUE: usize = 120;
 
 fn brief(value: &str) -> String {
-    if value.is_empty() { "(unset)".to_owned() } else { truncate(value, MAX_VALUE) }
+    if value.is_empty() { "(unset)".to_owned() } else { truncate(&printable(value), MAX_VALUE) }
 }
 
 /// An event for a pipeline that fails otherwise than before, or is well again.

@@ -238,7 +238,7 @@ pub fn conditions(health: &Health, before: &[Condition], generation: i64, now: T
             type_: type_.to_owned(),
             status: status.to_owned(),
             reason: health.reason.to_string(),
-            message: pipeline_core::text::truncate(&health.message, MAX_MESSAGE),
+            message: pipeline_core::text::bounded_line(&health.message, MAX_MESSAGE),
             observed_generation: Some(generation),
             last_transition_time: same.map_or_else(
                 || Time(now.round(jiff::Unit::Second).unwrap_or(now)),
@@ -301,7 +301,8 @@ mod tests {
         assert_eq!(health.reason, Reason::Failed(ErrorClass::Denied));
         assert_eq!(
             health.message,
-            "Queue a: iam:CreateRole: AccessDenied: no (and 1 more, see resources); allow iam:CreateRole in the operator's IAM policy, which `task-pipelines iam-policy` prints"
+            "Queue a: iam:CreateRole: AccessDenied: no (and 1 more, see resources); allow iam:CreateRole in the \
+             operator's IAM policy, which `task-pipelines iam-policy` prints"
         );
     }
 
@@ -317,9 +318,9 @@ mod tests {
             Outcome::TagsRefused { seen: None, refusals }
         };
         let health = Health::of(&applied(vec![(Kind::Role, refused())]), Underway::Reconciling).unwrap();
-        let expected = "Role a: tag `cost-center` cannot be set: iam:TagRole: AccessDenied: no (and 1 more, see resources); \
-                        everything else is as wanted; allow iam:TagRole in the operator's IAM policy, which \
-                        `task-pipelines iam-policy` prints, or change or remove it in spec.tags";
+        let expected = "Role a: tag `cost-center` cannot be set: iam:TagRole: AccessDenied: no (and 1 more, see \
+                        resources); everything else is as wanted; allow iam:TagRole in the operator's IAM policy, \
+                        which `task-pipelines iam-policy` prints, or change or remove tag `cost-center` in spec.tags";
         assert_eq!((health.state, health.reason), (State::Stalled, Incomplete::TagsRefused.into()));
         assert_eq!((health.message.as_str(), health.requeue), (expected, Requeue::BackOff));
         let wait = Wait { why: "soon".to_owned(), again: Duration::from_secs(1) };

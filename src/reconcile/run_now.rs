@@ -27,7 +27,7 @@ const MAX_PAYLOAD: usize = 262_144;
 /// Why a pipeline is not fired by hand.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 enum Refused {
-    #[error("it is no JSON object: {0}; write one, such as {{\"day\": \"2026-03-01\"}}")]
+    #[error("it is not a JSON object: {0}; write one, such as {{\"day\": \"2026-03-01\"}}")]
     NoObject(String),
     #[error("it nests deeper than {} levels; flatten it, or write the deeper part as a text", depth::MAX_INPUT)]
     TooDeep,
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn input_that_cannot_be_used_is_refused_with_what_is_wrong() {
         let refused = |input: &str| check("now", Some(input)).unwrap_err();
-        let front = "it is no JSON object: ";
+        let front = "it is not a JSON object: ";
         assert!(refused("[1]").starts_with(&format!("{front}it is of another type; write one")), "{}", refused("[1]"));
         assert!(refused("{day: 1}").starts_with(&format!("{front}key must be a string")), "{}", refused("{day: 1}"));
         let nested = |levels: usize| format!("{{\"a\": {}{}}}", "[".repeat(levels), "]".repeat(levels));

@@ -105,7 +105,7 @@ fn by_name(items: &[Value]) -> Option<Map<String, Value>> {
     (named.len() == items.len()).then_some(named)
 }
 
-/// A value for a person. An empty text is no missing one.
+/// A value for a person. An empty text is not a missing one.
 pub(super) fn text(value: &Value) -> String {
     match value {
         Value::String(text) if !text.is_empty() => text.clone(),

@@ -58,7 +58,7 @@ const SETTINGS: [&str; 6] = [
 ];
 
 impl Queue {
-    #[expect(clippy::case_sensitive_file_extension_comparisons, reason = "it is no file, and AWS wants lower case")]
+    #[expect(clippy::case_sensitive_file_extension_comparisons, reason = "it is not a file, and AWS wants lower case")]
     fn is_fifo(&self) -> bool {
         self.name.ends_with(".fifo")
     }

@@ -43,11 +43,12 @@ impl fmt::Display for TagRefusal {
 impl TagRefusal {
     /// What to do about it.
     pub fn remedy(&self) -> String {
-        let otherwise = match self.change {
-            TagChange::Set => "or change or remove it in spec.tags",
-            TagChange::Remove => "or put it back into spec.tags",
+        let Self { key, change, error } = self;
+        let otherwise = match change {
+            TagChange::Set => format!("or change or remove tag `{key}` in spec.tags"),
+            TagChange::Remove => format!("or put tag `{key}` back into spec.tags"),
         };
-        format!("{}, {otherwise}", self.error.remedy())
+        format!("{}, {otherwise}", error.remedy())
     }
 }
 
@@ -183,6 +184,6 @@ mod tests {
         let refusal =
             TagRefusal { key: "team".to_owned(), change: TagChange::Remove, error: error(ErrorClass::Denied) };
         assert_eq!(refusal.to_string(), "tag `team` cannot be removed: sqs:UntagQueue: AccessDenied: no");
-        assert!(refusal.remedy().ends_with(", or put it back into spec.tags"), "{}", refusal.remedy());
+        assert!(refusal.remedy().ends_with(", or put tag `team` back into spec.tags"), "{}", refusal.remedy());
     }
 }

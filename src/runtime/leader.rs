@@ -67,7 +67,7 @@ impl Candidate {
 
     /// Waits until it leads.
     pub async fn acquire(&mut self) {
-        tracing::info!(lease = self.name, identity = self.identity, "standing for leadership");
+        tracing::info!(lease = self.name, identity = self.identity, "waiting for leadership");
         while !self.round().await {
             sleep(PERIOD).await;
         }
@@ -94,9 +94,11 @@ impl Candidate {
             Ok::<_, kube::Error>(())
         };
         match timeout(ATTEMPT, given_up).await {
-            Ok(Ok(())) => tracing::info!(lease = self.name, "leads no more"),
-            Ok(Err(error)) => tracing::warn!(error = chain(&error), "the lease is not given up; it runs out by itself"),
-            Err(_) => tracing::warn!("the lease is not given up in time; it runs out by itself"),
+            Ok(Ok(())) => tracing::info!(lease = self.name, "no longer leads"),
+            Ok(Err(error)) => {
+                tracing::warn!(error = chain(&error), "the lease could not be released; it runs out by itself");
+            }
+            Err(_) => tracing::warn!("the lease could not be released in time; it runs out by itself"),
         }
     }
 

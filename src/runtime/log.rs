@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _};
 
 use clap::ValueEnum;
+use pipeline_core::text::{printable_coloured, printable_json};
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{FilterExt as _, ParseError, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -31,13 +32,36 @@ impl LogFormat {
 /// The filter is none.
 pub fn to_stderr(filter: &str, form: LogFormat) -> Result<(), ParseError> {
     let filter = EnvFilter::try_new(filter)?.and(filter_fn(holds_no_body));
-    let log = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    let log = fmt::layer().with_writer(move || Safe { form, log: io::stderr() }).with_ansi(io::stderr().is_terminal());
     let log: Box<dyn Layer<Registry> + Send + Sync> = match form {
         LogFormat::Json => log.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
         LogFormat::Text => log.boxed(),
     };
     registry().with(log.with_filter(filter)).init();
     Ok(())
+}
+
+/// Writes out what would reorder a line of the log. `fmt` hands it over whole, and escapes what would steer a terminal in
+/// texts, but not in JSON; its own colours stay.
+struct Safe<W> {
+    form: LogFormat,
+    log: W,
+}
+
+impl<W: io::Write> io::Write for Safe<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let safe = match self.form {
+            LogFormat::Json => printable_json(&text),
+            LogFormat::Text => printable_coloured(&text),
+        };
+        self.log.write_all(safe.as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.log.flush()
+    }
 }
 
 /// Whether a library says something else there than a request or an answer in full, which hold specs of all namespaces and
@@ -117,5 +141,18 @@ mod tests {
         assert_eq!(logged(|_| true).matches("hunter2").count(), 2);
         let log = logged(holds_no_body);
         assert!(!log.contains("hunter2") && log.contains("our own"), "{log}");
+    }
+
+    #[test]
+    fn a_line_of_the_log_is_not_reordered_and_keeps_its_colours() {
+        let line = "{\"error\":\"\u{202e}gpj\u{9b}\"}\n";
+        for (form, line, expected) in [
+            (LogFormat::Json, line, "{\"error\":\"\\u202egpj\\u009b\"}\n"),
+            (LogFormat::Text, "\x1b[32m INFO\x1b[0m a\u{202e}b\n", "\x1b[32m INFO\x1b[0m a\\u{202e}b\n"),
+        ] {
+            let log = Written::default();
+            io::Write::write_all(&mut Safe { form, log: log.clone() }, line.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8_lossy(&log.0.lock().unwrap()), expected);
+        }
     }
 }

@@ -53,7 +53,7 @@ fn page(path: &str, metrics: &Metrics, probes: &Probes) -> Page {
     match path {
         "/metrics" => Page { status: 200, text: metrics.text(), kind: Some(OPEN_METRICS) },
         "/livez" if probes.lives() => plain(200, "ok".to_owned()),
-        "/livez" => plain(503, "the operator does not get on".to_owned()),
+        "/livez" => plain(503, "the operator makes no progress".to_owned()),
         "/readyz" => match probes.waits_for() {
             None => plain(200, "ok".to_owned()),
             Some(what) => plain(503, format!("waits for {what}")),

@@ -75,7 +75,7 @@ async fn a_delivery_that_runs_out_of_tries_is_told_and_listed_with_the_last_answ
     };
     let pipeline = lab.until("patient", "says that a result did not arrive", told).await;
     let delivering = condition(&pipeline, "Delivering").unwrap();
-    let why = "25 tries did not get it there, the last: HTTP 503 Service Unavailable: closed";
+    let why = "25 attempts did not deliver it, the last: HTTP 503 Service Unavailable: closed";
     assert_eq!(delivering.reason, "DeliveryFailed");
     assert!(delivering.message.contains(why), "{delivering:?}");
 
@@ -114,13 +114,13 @@ async fn a_firing_that_did_not_reach_the_sender_is_given_to_it_again() {
     let redriven = lab.dlq(&["redrive", "late", "--all"]);
     assert_eq!(redriven.status, 1, "{redriven:#?}");
     assert!(redriven.stdout.ends_with(" sent again: firing of 2026-01-01T09:00:00Z\n"), "{redriven:#?}");
-    let stays = " stays where it is: firing: the message holds no event that the sender could be given\n";
+    let stays = " was left in the queue: firing: the message contains no event for the sender\n";
     assert!(redriven.stderr.ends_with(stays), "{redriven:#?}");
     assert_eq!(lab.chat.await_received("slack", "team", 1).await[0].text(), "Hello");
     lab.await_dead_letters(&names.undelivered_dlq, 1).await;
 
     let asked = lab.dlq(&["purge", "late", "--all"]);
-    assert_eq!((asked.status, &*asked.stderr), (1, "Delete 1 dead letters of late for good? [y/N] "));
+    assert_eq!((asked.status, &*asked.stderr), (1, "Permanently delete 1 dead letter of late? [y/N] "));
     lab.await_dead_letters(&names.undelivered_dlq, 1).await;
     let purged = lab.dlq(&["purge", "late", "--all", "--yes"]);
     assert!(purged.status == 0 && purged.stdout.ends_with(" deleted: firing\n"), "{purged:#?}");

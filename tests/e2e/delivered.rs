@@ -212,7 +212,7 @@ async fn an_address_of_the_functions_own_surroundings_is_refused() {
     let task = json!({"name": "spy", "http": {"url": "http://169.254.169.254/latest/meta-data/"}, "notify": ["team"]});
     lab.apply("nosy", specs::one_task(specs::AT_ONCE, task)).await;
     let post = &lab.chat.await_received("slack", "team", 1).await[0];
-    assert!(post.text().contains("169.254.169.254 is refused"), "{}", post.text());
+    assert!(post.text().contains("169.254.169.254 is not allowed"), "{}", post.text());
 }
 
 #[tokio::test]

@@ -436,6 +436,6 @@ async fn an_existing_function_is_called_where_the_configuration_lets_it() {
     assert!(message.starts_with(&expected), "{message}");
     lab.apply("lost", specs::one_task(specs::AT_ONCE, json!({"name": "call", "functionArn": "report"}))).await;
     let message = lab.not_ready("lost", "InvalidSpec").await;
-    assert!(message.contains("`report` is no ARN of a function"), "{message}");
+    assert!(message.contains("`report` is not a valid function ARN"), "{message}");
     assert!(condition(&lab.get("guest").await, "Ready").is_some());
 }

@@ -58,7 +58,7 @@ async fn a_run_of_the_schedule_shows_up_with_its_result() {
     })
     .await;
     let events = lab.events("told").await;
-    assert!(!events.iter().any(|event| event.starts_with("Run")), "a run that went well is no event: {events:?}");
+    assert!(!events.iter().any(|event| event.starts_with("Run")), "a run that went well is not an event: {events:?}");
     lab.finish().await;
 }
 
@@ -95,7 +95,8 @@ async fn failures_say_which_task_and_which_channel_and_why() {
 async fn a_pipeline_is_fired_by_hand_once_a_token_with_other_input_and_while_suspended() {
     let lab = Lab::new().await;
     let task = json!({
-        "name": "hello", "message": {}, "notify": ["team"], "input": {"who": "all"}, "template": "Hello {{ input.who }}",
+        "name": "hello", "message": {}, "notify": ["team"], "input": {"who": "all"}, "template": "Hello {{ input.who \
+                                                                                                  }}",
     });
     let spec = specs::merged(specs::one_task(specs::YEARLY, task), json!({"suspend": true}));
     lab.apply("by-hand", spec).await;
@@ -166,8 +167,9 @@ async fn input_that_is_no_object_fires_nothing_and_says_so() {
     recorded(&lab, "careful", "one").await;
     eventually("an event says what is wrong", async || {
         let events = lab.events("careful").await;
-        let said = "RunNowRefused: annotation taskpipelines.dev/run-input: it is no JSON object: it is of another type; \
-                    write one, such as {\"day\": \"2026-03-01\"}; nothing was fired: annotate with a new token as well";
+        let said = "RunNowRefused: annotation taskpipelines.dev/run-input: it is not a JSON object: it is of another \
+                    type; write one, such as {\"day\": \"2026-03-01\"}; nothing was fired: annotate with a new token \
+                    as well";
         if events.iter().any(|event| event == said) { Ok(()) } else { Err(format!("{events:?}")) }
     })
     .await;
@@ -197,7 +199,7 @@ async fn news_from_anybody_but_the_pipelines_own_functions_are_dropped() {
         json!({"news": "x".repeat(200_000)}).to_string(),
     ];
     for body in &bodies {
-        // As the account itself, which may do everything, and is no function.
+        // As the account itself, which may do everything, and is not a function.
         lab.aws.sqs.send_message().queue_url(lab.aws.queue_url(INBOX)).message_body(body).send().await.unwrap();
     }
     eventually("all of it is dropped", async || match lab.aws.messages(INBOX).await {
@@ -293,7 +295,7 @@ async fn a_pipeline_in_deletion_misses_nothing() {
     assert_eq!(runs(&deleted)[0].result, RunResult::Running, "{deleted:#?}");
     assert!(condition(&deleted, "OnTime").is_none_or(|condition| condition.status != "False"), "{deleted:#?}");
     let draining = condition(&deleted, "Ready").unwrap();
-    assert!(draining.message.contains("still being worked on"), "it still holds a message: {draining:?}");
+    assert!(draining.message.contains("not processed yet"), "it still holds a message: {draining:?}");
     let events = lab.events("deleted").await;
     assert!(!events.iter().any(|event| event.contains("Missed")), "{events:?}");
 

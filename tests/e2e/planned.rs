@@ -190,7 +190,7 @@ async fn every_refusal_of_every_document_is_printed_with_its_place() {
     for line in [
         format!("{file}:2: spec.schedule: `61` is not valid in the minute field"),
         format!("{file}:2: spec.queue.visibilityTimeoutSeconds: "),
-        format!("{file}:3: spec.shedule: there is no such field"),
+        format!("{file}:3: spec.shedule: unknown field"),
         format!("{file}:3: spec.timeZone: `Moon/Base` is not a valid time zone"),
         format!("{file}:3: spec.tasks[twice]: a task has exactly one of message, http"),
     ] {

@@ -153,7 +153,7 @@ async fn the_cluster_and_the_account_are_checked() {
     check.says(&[
         "ok   API server: it answers, version v1.",
         "ok   definition: the API server knows ScheduledTaskPipeline with all fields of this version\n",
-        "FAIL operator: no namespace has a Lease `nobody`: no operator ever led; install it with helm",
+        "FAIL operator: there is no Lease `nobody` in any namespace, so no operator has led yet; install it with helm",
         "ok   permissions: all ",
         "ok   your AWS credentials: arn:aws:",
         " schedule groups are used",

@@ -171,7 +171,10 @@ fn bad_addresses_and_settings() -> Vec<(&'static str, Value, By)> {
             with(json!({"channels": [{"name": "team", "telegram": {
                 "botToken": {"secretKeyRef": {"name": "chat", "key": "slack"}}, "chatId": "ops",
             }}]})),
-            Operator("InvalidSpec", &["spec.channels[team].telegram.chatId: `ops`", "@alerts", "no bot token"]),
+            Operator(
+                "InvalidSpec",
+                &["spec.channels[team].telegram.chatId: `ops`", "@alerts", "not a valid bot token"],
+            ),
         ),
     ]
 }

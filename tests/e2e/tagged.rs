@@ -174,7 +174,7 @@ async fn a_tag_that_a_policy_protects_holds_up_no_other_change_and_is_told() {
     protect(&lab, Some("stage")).await;
     lab.apply("governed", specs::merged(tagged(specs::YEARLY, json!({"team": "ops"})), edit)).await;
     let message = lab.not_ready("governed", "TagsRefused").await;
-    for part in ["tag `stage` cannot be removed", "put it back into spec.tags"] {
+    for part in ["tag `stage` cannot be removed", "put tag `stage` back into spec.tags"] {
         assert!(message.contains(part), "no {part:?} in {message}");
     }
     assert_eq!(tags(&lab, "governed").await, texts(&[("team", "ops"), ("stage", "live")]));

@@ -67,7 +67,7 @@ async fn each_channel_is_shown_and_posted_to_when_that_is_asked_for() {
         "kubectl --namespace default describe stp site",
         "site/good: succeeded in ",
         "  result:\n    fine [31m\n",
-        "  Nobody is told: `notifyOn` leaves such results out.",
+        "  No channel is notified: `notifyOn` leaves such results out.",
     ] {
         assert!(tried.stdout.contains(words), "no {words:?} in {}", tried.stdout);
     }
@@ -106,7 +106,8 @@ async fn what_cannot_be_tried_is_said_with_its_place() {
         (
             &["-f", path, "--task", "hello", "--post"],
             &[
-                ":1: spec.channels[team].slack.webhookUrl.secretKeyRef: no Secret `chat` with the key `slack` is among the files",
+                ":1: spec.channels[team].slack.webhookUrl.secretKeyRef: no Secret `chat` with the key `slack` is among \
+                 the files",
                 "get secret chat -o yaml",
             ],
         ),

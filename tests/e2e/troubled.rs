@@ -242,7 +242,7 @@ async fn slow_roles_and_functions_are_waited_for_without_a_failure() {
     lab.kubectl(&["wait", "--for=condition=Ready", "--timeout=60s", "pipelines/slow"]);
     let pipeline = lab.ready("slow").await;
     assert!(condition(&pipeline, "Reconciling").is_none() && condition(&pipeline, "Stalled").is_none());
-    assert!(!lab.log().contains("needs attention"), "waiting is no failure");
+    assert!(!lab.log().contains("needs attention"), "waiting is not a failure");
     eventually("what was made is told, and that it is as wanted, and nothing else", async || {
         let events = lab.events("slow").await;
         if events.len() == 2 { Ok(()) } else { Err(format!("{events:?}")) }

@@ -14,7 +14,7 @@ local ready = condition(status.conditions, "Ready")
 
 -- What is told of an earlier spec says nothing of this one.
 if status.observedGeneration ~= obj.metadata.generation then
-  return { status = "Progressing", message = "The operator has not looked at this spec yet" }
+  return { status = "Progressing", message = "The operator has not reconciled this spec yet" }
 end
 if stalled then
   return { status = "Degraded", message = stalled.message }

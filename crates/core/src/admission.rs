@@ -11,6 +11,8 @@ use kube::core::cel::validate_cel_schema;
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
+use crate::text::{printable, truncate};
+
 /// A rule that a spec breaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
@@ -109,12 +111,12 @@ fn check(path: &str, schema: &JSONSchemaProps, value: &Value, broken: &mut Vec<B
         return;
     }
     if let Some(wanted) = wrong_type(schema, value) {
-        refuse(format!("{} is no {wanted}", brief(value)));
+        refuse(format!("{} is not of type {wanted}", brief(value)));
         return;
     }
     if schema.enum_.as_ref().is_some_and(|choices| !choices.iter().any(|choice| choice.0 == *value)) {
         let choices: Vec<String> = schema.enum_.iter().flatten().map(|choice| choice.0.to_string()).collect();
-        refuse(format!("{} is none of {}", brief(value), choices.join(", ")));
+        refuse(format!("{} is not one of {}", brief(value), choices.join(", ")));
         return;
     }
     match value {
@@ -127,14 +129,14 @@ fn check(path: &str, schema: &JSONSchemaProps, value: &Value, broken: &mut Vec<B
         }
         Value::Array(items) => {
             if !within(items.len(), schema.min_items, schema.max_items) {
-                refuse(format!("it has {} items, and not {}", items.len(), bounds(schema.min_items, schema.max_items)));
+                refuse(format!("it has {} items; use {}", items.len(), bounds(schema.min_items, schema.max_items)));
             }
             check_items(path, schema, items, broken);
         }
         Value::Object(fields) => {
             if !within(fields.len(), schema.min_properties, schema.max_properties) {
                 let wanted = bounds(schema.min_properties, schema.max_properties);
-                refuse(format!("it has {} entries, and not {wanted}", fields.len()));
+                refuse(format!("it has {} entries; use {wanted}", fields.len()));
             }
             check_fields(path, schema, fields, broken);
         }
@@ -145,7 +147,7 @@ fn check(path: &str, schema: &JSONSchemaProps, value: &Value, broken: &mut Vec<B
 /// The type that a value should have and has not.
 fn wrong_type<'schema>(schema: &'schema JSONSchemaProps, value: &Value) -> Option<&'schema str> {
     if schema.x_kubernetes_int_or_string == Some(true) {
-        return (!value.is_i64() && !value.is_string()).then_some("number or text");
+        return (!value.is_i64() && !value.is_string()).then_some("integer or string");
     }
     let wanted = schema.type_.as_deref()?;
     let fits = match wanted {
@@ -164,7 +166,7 @@ fn check_text(schema: &JSONSchemaProps, text: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let length = text.chars().count();
     if !within(length, schema.min_length, schema.max_length) {
-        wrong.push(format!("it has {length} characters, and not {}", bounds(schema.min_length, schema.max_length)));
+        wrong.push(format!("it has {length} characters; use {}", bounds(schema.min_length, schema.max_length)));
     }
     if let Some(pattern) = &schema.pattern
         && Regex::new(pattern).is_ok_and(|regex| !regex.is_match(text))
@@ -172,7 +174,7 @@ fn check_text(schema: &JSONSchemaProps, text: &str) -> Vec<String> {
         wrong.push(format!("{} does not match {pattern}", brief(&text.into())));
     }
     if schema.format.as_deref() == Some("date-time") && text.parse::<jiff::Timestamp>().is_err() {
-        wrong.push(format!("{} is no time like 2030-01-31T09:00:00Z", brief(&text.into())));
+        wrong.push(format!("{} is not a valid time; write one like `2030-01-31T09:00:00Z`", brief(&text.into())));
     }
     wrong
 }
@@ -204,7 +206,7 @@ fn check_fields(path: &str, schema: &JSONSchemaProps, fields: &Map<String, Value
         } else if let Some(JSONSchemaPropsOrBool::Schema(schema)) = &schema.additional_properties {
             check(&field, schema, value, broken);
         } else if properties.is_some() && schema.x_kubernetes_preserve_unknown_fields != Some(true) {
-            broken.push(Broken { field, message: "there is no such field".to_owned() });
+            broken.push(Broken { field, message: "unknown field".to_owned() });
         }
     }
 }
@@ -225,7 +227,7 @@ fn bounds<N: std::fmt::Display>(least: Option<N>, most: Option<N>) -> String {
 
 fn brief(value: &Value) -> String {
     let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    format!("`{}`", crate::text::truncate(&text, 80))
+    format!("`{}`", truncate(&printable(&text), 80))
 }
 
 #[cfg(test)]
@@ -245,23 +247,26 @@ mod tests {
     #[test]
     fn what_breaks_the_schema_is_refused_with_its_field() {
         for (yaml, expected) in [
-            ("shedule: '@daily'", "spec.shedule: there is no such field"),
-            ("schedule: 5", "spec.schedule: `5` is no string"),
-            ("schedule: ''", "spec.schedule: it has 0 characters, and not from 1 to 256"),
-            ("suspend: 'yes'", "spec.suspend: `yes` is no boolean"),
-            ("startTime: tomorrow", "spec.startTime: `tomorrow` is no time like 2030-01-31T09:00:00Z"),
+            ("shedule: '@daily'", "spec.shedule: unknown field"),
+            ("schedule: 5", "spec.schedule: `5` is not of type string"),
+            ("schedule: ''", "spec.schedule: it has 0 characters; use from 1 to 256"),
+            ("suspend: 'yes'", "spec.suspend: `yes` is not of type boolean"),
+            (
+                "startTime: tomorrow",
+                "spec.startTime: `tomorrow` is not a valid time; write one like `2030-01-31T09:00:00Z`",
+            ),
             ("flexibleWindowMinutes: 0", "spec.flexibleWindowMinutes: 0 is not from 1 to 1440"),
-            ("mode: Watch", "spec.mode: `Watch` is none of \"Manage\", \"Observe\""),
+            ("mode: Watch", "spec.mode: `Watch` is not one of \"Manage\", \"Observe\""),
             (
                 "sender: {logRetentionDays: 2}",
-                "spec.sender.logRetentionDays: `2` is none of 1, 3, 5, 7, 14, 30, 60, 90, 120",
+                "spec.sender.logRetentionDays: `2` is not one of 1, 3, 5, 7, 14, 30, 60, 90, 120",
             ),
             ("tasks: [{name: A_B, message: {}}]", "spec.tasks[A_B].name: `A_B` does not match"),
             ("tasks: [{message: {}}]", "spec.tasks[0].name: it is required"),
             ("tasks: [{name: a, message: {}}, {name: a, message: {}}]", "spec.tasks[a]: \"a\" occurs twice"),
             (
                 "tasks: [{name: a, http: {url: 'https://a.b', expectStatus: [[]]}}]",
-                "spec.tasks[a].http.expectStatus[0]: `[]` is no number or text",
+                "spec.tasks[a].http.expectStatus[0]: `[]` is not of type integer or string",
             ),
         ] {
             let all = refused(yaml);
@@ -274,7 +279,7 @@ mod tests {
         assert_eq!(
             refused("{timeZone: '', tasks: [{name: site, http: {url: example.com}, notify: [ops]}]}"),
             [
-                "spec.timeZone: it has 0 characters, and not from 1 to 50",
+                "spec.timeZone: it has 0 characters; use from 1 to 50",
                 "spec.tasks: each name in notify must be the name of one of channels",
                 "spec.tasks[site].http.url: write an absolute URL, like https://example.com/health",
             ]

@@ -186,7 +186,7 @@ impl fmt::Display for Document {
     }
 }
 
-/// What is no statement, compared as it is.
+/// What is not a statement, compared as it is.
 fn unit(value: &Value) -> (Grant, String) {
     let action = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     (Grant { effect: String::new(), terms: String::new(), resource: String::new(), action: action.clone() }, action)

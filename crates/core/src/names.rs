@@ -57,9 +57,9 @@ const MAX_FRONT: usize = 64 - 10 - 2 - 26;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClusterName(String);
 
-/// A text that is no [`ClusterName`].
+/// A text that is not a [`ClusterName`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no cluster name: it has 1 to 32 lower-case letters, digits and hyphens")]
+#[error("`{0}` is not a valid cluster name: use 1 to 32 lower-case letters, digits and hyphens")]
 pub struct ClusterNameError(String);
 
 impl ClusterName {
@@ -106,6 +106,29 @@ impl fmt::Display for ClusterName {
 /// Namespace and name of a pipeline.
 pub fn pipeline_ref(pipeline: &ScheduledTaskPipeline) -> PipelineRef {
     PipelineRef { namespace: pipeline.namespace().unwrap_or_default(), name: pipeline.name_any() }
+}
+
+/// Characters of the name of an object of Kubernetes at most.
+pub const MAX_OBJECT_NAME: usize = 253;
+
+/// Whether a text is a label of DNS, up to a length: lower-case letters and digits, and between them `-`.
+/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/>
+pub fn is_label(text: &str, longest: usize) -> bool {
+    is_name(text, longest, b"-")
+}
+
+/// The same with dots as well: what most objects of Kubernetes, and buckets, are called.
+pub fn is_subdomain(text: &str, longest: usize) -> bool {
+    is_name(text, longest, b"-.")
+}
+
+fn is_name(text: &str, longest: usize, between: &[u8]) -> bool {
+    let letter = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = text.as_bytes();
+    bytes.len() <= longest
+        && bytes.first().is_some_and(letter)
+        && bytes.last().is_some_and(letter)
+        && bytes.iter().all(|byte| letter(byte) || between.contains(byte))
 }
 
 /// The pipeline that a resource belongs to.

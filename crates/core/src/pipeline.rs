@@ -50,6 +50,7 @@ pub use layer::{FunctionLayer, Layer, LayerContent, MAX_OWNER, Packages};
 pub use place::place_of_deletion;
 pub use refusal::{Refusal, summary};
 pub use secret::{SecretLookup, SecretUse, SecretValues, secret_refs};
+pub use task::MAX_TASKS;
 pub use work::{Work, work};
 
 /// What else a pipeline depends on.
@@ -71,7 +72,7 @@ pub struct Context<'a> {
     pub configuration: &'a Configuration,
     /// Where it lives.
     pub home: Home<'a>,
-    /// Whether the schedule exists on AWS: one that is over by now has fired, and is no mistake.
+    /// Whether the schedule exists on AWS: one that is over by now has fired, and is not a mistake.
     pub has_schedule: bool,
 }
 
@@ -248,7 +249,7 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
 
     let travelling_channels = channel::resolve(channels, &mut refusals);
     if tasks.is_empty() && sender.hop.code.is_none() {
-        refusals.invalid_hint("spec.tasks", "there is no task", "add one, like `{name: hello, message: {}}`");
+        refusals.invalid_hint("spec.tasks", "it is empty", "add a task, like `{name: hello, message: {}}`");
     }
     if runner.hop.code.is_some() {
         task::check_unposted(tasks, channels, &mut refusals);

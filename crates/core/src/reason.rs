@@ -65,9 +65,9 @@ pub enum Refused {
     /// A field reaches beyond the pipeline's own resources, and [the operator's configuration](configuration.md) does not
     /// let its namespace; nothing was asked of AWS.
     NotAllowed,
-    /// A field has a value that cannot work; also a Secret's value that is no URL or no header value.
+    /// A field has a value that cannot work; also a Secret's value that is not a valid URL or header value.
     InvalidSpec,
-    /// A Secret or its key is not there, is no text, or the operator may not read it.
+    /// A Secret or its key is not there, is not text, or the operator may not read it.
     SecretMissing,
     /// [A layer](layers.md) cannot be built: what uv says against its requirements, its size, or that the operator has no
     /// uv; tried again every minute.
@@ -80,7 +80,9 @@ impl Refused {
     /// What to do about it; each refusal says the same for its field.
     pub const fn remedy(self) -> &'static str {
         match self {
-            Self::NotAllowed => "remove the field, or have who runs the operator add the rule that the message names",
+            Self::NotAllowed => {
+                "remove the field, or ask the operator's administrator to add the rule that the message names"
+            }
             Self::InvalidSpec => "correct the field that the message names",
             Self::SecretMissing | Self::ConfigMapMissing => {
                 "create it, with the command in the message; nothing else is needed"
@@ -102,7 +104,7 @@ impl Incomplete {
     /// What to do about it; each message says it for its tag.
     pub const fn remedy(self) -> &'static str {
         match self {
-            Self::TagsRefused => "have AWS allow it, or change `spec.tags`; the operator tries again with back-off",
+            Self::TagsRefused => "allow the tag on AWS, or change `spec.tags`; the operator tries again with back-off",
         }
     }
 }
@@ -110,7 +112,7 @@ impl Incomplete {
 /// What runs say of a pipeline: the conditions `Delivering` and `OnTime`, and events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumMessage, VariantArray)]
 pub enum Reported {
-    /// The last results got to their channels.
+    /// The last results were delivered to their channels.
     Delivered,
     /// A channel will not get a result; also an event.
     DeliveryFailed,

@@ -26,7 +26,7 @@ def size(document: str) -> int:
 
 
 def check_permissions(document: str) -> None:
-    """Raises `Refused` for a document that is no identity-based policy."""
+    """Raises `Refused` for a document that is not an identity-based policy."""
     for statement in _statements(document):
         if "Principal" in statement or "NotPrincipal" in statement:
             raise _malformed("Policy document should not specify a principal.")

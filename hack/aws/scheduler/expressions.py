@@ -26,7 +26,7 @@ DayTest = Callable[[date], bool]
 
 
 class InvalidExpression(ValueError):
-    """The text is no expression that Scheduler accepts."""
+    """The text is not an expression that Scheduler accepts."""
 
 
 def time_zone(name: str) -> ZoneInfo:

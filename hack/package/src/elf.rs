@@ -37,7 +37,7 @@ impl FromStr for Glibc {
 /// Why it doesn't run there.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("it is no 64-bit ELF file that can be read")]
+    #[error("it is not a readable 64-bit ELF file")]
     Elf(#[from] object::read::Error),
     #[error("it needs glibc {needed}, and Amazon Linux 2023 has {NEWEST}: build it on a system that has no newer one")]
     TooNew { needed: Glibc },

@@ -72,7 +72,7 @@ impl Aws {
     /// The bodies that were sent, parsed.
     ///
     /// # Panics
-    /// One is no JSON.
+    /// One is not JSON.
     pub fn messages(&self) -> Vec<Value> {
         let parse = |entry: &Value| serde_json::from_str(entry["MessageBody"].as_str().unwrap_or_default());
         self.sent().iter().map(|entry| parse(entry).expect("bodies are JSON")).collect()

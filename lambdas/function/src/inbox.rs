@@ -4,10 +4,10 @@ use std::env;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
+use protocol::sqs::escape_refused;
 use protocol::{MAX_REPORT, Report};
 use tokio::time::timeout;
 
-use crate::escape::escape_illegal;
 use crate::reason;
 
 /// Holds the URL of the operator's inbox; without it nothing is reported.
@@ -33,14 +33,14 @@ impl Inbox {
         Self { url }
     }
 
-    /// Sends a report, once and within [`PATIENCE`]. One that gets lost is logged, and is no failure.
+    /// Sends a report, once and within [`PATIENCE`]. One that gets lost is logged, and is not a failure.
     pub(crate) async fn send(&self, client: &Client, report: &Report) {
         let Some(url) = &self.url else { return };
         // A message of before this version does not say how many tasks its run has.
         if report.news.is_empty() || report.run.tasks == 0 {
             return;
         }
-        let lost = match serde_json::to_string(report).map(escape_illegal) {
+        let lost = match serde_json::to_string(report).map(escape_refused) {
             Err(error) => error.to_string(),
             Ok(body) if body.len() > MAX_REPORT => format!("{} bytes are more than {MAX_REPORT}", body.len()),
             Ok(body) => {
@@ -52,6 +52,6 @@ impl Inbox {
                 }
             }
         };
-        tracing::warn!(runId = report.run.run_id, reason = lost, "the operator does not hear of this");
+        tracing::warn!(runId = report.run.run_id, reason = lost, "a report could not be sent to the operator");
     }
 }

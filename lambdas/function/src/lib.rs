@@ -2,7 +2,6 @@
 
 mod aws;
 mod batch;
-mod escape;
 mod inbox;
 mod log;
 mod queue;

@@ -12,10 +12,10 @@ use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchOutput;
 use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::stream::{self, StreamExt as _};
+use protocol::sqs::escape_refused;
 use protocol::{Delivery, Message, Report};
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::escape::escape_illegal;
 use crate::inbox::Inbox;
 use crate::{batch, reason, warm};
 
@@ -92,7 +92,7 @@ impl Outgoing {
             Message::Deliver(delivery) => (delivery.id(), delivery.group()),
         };
         let json = serde_json::to_string(message).expect("only string keys");
-        Self { destination: Destination::Queue, id, group, body: escape_illegal(json), delay: Duration::ZERO }
+        Self { destination: Destination::Queue, id, group, body: escape_refused(json), delay: Duration::ZERO }
     }
 
     /// A delivery that is given up, for the dead-letter queue.

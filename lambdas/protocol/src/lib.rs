@@ -10,8 +10,10 @@ mod firing;
 mod message;
 mod news;
 mod result;
+pub mod sqs;
 mod task;
 pub mod template;
+pub mod text;
 
 pub use firing::{Firing, PipelineRef, Trigger, placeholder, scheduled_run_id};
 pub use message::{Body, Delivery, MAX_DELIVERY_RECEIVES, Message, Run, redrive_count};

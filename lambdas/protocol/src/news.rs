@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::text::cut_characters;
 use crate::{PipelineRef, Status, Trigger};
 
 /// Characters of an error or a reason; what is longer is cut.
@@ -110,10 +111,7 @@ pub enum News {
 
 /// Cuts an error or a reason to what a report takes.
 pub fn brief(text: &str) -> String {
-    if text.chars().nth(MAX_ERROR).is_none() {
-        return text.to_owned();
-    }
-    text.chars().take(MAX_ERROR - 1).chain(['…']).collect()
+    cut_characters(text, MAX_ERROR)
 }
 
 #[cfg(test)]

@@ -200,7 +200,7 @@ impl StatusPattern {
     }
 }
 
-/// A text that is no [`StatusPattern`].
+/// A text that is not a [`StatusPattern`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is neither a status code from 100 to 599 nor a class from `1xx` to `5xx`")]
 pub struct StatusPatternError(String);

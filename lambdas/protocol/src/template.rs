@@ -137,7 +137,7 @@ pub fn check(template: &str) -> Result<(), TemplateError> {
         let checking = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, || check_here(template));
         let checked = checking.map_err(|error| error.to_string()).and_then(|thread| {
             // It does not panic, and if it does, nothing is known of the template.
-            thread.join().map_err(|_| "the check came to no end".to_owned())
+            thread.join().map_err(|_| "the check did not finish".to_owned())
         });
         checked.unwrap_or_else(|reason| Err(TemplateError(Error::new(ErrorKind::InvalidOperation, reason))))
     })

@@ -68,7 +68,7 @@ enum NoAnswer {
     Invalid(#[from] Invalid),
     #[error("{}", http::describe(.0))]
     Failed(reqwest::Error),
-    #[error("the answer redirects to what is no URL")]
+    #[error("the answer redirects to an invalid URL")]
     BadRedirect,
     #[error("more than {MAX_REDIRECTS} redirects")]
     TooManyRedirects,
@@ -91,7 +91,7 @@ async fn call(http: &Http, request: &protocol::Http, secrets: &Secrets) -> Ended
     let text = secrets.redact(String::from_utf8_lossy(&body).into_owned());
     // A cut may have left the beginning of a secret, which is not recognised as one.
     let whole = text.len() - if is_cut { LONGEST_SECRET.min(text.len()) } else { 0 };
-    let text = text::fit_bytes(text, MAX_TEXT.min(whole));
+    let text = text::fit_bytes(&text, MAX_TEXT.min(whole));
     let error = (!is_expected).then(|| {
         let expected = request.expect_status.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let excerpt = text::excerpt(&text);

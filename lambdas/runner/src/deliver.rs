@@ -55,7 +55,7 @@ pub(crate) enum Verdict {
 pub(crate) async fn deliver(runner: &Runner, delivery: Delivery, receive: u32, until: Instant) -> Outcome {
     if receive > MAX_DELIVERY_RECEIVES {
         // The runner was ended in the last try, or could not give up.
-        let reason = format!("{MAX_DELIVERY_RECEIVES} tries did not get it there");
+        let reason = format!("{MAX_DELIVERY_RECEIVES} attempts did not deliver it");
         return give_up(runner, delivery, reason, receive, until).await;
     }
     let early = delivery.not_before.and_then(|time| Duration::try_from(time.duration_since(Timestamp::now())).ok());
@@ -69,7 +69,7 @@ pub(crate) async fn deliver(runner: &Runner, delivery: Delivery, receive: u32, u
             Outcome::Done
         }
         Verdict::Later { reason, .. } if receive == MAX_DELIVERY_RECEIVES => {
-            let reason = format!("{MAX_DELIVERY_RECEIVES} tries did not get it there, the last: {reason}");
+            let reason = format!("{MAX_DELIVERY_RECEIVES} attempts did not deliver it, the last: {reason}");
             give_up(runner, delivery, reason, receive, until).await
         }
         Verdict::Later { retry_after, .. } => Outcome::Again(wait(receive, retry_after)),
@@ -88,7 +88,8 @@ async fn give_up(runner: &Runner, delivery: Delivery, reason: String, receive: u
     match moved {
         Ok(()) => Outcome::Done,
         Err(error) => {
-            tracing::error!(%error, "the dead-letter queue did not take a delivery that is given up, it is tried again");
+            tracing::error!(%error, "a delivery that is given up could not be moved to the dead-letter queue; trying \
+                                     again");
             Outcome::AgainSometime
         }
     }

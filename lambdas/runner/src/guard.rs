@@ -24,7 +24,7 @@ pub struct Guard {
 
 /// An address that may not be reached.
 #[derive(Debug, thiserror::Error)]
-#[error("the address {0} is refused: it leads to the function's own surroundings")]
+#[error("the address {0} is not allowed: it belongs to the function's own environment")]
 pub(crate) struct Refused(IpAddr);
 
 impl Guard {

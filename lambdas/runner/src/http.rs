@@ -19,13 +19,13 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Why a request was not made. Says nothing of secrets and of URLs, which may be secrets.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Invalid {
-    #[error("the URL is none: {0}")]
+    #[error("the URL is not valid: {0}")]
     Url(#[from] url::ParseError),
-    #[error("the URL's scheme is `{0}`: only http and https are spoken")]
+    #[error("the URL's scheme is `{0}`: only http and https are supported")]
     Scheme(String),
     #[error("{0}")]
     Refused(#[from] Refused),
-    #[error("`{0}` is no name of a header, or its value has characters that a header cannot hold")]
+    #[error("`{0}` is not a valid header name, or its value has characters that a header cannot have")]
     Header(String),
     #[error("{0}")]
     Missing(#[from] Missing),

@@ -116,11 +116,11 @@ fn ended(answer: InvokeOutput) -> Ended {
     let InvokeOutput { payload, function_error, log_result, .. } = answer;
     let payload = String::from_utf8_lossy(payload.as_ref().map(Blob::as_ref).unwrap_or_default()).into_owned();
     if function_error.is_none() {
-        return Ended { text: text::fit_bytes(returned(payload), MAX_TEXT), ..Ended::default() };
+        return Ended { text: text::fit_bytes(&returned(payload), MAX_TEXT), ..Ended::default() };
     }
     let log = log_result.and_then(|log| BASE64.decode(log.as_bytes()).ok()).unwrap_or_default();
     let log = last_lines(&String::from_utf8_lossy(&log));
-    let raised = text::fit_bytes(raised(&payload), MAX_TEXT);
+    let raised = text::fit_bytes(&raised(&payload), MAX_TEXT);
     Ended::failed(if log.is_empty() { raised } else { format!("{raised}\n{log}") })
 }
 

@@ -43,9 +43,9 @@ const ANSWERING: Duration = Duration::from_secs(1);
 /// How long the hiding of a message may take, at the end of the message's time.
 const HIDING: Duration = Duration::from_secs(3);
 
-/// The event is no batch of messages.
+/// The event is not a batch of messages.
 #[derive(Debug, thiserror::Error)]
-#[error("the event is no batch of SQS messages: {0}")]
+#[error("the event is not a batch of SQS messages: {0}")]
 pub struct Malformed(serde_json::Error);
 
 impl From<Malformed> for Diagnostic {
@@ -113,7 +113,8 @@ impl Runner {
         if let Outcome::Again(wait) = outcome {
             let hidden = timeout(HIDING, self.queue.hide(&record.receipt_handle, wait)).await;
             if let Err(error) = hidden.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
-                tracing::warn!(messageId = %record.message_id, error, "message not hidden, it waits for the queue's own time");
+                tracing::warn!(messageId = %record.message_id, error, "message not hidden, it waits for the queue's \
+                                                                       own time");
             }
         }
         outcome
@@ -148,7 +149,7 @@ impl Runner {
 /// Works through a batch, one message after the other; answers which are to be received again.
 ///
 /// # Errors
-/// The event is no batch of messages; then Lambda takes all of them as failed.
+/// The event is not a batch of messages; then Lambda takes all of them as failed.
 pub async fn handle(runner: &Runner, event: Value, deadline: SystemTime) -> Result<Failures, Malformed> {
     let batch: Batch = serde_json::from_value(event).map_err(Malformed)?;
     let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();

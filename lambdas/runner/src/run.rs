@@ -107,7 +107,7 @@ fn within(mut result: TaskResult, limit: usize) -> TaskResult {
     while size(&result) > limit && bytes > 0 {
         if result.json.take().is_none() {
             bytes /= 2;
-            result.text = text::fit_bytes(result.text, bytes.max(text::MARKER.len_utf8()));
+            result.text = text::fit_bytes(&result.text, bytes.max(text::MARKER.len_utf8()));
         }
     }
     result

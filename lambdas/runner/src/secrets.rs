@@ -78,7 +78,7 @@ fn tokens(value: &str) -> impl Iterator<Item = &str> {
 pub(crate) enum Error {
     #[error("cannot read the parameter `{name}`: {reason}")]
     Unreadable { name: String, reason: String },
-    #[error("the parameter `{0}` is no JSON object of texts")]
+    #[error("the parameter `{0}` is not a JSON object of strings")]
     Malformed(String),
 }
 

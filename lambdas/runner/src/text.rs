@@ -1,11 +1,9 @@
 //! Texts within the limits of the services that show them. They are cut between what a reader takes for characters.
 
-use unicode_segmentation::UnicodeSegmentation as _;
+pub(crate) use protocol::text::MARKER;
+use protocol::text::{cut, cut_characters, is_within, prefix};
 
 use crate::markdown::Run;
-
-/// Stands where something was cut off.
-pub(crate) const MARKER: char = '…';
 
 /// Slack's three special characters.
 /// <https://docs.slack.dev/messaging/formatting-message-text#escaping>
@@ -93,33 +91,23 @@ pub(crate) fn fit_runs(runs: Vec<Run>, limit: usize, width: fn(char) -> usize) -
 }
 
 /// Cuts to so many bytes of UTF-8.
-pub(crate) fn fit_bytes(text: String, bytes: usize) -> String {
-    fit(text, bytes, char::len_utf8, |_, kept| kept)
+pub(crate) fn fit_bytes(text: &str, bytes: usize) -> String {
+    cut(text, bytes, char::len_utf8)
 }
 
 /// The first characters, for a message about the rest.
 pub(crate) fn excerpt(text: &str) -> String {
-    fit(text.trim().to_owned(), 200, |_| 1, |_, kept| kept)
+    cut_characters(text.trim(), 200)
 }
 
-/// Cuts; `tidy` gets the whole text and what is kept of it, and may keep less.
+/// Cuts an escaped text, which [`cut`] could leave with half an escape: `tidy` gets the whole text and what is kept of it,
+/// and may keep less.
 fn fit(text: String, limit: usize, width: fn(char) -> usize, tidy: fn(&str, usize) -> usize) -> String {
-    if text.chars().map(width).sum::<usize>() <= limit {
+    if is_within(&text, limit, width) {
         return text;
     }
-    let kept = prefix(&text, limit - width(MARKER), width);
+    let kept = prefix(&text, limit.saturating_sub(width(MARKER)), width);
     format!("{}{MARKER}", &text[..tidy(&text, kept)])
-}
-
-/// Bytes of the longest beginning that fits.
-fn prefix(text: &str, mut room: usize, width: fn(char) -> usize) -> usize {
-    for (at, character) in text.grapheme_indices(true) {
-        match room.checked_sub(character.chars().map(width).sum()) {
-            Some(left) => room = left,
-            None => return at,
-        }
-    }
-    text.len()
 }
 
 /// An entity cut in half would show as what it is not.
@@ -150,7 +138,7 @@ mod tests {
         fn a_text_within_the_limit_is_left_alone_and_a_cut_one_keeps_to_it(text in TRICKY, limit in 4_usize..70) {
             for width in [(|_| 1) as fn(char) -> usize, char::len_utf16, char::len_utf8] {
                 let size = |text: &str| text.chars().map(width).sum::<usize>();
-                let fitted = fit(text.clone(), limit, width, |_, kept| kept);
+                let fitted = cut(&text, limit, width);
                 prop_assert!(size(&fitted) <= limit);
                 if size(&text) <= limit {
                     prop_assert_eq!(&fitted, &text);
@@ -188,7 +176,7 @@ mod tests {
     fn texts_are_counted_as_services_count_them() {
         assert_eq!(fit_slack(escape_slack(&"&".repeat(8_001)), 40_000).chars().count(), 39_996, "no half entity");
         assert_eq!(fit_discord("😀".repeat(1_001), 2_000).encode_utf16().count(), 1_999);
-        assert_eq!(fit_bytes("é".repeat(10), 10), "ééé…");
+        assert_eq!(fit_bytes(&"é".repeat(10), 10), "ééé…");
     }
 
     #[test]

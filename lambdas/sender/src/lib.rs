@@ -28,10 +28,10 @@ pub struct Sent {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The event does not come from a schedule of the operator.
-    #[error("the event is no firing of a pipeline: {0}")]
+    #[error("the event is not a firing of a pipeline: {0}")]
     Malformed(serde_json::Error),
     /// Nobody put the time or the schedule in.
-    #[error("the event is no firing of a pipeline: `{field}` still holds its placeholder `{value}`")]
+    #[error("the event is not a firing of a pipeline: `{field}` still holds its placeholder `{value}`")]
     Placeholder {
         /// The field.
         field: &'static str,
@@ -61,7 +61,7 @@ impl From<Error> for Diagnostic {
 /// Sends the messages of one firing, trying again until shortly before the deadline.
 ///
 /// # Errors
-/// The event is no firing, or the queue did not take all messages.
+/// The event is not a firing, or the queue did not take all messages.
 pub async fn handle(queue: &Queue, event: Value, deadline: SystemTime) -> Result<Sent, Error> {
     let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
     let result = send(queue, event, Instant::now() + left.saturating_sub(RESERVE)).await;
@@ -179,11 +179,11 @@ mod tests {
     #[test]
     fn a_malformed_event_is_told_what_is_wrong_with_it() {
         for (event, expected) in [
-            (json!({}), "the event is no firing of a pipeline: missing field `scheduleArn`"),
+            (json!({}), "the event is not a firing of a pipeline: missing field `scheduleArn`"),
             (
                 json!({"scheduleArn": "a", "scheduledTime": "<aws.scheduler.scheduled-time>", "tasks": [],
                        "pipeline": {"namespace": "n", "name": "p"}}),
-                "the event is no firing of a pipeline: `scheduledTime` still holds its placeholder \
+                "the event is not a firing of a pipeline: `scheduledTime` still holds its placeholder \
                  `<aws.scheduler.scheduled-time>`",
             ),
         ] {

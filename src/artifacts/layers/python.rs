@@ -49,9 +49,9 @@ pub struct Tools {
 #[derive(Clone, PartialEq, Eq)]
 pub struct PackageIndex(Url);
 
-/// A text that is no URL of an index.
+/// A text that is not the URL of an index.
 #[derive(Debug, thiserror::Error)]
-#[error("it is no URL of a package index, such as https://pypi.org/simple")]
+#[error("it is not a valid URL of a package index; use one such as https://pypi.org/simple")]
 pub struct NoPackageIndex;
 
 impl FromStr for PackageIndex {
@@ -158,7 +158,7 @@ fn shown(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let line = lines.collect::<Vec<_>>().join("; ");
     let line = line.strip_prefix("error: ").unwrap_or(&line);
-    pipeline_core::text::truncate(line, MAX_SHOWN)
+    pipeline_core::text::bounded_line(line, MAX_SHOWN)
 }
 
 #[cfg(test)]

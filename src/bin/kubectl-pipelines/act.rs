@@ -1,8 +1,6 @@
 //! `kubectl pipelines run`, `suspend` and `resume`: what changes a pipeline.
 
 use std::error::Error;
-use std::io::{self, Write as _};
-use std::process::ExitCode;
 use std::time::Duration;
 
 use api::{RunResult, RunTrigger, annotation};
@@ -12,13 +10,12 @@ use pipeline_core::depth;
 use pipeline_core::error_chain::chain;
 use pipeline_core::runs::reports_nothing;
 use serde_json::{Map, Value, json};
+use task_pipelines::cli::exit_status::ExitStatus;
+use task_pipelines::cli::terminal;
 use tokio::time::{Instant, sleep};
 
 use crate::cluster::{Pipelines, Place};
 use crate::{complete, print, runs};
-
-/// The run did not succeed.
-const NOT_SUCCEEDED: u8 = 1;
 
 /// How often a run is looked for.
 const POLL: Duration = Duration::from_secs(1);
@@ -67,10 +64,10 @@ fn object(text: &str) -> Result<Map<String, Value>, String> {
     if depth::is_text_deeper(text, depth::MAX_INPUT) {
         return Err(format!("it nests deeper than {} levels", depth::MAX_INPUT));
     }
-    serde_json::from_str(text).map_err(|error| format!("it is no JSON object, such as {{\"days\": 7}}: {error}"))
+    serde_json::from_str(text).map_err(|error| format!("it is not a JSON object, such as {{\"days\": 7}}: {error}"))
 }
 
-pub(crate) async fn run(arguments: Run, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(arguments: Run, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let Run { name, input, wait, timeout } = arguments;
     let pipelines = place.connect().await?;
     let token = Timestamp::now().to_string();
@@ -80,7 +77,7 @@ pub(crate) async fn run(arguments: Run, place: Place) -> Result<ExitCode, Box<dy
     let before = pipelines.change(&name, json!({"metadata": {"annotations": annotations}})).await?;
     if !wait {
         print(&format!("{name} fires\n"))?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(ExitStatus::Success);
     }
     if reports_nothing(&before.spec) {
         let why = "a function of its own is between the schedule and the channels, and reports nothing";
@@ -96,7 +93,7 @@ async fn await_run(
     name: &str,
     known: &[String],
     patience: Duration,
-) -> Result<ExitCode, Box<dyn Error>> {
+) -> Result<ExitStatus, Box<dyn Error>> {
     let deadline = Instant::now() + patience;
     loop {
         let runs = pipelines.get(name).await?.status.unwrap_or_default().runs;
@@ -104,7 +101,7 @@ async fn await_run(
         if let Some(run) = run.filter(|run| run.result != RunResult::Running) {
             print(&runs::lines(std::slice::from_ref(&run), Timestamp::now()))?;
             let succeeded = run.result == RunResult::Succeeded;
-            return Ok(if succeeded { ExitCode::SUCCESS } else { ExitCode::from(NOT_SUCCEEDED) });
+            return Ok(ExitStatus::of_check(succeeded));
         }
         if Instant::now() > deadline {
             let seconds = patience.as_secs();
@@ -115,7 +112,7 @@ async fn await_run(
     }
 }
 
-pub(crate) async fn suspend(arguments: Suspend, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn suspend(arguments: Suspend, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let Suspend { names, reason } = arguments;
     let change = json!({
         "metadata": {"annotations": {annotation::SUSPEND_REASON: reason}}, "spec": {"suspend": true},
@@ -123,7 +120,7 @@ pub(crate) async fn suspend(arguments: Suspend, place: Place) -> Result<ExitCode
     each(&names, &change, "suspended", place).await
 }
 
-pub(crate) async fn resume(arguments: Resume, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn resume(arguments: Resume, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let change = json!({
         "metadata": {"annotations": {annotation::SUSPEND_REASON: null}}, "spec": {"suspend": false},
     });
@@ -131,15 +128,15 @@ pub(crate) async fn resume(arguments: Resume, place: Place) -> Result<ExitCode, 
 }
 
 /// Changes each; one that cannot be changed keeps none from it.
-async fn each(names: &[String], change: &Value, verb: &str, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+async fn each(names: &[String], change: &Value, verb: &str, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let pipelines = place.connect().await?;
-    let mut code = ExitCode::SUCCESS;
+    let mut code = ExitStatus::Success;
     for name in names {
         match pipelines.change(name, change.clone()).await {
             Ok(_) => print(&format!("{name} {verb}\n"))?,
             Err(error) => {
-                writeln!(io::stderr(), "error: {}", chain(error.as_ref()))?;
-                code = ExitCode::from(2);
+                terminal::note(&format!("error: {}", chain(error.as_ref())))?;
+                code = ExitStatus::Error;
             }
         }
     }

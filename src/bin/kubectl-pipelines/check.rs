@@ -1,7 +1,6 @@
 //! `kubectl pipelines check`: the cluster, what you may do in it, your AWS credentials, and how full the account is.
 
 use std::error::Error;
-use std::process::ExitCode;
 
 use api::GROUP;
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -13,6 +12,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::Client;
 use kube::api::{Api, ListParams};
 use pipeline_core::error_chain::chain;
+use task_pipelines::cli::exit_status::ExitStatus;
 use task_pipelines::kubernetes::preflight::{Finding, Right, api_server, definition, lines, permissions};
 
 use crate::cluster::Place;
@@ -30,9 +30,6 @@ pub(crate) struct Arguments {
     output: Output,
 }
 
-/// Something is not as it should be.
-const NOT_WELL: u8 = 1;
-
 /// A leader renews its lease every second; this long without means that none is there.
 const SILENCE: SignedDuration = SignedDuration::from_secs(30);
 
@@ -43,7 +40,7 @@ const NEARLY_FULL: i64 = 90;
 /// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html>
 const SCHEDULE_GROUPS: i64 = 500;
 
-pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let (client, namespace) = place.client().await?;
     let mut findings = vec![api_server(&client).await];
     if findings.iter().all(|finding| finding.is_well) {
@@ -57,7 +54,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, 
         Some(document) => print(&document)?,
         None => print(&lines(&findings))?,
     }
-    Ok(if findings.iter().all(|finding| finding.is_well) { ExitCode::SUCCESS } else { ExitCode::from(NOT_WELL) })
+    Ok(ExitStatus::of_check(findings.iter().all(|finding| finding.is_well)))
 }
 
 /// What the plugin's commands need.
@@ -74,20 +71,20 @@ async fn operator(client: &Client, name: &str) -> Result<String, String> {
     let found = match leases.list(&only).await {
         Ok(found) => found.items,
         Err(kube::Error::Api(status)) if status.is_forbidden() => {
-            return Ok("not looked at, since you may not list leases".to_owned());
+            return Ok("not checked, since you may not list leases".to_owned());
         }
         Err(error) => return Err(chain(&error)),
     };
     let remedy = "install it with helm, or see why its Pods do not run";
     let Some(lease) = found.first() else {
-        return Err(format!("no namespace has a Lease `{name}`: no operator ever led; {remedy}"));
+        return Err(format!("there is no Lease `{name}` in any namespace, so no operator has led yet; {remedy}"));
     };
     let namespace = lease.metadata.namespace.as_deref().unwrap_or_default();
     let spec = lease.spec.clone().unwrap_or_default();
     let silent = spec.renew_time.map(|renewed| Timestamp::now().duration_since(renewed.0));
     match (spec.holder_identity, silent) {
         (Some(holder), Some(silent)) if silent < SILENCE => Ok(format!("{holder} leads, in namespace {namespace}")),
-        _ => Err(format!("none leads in namespace {namespace}: its Lease was not renewed lately; {remedy}")),
+        _ => Err(format!("no operator leads in namespace {namespace}: the Lease was not renewed lately; {remedy}")),
     }
 }
 

@@ -1,16 +1,15 @@
 //! The cluster that kubectl talks to.
 
 use std::error::Error;
-use std::io::{self, Write as _};
 
 use api::{ScheduledTaskPipeline, Stored};
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
+use pipeline_core::text::one_line;
 use serde_json::Value;
+use task_pipelines::cli::terminal;
 use task_pipelines::kubernetes::client::client;
-
-use crate::text::plain;
 
 /// Who changed it, as `metadata.managedFields` says.
 const MANAGER: &str = "kubectl-pipelines";
@@ -88,7 +87,7 @@ impl Pipelines {
     pub(crate) async fn get(&self, name: &str) -> Result<ScheduledTaskPipeline, Box<dyn Error>> {
         let Stored { pipeline, unreadable } = self.stored(name).await?;
         if let Some(unreadable) = unreadable {
-            writeln!(io::stderr(), "{name}: {}", plain(&unreadable.to_string()))?;
+            terminal::note(&format!("{name}: {}", one_line(&unreadable.to_string())))?;
         }
         Ok(pipeline)
     }

@@ -17,7 +17,7 @@ use crate::{Arguments, print, runtime};
 /// The name under which kubectl asks.
 const NAME: &str = "kubectl_complete-pipelines";
 
-/// What cobra reads at the end: that files are no completion.
+/// What cobra reads at the end: that files are not completions.
 /// <https://pkg.go.dev/github.com/spf13/cobra#ShellCompDirective>
 const NO_FILES: &str = ":4\n";
 

@@ -1,13 +1,15 @@
 //! `kubectl pipelines dlq`: dead letters.
 
 use std::error::Error;
-use std::io::{self, Write as _};
-use std::process::ExitCode;
+use std::io;
 
 use clap::Subcommand;
 use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
 use pipeline_core::error_chain::chain;
+use pipeline_core::text::{counted, one_line, printable, printable_json};
+use task_pipelines::cli::exit_status::ExitStatus;
+use task_pipelines::cli::terminal;
 use task_pipelines::dead_letters::{DeadLetter, Queues, Report};
 
 use crate::cluster::Place;
@@ -17,9 +19,6 @@ use crate::{aws, complete, print};
 
 /// Characters of an id that tables show: enough to name a message by.
 const SHORT_ID: usize = 8;
-
-/// Not all went as it should.
-const NOT_ALL: u8 = 1;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -40,6 +39,7 @@ enum Command {
         ids: Vec<String>,
     },
     /// Send dead letters on their way again: tasks and deliveries to the queue, firings to the sender.
+    #[command(override_usage = "kubectl pipelines dlq redrive [OPTIONS] <NAME> <IDS...|--all>")]
     Redrive {
         /// The pipeline.
         #[arg(add = ArgValueCompleter::new(complete::pipelines))]
@@ -48,6 +48,7 @@ enum Command {
         which: Which,
     },
     /// Delete dead letters for good, after asking.
+    #[command(override_usage = "kubectl pipelines dlq purge [OPTIONS] <NAME> <IDS...|--all>")]
     Purge {
         /// The pipeline.
         #[arg(add = ArgValueCompleter::new(complete::pipelines))]
@@ -70,18 +71,18 @@ struct Which {
     all: bool,
 }
 
-pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     match arguments.command {
         Command::List(OfPipeline { name, output }) => {
             let letters = queues(&name, place).await?.list().await?;
             output::list(output, &letters, &format!("no dead letters of {name}"), lines)?;
-            Ok(ExitCode::SUCCESS)
+            Ok(ExitStatus::Success)
         }
         Command::Show { name, ids } => {
             let letters = queues(&name, place).await?.list().await?;
             let wanted = if ids.is_empty() { letters } else { named(letters, &ids)? };
             print(&wanted.iter().map(in_full).collect::<Vec<_>>().join("\n"))?;
-            Ok(ExitCode::SUCCESS)
+            Ok(ExitStatus::Success)
         }
         Command::Redrive { name, which } => {
             let queues = queues(&name, place).await?;
@@ -92,7 +93,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, 
             let queues = queues(&name, place).await?;
             let ids = which.ids(&queues).await?;
             if !yes && !is_confirmed(&name, ids.len())? {
-                return Ok(ExitCode::from(NOT_ALL));
+                return Ok(ExitStatus::Failure);
             }
             report("deleted", &queues.purge(|id| ids.iter().any(|wanted| wanted == id)).await?, ids.len())
         }
@@ -114,7 +115,7 @@ impl Which {
 }
 
 fn is_confirmed(name: &str, count: usize) -> io::Result<bool> {
-    write!(io::stderr(), "Delete {count} dead letters of {name} for good? [y/N] ")?;
+    terminal::ask(&format!("Permanently delete {} of {name}? [y/N] ", counted(count, "dead letter")))?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
@@ -133,7 +134,7 @@ fn named(letters: Vec<DeadLetter>, ids: &[String]) -> Result<Vec<DeadLetter>, St
     Ok(letters.into_iter().filter(is_wanted).collect())
 }
 
-fn lines(letters: &[DeadLetter], now: Timestamp) -> String {
+pub(crate) fn lines(letters: &[DeadLetter], now: Timestamp) -> String {
     let row = |letter: &DeadLetter| {
         let DeadLetter { id, queue, what, run, sent, why, body: _ } = letter;
         let age = sent.map_or_else(String::new, |sent| age(sent, now));
@@ -143,26 +144,34 @@ fn lines(letters: &[DeadLetter], now: Timestamp) -> String {
     table(["ID", "QUEUE", "WHAT", "RUN", "AGE", "WHY"], letters.iter().map(row).collect())
 }
 
-fn in_full(letter: &DeadLetter) -> String {
+pub(crate) fn in_full(letter: &DeadLetter) -> String {
     let DeadLetter { id, queue, what, run, sent, why, body } = letter;
-    let run = run.as_deref().map(|run| format!("Run:   {run}\n")).unwrap_or_default();
+    let (id, what, why, body) = (printable(id), printable(what), one_line(why), format!("{body:#}"));
+    let run = run.as_deref().map(|run| format!("Run:   {}\n", printable(run))).unwrap_or_default();
     let sent = sent.map(|sent| format!("Sent:  {sent}\n")).unwrap_or_default();
-    format!("ID:    {id}\nQueue: {}\nWhat:  {what}\n{run}{sent}Why:   {why}\n{body:#}\n", queue.as_str())
+    format!(
+        "ID:    {id}\nQueue: {}\nWhat:  {what}\n{run}{sent}Why:   {why}\n{}\n",
+        queue.as_str(),
+        printable_json(&body)
+    )
 }
 
-fn report(verb: &str, report: &Report, wanted: usize) -> Result<ExitCode, Box<dyn Error>> {
+fn report(verb: &str, report: &Report, wanted: usize) -> Result<ExitStatus, Box<dyn Error>> {
     for letter in &report.done {
-        print(&format!("{} {verb}: {}\n", short(&letter.id, SHORT_ID), letter.what))?;
+        print(&format!("{} {verb}: {}\n", short(&letter.id, SHORT_ID), printable(&letter.what)))?;
     }
     for (letter, error) in &report.failed {
-        let (id, what) = (short(&letter.id, SHORT_ID), &letter.what);
-        writeln!(io::stderr(), "{id} stays where it is: {what}: {}", chain(error))?;
+        let (id, what) = (short(&letter.id, SHORT_ID), printable(&letter.what));
+        terminal::note(&format!("{id} was left in the queue: {what}: {}", one_line(&chain(error))))?;
     }
     let missing = wanted.saturating_sub(report.done.len() + report.failed.len());
     if missing > 0 {
-        writeln!(io::stderr(), "{missing} could not be found again: somebody else has them; list them in a minute")?;
+        terminal::note(&format!(
+            "{} could not be received, as another client has them; list them again in a minute",
+            counted(missing, "dead letter")
+        ))?;
     }
-    Ok(if report.failed.is_empty() && missing == 0 { ExitCode::SUCCESS } else { ExitCode::from(NOT_ALL) })
+    Ok(ExitStatus::of_check(report.failed.is_empty() && missing == 0))
 }
 
 #[cfg(test)]
@@ -193,7 +202,7 @@ mod tests {
         let lines: Vec<String> = table.lines().map(words).collect();
         assert_eq!(lines[0], "ID QUEUE WHAT RUN AGE WHY");
         assert_eq!(lines[1], "12345678 tasks delivery hello to team k5wq 3h HTTP 404 Not Found");
-        assert!(table.ends_with(&format!("{}…\n", "x".repeat(80))) && !table.contains('\u{1b}'), "{table}");
+        assert!(table.ends_with(&format!("{}…\n", "x".repeat(79))) && !table.contains('\u{1b}'), "{table}");
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! `kubectl pipelines lint`: what would be refused, before anybody applies it.
 
 use std::error::Error;
-use std::io::{self, Write as _};
-use std::process::ExitCode;
 
+use pipeline_core::text::printable;
+use task_pipelines::cli::exit_status::ExitStatus;
 use task_pipelines::cli::lint::{Finding, LintSettings, lint};
+use task_pipelines::cli::terminal;
 
 use crate::cluster::Place;
 use crate::output::{self, Output};
@@ -20,15 +21,16 @@ pub(crate) struct Arguments {
     output: Output,
 }
 
-/// Something would be refused.
-const REFUSED: u8 = 1;
-
-pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let findings = lint(&arguments.settings, place.namespace()).await?;
     match output::document(arguments.output, &findings)? {
         Some(document) => print(&document)?,
-        None if findings.is_empty() => writeln!(io::stderr(), "nothing would be refused")?,
-        None => print(&(findings.iter().map(Finding::to_string).collect::<Vec<_>>().join("\n") + "\n"))?,
+        None if findings.is_empty() => terminal::note("nothing would be refused")?,
+        None => print(&lines(&findings))?,
     }
-    Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(REFUSED) })
+    Ok(ExitStatus::of_check(findings.is_empty()))
+}
+
+pub(crate) fn lines(findings: &[Finding]) -> String {
+    findings.iter().map(|finding| printable(&finding.to_string()).into_owned() + "\n").collect()
 }

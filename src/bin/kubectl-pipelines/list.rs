@@ -1,19 +1,21 @@
 //! `kubectl pipelines list`: all pipelines, a line each.
 
 use std::error::Error;
-use std::io::{self, IsTerminal as _, Write as _};
-use std::process::ExitCode;
+use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use api::{PipelineStatus, Stored};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
+use pipeline_core::text::one_line;
+use task_pipelines::cli::exit_status::ExitStatus;
+use task_pipelines::cli::terminal;
 use tokio::time::sleep;
 
 use crate::cluster::Place;
 use crate::output::{self, Output};
 use crate::print;
-use crate::text::{age, plain, span, table};
+use crate::text::{age, span, table};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -30,7 +32,7 @@ pub(crate) struct Arguments {
     output: Output,
 }
 
-pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let Arguments { all_namespaces, watch, output } = arguments;
     let list = async || {
         let place = place.clone();
@@ -43,35 +45,33 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, 
     for Stored { pipeline, unreadable } in &pipelines {
         if let Some(unreadable) = unreadable {
             let (namespace, name) = (pipeline.namespace().unwrap_or_default(), pipeline.name_any());
-            writeln!(io::stderr(), "{namespace}/{name}: {}", plain(&unreadable.to_string()))?;
+            terminal::note(&format!("{namespace}/{name}: {}", one_line(&unreadable.to_string())))?;
         }
     }
     output::list(output, &pipelines, "no pipelines found", lines)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitStatus::Success)
 }
 
 /// Shows the list whenever it has changed: in place of the old one on a terminal, behind it elsewhere.
-async fn show(list: impl AsyncFn() -> Result<Vec<Stored>, Box<dyn Error>>) -> Result<ExitCode, Box<dyn Error>> {
-    let clear = if io::stdout().is_terminal() { CLEAR } else { "" };
+async fn show(list: impl AsyncFn() -> Result<Vec<Stored>, Box<dyn Error>>) -> Result<ExitStatus, Box<dyn Error>> {
     let mut shown = String::new();
     loop {
         let lines = lines(&list().await?, Timestamp::now());
         if lines != shown {
-            print(&format!("{clear}{lines}"))?;
+            if io::stdout().is_terminal() {
+                terminal::clear()?;
+            }
+            print(&lines)?;
             shown = lines;
         }
         sleep(POLL).await;
     }
 }
 
-/// Moves to the upper left corner and clears what is there.
-/// <https://www.ecma-international.org/publications-and-standards/standards/ecma-48/>
-const CLEAR: &str = "\x1b[H\x1b[2J";
-
 /// How often pipelines are asked for: ages are told to the second.
 const POLL: Duration = Duration::from_secs(1);
 
-fn lines(pipelines: &[Stored], now: Timestamp) -> String {
+pub(crate) fn lines(pipelines: &[Stored], now: Timestamp) -> String {
     let row = |Stored { pipeline, unreadable }: &Stored| {
         let empty = PipelineStatus::default();
         let status = pipeline.status.as_ref().unwrap_or(&empty);

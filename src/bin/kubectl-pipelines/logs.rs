@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::io::{self, Write as _};
-use std::process::ExitCode;
 use std::time::Duration;
 
 use api::{PipelineStatus, Run};
@@ -13,12 +11,14 @@ use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 use clap_complete::engine::ArgValueCompleter;
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
+use pipeline_core::text::{one_line, printable};
+use task_pipelines::cli::exit_status::ExitStatus;
+use task_pipelines::cli::terminal;
 use task_pipelines::resource::Kind;
 use tokio::time::sleep;
 
 use crate::cluster::Place;
 use crate::parts::Prefix;
-use crate::text::plain;
 use crate::{aws, complete, print};
 
 #[derive(Debug, clap::Args)]
@@ -52,7 +52,7 @@ const AROUND: SignedDuration = SignedDuration::from_secs(60);
 /// The longest that a run is looked for where its end is not known.
 const LONGEST: SignedDuration = SignedDuration::from_hours(6);
 
-pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let Arguments { name, run, follow, since } = arguments;
     let status = place.connect().await?.get(&name).await?.status.unwrap_or_default();
     let groups = groups(&status);
@@ -76,9 +76,9 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, 
         }
         if !follow {
             if seen.is_empty() {
-                writeln!(io::stderr(), "nothing was logged then")?;
+                terminal::note("nothing was logged then")?;
             }
-            return Ok(ExitCode::SUCCESS);
+            return Ok(ExitStatus::Success);
         }
         wanted.from = began - LATE;
         sleep(POLL).await;
@@ -152,8 +152,12 @@ impl Line {
     }
 
     fn text(&self) -> String {
-        format!("{:.3} {:<8} {}\n", self.when, self.whose, plain(self.message.trim_end()))
+        text(self.when, &self.whose, &self.message)
     }
+}
+
+pub(crate) fn text(when: Timestamp, whose: &str, message: &str) -> String {
+    format!("{when:.3} {:<8} {}\n", printable(whose), one_line(message.trim_end()))
 }
 
 async fn lines(client: &Client, groups: &[Group], wanted: &Wanted) -> Result<Vec<Line>, String> {
@@ -209,6 +213,6 @@ mod tests {
             whose: "runner".to_owned(),
             message: "a\u{1b}[31m\n".to_owned(),
         };
-        assert_eq!(line.text(), "2026-03-01T09:00:00.500Z runner   a [31m\n");
+        assert_eq!(line.text(), "2026-03-01T09:00:00.500Z runner   a\\u{1b}[31m\n");
     }
 }

@@ -7,6 +7,8 @@ mod cluster;
 mod complete;
 mod console;
 mod dlq;
+#[cfg(test)]
+mod hostile;
 mod lint;
 mod list;
 mod logs;
@@ -20,11 +22,13 @@ mod text;
 mod tree;
 use std::env;
 use std::error::Error;
-use std::io::{self, Write as _};
+use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use pipeline_core::error_chain::{chain, is_closed_pipe};
+use task_pipelines::cli::exit_status::ExitStatus;
+use task_pipelines::cli::terminal::{self, print};
 use tokio::runtime::Runtime;
 
 /// Look after scheduled task pipelines.
@@ -86,25 +90,26 @@ fn main() -> ExitCode {
     let mut words = env::args_os();
     let done = match words.next() {
         Some(program) if complete::is_asked(&program) => {
-            complete::answer(words).map(|()| ExitCode::SUCCESS).map_err(Into::into)
+            complete::answer(words).map(|()| ExitStatus::Success).map_err(Into::into)
         }
         _ => {
             let Arguments { command, place } = Arguments::parse();
             run(command, place)
         }
     };
-    match done {
-        Ok(code) => code,
-        Err(error) if is_closed_pipe(error.as_ref()) => ExitCode::SUCCESS,
+    let status = match done {
+        Ok(status) => status,
+        Err(error) if is_closed_pipe(error.as_ref()) => ExitStatus::Success,
         Err(error) => {
             // Nothing is left to do about a closed stderr.
-            let _ = writeln!(io::stderr(), "error: {}", chain(error.as_ref()));
-            ExitCode::from(2)
+            let _ = terminal::note(&format!("error: {}", chain(error.as_ref())));
+            ExitStatus::Error
         }
-    }
+    };
+    status.into()
 }
 
-fn run(command: Command, place: cluster::Place) -> Result<ExitCode, Box<dyn Error>> {
+fn run(command: Command, place: cluster::Place) -> Result<ExitStatus, Box<dyn Error>> {
     runtime()?.block_on(async {
         match command {
             Command::List(arguments) => Box::pin(list::run(arguments, place)).await,
@@ -126,9 +131,4 @@ fn run(command: Command, place: cluster::Place) -> Result<ExitCode, Box<dyn Erro
 
 fn runtime() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
-}
-
-/// Writes data to stdout.
-fn print(text: &str) -> io::Result<()> {
-    io::stdout().write_all(text.as_bytes())
 }

@@ -1,14 +1,15 @@
 //! `kubectl pipelines next`: when a pipeline fires.
 
 use std::error::Error;
-use std::process::ExitCode;
 
 use api::{RunTrigger, ScheduledTaskPipeline};
 use clap_complete::engine::ArgValueCompleter;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use pipeline_core::text::printable;
 use schedule::Window;
+use task_pipelines::cli::exit_status::ExitStatus;
 
 use crate::cluster::Place;
 use crate::text::{span, table};
@@ -25,14 +26,14 @@ pub(crate) struct Arguments {
     count: u16,
 }
 
-pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let Arguments { name, count } = arguments;
     let pipeline = place.connect().await?.stored(&name).await?.whole()?;
     print(&page(&pipeline, count.into(), Timestamp::now())?)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitStatus::Success)
 }
 
-fn page(pipeline: &ScheduledTaskPipeline, count: usize, now: Timestamp) -> Result<String, Box<dyn Error>> {
+pub(crate) fn page(pipeline: &ScheduledTaskPipeline, count: usize, now: Timestamp) -> Result<String, Box<dyn Error>> {
     let spec = &pipeline.spec;
     let schedule = schedule::parse(&spec.schedule, &spec.time_zone)?;
     let moment = |time: &Option<Time>| time.as_ref().map(|time| time.0);
@@ -50,16 +51,19 @@ fn page(pipeline: &ScheduledTaskPipeline, count: usize, now: Timestamp) -> Resul
         ]
     };
     let mut page = if next.is_empty() && schedule.is_over(now, &window) {
-        format!("`{}` fires no more\n", spec.schedule)
+        format!("`{}` does not fire again\n", printable(&spec.schedule))
     } else if next.is_empty() {
-        format!("when `{}` fires is known after its first firing: AWS chooses when it begins\n", spec.schedule)
+        format!(
+            "when `{}` fires is known after its first firing: AWS chooses when it begins\n",
+            printable(&spec.schedule)
+        )
     } else {
         table([&spec.time_zone, "UTC", ""], next.iter().map(row).collect())
     };
     if spec.suspend {
         page.push_str("It is suspended: none of these fires until `kubectl pipelines resume`.\n");
     }
-    page.extend(schedule.warnings(now, &window).into_iter().map(|warning| format!("Note: {warning}\n")));
+    page.extend(schedule.warnings(now, &window).into_iter().map(|warning| format!("Note: {}\n", printable(&warning))));
     Ok(page)
 }
 
@@ -93,6 +97,6 @@ mod tests {
         let rate = page(&pipeline("rate(2 hours)", false), 2, now).unwrap();
         assert_eq!(rate, "when `rate(2 hours)` fires is known after its first firing: AWS chooses when it begins\n");
         let past = page(&pipeline("at(2020-01-01T00:00:00)", false), 2, now).unwrap();
-        assert_eq!(past, "`at(2020-01-01T00:00:00)` fires no more\n");
+        assert_eq!(past, "`at(2020-01-01T00:00:00)` does not fire again\n");
     }
 }

@@ -1,12 +1,13 @@
 //! Forms that commands print.
 
 use std::error::Error;
-use std::io::{self, Write as _};
 
 use clap::ValueEnum;
 use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
+use pipeline_core::text::printable_lines;
 use serde::Serialize;
+use task_pipelines::cli::terminal;
 
 use crate::{complete, print};
 
@@ -37,9 +38,15 @@ pub(crate) enum Output {
 pub(crate) fn document(output: Output, content: &impl Serialize) -> Result<Option<String>, Box<dyn Error>> {
     Ok(match output {
         Output::Text => None,
-        Output::Json => Some(format!("{}\n", serde_json::to_string_pretty(content)?)),
-        Output::Yaml => Some(serde_saphyr::to_string(content)?),
+        Output::Json => Some(terminal::json(content)?),
+        Output::Yaml => Some(yaml(content)?),
     })
+}
+
+/// YAML has the escapes of JSON in its flow style alone, so that is what a content with hidden characters gets.
+fn yaml(content: &impl Serialize) -> Result<String, Box<dyn Error>> {
+    let yaml = serde_saphyr::to_string(content)?;
+    Ok(if printable_lines(&yaml) == yaml { yaml } else { terminal::json(content)? })
 }
 
 /// Prints what there is, or says that there is nothing.
@@ -51,7 +58,7 @@ pub(crate) fn list<T: Serialize>(
 ) -> Result<(), Box<dyn Error>> {
     match document(output, &items)? {
         Some(document) => print(&document)?,
-        None if items.is_empty() => writeln!(io::stderr(), "{none}")?,
+        None if items.is_empty() => terminal::note(none)?,
         None => print(&lines(items, Timestamp::now()))?,
     }
     Ok(())

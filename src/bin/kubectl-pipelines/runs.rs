@@ -1,20 +1,20 @@
 //! `kubectl pipelines runs`: what became of the last runs.
 
 use std::error::Error;
-use std::process::ExitCode;
 
 use api::{Run, RunCounts};
 use jiff::Timestamp;
+use task_pipelines::cli::exit_status::ExitStatus;
 
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};
-use crate::text::{age, plain, shortened, table};
+use crate::text::{age, shortened, table};
 
-pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let OfPipeline { name, output } = arguments;
     let runs = place.connect().await?.get(&name).await?.status.unwrap_or_default().runs;
     output::list(output, &runs, &format!("no run of {name} is known"), lines)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitStatus::Success)
 }
 
 /// A line a run, the newest first.
@@ -27,7 +27,7 @@ pub(crate) fn lines(runs: &[Run], now: Timestamp) -> String {
             Some(format!("{:.1}s", finished.duration_since(started).as_secs_f64()))
         });
         [
-            plain(&run.run_id),
+            run.run_id.clone(),
             due.map(|due| format!("{} ago", age(due, now))).unwrap_or_default(),
             format!("{:?}", run.trigger),
             format!("{:?}", run.result),

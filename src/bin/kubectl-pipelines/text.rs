@@ -3,6 +3,7 @@
 use api::ResourceState;
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::{SignedDuration, Timestamp};
+use pipeline_core::text::{cut_characters, one_line, printable};
 
 /// Characters of a text of others that tables show.
 const SHORT: usize = 80;
@@ -11,8 +12,8 @@ const SHORT: usize = 80;
 pub(crate) fn table<const COLUMNS: usize>(header: [&str; COLUMNS], rows: Vec<[String; COLUMNS]>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(header);
-    table.add_rows(rows);
+    table.set_header(header.map(printable));
+    table.add_rows(rows.into_iter().map(|row| row.map(|cell| printable(&cell).into_owned())));
     table.lines().map(|line| line.trim().to_owned() + "\n").collect()
 }
 
@@ -60,23 +61,14 @@ impl Tone {
     }
 }
 
-/// The first characters of a text.
-pub(crate) fn short(text: &str, characters: usize) -> &str {
-    text.char_indices().nth(characters).map_or(text, |(at, _)| &text[..at])
+/// The first characters of an id, to name it by: without a mark, as people type it.
+pub(crate) fn short(id: &str, characters: usize) -> &str {
+    id.char_indices().nth(characters).map_or(id, |(at, _)| &id[..at])
 }
 
-/// One line of a text, without what would steer a terminal.
-pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
-}
-
-/// The beginning of it.
+/// A text of others on one line, cut.
 pub(crate) fn shortened(text: &str) -> String {
-    let line = plain(text);
-    match short(&line, SHORT) {
-        whole if whole.len() == line.len() => line,
-        begin => format!("{begin}…"),
-    }
+    cut_characters(&one_line(text), SHORT)
 }
 
 /// How long ago it was.

@@ -1,12 +1,13 @@
 //! `kubectl pipelines tree`: what a pipeline is made of on AWS, hop by hop.
 
 use std::error::Error;
-use std::process::ExitCode;
 
 use api::{PipelineStatus, ResourceRow, ScheduledTaskPipeline};
 use kube::ResourceExt as _;
+use pipeline_core::text::{one_line, printable};
 use serde::Serialize;
 use task_pipelines::cli::arguments::Colour;
+use task_pipelines::cli::exit_status::ExitStatus;
 use task_pipelines::cli::plan::style;
 use task_pipelines::resource::Kind;
 use termtree::Tree;
@@ -14,10 +15,10 @@ use termtree::Tree;
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};
 use crate::parts::Prefix;
-use crate::text::{Tone, plain};
+use crate::text::Tone;
 use crate::{console, print};
 
-pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode, Box<dyn Error>> {
+pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let OfPipeline { name, output } = arguments;
     let pipeline = place.connect().await?.get(&name).await?;
     let resources = resources(&pipeline.status.clone().unwrap_or_default());
@@ -25,13 +26,13 @@ pub(crate) async fn run(arguments: OfPipeline, place: Place) -> Result<ExitCode,
         Some(document) => print(&document)?,
         None => print(&tree(&pipeline, &resources, style(Colour::Auto).colour))?,
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitStatus::Success)
 }
 
 /// A resource, and where it belongs.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Resource {
+pub(crate) struct Resource {
     hop: String,
     #[serde(flatten)]
     row: ResourceRow,
@@ -43,7 +44,7 @@ struct Resource {
 const HOPS: [&str; 4] = ["schedule", "sender", "queue", "runner"];
 
 /// All resources, in the order of their hops.
-fn resources(status: &PipelineStatus) -> Vec<Resource> {
+pub(crate) fn resources(status: &PipelineStatus) -> Vec<Resource> {
     let region = status.region.as_deref().unwrap_or_default();
     let rows = &status.resources;
     let prefix = Prefix::of(status);
@@ -76,29 +77,35 @@ fn hop(row: &ResourceRow, prefix: Prefix<'_>, functions: &[&str]) -> String {
     hop.to_owned()
 }
 
-fn tree(pipeline: &ScheduledTaskPipeline, resources: &[Resource], colour: bool) -> String {
+pub(crate) fn tree(pipeline: &ScheduledTaskPipeline, resources: &[Resource], colour: bool) -> String {
     let status = pipeline.status.as_ref();
     let ready = status.and_then(|status| status.condition("Ready"));
     let place = status.and_then(|status| Some((status.account.as_ref()?, status.region.as_ref()?)));
-    let place = place.map(|(account, region)| format!(" in account {account}, {region}")).unwrap_or_default();
+    let place = place
+        .map(|(account, region)| format!(" in account {}, {}", printable(account), printable(region)))
+        .unwrap_or_default();
     let root = format!(
         "{}/{}: {}{place}",
-        pipeline.namespace().unwrap_or_default(),
-        pipeline.name_any(),
+        printable(&pipeline.namespace().unwrap_or_default()),
+        printable(&pipeline.name_any()),
         Tone::of_ready(ready.map(|ready| ready.status.as_str()))
-            .paint(ready.map_or("not looked at yet", |ready| &ready.reason), colour),
+            .paint(&printable(ready.map_or("not reconciled yet", |ready| &ready.reason)), colour),
     );
     let hops = resources.chunk_by(|a, b| a.hop == b.hop).map(|hop| {
         let leaves = hop.iter().map(|resource| Tree::new(leaf(resource, colour)).with_multiline(true));
-        Tree::new(hop.first().map(|first| first.hop.clone()).unwrap_or_default()).with_leaves(leaves)
+        Tree::new(hop.first().map(|first| printable(&first.hop).into_owned()).unwrap_or_default()).with_leaves(leaves)
     });
     Tree::new(root).with_leaves(hops).to_string()
 }
 
 fn leaf(Resource { row, console, .. }: &Resource, colour: bool) -> String {
     let state = Tone::of_resource(row.state).paint(&format!("{:?}", row.state), colour);
-    let why = row.message.as_deref().map(|why| format!(", {}", plain(why))).unwrap_or_default();
-    let lines = [Some(format!("{} {}: {state}{why}", row.kind, row.name)), Some(row.arn.clone()), console.clone()];
+    let why = row.message.as_deref().map(|why| format!(", {}", one_line(why))).unwrap_or_default();
+    let lines = [
+        Some(format!("{} {}: {state}{why}", printable(&row.kind), printable(&row.name))),
+        Some(printable(&row.arn).into_owned()),
+        console.as_deref().map(|console| printable(console).into_owned()),
+    ];
     lines.into_iter().flatten().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
@@ -158,8 +165,9 @@ mod tests {
         assert_eq!(hops, expected);
         let text = tree(&pipeline, &resources, false);
         for line in [
-            "team/hello: not looked at yet in account 111122223333, eu-west-1\n",
-            "├── schedule\n│   ├── Role team-hello-x-scheduler: Ready\n│   │   arn:aws:iam::111122223333:role/team-hello-x-scheduler\n",
+            "team/hello: not reconciled yet in account 111122223333, eu-west-1\n",
+            "├── schedule\n│   ├── Role team-hello-x-scheduler: Ready\n│   │   \
+             arn:aws:iam::111122223333:role/team-hello-x-scheduler\n",
             "https://eu-west-1.console.aws.amazon.com/scheduler/home?region=eu-west-1#schedule-groups/team-hello-x\n",
             "/sqs/v3/home?region=eu-west-1#/queues/https%3A%2F%2Fsqs%2Eeu%2Dwest%2D1%2Eamazonaws%2Ecom%2F111122223333%2F",
             "#/layers/l/versions/3\n",

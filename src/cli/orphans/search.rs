@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 use pipeline_core::names::{ClusterName, Owner, Ownership};
+use pipeline_core::text::{counted, printable};
 use protocol::PipelineRef;
 use serde::Serialize;
 
@@ -44,7 +45,7 @@ pub struct Orphan {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     #[serde(skip)]
-    id: Id,
+    pub(in crate::cli) id: Id,
 }
 
 /// Whether a pipeline lives that may have, or take over, what an owner has: also one of the same name that was made anew.
@@ -110,7 +111,7 @@ pub async fn delete(aws: &Aws, owner: &Owner, orphans: &[Orphan]) -> Applied {
 pub fn left(applied: &Applied) -> Vec<String> {
     let why = |(id, outcome): (&Id, &Outcome)| match outcome {
         Outcome::Done(_) | Outcome::TagsRefused { .. } => None,
-        Outcome::Waiting(wait) => Some(format!("{id}: AWS is still at it: {}", wait.why)),
+        Outcome::Waiting(wait) => Some(format!("{id}: AWS has not finished: {}", wait.why)),
         Outcome::Failed(error) => Some(format!("{id}: {error}; {}", error.remedy())),
         Outcome::Conflict { whose } => Some(format!("{id}: {whose}")),
         Outcome::Blocked { by } => Some(format!("{id} waits for {by}")),
@@ -126,15 +127,16 @@ pub fn text(orphans: &[Orphan]) -> String {
 
 fn paragraph(orphans: &[Orphan]) -> String {
     let head = orphans.first().map(|Orphan { namespace, pipeline, uid, account, region, .. }| {
-        format!("{namespace}/{pipeline}, UID {uid}, in account {account}, {region}:\n")
+        let head = format!("{namespace}/{pipeline}, UID {uid}, in account {account}, {region}:");
+        printable(&head).into_owned() + "\n"
     });
     let lines = orphans.iter().map(|orphan| {
         let note = match (orphan.messages, orphan.enabled) {
-            (Some(messages @ 1..), _) => format!("  ({messages} messages)"),
+            (Some(messages @ 1..), _) => format!("  ({})", counted(messages, "message")),
             (_, Some(true)) => "  (fires)".to_owned(),
             _ => String::new(),
         };
-        format!("  {:<18} {}{note}\n", orphan.kind, orphan.arn)
+        format!("  {:<18} {}{note}\n", orphan.kind, printable(&orphan.arn))
     });
     head.into_iter().chain(lines).collect()
 }

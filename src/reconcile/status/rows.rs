@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::{ResourceRow, ResourceState};
 use pipeline_core::location::Location;
-use pipeline_core::text::truncate;
+use pipeline_core::text::bounded_line;
 
 use super::refusal_message;
 use crate::plan::{Goal, Held, Plan, Verdict};
@@ -117,6 +117,6 @@ fn new(id: &Id, arn: String) -> ResourceRow {
 }
 
 pub(super) fn row(id: &Id, arn: String, state: ResourceState, message: Option<&str>) -> ResourceRow {
-    let message = message.map(|message| truncate(message, MAX_ROW_MESSAGE));
+    let message = message.map(|message| bounded_line(message, MAX_ROW_MESSAGE));
     ResourceRow { kind: id.kind.to_string(), name: id.name.clone(), arn, state, message, unseen: false }
 }

@@ -112,7 +112,7 @@ impl Lab {
 
     /// The same, so many times.
     pub(crate) async fn resyncs(&self, name: &str, count: usize) {
-        // Any annotation will do, and one that is no command leaves no trace in the status.
+        // Any annotation will do, and one that is not a command leaves no trace in the status.
         // A look begins with the reads, and the next begins after it; so the start of one more proves the end of the last.
         for _ in 0..=count {
             static TOKEN: AtomicU64 = AtomicU64::new(0);

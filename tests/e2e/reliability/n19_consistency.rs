@@ -78,7 +78,7 @@ async fn n19_a_deleted_queues_name_is_waited_for() {
     .await;
     assert_eq!(lab.counts(NAME).await, *Reference::get().await.counts(Act::Create));
     lifecycle::rests(&lab, Act::Create).await;
-    assert!(!lab.log().contains("needs attention"), "waiting is no failure");
+    assert!(!lab.log().contains("needs attention"), "waiting is not a failure");
     assert_eq!(lab.all().await, [NAME]);
     lab.finish().await;
 }

@@ -17,8 +17,8 @@ fn without_a_rule_nothing_is_allowed() {
         let refusal = configuration.region("team-a", "eu-west-1").expect_err("deny by default");
         assert_eq!(
             refusal.to_string(),
-            "region `eu-west-1` is not allowed in namespace `team-a`; it takes `eu-west-1` in `regions` of an entry for \
-             this namespace in the operator's configuration (there is none)"
+            "region `eu-west-1` is not allowed in namespace `team-a`; it takes `eu-west-1` in `regions` of an entry \
+             for this namespace in the operator's configuration (there is none)"
         );
     }
 }
@@ -54,22 +54,24 @@ fn all_mistakes_are_told_at_once_each_with_its_path() {
     assert_eq!(
         mistakes(yaml),
         [
-            "allow[0].namespaces: the entry is for no namespace; name one, or `*`",
-            "allow[0].regions[1]: `eu-*` is no region; write one like `eu-central-1`, without wildcards",
-            "allow[0].roles[0].arn: `arn:aws:iam::*:role/x` is no ARN of roles; write `arn:aws:iam::ACCOUNT:role/NAME`, \
-             with wildcards in the name alone",
-            "allow[0].roles[0].externalId: it is no external id; write 2 to 1224 letters, digits and `_+=,.@:/-`",
-            "allow[0].roles[1].arn: `arn:aws:iam::111122223333:user/x` is no ARN of roles; write \
-             `arn:aws:iam::ACCOUNT:role/NAME`, with wildcards in the name alone",
-            "allow[0].roles[1].regions[0]: `Europe` is no region; write one like `eu-central-1`, without wildcards",
-            "allow[1].namespaces[0]: `Team_A` can be no namespace; write lower-case letters, digits and `-`, with `*` and \
-             `?` as wildcards",
-            "allow[1].kmsKeys[0]: `alias/x` is no ARN of a key; write `arn:aws:kms:REGION:ACCOUNT:key/…`",
-            "allow[1].policyStatements[0].actions: there is no action; name one",
-            "allow[1].policyStatements[0].resources: there is no resource; name one, or `*`",
-            "allow[1].policyStatements[1].actions[0]: `GetObject` is no action; write one like `s3:GetObject`, with `*` and \
-             `?` as wildcards",
-            "allow[1].policyStatements[1].resources[0]: `bucket` is no ARN; write all six parts, like \
+            "allow[0].namespaces: it is empty; specify at least one namespace, or `*`",
+            "allow[0].regions[1]: `eu-*` is not a valid region; write one like `eu-central-1`, without wildcards",
+            "allow[0].roles[0].arn: `arn:aws:iam::*:role/x` is not a valid role ARN; write \
+             `arn:aws:iam::ACCOUNT:role/NAME`, with wildcards only in the name",
+            "allow[0].roles[0].externalId: it is not a valid external id; write 2 to 1224 letters, digits and \
+             `_+=,.@:/-`",
+            "allow[0].roles[1].arn: `arn:aws:iam::111122223333:user/x` is not a valid role ARN; write \
+             `arn:aws:iam::ACCOUNT:role/NAME`, with wildcards only in the name",
+            "allow[0].roles[1].regions[0]: `Europe` is not a valid region; write one like `eu-central-1`, without \
+             wildcards",
+            "allow[1].namespaces[0]: `Team_A` is not a valid namespace pattern; write lower-case letters, digits and \
+             `-`, with `*` and `?` as wildcards",
+            "allow[1].kmsKeys[0]: `alias/x` is not a valid KMS key ARN; write `arn:aws:kms:REGION:ACCOUNT:key/…`",
+            "allow[1].policyStatements[0].actions: it is empty; specify at least one action",
+            "allow[1].policyStatements[0].resources: it is empty; specify at least one resource, or `*`",
+            "allow[1].policyStatements[1].actions[0]: `GetObject` is not a valid action; write one like \
+             `s3:GetObject`, with `*` and `?` as wildcards",
+            "allow[1].policyStatements[1].resources[0]: `bucket` is not a valid ARN; write all six parts, like \
              `arn:aws:s3:::bucket/*`, or `*`",
         ]
     );

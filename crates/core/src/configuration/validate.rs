@@ -23,10 +23,10 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// Why a text is no configuration.
+/// Why a text is not a valid configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidConfiguration {
-    /// It is no YAML, has a field that there is not, or a value of another type.
+    /// It is not YAML, has a field that there is not, or a value of another type.
     #[error("the configuration cannot be read")]
     Yaml(#[source] Box<serde_saphyr::Error>),
     /// It can be read, and has mistakes.
@@ -90,41 +90,48 @@ impl Check {
         self.require(
             !namespaces.is_empty(),
             format!("{path}.namespaces"),
-            "the entry is for no namespace; name one, or `*`",
+            "it is empty; specify at least one namespace, or `*`",
         );
         for (number, namespace) in namespaces.iter().enumerate() {
             let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-*?".contains(&byte);
             self.require(
                 !namespace.is_empty() && namespace.bytes().all(known),
                 format!("{path}.namespaces[{number}]"),
-                format!("`{namespace}` can be no namespace; write lower-case letters, digits and `-`, with `*` and `?` as wildcards"),
+                format!(
+                    "`{namespace}` is not a valid namespace pattern; write lower-case letters, digits and `-`, \
+                         with `*` and `?` as wildcards"
+                ),
             );
         }
         self.regions(path, &regions);
         let mut patterns = |field: &str, texts: &[String], is_one: fn(&str) -> bool, what: &str| {
             for (number, text) in texts.iter().enumerate() {
-                self.require(is_one(text), format!("{path}.{field}[{number}]"), format!("`{text}` is no {what}"));
+                self.require(
+                    is_one(text),
+                    format!("{path}.{field}[{number}]"),
+                    format!("`{text}` is not a valid {what}"),
+                );
             }
         };
-        patterns("kmsKeys", &kms_keys, is_key_pattern, "ARN of a key; write `arn:aws:kms:REGION:ACCOUNT:key/…`");
+        patterns("kmsKeys", &kms_keys, is_key_pattern, "KMS key ARN; write `arn:aws:kms:REGION:ACCOUNT:key/…`");
         patterns(
             "functions",
             &functions,
             is_function_pattern,
-            "ARN of a function; write `arn:aws:lambda:REGION:ACCOUNT:function:NAME`",
+            "function ARN; write `arn:aws:lambda:REGION:ACCOUNT:function:NAME`",
         );
         patterns(
             "layers",
             &layers,
             is_layer_pattern,
-            "ARN of a layer version; write `arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION`",
+            "layer version ARN; write `arn:aws:lambda:REGION:ACCOUNT:layer:NAME:VERSION`",
         );
-        patterns("s3", &s3, is_object_pattern, "ARN of an object in S3; write `arn:aws:s3:::BUCKET/KEY`");
+        patterns("s3", &s3, is_object_pattern, "S3 object ARN; write `arn:aws:s3:::BUCKET/KEY`");
         patterns(
             "images",
             &images,
             |text| text.contains('/'),
-            "URI of an image; write `ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:*`",
+            "image URI; write `ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME:*`",
         );
         Entry {
             namespaces: namespaces.into_iter().map(Pattern::new).collect(),
@@ -157,13 +164,14 @@ impl Check {
             is_role(&arn, |byte| b"*?".contains(&byte)),
             format!("{path}.arn"),
             format!(
-                "`{arn}` is no ARN of roles; write `arn:aws:iam::ACCOUNT:role/NAME`, with wildcards in the name alone"
+                "`{arn}` is not a valid role ARN; write `arn:aws:iam::ACCOUNT:role/NAME`, with wildcards only in the \
+                 name"
             ),
         );
         self.require(
             external_id.as_deref().is_none_or(is_external_id),
             format!("{path}.externalId"),
-            "it is no external id; write 2 to 1224 letters, digits and `_+=,.@:/-`",
+            "it is not a valid external id; write 2 to 1224 letters, digits and `_+=,.@:/-`",
         );
         self.regions(path, &regions);
         Role { arn: Pattern::new(arn), external_id, regions }
@@ -174,27 +182,33 @@ impl Check {
             self.require(
                 is_region(region),
                 format!("{path}.regions[{number}]"),
-                format!("`{region}` is no region; write one like `eu-central-1`, without wildcards"),
+                format!("`{region}` is not a valid region; write one like `eu-central-1`, without wildcards"),
             );
         }
     }
 
     fn statement(&mut self, path: &str, statement: file::Statement) -> AllowedStatement {
         let file::Statement { actions, resources, condition } = statement;
-        self.require(!actions.is_empty(), format!("{path}.actions"), "there is no action; name one");
-        self.require(!resources.is_empty(), format!("{path}.resources"), "there is no resource; name one, or `*`");
+        self.require(!actions.is_empty(), format!("{path}.actions"), "it is empty; specify at least one action");
+        self.require(
+            !resources.is_empty(),
+            format!("{path}.resources"),
+            "it is empty; specify at least one resource, or `*`",
+        );
         for (number, action) in actions.iter().enumerate() {
             self.require(
                 action == "*" || is_action(action),
                 format!("{path}.actions[{number}]"),
-                format!("`{action}` is no action; write one like `s3:GetObject`, with `*` and `?` as wildcards"),
+                format!(
+                    "`{action}` is not a valid action; write one like `s3:GetObject`, with `*` and `?` as wildcards"
+                ),
             );
         }
         for (number, resource) in resources.iter().enumerate() {
             self.require(
                 resource == "*" || is_arn(resource),
                 format!("{path}.resources[{number}]"),
-                format!("`{resource}` is no ARN; write all six parts, like `arn:aws:s3:::bucket/*`, or `*`"),
+                format!("`{resource}` is not a valid ARN; write all six parts, like `arn:aws:s3:::bucket/*`, or `*`"),
             );
         }
         AllowedStatement {

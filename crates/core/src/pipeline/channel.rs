@@ -43,7 +43,7 @@ fn telegram_target(field: &str, name: &str, telegram: &Telegram, refusals: &mut 
     let field = format!("{field}.telegram.chatId");
     placeholder::check(&field, chat_id, refusals);
     if !is_chat(chat_id) {
-        let message = format!("{} is no chat of Telegram", quoted(chat_id));
+        let message = format!("{} is not a valid Telegram chat", quoted(chat_id));
         refusals.invalid_hint(
             field,
             message,

@@ -8,9 +8,10 @@ use super::refusal::{Refusals, quoted};
 use super::{Context, config_map};
 use crate::archive::{Files, Zip};
 use crate::code::{Code, Entry, S3Object};
+use crate::names::is_subdomain;
 
 /// Characters of inline code at most.
-const MAX_INLINE: usize = 262_144;
+pub(super) const MAX_INLINE: usize = 262_144;
 
 /// What is given of a function's code.
 pub(super) struct Given<'a> {
@@ -50,18 +51,21 @@ impl Given<'_> {
     fn inline(&self, field: &str, source: &str, refusals: &mut Refusals) -> Option<Code> {
         let length = source.chars().count();
         if length > MAX_INLINE {
-            let message = format!("the code has {length} characters, and inline code {MAX_INLINE} at most");
+            let message = format!("the code has {length} characters, and inline code can have at most {MAX_INLINE}");
             refusals.invalid_hint(field, message, "put it into a ConfigMap or into S3");
         }
         let entry = self.entry(refusals)?;
         let Some(file) = inline_file(&entry.runtime) else {
-            let message =
-                format!("{} takes no source as it is, only `python…` and `nodejs…` do", quoted(&entry.runtime));
+            let message = format!(
+                "inline code does not work with the runtime {}, only with `python…` and `nodejs…`",
+                quoted(&entry.runtime)
+            );
             refusals.invalid_hint(field, message, "put its files into a ConfigMap, S3 or an image");
             return None;
         };
         if !entry.handler.starts_with("index.") {
-            let message = format!("{} is not in `{file}`, which the code becomes", quoted(&entry.handler));
+            let message =
+                format!("{} is not in `{file}`, the file that the code is written to", quoted(&entry.handler));
             refusals.invalid_hint(format!("{}.handler", self.field), message, "write one like `index.handler`");
         }
         let files = Files::from([(file.to_owned(), source.as_bytes().to_vec())]);
@@ -83,12 +87,12 @@ impl Given<'_> {
     fn image(&self, field: &str, uri: &str, context: &Context<'_>, refusals: &mut Refusals) -> Code {
         for (name, value) in [("runtime", self.runtime), ("handler", self.handler)] {
             if value.is_some() {
-                let message = format!("an image says its own {name}");
+                let message = format!("an image has its own {name}");
                 refusals.invalid_hint(format!("{}.{name}", self.field), message, "remove it");
             }
         }
         if !is_image(uri) {
-            let message = format!("{} is no URI of an image in ECR", quoted(uri));
+            let message = format!("{} is not a valid ECR image URI", quoted(uri));
             let hint = "write one like `111122223333.dkr.ecr.eu-central-1.amazonaws.com/reports@sha256:…`";
             refusals.invalid_hint(field, message, hint);
         } else if let Err(missing) = context.configuration.image(&context.owner.namespace, uri) {
@@ -101,7 +105,7 @@ impl Given<'_> {
     fn entry(&self, refusals: &mut Refusals) -> Option<Entry> {
         let mut required = |name: &str, value: Option<&str>, example: &str| {
             if value.is_none() {
-                let message = format!("there is no {name}, which code in a zip takes");
+                let message = format!("there is no {name}, which code in a zip needs");
                 refusals.invalid_hint(format!("{}.{name}", self.field), message, format!("add one, like `{example}`"));
             }
             value.map(str::to_owned)
@@ -110,13 +114,13 @@ impl Given<'_> {
         let handler = required("handler", self.handler, "index.handler");
         let (runtime, handler) = (runtime?, handler?);
         if !is_runtime(&runtime) {
-            let message = format!("{} is no runtime of Lambda", quoted(&runtime));
+            let message = format!("{} is not a valid Lambda runtime", quoted(&runtime));
             let hint = "write one like `python3.13`, `nodejs22.x` or `provided.al2023`";
             refusals.invalid_hint(format!("{}.runtime", self.field), message, hint);
             return None;
         }
         if handler.is_empty() || handler.contains(char::is_whitespace) {
-            let message = format!("{} is no entry point", quoted(&handler));
+            let message = format!("{} is not a valid handler", quoted(&handler));
             refusals.invalid_hint(format!("{}.handler", self.field), message, "write one like `index.handler`");
         }
         Some(Entry { runtime, handler })
@@ -132,10 +136,10 @@ pub(super) fn s3_object(
 ) -> S3Object {
     let api::S3Object { bucket, key, version } = object;
     if !is_bucket(bucket) {
-        let message = format!("{} is no name of a bucket", quoted(bucket));
+        let message = format!("{} is not a valid bucket name", quoted(bucket));
         refusals.invalid_hint(format!("{field}.bucket"), message, "write lower-case letters, digits, `-` and `.`");
     } else if key.is_empty() || key.chars().any(char::is_control) {
-        let message = format!("{} is no key of an object", quoted(key));
+        let message = format!("{} is not a valid object key", quoted(key));
         refusals.invalid_hint(format!("{field}.key"), message, "write one like `reports/1.4.2.zip`");
     } else if let Err(missing) = context.configuration.s3(&context.owner.namespace, bucket, key) {
         refusals.not_allowed(field, missing);
@@ -167,8 +171,7 @@ fn is_runtime(text: &str) -> bool {
 
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>
 fn is_bucket(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
-    (3..=63).contains(&text.len()) && text.bytes().all(allowed)
+    text.len() >= 3 && is_subdomain(text, 63)
 }
 
 /// An image in ECR with a tag or a digest; Lambda takes no other.

@@ -120,7 +120,7 @@ fn found<'a>(field: &str, name: &str, context: &Context<'a>, refusals: &mut Refu
     let field = format!("{field}.name");
     let namespace = &context.owner.namespace;
     if !is_object_name(name) {
-        let message = format!("{} is no name of a ConfigMap", quoted(name));
+        let message = format!("{} is not a valid ConfigMap name", quoted(name));
         refusals.invalid_hint(field, message, "write lower-case letters, digits, `-` and `.`");
         return None;
     }
@@ -140,14 +140,14 @@ fn found<'a>(field: &str, name: &str, context: &Context<'a>, refusals: &mut Refu
     None
 }
 
-/// Why a `ConfigMap`'s content is no code.
+/// Why a `ConfigMap`'s content is not code.
 #[derive(Debug, thiserror::Error)]
 enum NoCode {
     #[error("it is empty")]
     Empty,
     #[error("it has {0}, and other files beside it")]
     ZipAndFiles(String),
-    #[error("{0} is no zip: {1}")]
+    #[error("{0} is not a valid zip: {1}")]
     NoZip(String, zip::result::ZipError),
     #[error(transparent)]
     Archive(#[from] crate::archive::ArchiveError),
@@ -211,7 +211,7 @@ mod tests {
         for (texts, binary, expected) in [
             (BTreeMap::new(), binary(&[]), "it is empty"),
             (texts, binary(&[("a.zip", b"")]), "it has `a.zip`, and other files beside it"),
-            (BTreeMap::new(), binary(&[("a.zip", b"no zip")]), "`a.zip` is no zip: "),
+            (BTreeMap::new(), binary(&[("a.zip", b"no zip")]), "`a.zip` is not a valid zip: "),
         ] {
             let problem = packed(&texts, &binary, str::to_owned).unwrap_err().to_string();
             assert!(problem.starts_with(expected), "{problem}");

@@ -62,7 +62,7 @@ pub(super) fn check(
         } else if !is_name(name) {
             refusals.invalid_hint(
                 field,
-                format!("{} is no name of a variable in Lambda", quoted(name)),
+                format!("{} is not a valid name of a Lambda environment variable", quoted(name)),
                 "write a letter, then at least one more letter, digit or `_`",
             );
         }

@@ -9,14 +9,11 @@ use super::environment::{Taken, is_name};
 use super::lambda::Settings;
 use super::layer::Layers;
 use super::refusal::{Refusals, quoted};
-use super::{Context, Function, FunctionSecret, name, secret, task};
+use super::{Context, Function, FunctionSecret, hop, name, secret, task};
 use crate::names::part;
 
 /// Functions of a pipeline at most.
-const MAX_FUNCTIONS: usize = 20;
-
-/// Lambda's longest timeout.
-const MAX_TIMEOUT_SECONDS: u32 = 900;
+pub(super) const MAX_FUNCTIONS: usize = 20;
 
 /// Checks the functions.
 pub(super) fn resolve(
@@ -27,7 +24,8 @@ pub(super) fn resolve(
     refusals: &mut Refusals,
 ) -> Vec<Function> {
     if functions.len() > MAX_FUNCTIONS {
-        let message = format!("there are {} functions, and a pipeline has {MAX_FUNCTIONS} at most", functions.len());
+        let message =
+            format!("there are {} functions, and a pipeline can have at most {MAX_FUNCTIONS}", functions.len());
         refusals.invalid_hint("spec.functions", message, "split the pipeline");
     }
     let names = functions.iter().map(|function| function.name.as_str());
@@ -59,7 +57,7 @@ fn one(
     } = function;
     let field = format!("spec.functions[{name}]");
     let timeout_seconds = timeout_seconds.unwrap_or_else(|| longest_call(name, tasks));
-    refusals.in_range(&format!("{field}.timeoutSeconds"), timeout_seconds, 1..=MAX_TIMEOUT_SECONDS);
+    refusals.in_range(&format!("{field}.timeoutSeconds"), timeout_seconds, 1..=hop::MAX_TIMEOUT_SECONDS);
     let secrets: Vec<FunctionSecret> =
         secrets.iter().filter_map(|it| resolve_secret(name, it, context, refusals)).collect();
     let variables: Vec<&str> = secrets.iter().map(|secret| secret.variable.as_str()).collect();
@@ -113,7 +111,7 @@ fn check_parameters(functions: &[api::Function], refusals: &mut Refusals) {
             let field = format!("spec.functions[{}].secrets[{}]", function.name, secret.name);
             let parameter = part::secret(&function.name, &secret.name);
             if let Some(other) = seen.insert(parameter.clone(), field.clone()) {
-                let message = format!("its parameter would be called {}, as that of `{other}`", quoted(&parameter));
+                let message = format!("its parameter would be called {}, like that of `{other}`", quoted(&parameter));
                 refusals.invalid_hint(format!("{field}.name"), message, "rename one of the two");
             }
         }

@@ -13,13 +13,13 @@ use crate::code::{Builtin, Code};
 
 /// Lambda's longest timeout.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
-const MAX_TIMEOUT_SECONDS: u32 = 900;
+pub(super) const MAX_TIMEOUT_SECONDS: u32 = 900;
 
 /// Seconds that the runner keeps, beside a task's timeout, for the delivery of its result.
 const DELIVERY_SECONDS: u32 = 15;
 
 /// Messages that one invocation of the runner gets at most.
-const MAX_BATCH_SIZE: u32 = 10;
+pub(super) const MAX_BATCH_SIZE: u32 = 10;
 
 /// What the operator sets, and what the AWS SDK and the loader of the built-in functions would heed.
 fn taken(builtin: Builtin, own: Option<&api::Code>) -> Taken<'static> {

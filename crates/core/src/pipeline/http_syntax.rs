@@ -9,7 +9,7 @@ pub(super) enum UrlProblem {
     Scheme,
     #[error("it contains a space or a control character")]
     Space,
-    #[error("it is no URL: {0}")]
+    #[error("it is not a valid URL: {0}")]
     Malformed(url::ParseError),
 }
 
@@ -30,7 +30,7 @@ pub(super) fn check_value(value: &str) -> Result<(), String> {
     let allowed = |character: char| matches!(character, ' '..='~' | '\t');
     match value.chars().find(|character| !allowed(*character)) {
         None => Ok(()),
-        Some('\r' | '\n') => Err("it has a line break in it, which no header can carry".to_owned()),
-        Some(_) => Err("it has a character beyond printable ASCII, which no header can carry".to_owned()),
+        Some('\r' | '\n') => Err("it contains a line break, which a header cannot have".to_owned()),
+        Some(_) => Err("it contains a character beyond printable ASCII, which a header cannot have".to_owned()),
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn build(
     let input = serde_json::json!(firing).to_string();
     if input.len() > MAX_BYTES {
         let message = format!(
-            "tasks and channels are {} bytes as JSON, and a schedule carries {MAX_BYTES}: {}",
+            "tasks and channels are {} bytes as JSON, and a schedule can hold {MAX_BYTES}: {}",
             input.len(),
             sizes(&firing.tasks)
         );

@@ -75,6 +75,6 @@ fn check_retention(field: &str, days: u32, refusals: &mut Refusals) {
     let below = LOG_RETENTION_DAYS.into_iter().rev().find(|period| *period < days);
     let above = LOG_RETENTION_DAYS.into_iter().find(|period| *period > days);
     let nearest = below.into_iter().chain(above).map(|period| period.to_string()).collect::<Vec<_>>().join(" or ");
-    let message = format!("{days} is none of CloudWatch's retention periods");
+    let message = format!("{days} is not a valid retention period of CloudWatch Logs");
     refusals.invalid_hint(field, message, format!("the nearest is {nearest}"));
 }

@@ -21,7 +21,7 @@ use crate::location::Target;
 
 /// Layers of a function at most.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
-const MAX_LAYERS: usize = 5;
+pub(super) const MAX_LAYERS: usize = 5;
 
 /// The minor versions of Python 3 that Lambda has.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html>
@@ -274,13 +274,13 @@ impl Layers<'_> {
     ) -> Vec<FunctionLayer> {
         let field = format!("{field}.layers");
         if names.len() > MAX_LAYERS {
-            let message = format!("there are {} layers, and Lambda takes {MAX_LAYERS} at most", names.len());
+            let message = format!("there are {} layers, and a function can have at most {MAX_LAYERS}", names.len());
             refusals.invalid_hint(&field, message, "merge some");
         }
         let mut found: Vec<FunctionLayer> = Vec::new();
         for (number, name) in names.iter().enumerate() {
             if names[..number].contains(name) {
-                refusals.invalid_hint(&field, format!("{} is there twice", quoted(name)), "keep one");
+                refusals.invalid_hint(&field, format!("{} occurs twice", quoted(name)), "keep one");
             }
             if name.contains(':') {
                 self.check_arn(&format!("{field}[{number}]"), name, context, refusals);
@@ -307,7 +307,7 @@ impl Layers<'_> {
 
     fn check_arn(&self, field: &str, layer: &str, context: &Context<'_>, refusals: &mut Refusals) {
         if !is_layer_arn(layer) {
-            let message = format!("{} is no ARN of a layer version", quoted(layer));
+            let message = format!("{} is not a valid layer version ARN", quoted(layer));
             let hint = "write one like `arn:aws:lambda:eu-central-1:111122223333:layer:name:1`";
             refusals.invalid_hint(field, message, hint);
         } else if let Err(missing) = context.configuration.layer(&context.owner.namespace, layer) {
@@ -315,8 +315,8 @@ impl Layers<'_> {
         } else if let Some(region) =
             self.region.as_deref().filter(|region| Arn::parse(layer).is_some_and(|layer| layer.region != *region))
         {
-            let message = format!("the layer is not of region `{region}`, where the function is");
-            refusals.invalid_hint(field, message, "name a layer of that region");
+            let message = format!("the layer is not in region `{region}`, where the function is");
+            refusals.invalid_hint(field, message, "use a layer of that region");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::refusal::{Refusals, quoted};
+use crate::names::is_label;
 
 /// Longest name: with a run's id and a channel's name it makes an SQS deduplication id, which has 128 characters.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
@@ -16,17 +17,12 @@ pub(super) fn check<'a>(list: &str, max: usize, names: impl IntoIterator<Item = 
     let mut seen = BTreeSet::new();
     for name in names {
         let field = format!("{list}[{name}].name");
-        if !is_name(name, max) {
-            let message = format!("{} is no name", quoted(name));
+        if !is_label(name, max) {
+            let message = format!("{} is not a valid name", quoted(name));
             let hint = format!("write up to {max} lower-case letters, digits and, between them, `-`");
             refusals.invalid_hint(field, message, hint);
         } else if !seen.insert(name) {
             refusals.invalid_hint(field, format!("{} occurs twice", quoted(name)), "rename one of the two");
         }
     }
-}
-
-fn is_name(text: &str, max: usize) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=max).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with('-') && !text.ends_with('-')
 }

@@ -27,7 +27,7 @@ pub(super) fn resolve(aws: Option<&api::Aws>, context: &Context<'_>, refusals: &
             role(context.configuration, namespace, arn, external_id.as_deref(), elsewhere, refusals)
         }
         (None, Some(_)) => {
-            let message = "an external id is for a role, and there is none";
+            let message = "an external id needs a role, and none is set";
             refusals.invalid_hint("spec.aws.externalId", message, "set `spec.aws.roleArn`, or remove it");
             None
         }
@@ -68,10 +68,10 @@ fn known(region: Option<&str>) -> Option<String> {
 
 fn check_region(region: &str, fixed: Option<&str>, refusals: &mut Refusals) {
     if !is_region(region) {
-        let message = format!("{} is no region", quoted(region));
+        let message = format!("{} is not a valid region", quoted(region));
         refusals.invalid_hint("spec.aws.region", message, "write one like `eu-central-1`");
     } else if let Some(fixed) = fixed.filter(|fixed| *fixed != region) {
-        refusals.invalid_hint("spec.aws.region", format!("the pipeline lives in `{fixed}`, and stays there"), STAYS);
+        refusals.invalid_hint("spec.aws.region", format!("the pipeline lives in `{fixed}`, and cannot move"), STAYS);
     }
 }
 
@@ -79,7 +79,7 @@ fn check_account(arn: &str, fixed: Option<&str>, refusals: &mut Refusals) {
     if let Some(fixed) =
         fixed.filter(|fixed| is_role_arn(arn) && Arn::parse(arn).is_some_and(|arn| arn.account != *fixed))
     {
-        let message = format!("the pipeline lives in account {fixed}, and stays there");
+        let message = format!("the pipeline lives in account {fixed}, and cannot move");
         refusals.invalid_hint("spec.aws.roleArn", message, STAYS);
     }
 }
@@ -93,7 +93,7 @@ fn role(
     refusals: &mut Refusals,
 ) -> Option<AssumedRole> {
     if !is_role_arn(arn) {
-        let message = format!("{} is no ARN of a role", quoted(arn));
+        let message = format!("{} is not a valid role ARN", quoted(arn));
         refusals.invalid_hint("spec.aws.roleArn", message, "write it like `arn:aws:iam::111122223333:role/name`");
         return None;
     }

@@ -11,7 +11,7 @@ pub(super) fn check(field: &str, text: &str, refusals: &mut Refusals) {
         refusals.invalid_hint(
             field,
             format!("the text contains `{PREFIX}`, which EventBridge replaces"),
-            "write it another way; templates see `scheduledTime`",
+            "write it another way; templates can use `scheduledTime`",
         );
     }
 }

@@ -54,7 +54,7 @@ fn check_key(key: &str, target: &Target, context: &Context<'_>, refusals: &mut R
     let field = "spec.queue.kmsKeyId";
     let region = target.region.as_deref().or(context.home.own_region);
     if !is_key_arn(key) {
-        let message = format!("{} is no ARN of a KMS key", quoted(key));
+        let message = format!("{} is not a valid KMS key ARN", quoted(key));
         refusals.invalid_hint(
             field,
             message,
@@ -63,7 +63,7 @@ fn check_key(key: &str, target: &Target, context: &Context<'_>, refusals: &mut R
     } else if let Err(missing) = context.configuration.kms_key(&context.owner.namespace, key) {
         refusals.not_allowed(field, missing);
     } else if let Some(region) = region.filter(|region| Arn::parse(key).is_some_and(|key| key.region != *region)) {
-        let message = format!("the key is not of region `{region}`, where the queues are");
-        refusals.invalid_hint(field, message, "name a key of that region");
+        let message = format!("the key is not in region `{region}`, where the queues are");
+        refusals.invalid_hint(field, message, "use a key of that region");
     }
 }

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use crate::configuration::Missing;
 use crate::reason::Refused;
+use crate::text::{cut_characters, printable};
 
 /// One field that stands in the way, printed as `field: message; hint`. Values of secrets are never part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +51,7 @@ pub fn summary(refusals: &[Refusal]) -> (Refused, String) {
     let Some((first, rest)) = sorted.split_first() else {
         return (Refused::InvalidSpec, String::new());
     };
-    let mut text = shorten(&first.to_string(), MAX_SUMMARY);
+    let mut text = cut_characters(&first.to_string(), MAX_SUMMARY);
     let mut left_out = rest.len();
     for refusal in rest {
         let next = format!(" | {refusal}");
@@ -138,17 +139,10 @@ impl Refusals {
 
 /// A user's text in backticks, cut where it would drown the message.
 pub(super) fn quoted(text: &str) -> String {
-    format!("`{}`", shorten(text, 80))
+    format!("`{}`", cut_characters(&printable(text), 80))
 }
 
 /// Names in backticks, with commas between them.
 pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(quoted).collect::<Vec<_>>().join(", ")
-}
-
-fn shorten(text: &str, max: usize) -> String {
-    match text.char_indices().nth(max) {
-        Some(_) => text.chars().take(max - 1).chain(['…']).collect(),
-        None => text.to_owned(),
-    }
 }

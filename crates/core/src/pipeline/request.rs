@@ -50,7 +50,7 @@ pub(super) fn headers(field: &str, owner: &str, headers: &[Header], refusals: &m
         let field = format!("{field}.headers[{name}]");
         check_name(&format!("{field}.name"), name, refusals);
         if !seen.insert(name.to_ascii_lowercase()) {
-            let message = format!("{} occurs twice, as names of headers know no case", quoted(name));
+            let message = format!("{} occurs twice, as header names are case-insensitive", quoted(name));
             refusals.invalid_hint(format!("{field}.name"), message, "keep one");
         }
         let value = match (value, secret_key_ref) {
@@ -81,7 +81,7 @@ fn check_name(field: &str, name: &str, refusals: &mut Refusals) {
     // A token: <https://www.rfc-editor.org/rfc/rfc9110#section-5.6.2>
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || !name.bytes().all(is_token) {
-        let message = format!("{} is no name of a header", quoted(name));
+        let message = format!("{} is not a valid header name", quoted(name));
         refusals.invalid_hint(field, message, "write letters, digits and `-`, like `X-Token`");
     } else if CLIENTS_OWN.contains(&name.to_ascii_lowercase().as_str()) {
         refusals.invalid_hint(field, format!("{} is set by the HTTP client", quoted(name)), "remove it");

@@ -7,7 +7,7 @@ use protocol::{SecretKey, Secrets};
 
 use super::http_syntax;
 use super::refusal::{Refusals, quoted};
-use crate::names::part;
+use crate::names::{MAX_OBJECT_NAME, is_subdomain, part};
 use crate::secret_text::SecretText;
 
 /// Characters that an SSM parameter of the free standard tier holds.
@@ -29,7 +29,7 @@ pub enum SecretLookup {
     NoSecret,
     /// The Secret has no such key.
     NoKey,
-    /// The value is no UTF-8 text.
+    /// The value is not UTF-8 text.
     NotUtf8,
     /// The operator may not read it; what the API server said.
     Denied(String),
@@ -122,10 +122,9 @@ pub(super) fn text(
     Some(SecretText::new(text.to_owned()))
 }
 
-/// Lower-case labels with dots between them, which is all that a path segment should have.
+/// The name of an object of Kubernetes, which is all that a path segment should have.
 pub(super) fn is_object_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
-    (1..=253).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with('.') && !name.ends_with('.')
+    is_subdomain(name, MAX_OBJECT_NAME)
 }
 
 /// All secrets that channels and headers use.
@@ -216,7 +215,7 @@ fn sizes(secrets: &Secrets) -> String {
 fn value<'a>(it: &SecretUse, namespace: &str, values: &'a SecretValues, refusals: &mut Refusals) -> Option<&'a str> {
     let SecretKeyRef { name, key } = &it.reference;
     if !is_object_name(name) {
-        let message = format!("{} is no name of a Secret", quoted(name));
+        let message = format!("{} is not a valid Secret name", quoted(name));
         refusals.invalid_hint(it.field.clone(), message, "write lower-case letters, digits, `-` and `.`");
         return None;
     }
@@ -235,7 +234,7 @@ fn value<'a>(it: &SecretUse, namespace: &str, values: &'a SecretValues, refusals
             format!("add it: `kubectl --namespace {namespace} edit secret {name}`, under `stringData`"),
         ),
         Some(SecretLookup::NotUtf8) => (
-            format!("the key {} of Secret {} is no UTF-8 text", quoted(key), quoted(name)),
+            format!("the key {} of Secret {} is not UTF-8 text", quoted(key), quoted(name)),
             "store the text itself, without an encoding of its own".to_owned(),
         ),
         Some(SecretLookup::Denied(answer)) => (
@@ -253,7 +252,7 @@ fn usable(it: &SecretUse, text: &str, refusals: &mut Refusals) -> bool {
         Kind::HeaderValue | Kind::Text if text.is_empty() => Some("it is empty".to_owned()),
         Kind::HeaderValue => http_syntax::check_value(text).err(),
         Kind::BotToken if is_bot_token(text) => None,
-        Kind::BotToken => Some("it is no bot token, which looks like `123456789:AAE…`".to_owned()),
+        Kind::BotToken => Some("it is not a valid bot token, which looks like `123456789:AAE…`".to_owned()),
         Kind::Text => None,
     };
     let SecretKeyRef { name, key } = &it.reference;

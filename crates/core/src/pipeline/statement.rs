@@ -52,8 +52,8 @@ fn read(field: &str, statement: &Value, refusals: &mut Refusals) -> Option<State
         refusals.invalid_hint(field, message, hint);
     };
     for element in elements.keys().filter(|element| !ELEMENTS.contains(&element.as_str())) {
-        let hint = format!("write {} alone", listed(ELEMENTS));
-        refuse(format!("{field}.{element}"), format!("{} is no part of such a statement", quoted(element)), &hint);
+        let hint = format!("use only {}", listed(ELEMENTS));
+        refuse(format!("{field}.{element}"), format!("{} is not a supported element", quoted(element)), &hint);
     }
     if elements.get("Effect").and_then(Value::as_str) != Some("Allow") {
         refuse(format!("{field}.Effect"), "it is not `Allow`".to_owned(), "write `Effect: Allow`");
@@ -62,17 +62,25 @@ fn read(field: &str, statement: &Value, refusals: &mut Refusals) -> Option<State
     let resources = texts(elements.get("Resource"));
     if actions.is_empty() || !actions.iter().all(|action| action == "*" || is_action(action)) {
         let hint = "write one or more like `s3:GetObject`, with `*` and `?` as wildcards";
-        refuse(format!("{field}.Action"), format!("{} are no actions", shown(elements.get("Action"))), hint);
+        refuse(
+            format!("{field}.Action"),
+            format!("{} is not a valid list of actions", shown(elements.get("Action"))),
+            hint,
+        );
     }
     if resources.is_empty() || !resources.iter().all(|resource| resource == "*" || is_plain_arn(resource)) {
         let hint =
             "write one or more ARNs of six parts, without `..`, `%` and variables, with `*` and `?` as wildcards";
-        refuse(format!("{field}.Resource"), format!("{} are no resources", shown(elements.get("Resource"))), hint);
+        refuse(
+            format!("{field}.Resource"),
+            format!("{} is not a valid list of resources", shown(elements.get("Resource"))),
+            hint,
+        );
     }
     let condition = condition(elements.get("Condition"));
     if condition.is_none() {
         let hint = "write `operator: {key: value}`, each operator and each key once";
-        refuse(format!("{field}.Condition"), "it is no condition".to_owned(), hint);
+        refuse(format!("{field}.Condition"), "it is not a valid condition".to_owned(), hint);
     }
     sound.then_some(Statement { actions, resources, condition: condition.unwrap_or_default() })
 }

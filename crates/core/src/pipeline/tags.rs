@@ -7,7 +7,7 @@ use super::refusal::{Refusals, quoted};
 use crate::names::Tags;
 
 /// Tags of one resource, ours included, that AWS's services agree on, less ours and some room.
-const MAX_TAGS: usize = 40;
+pub(super) const MAX_TAGS: usize = 40;
 
 /// Checks the user's tags, and gives them with the owner's.
 /// <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>
@@ -24,10 +24,10 @@ pub(super) fn resolve(tags: &BTreeMap<String, String>, context: &Context<'_>, re
             let message = format!("{} begins with a prefix that is reserved", quoted(key));
             refusals.invalid_hint(&field, message, "rename it");
         } else if !is_text(key, 128) {
-            refusals.invalid_hint(&field, format!("{} is no key of a tag", quoted(key)), rule(128));
+            refusals.invalid_hint(&field, format!("{} is not a valid tag key", quoted(key)), rule(128));
         }
         if !is_text(value, 256) {
-            refusals.invalid_hint(&field, format!("{} is no value of a tag", quoted(value)), rule(256));
+            refusals.invalid_hint(&field, format!("{} is not a valid tag value", quoted(value)), rule(256));
         }
         if let Err(missing) = context.configuration.tag(&owner.namespace, key, value) {
             refusals.not_allowed(&field, missing);

@@ -16,7 +16,7 @@ use crate::location::Target;
 use crate::names::{Owner, part};
 
 /// Tasks of a pipeline at most.
-const MAX_TASKS: usize = 100;
+pub const MAX_TASKS: usize = 100;
 
 /// Seconds that an attempt may take where the task doesn't say, and calls no function.
 const DEFAULT_TIMEOUT_SECONDS: u32 = 10;
@@ -25,10 +25,10 @@ const DEFAULT_TIMEOUT_SECONDS: u32 = 10;
 pub(super) const CALL_TIMEOUT_SECONDS: u32 = 45;
 
 /// Seconds that an attempt may take at most: Lambda's 900, less what the runner keeps for the delivery.
-const MAX_TIMEOUT_SECONDS: u32 = 870;
+pub(super) const MAX_TIMEOUT_SECONDS: u32 = 870;
 
 /// Attempts of a task at most.
-const MAX_ATTEMPTS: u32 = 10;
+pub(super) const MAX_ATTEMPTS: u32 = 10;
 
 /// Checks the tasks, and gives them as they travel; without an owner, those that call none of its functions.
 pub(super) fn resolve(
@@ -38,7 +38,7 @@ pub(super) fn resolve(
     refusals: &mut Refusals,
 ) -> Vec<protocol::Task> {
     if tasks.len() > MAX_TASKS {
-        let message = format!("there are {} tasks, and a pipeline has {MAX_TASKS} at most", tasks.len());
+        let message = format!("there are {} tasks, and a pipeline can have at most {MAX_TASKS}", tasks.len());
         refusals.invalid_hint("spec.tasks", message, "split the pipeline");
     }
     name::check("spec.tasks", name::MAX, tasks.iter().map(|task| task.name.as_str()), refusals);
@@ -66,7 +66,7 @@ pub(super) fn called(
 pub(super) fn check_unposted(tasks: &[Task], channels: &[Channel], refusals: &mut Refusals) {
     let mut refuse = |field: String, is_set: bool| {
         if is_set {
-            let message = "`spec.runner.code` decides what to post, and would not look at it";
+            let message = "`spec.runner.code` decides what to post, and would ignore it";
             refusals.invalid_hint(field, message, "remove it");
         }
     };
@@ -144,23 +144,23 @@ fn check_callee(task: &Task, functions: &[Function], target: &Target, context: &
         let hint = if functions.is_empty() {
             "add it to `spec.functions`, which is empty".to_owned()
         } else {
-            format!("there are {}", listed(functions.iter().map(|function| function.name.as_str())))
+            format!("use one of {}", listed(functions.iter().map(|function| function.name.as_str())))
         };
         let field = format!("spec.tasks[{}].function", task.name);
-        refusals.invalid_hint(field, format!("{} is the name of no function", quoted(name)), hint);
+        refusals.invalid_hint(field, format!("{} is not the name of a function", quoted(name)), hint);
     }
     let Some(arn) = &task.function_arn else { return };
     let field = format!("spec.tasks[{}].functionArn", task.name);
     let region = target.region.as_deref().or(context.home.own_region);
     if !is_function_arn(arn) {
-        let message = format!("{} is no ARN of a function", quoted(arn));
+        let message = format!("{} is not a valid function ARN", quoted(arn));
         let hint = "write one like `arn:aws:lambda:eu-central-1:111122223333:function:name`";
         refusals.invalid_hint(field, message, hint);
     } else if let Err(missing) = context.configuration.function(&context.owner.namespace, arn) {
         refusals.not_allowed(field, missing);
     } else if let Some(region) = region.filter(|region| Arn::parse(arn).is_some_and(|arn| arn.region != *region)) {
-        let message = format!("the function is not of region `{region}`, where the runner is");
-        refusals.invalid_hint(field, message, "name a function of that region");
+        let message = format!("the function is not in region `{region}`, where the runner is");
+        refusals.invalid_hint(field, message, "use a function of that region");
     }
 }
 
@@ -189,9 +189,9 @@ fn check_notify(field: &str, notify: &[String], channels: &[Channel], refusals: 
             let hint = if channels.is_empty() {
                 "add it to `spec.channels`, which is empty".to_owned()
             } else {
-                format!("there are {}", listed(channels.iter().map(|channel| channel.name.as_str())))
+                format!("use one of {}", listed(channels.iter().map(|channel| channel.name.as_str())))
             };
-            refusals.invalid_hint(field, format!("{} is the name of no channel", quoted(name)), hint);
+            refusals.invalid_hint(field, format!("{} is not the name of a channel", quoted(name)), hint);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is refused, in which words, and what comes of the rest.
 
 mod beyond;
+mod limits;
 mod refused;
 mod together;
 

@@ -102,7 +102,7 @@ fn a_missing_firing_is_missed_until_news_of_it_come() {
     missing(&mut runs, &run("r1", 1, 1), "look at the sender");
     settle(&mut runs);
     assert_eq!((runs[0].result, runs[0].counts.missed), (RunResult::Missed, 1));
-    assert_eq!(runs[0].message.as_deref(), Some("no news of it: look at the sender"));
+    assert_eq!(runs[0].message.as_deref(), Some("no report of it: look at the sender"));
     assert_eq!(words(&runs), ["OnTime False Missed"]);
     // An edit may have changed how many tasks there are.
     tell(&mut runs, &run("r1", 1, 2), &[fired(&["t0", "t1"])]);

@@ -7,7 +7,7 @@ use protocol::RunRef;
 
 use super::{entry, mark, task};
 use crate::reason::Reported;
-use crate::text::truncate;
+use crate::text::bounded_line;
 
 /// Bytes of a condition's message: it names a run and where it got stuck.
 const MAX_MESSAGE: usize = 1024;
@@ -18,7 +18,7 @@ pub fn missing(runs: &mut Vec<Run>, about: &RunRef, hop: &str) {
     if !known {
         let mut run = super::unheard_of(about);
         run.counts = RunCounts { missed: about.tasks, ..RunCounts::default() };
-        run.message = Some(format!("no news of it: {hop}"));
+        run.message = Some(format!("no report of it: {hop}"));
         runs.push(run);
         return;
     }
@@ -30,8 +30,8 @@ pub fn missing(runs: &mut Vec<Run>, about: &RunRef, hop: &str) {
 }
 
 /// What to say of tasks that were enqueued and have not begun.
-const STUCK: &str = "it is on the queue, and the runner has not begun: look at the event source mapping, the runner's log and \
-                     its concurrency";
+const STUCK: &str = "it is on the queue, and the runner has not begun: look at the event source mapping, the runner's \
+                     log and its concurrency";
 
 /// What a condition says.
 struct Word {
@@ -68,7 +68,7 @@ pub fn conditions(
             type_: str::to_owned(type_),
             status: str::to_owned(status),
             reason: reason.to_string(),
-            message: truncate(&message, MAX_MESSAGE),
+            message: bounded_line(&message, MAX_MESSAGE),
             observed_generation: Some(generation),
             last_transition_time: same.map_or_else(
                 || Time(now.round(jiff::Unit::Second).unwrap_or(now)),
@@ -88,7 +88,7 @@ fn delivering(runs: &[Run]) -> Option<Word> {
             type_,
             status: "True",
             reason: Reported::Delivered,
-            message: format!("results of the run of {} got to their channels", newest.scheduled_time),
+            message: format!("results of the run of {} were delivered to their channels", newest.scheduled_time),
         },
         Some(lost) => {
             let more = match newest.undelivered.len() - 1 {
@@ -96,7 +96,7 @@ fn delivering(runs: &[Run]) -> Option<Word> {
                 more => format!(" (and {more} more, see runs)"),
             };
             let message = format!(
-                "channel `{}` did not get the result of task `{}` of the run of {}: {}{more}; it lies in the dead-letter \
+                "channel `{}` did not get the result of task `{}` of the run of {}: {}{more}; it is in the dead-letter \
                  queue of tasks",
                 lost.channel, lost.task, newest.scheduled_time, lost.error
             );

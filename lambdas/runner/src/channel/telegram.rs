@@ -98,7 +98,7 @@ fn html(runs: &[Run]) -> String {
 fn element(run: &Run) -> String {
     let Run { text, marks, link } = run;
     let text = escape(text);
-    // Code stands alone: Telegram lets it be no part of anything.
+    // Code stands alone: Telegram does not let it be part of anything.
     if let Some(code) = marks.iter().find(|mark| matches!(mark, Mark::Code | Mark::Block)) {
         return wrap(&text, *code);
     }

@@ -193,7 +193,7 @@ async fn nothing_tells_the_url() {
     fresh.aws.put_parameter(PARAMETER, r#"{"chat": "not a url T0"}"#);
     assert!(fresh.is_done(delivery(), 1).await);
     let reason = fresh.aws.dead_letters()[0]["gaveUp"].as_str().unwrap().to_owned();
-    assert!(reason.starts_with("the URL is none") && !reason.contains("T0"), "{reason}");
+    assert!(reason.starts_with("the URL is not valid") && !reason.contains("T0"), "{reason}");
 }
 
 #[tokio::test]

@@ -80,7 +80,7 @@ async fn a_delivery_that_runs_out_of_tries_is_told_and_moved_at_its_last() {
     }
     assert!(stage.aws.reports().is_empty() && stage.aws.dead_letters().is_empty(), "it may still get there");
     assert!(stage.is_done(delivery(), MAX_DELIVERY_RECEIVES).await);
-    let reason = "25 tries did not get it there, the last: HTTP 503 Service Unavailable: closed";
+    let reason = "25 attempts did not deliver it, the last: HTTP 503 Service Unavailable: closed";
     assert_eq!(news(&stage.aws)[0][0]["reason"], reason);
     assert_eq!(stage.aws.dead_letters()[0]["gaveUp"], reason);
     assert_eq!(stage.web.requests().len(), 3);
@@ -90,7 +90,7 @@ async fn a_delivery_that_runs_out_of_tries_is_told_and_moved_at_its_last() {
 async fn a_delivery_whose_last_try_nobody_saw_the_end_of_is_told_and_moved_unposted() {
     let stage = stage(|_| Answer::new(200, "")).await;
     assert!(stage.is_done(delivery(), MAX_DELIVERY_RECEIVES + 1).await);
-    assert_eq!(news(&stage.aws)[0][0]["reason"], "25 tries did not get it there");
+    assert_eq!(news(&stage.aws)[0][0]["reason"], "25 attempts did not deliver it");
     assert_eq!(stage.aws.dead_letters().len(), 1);
     assert!(stage.web.requests().is_empty());
 }

@@ -156,12 +156,12 @@ async fn the_functions_own_surroundings_are_refused_also_after_a_redirect() {
         for url in [target.clone(), stage.web.url(&format!("/to/{at}"))] {
             assert!(stage.is_done(http(&stage, json!({"url": url})), 1).await);
             let error = result(&stage)["error"].as_str().unwrap().to_owned();
-            assert!(error.contains("is refused"), "{url}: {error}");
+            assert!(error.contains("is not allowed"), "{url}: {error}");
         }
     }
     let hook = json!([{"name": "hook", "target": {"webhook": {"url": {"plain": targets[1]}}}}]);
     assert!(stage.is_done(run(json!({}), hook), 1).await);
-    assert!(stage.aws.dead_letters()[0]["gaveUp"].as_str().unwrap().contains("is refused"));
+    assert!(stage.aws.dead_letters()[0]["gaveUp"].as_str().unwrap().contains("is not allowed"));
     assert!(runtime.requests().is_empty());
 }
 

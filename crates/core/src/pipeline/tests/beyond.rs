@@ -43,12 +43,12 @@ fn roles_of_others() {
     );
     check(
         "aws: {roleArn: 'arn:aws:iam::333333333333:role/team-a/x', externalId: b-1234}",
-        "NotAllowed: spec.aws.roleArn: role `arn:aws:iam::333333333333:role/team-a/x` is not allowed with this external id \
-         in namespace `team-a`; remove `externalId`: the operator shows the one of its configuration",
+        "NotAllowed: spec.aws.roleArn: role `arn:aws:iam::333333333333:role/team-a/x` is not allowed with this \
+         external id in namespace `team-a`; remove `externalId`: the operator shows the one of its configuration",
     );
     check(
         "aws: {externalId: a-1234}",
-        "InvalidSpec: spec.aws.externalId: an external id is for a role, and there is none; set `spec.aws.roleArn`, or \
+        "InvalidSpec: spec.aws.externalId: an external id needs a role, and none is set; set `spec.aws.roleArn`, or \
          remove it",
     );
     for role in [
@@ -82,7 +82,7 @@ fn moves() {
         let refusals = try_resolve(&spec(yaml), Pipelines::Running).expect_err(yaml);
         refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
-    let stays = "and stays there; set it back, or delete the pipeline and create it again";
+    let stays = "and cannot move; set it back, or delete the pipeline and create it again";
     assert_eq!(
         moved("aws: {region: eu-central-1}"),
         format!("spec.aws.region: the pipeline lives in `eu-west-1`, {stays}")
@@ -118,12 +118,12 @@ fn keys() {
     }
     check(
         &key("arn:aws:kms:eu-west-1:111122223333:key/1a2b"),
-        "InvalidSpec: spec.queue.kmsKeyId: the key is not of region `eu-central-1`, where the queues are; name a key of that \
-         region",
+        "InvalidSpec: spec.queue.kmsKeyId: the key is not in region `eu-central-1`, where the queues are; use a key of \
+         that region",
     );
 }
 
-/// What is refused of each, by its reason: what is allowed to others, and what is no such thing.
+/// What is refused of each, by its reason: what is allowed to others, and what is never allowed.
 #[track_caller]
 fn check_each(yaml: impl Fn(&str) -> String, field: &str, what: &str, list: &str, theirs: &str, malformed: &[&str]) {
     check(
@@ -152,8 +152,8 @@ fn functions_of_others() {
     );
     check(
         "tasks: [{name: a, functionArn: 'arn:aws:lambda:eu-west-1:111122223333:function:team-a'}]",
-        "InvalidSpec: spec.tasks[a].functionArn: the function is not of region `eu-central-1`, where the runner is; name a \
-         function of that region",
+        "InvalidSpec: spec.tasks[a].functionArn: the function is not in region `eu-central-1`, where the runner is; \
+         use a function of that region",
     );
 }
 
@@ -173,8 +173,8 @@ fn layers_of_others() {
     }
     check(
         "runner: {layers: ['arn:aws:lambda:eu-west-1:111122223333:layer:team-a:1']}",
-        "InvalidSpec: spec.runner.layers[0]: the layer is not of region `eu-central-1`, where the function is; name a layer \
-         of that region",
+        "InvalidSpec: spec.runner.layers[0]: the layer is not in region `eu-central-1`, where the function is; use a \
+         layer of that region",
     );
 }
 
@@ -182,14 +182,15 @@ fn layers_of_others() {
 fn objects_and_images_of_others() {
     let s3 = |bucket: &str, key: &str| {
         format!(
-            "functions: [{{name: f, runtime: python3.13, handler: a.b, code: {{s3: {{bucket: {bucket}, key: {key}}}}}}}]"
+            "functions: [{{name: f, runtime: python3.13, handler: a.b, code: {{s3: {{bucket: {bucket}, key: \
+             {key}}}}}}}]"
         )
     };
     check(
         &s3("team-b-code", "x.zip"),
         &format!(
-            "NotAllowed: spec.functions[f].code.s3: object `arn:aws:s3:::team-b-code/x.zip` is not allowed in namespace \
-             `team-a`; {}",
+            "NotAllowed: spec.functions[f].code.s3: object `arn:aws:s3:::team-b-code/x.zip` is not allowed in \
+             namespace `team-a`; {}",
             takes("arn:aws:s3:::team-b-code/x.zip", "s3")
         ),
     );
@@ -208,7 +209,7 @@ fn objects_and_images_of_others() {
     );
     check(
         &format!("functions: [{{name: f, runtime: python3.13, code: {{image: '{registry}/team-a@sha256:1a2b'}}}}]"),
-        "InvalidSpec: spec.functions[f].runtime: an image says its own runtime; remove it",
+        "InvalidSpec: spec.functions[f].runtime: an image has its own runtime; remove it",
     );
 }
 
@@ -224,8 +225,8 @@ fn statements_that_reach_further_than_the_configuration() {
     assert_eq!(
         of("s3:PutObject", "arn:aws:s3:::team-a-x/*"),
         format!(
-            "NotAllowed: spec.runner.policyStatements[0]: action `s3:PutObject` on `arn:aws:s3:::team-a-x/*` is not allowed \
-             in namespace `team-a`; {}",
+            "NotAllowed: spec.runner.policyStatements[0]: action `s3:PutObject` on `arn:aws:s3:::team-a-x/*` is not \
+             allowed in namespace `team-a`; {}",
             takes(r#"{actions: ["s3:PutObject"], resources: ["arn:aws:s3:::team-a-x/*"]}"#, "policyStatements")
         )
     );

@@ -61,8 +61,8 @@ fn input_of_any_depth_is_refused_by_its_name_and_beyond_the_bound_alone() {
     let nested = |levels: usize| format!("tasks: [{{name: a, message: {{}}, input: {}}}]", deep(levels));
     // A parser of YAML has a limit too, far beyond the bound.
     for levels in [33, 50] {
-        let expected = "InvalidSpec: spec.tasks[a].input: it nests deeper than 32 levels; flatten it, or write the deeper \
-                        part as a text";
+        let expected = "InvalidSpec: spec.tasks[a].input: it nests deeper than 32 levels; flatten it, or write the \
+                        deeper part as a text";
         assert_eq!(refused(&nested(levels)), expected, "{levels}");
     }
     assert!(resolved(&nested(32)).input.contains(&deep(32)));
@@ -79,11 +79,11 @@ fn deep(levels: usize) -> String {
 #[test]
 fn tasks() {
     check_refusals(&[
-        ("tasks: []", &["InvalidSpec: spec.tasks: there is no task; add one, like `{name: hello, message: {}}`"]),
+        ("tasks: []", &["InvalidSpec: spec.tasks: it is empty; add a task, like `{name: hello, message: {}}`"]),
         (
             "tasks: [{name: A b, message: {}}]",
-            &["InvalidSpec: spec.tasks[A b].name: `A b` is no name; write up to 40 lower-case letters, digits and, \
-               between them, `-`"],
+            &["InvalidSpec: spec.tasks[A b].name: `A b` is not a valid name; write up to 40 lower-case letters, \
+                 digits and, between them, `-`"],
         ),
         (
             "tasks: [{name: a, message: {}}, {name: a, message: {}}]",
@@ -110,28 +110,28 @@ fn tasks() {
         (
             "tasks: [{name: a, message: {}, template: '<aws.scheduler.execution-id>'}]",
             &["InvalidSpec: spec.tasks[a].template: the text contains `<aws.scheduler.`, which EventBridge replaces; \
-               write it another way; templates see `scheduledTime`"],
+               write it another way; templates can use `scheduledTime`"],
         ),
         (
             "tasks: [{name: a, message: {}, input: {list: [{text: '<aws.scheduler.execution-id>', \
              '<aws.scheduler.x>': 1}]}}]",
             &[
                 "InvalidSpec: spec.tasks[a].input.list[0]: the text contains `<aws.scheduler.`, which EventBridge \
-                 replaces; write it another way; templates see `scheduledTime`",
+                 replaces; write it another way; templates can use `scheduledTime`",
                 "InvalidSpec: spec.tasks[a].input.list[0].text: the text contains `<aws.scheduler.`, which \
-                 EventBridge replaces; write it another way; templates see `scheduledTime`",
+                 EventBridge replaces; write it another way; templates can use `scheduledTime`",
             ],
         ),
         (
             "tasks: [{name: a, message: {}, notify: [ops]}]",
-            &["InvalidSpec: spec.tasks[a].notify: `ops` is the name of no channel; add it to `spec.channels`, which \
-               is empty"],
+            &["InvalidSpec: spec.tasks[a].notify: `ops` is not the name of a channel; add it to `spec.channels`, \
+                 which is empty"],
         ),
         (
             "{tasks: [{name: a, message: {}, notify: [ops, team, team]}], channels: [{name: team, slack: {webhookUrl: \
              {secretKeyRef: {name: chat, key: slack}}}}]}",
             &[
-                "InvalidSpec: spec.tasks[a].notify: `ops` is the name of no channel; there are `team`",
+                "InvalidSpec: spec.tasks[a].notify: `ops` is not the name of a channel; use one of `team`",
                 "InvalidSpec: spec.tasks[a].notify: `team` occurs twice; keep one",
             ],
         ),
@@ -170,8 +170,8 @@ fn requests() {
         ),
         (
             "tasks: [{name: a, http: {url: 'https://'}}]",
-            &["InvalidSpec: spec.tasks[a].http.url: `https://` cannot be requested: it is no URL: empty host; write \
-               an absolute URL, like `https://example.com/health`"],
+            &["InvalidSpec: spec.tasks[a].http.url: `https://` cannot be requested: it is not a valid URL: empty \
+                 host; write an absolute URL, like `https://example.com/health`"],
         ),
         (
             "tasks: [{name: a, http: {url: 'https://exa mple.com'}}]",
@@ -180,8 +180,8 @@ fn requests() {
         ),
         (
             "tasks: [{name: a, http: {url: 'https://example.com:99999'}}]",
-            &["InvalidSpec: spec.tasks[a].http.url: `https://example.com:99999` cannot be requested: it is no URL: \
-               invalid port number; write an absolute URL, like `https://example.com/health`"],
+            &["InvalidSpec: spec.tasks[a].http.url: `https://example.com:99999` cannot be requested: it is not a \
+                 valid URL: invalid port number; write an absolute URL, like `https://example.com/health`"],
         ),
         (
             "tasks: [{name: a, http: {url: 'https://me:sesame@example.com'}}]",
@@ -192,9 +192,9 @@ fn requests() {
             "tasks: [{name: a, http: {url: 'https://example.com/<aws.scheduler.x>', body: '<aws.scheduler.x>'}}]",
             &[
                 "InvalidSpec: spec.tasks[a].http.url: the text contains `<aws.scheduler.`, which EventBridge \
-                 replaces; write it another way; templates see `scheduledTime`",
+                 replaces; write it another way; templates can use `scheduledTime`",
                 "InvalidSpec: spec.tasks[a].http.body: the text contains `<aws.scheduler.`, which EventBridge \
-                 replaces; write it another way; templates see `scheduledTime`",
+                 replaces; write it another way; templates can use `scheduledTime`",
             ],
         ),
         (
@@ -215,21 +215,21 @@ fn requests() {
             "tasks: [{name: a, http: {url: 'https://example.com', headers: [{name: X Y, value: a}, {name: host, \
              value: a}, {name: X, value: a}, {name: x, value: \"a\\nb\"}]}}]",
             &[
-                "InvalidSpec: spec.tasks[a].http.headers[X Y].name: `X Y` is no name of a header; write letters, \
+                "InvalidSpec: spec.tasks[a].http.headers[X Y].name: `X Y` is not a valid header name; write letters, \
                  digits and `-`, like `X-Token`",
                 "InvalidSpec: spec.tasks[a].http.headers[host].name: `host` is set by the HTTP client; remove it",
-                "InvalidSpec: spec.tasks[a].http.headers[x].name: `x` occurs twice, as names of headers know no case; \
-                 keep one",
-                "InvalidSpec: spec.tasks[a].http.headers[x].value: it has a line break in it, which no header can \
-                 carry",
+                "InvalidSpec: spec.tasks[a].http.headers[x].name: `x` occurs twice, as header names are \
+                 case-insensitive; keep one",
+                "InvalidSpec: spec.tasks[a].http.headers[x].value: it contains a line break, which a header cannot \
+                 have",
             ],
         ),
         (
             "tasks: [{name: a, http: {url: 'https://example.com', headers: [{name: X, value: é}, {name: W}, {name: Z, \
              value: a, secretKeyRef: {name: chat, key: token}}]}}]",
             &[
-                "InvalidSpec: spec.tasks[a].http.headers[X].value: it has a character beyond printable ASCII, which \
-                 no header can carry",
+                "InvalidSpec: spec.tasks[a].http.headers[X].value: it contains a character beyond printable ASCII, \
+                 which a header cannot have",
                 "InvalidSpec: spec.tasks[a].http.headers[W]: the header has no value; set `value` or `secretKeyRef`",
                 "InvalidSpec: spec.tasks[a].http.headers[Z]: the header has both `value` and `secretKeyRef`; keep one",
             ],
@@ -283,7 +283,7 @@ fn secrets() {
         (
             "channels: [{name: c, discord: {webhookUrl: {secretKeyRef: {name: chat, key: binary}}}}]",
             &["SecretMissing: spec.channels[c].discord.webhookUrl.secretKeyRef: the key `binary` of Secret `chat` is \
-               no UTF-8 text; store the text itself, without an encoding of its own"],
+                 not UTF-8 text; store the text itself, without an encoding of its own"],
         ),
         (
             "channels: [{name: c, discord: {webhookUrl: {secretKeyRef: {name: chat, key: word}}}}]",
@@ -293,10 +293,10 @@ fn secrets() {
         (
             "channels: [{name: c, telegram: {chatId: '#ops', botToken: {secretKeyRef: {name: chat, key: word}}}}]",
             &[
-                "InvalidSpec: spec.channels[c].telegram.chatId: `#ops` is no chat of Telegram; write its number, like \
-                 `\"-1001234567890\"`, or its name, like `@alerts`",
+                "InvalidSpec: spec.channels[c].telegram.chatId: `#ops` is not a valid Telegram chat; write its number, \
+                 like `\"-1001234567890\"`, or its name, like `@alerts`",
                 "InvalidSpec: spec.channels[c].telegram.botToken.secretKeyRef: the key `word` of Secret `chat` cannot \
-                 be used: it is no bot token, which looks like `123456789:AAE…`; correct the Secret",
+                 be used: it is not a valid bot token, which looks like `123456789:AAE…`; correct the Secret",
             ],
         ),
         (
@@ -311,17 +311,15 @@ fn secrets() {
                 "InvalidSpec: spec.channels[c].webhook.headers[X].secretKeyRef: the key `empty` of Secret `chat` \
                  cannot be used: it is empty; correct the Secret",
                 "InvalidSpec: spec.channels[c].webhook.headers[W].secretKeyRef: the key `lines` of Secret `chat` \
-                 cannot be used: it has a line break in it, which no header can carry; correct the Secret",
+                 cannot be used: it contains a line break, which a header cannot have; correct the Secret",
             ],
         ),
         (
             "channels: [{name: c, webhook: {url: 'https://example.com', headers: [{name: X, secretKeyRef: {name: \
              chat, key: long}}, {name: W, secretKeyRef: {name: chat, key: token}}]}}]",
-            &[
-                "InvalidSpec: spec.channels[c].webhook.headers[X].secretKeyRef: the secrets of all channels and headers \
-               are 4266 characters as JSON, and an SSM parameter holds 4096: `channels/c/headers/x` has 4200, \
-               `channels/c/headers/w` has 13; shorten them, or split the pipeline",
-            ],
+            &["InvalidSpec: spec.channels[c].webhook.headers[X].secretKeyRef: the secrets of all channels and \
+                 headers are 4266 characters as JSON, and an SSM parameter holds 4096: `channels/c/headers/x` has \
+                 4200, `channels/c/headers/w` has 13; shorten them, or split the pipeline"],
         ),
     ]);
 }
@@ -334,7 +332,7 @@ fn names_that_no_secret_has_are_refused_and_never_looked_up() {
         assert!(secret_refs(&spec(&yaml)).is_empty(), "{name}");
         let field = "spec.channels[c].slack.webhookUrl.secretKeyRef";
         let hint = "write lower-case letters, digits, `-` and `.`";
-        assert_eq!(refused(&yaml), format!("InvalidSpec: {field}: `{name}` is no name of a Secret; {hint}"));
+        assert_eq!(refused(&yaml), format!("InvalidSpec: {field}: `{name}` is not a valid Secret name; {hint}"));
     }
 }
 
@@ -350,11 +348,11 @@ fn queues_and_tags() {
             "tags: {'AWS:x': a, taskpipelines.dev/name: b, 'a;b': c, d: 'e;f', g: '', Team: a, team: b}",
             &[
                 "InvalidSpec: spec.tags[AWS:x]: `AWS:x` begins with a prefix that is reserved; rename it",
-                "InvalidSpec: spec.tags[a;b]: `a;b` is no key of a tag; write 1 to 128 letters, digits, spaces and \
+                "InvalidSpec: spec.tags[a;b]: `a;b` is not a valid tag key; write 1 to 128 letters, digits, spaces and \
                  `_.:/=+-@`",
-                "InvalidSpec: spec.tags[d]: `e;f` is no value of a tag; write 1 to 256 letters, digits, spaces and \
+                "InvalidSpec: spec.tags[d]: `e;f` is not a valid tag value; write 1 to 256 letters, digits, spaces and \
                  `_.:/=+-@`",
-                "InvalidSpec: spec.tags[g]: `` is no value of a tag; write 1 to 256 letters, digits, spaces and \
+                "InvalidSpec: spec.tags[g]: `` is not a valid tag value; write 1 to 256 letters, digits, spaces and \
                  `_.:/=+-@`",
                 "InvalidSpec: spec.tags[taskpipelines.dev/name]: `taskpipelines.dev/name` begins with a prefix that \
                  is reserved; rename it",

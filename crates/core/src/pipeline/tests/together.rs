@@ -15,10 +15,10 @@ fn sizes() {
     let too_many_tags = format!("tags: {{{}}}", many(41, &|n| format!("t{n}: x")));
     let too_much_environment = format!("runner: {{environment: {{LONG: {}}}}}", "x".repeat(3325));
     for (yaml, expected) in [
-        (too_many_tasks, "spec.tasks: there are 101 tasks, and a pipeline has 100 at most; split the pipeline"),
+        (too_many_tasks, "spec.tasks: there are 101 tasks, and a pipeline can have at most 100; split the pipeline"),
         (
             format!("tasks: [{bodies}]"),
-            "spec.tasks: tasks and channels are 301100 bytes as JSON, and a schedule carries 262144: task `t4` has \
+            "spec.tasks: tasks and channels are 301100 bytes as JSON, and a schedule can hold 262144: task `t4` has \
              60186, task `t3` has 60185, task `t2` has 60184; shorten them, or split the pipeline",
         ),
         (too_many_tags, "spec.tags: there are 41 tags, and 40 are allowed"),

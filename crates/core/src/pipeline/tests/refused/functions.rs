@@ -30,33 +30,28 @@ fn layers() {
         ),
         (
             "layers: [{name: l, python: {version: '3.13', requirementsFrom: {configMapRef: {name: code, key: k}}}}]",
-            &[
-                "ConfigMapMissing: spec.layers[l].python.requirementsFrom.configMapRef.key: the ConfigMap `code` has no key \
-               `k`; add it: `kubectl --namespace team-a edit configmap code`, under `data`",
-            ],
+            &["ConfigMapMissing: spec.layers[l].python.requirementsFrom.configMapRef.key: the ConfigMap `code` has \
+                 no key `k`; add it: `kubectl --namespace team-a edit configmap code`, under `data`"],
         ),
         (
-            "layers: [{name: l, python: {version: '3.13', requirementsFrom: {configMapRef: {name: code, key: bad.txt}}}}]",
+            "layers: [{name: l, python: {version: '3.13', requirementsFrom: {configMapRef: {name: code, key: \
+             bad.txt}}}}]",
             &[&format!(
-                "InvalidSpec: spec.layers[l].python.requirementsFrom.configMapRef.key: `-e .` does not name a package of \
-                 the package index; {names}"
+                "InvalidSpec: spec.layers[l].python.requirementsFrom.configMapRef.key: `-e .` does not name a package \
+                 of the package index; {names}"
             )],
         ),
         (
             "layers: [{name: l, configMapRef: {name: empty}}]",
-            &[
-                "InvalidSpec: spec.layers[l].configMapRef.name: the ConfigMap `empty` cannot be a layer: it is empty; give \
-               it files, or a zip in `binaryData` alone",
-            ],
+            &["InvalidSpec: spec.layers[l].configMapRef.name: the ConfigMap `empty` cannot be a layer: it is empty; \
+                 give it files, or a zip in `binaryData` alone"],
         ),
         (
             &("{layers: [{name: l, python: {version: '3.12', requirements: [a]}}], ".to_owned()
                 + &function("code: {inline: x}, layers: [l]")
                 + "}"),
-            &[
-                "InvalidSpec: spec.functions[f].layers: `l` is for Python 3.12, and the function runs Python 3.13; give \
-               both the same version",
-            ],
+            &["InvalidSpec: spec.functions[f].layers: `l` is for Python 3.12, and the function runs Python 3.13; \
+                 give both the same version"],
         ),
         (
             "layers: [{name: l}]",
@@ -68,7 +63,7 @@ fn layers() {
         ),
         (
             "{layers: [{name: l, python: {version: '3.13', requirements: [a]}}], sender: {layers: [l, l]}}",
-            &["InvalidSpec: spec.sender.layers: `l` is there twice; keep one"],
+            &["InvalidSpec: spec.sender.layers: `l` occurs twice; keep one"],
         ),
     ]);
 }
@@ -83,52 +78,43 @@ fn functions_that_tasks_call() {
     check_refusals(&[
         (
             "tasks: [{name: a, function: f}]",
-            &[
-                "InvalidSpec: spec.tasks[a].function: `f` is the name of no function; add it to `spec.functions`, which is \
-               empty",
-            ],
+            &["InvalidSpec: spec.tasks[a].function: `f` is not the name of a function; add it to `spec.functions`, \
+                 which is empty"],
         ),
         (
             &format!("{{tasks: [{{name: a, function: g}}], {}}}", function("code: {inline: x}")),
-            &["InvalidSpec: spec.tasks[a].function: `g` is the name of no function; there are `f`"],
+            &["InvalidSpec: spec.tasks[a].function: `g` is not the name of a function; use one of `f`"],
         ),
         (
             "functions: [{name: a_b, runtime: python3.13, handler: index.handler, code: {inline: x}}]",
-            &[
-                "InvalidSpec: spec.functions[a_b].name: `a_b` is no name; write up to 20 lower-case letters, digits and, \
-               between them, `-`",
-            ],
+            &["InvalidSpec: spec.functions[a_b].name: `a_b` is not a valid name; write up to 20 lower-case letters, \
+                 digits and, between them, `-`"],
         ),
         (
             "functions: [{name: f, code: {inline: x}}]",
             &[
-                "InvalidSpec: spec.functions[f].runtime: there is no runtime, which code in a zip takes; add one, like \
+                "InvalidSpec: spec.functions[f].runtime: there is no runtime, which code in a zip needs; add one, like \
                  `python3.13`",
-                "InvalidSpec: spec.functions[f].handler: there is no handler, which code in a zip takes; add one, like \
+                "InvalidSpec: spec.functions[f].handler: there is no handler, which code in a zip needs; add one, like \
                  `index.handler`",
             ],
         ),
         (
             "functions: [{name: f, runtime: python3, handler: index.handler, code: {inline: x}}, \
              {name: g, runtime: python, handler: index.handler, code: {inline: x}}]",
-            &[
-                "InvalidSpec: spec.functions[g].runtime: `python` is no runtime of Lambda; write one like `python3.13`, \
-               `nodejs22.x` or `provided.al2023`",
-            ],
+            &["InvalidSpec: spec.functions[g].runtime: `python` is not a valid Lambda runtime; write one like \
+                 `python3.13`, `nodejs22.x` or `provided.al2023`"],
         ),
         (
             "functions: [{name: f, runtime: provided.al2023, handler: x, code: {inline: x}}]",
             &[
-                "InvalidSpec: spec.functions[f].code.inline: `provided.al2023` takes no source as it is, only `python…` and \
-               `nodejs…` do; put its files into a ConfigMap, S3 or an image",
+                "InvalidSpec: spec.functions[f].code.inline: inline code does not work with the runtime `provided.al2023`, only with `python…` and `nodejs…`; put its files into a ConfigMap, S3 or an image",
             ],
         ),
         (
             "functions: [{name: f, runtime: nodejs22.x, handler: main.handler, code: {inline: x}}]",
-            &[
-                "InvalidSpec: spec.functions[f].handler: `main.handler` is not in `index.mjs`, which the code becomes; write \
-               one like `index.handler`",
-            ],
+            &["InvalidSpec: spec.functions[f].handler: `main.handler` is not in `index.mjs`, the file that the code \
+                 is written to; write one like `index.handler`"],
         ),
         (
             &function("code: {inline: x, image: i}"),
@@ -138,8 +124,8 @@ fn functions_that_tasks_call() {
             &function("code: {inline: x}, timeoutSeconds: 901, logRetentionDays: 2"),
             &[
                 "InvalidSpec: spec.functions[f].timeoutSeconds: 901 is not from 1 to 900",
-                "InvalidSpec: spec.functions[f].logRetentionDays: 2 is none of CloudWatch's retention periods; the \
-                 nearest is 1 or 3",
+                "InvalidSpec: spec.functions[f].logRetentionDays: 2 is not a valid retention period of CloudWatch \
+                 Logs; the nearest is 1 or 3",
             ],
         ),
     ]);
@@ -147,7 +133,7 @@ fn functions_that_tasks_call() {
 
 #[test]
 fn hops_of_the_users_own() {
-    let decides = "`spec.runner.code` decides what to post, and would not look at it; remove it";
+    let decides = "`spec.runner.code` decides what to post, and would ignore it; remove it";
     check_refusals(&[
         (
             "sender: {runtime: python3.13, handler: x}",
@@ -161,9 +147,9 @@ fn hops_of_the_users_own() {
         (
             "runner: {code: {inline: x}}",
             &[
-                "InvalidSpec: spec.runner.runtime: there is no runtime, which code in a zip takes; add one, like \
+                "InvalidSpec: spec.runner.runtime: there is no runtime, which code in a zip needs; add one, like \
                  `python3.13`",
-                "InvalidSpec: spec.runner.handler: there is no handler, which code in a zip takes; add one, like \
+                "InvalidSpec: spec.runner.handler: there is no handler, which code in a zip needs; add one, like \
                  `index.handler`",
             ],
         ),
@@ -178,7 +164,8 @@ fn hops_of_the_users_own() {
             ],
         ),
         (
-            "sender: {code: {inline: x}, runtime: python3.13, handler: index.handler, environment: {QUEUE_URL: x, AWS_X: z}}",
+            "sender: {code: {inline: x}, runtime: python3.13, handler: index.handler, environment: {QUEUE_URL: x, \
+             AWS_X: z}}",
             &["InvalidSpec: spec.sender.environment.QUEUE_URL: the operator itself sets `QUEUE_URL`; remove it"],
         ),
     ]);
@@ -213,7 +200,8 @@ fn config_maps() {
         (
             &code("../x"),
             &[&format!(
-                "InvalidSpec: {field}: `../x` is no name of a ConfigMap; write lower-case letters, digits, `-` and `.`"
+                "InvalidSpec: {field}: `../x` is not a valid ConfigMap name; write lower-case letters, digits, `-` and \
+                 `.`"
             )],
         ),
     ]);
@@ -225,27 +213,21 @@ fn secrets_of_functions() {
     check_refusals(&[
         (
             &function(&format!("code: {{inline: x}}, secrets: [{}]", secret("token", "gone"))),
-            &[
-                "SecretMissing: spec.functions[f].secrets[token].secretKeyRef: the Secret `chat` has no key `gone`; add it: \
-               `kubectl --namespace team-a edit secret chat`, under `stringData`",
-            ],
+            &["SecretMissing: spec.functions[f].secrets[token].secretKeyRef: the Secret `chat` has no key `gone`; \
+                 add it: `kubectl --namespace team-a edit secret chat`, under `stringData`"],
         ),
         (
             &function(&format!("code: {{inline: x}}, secrets: [{}]", secret("token", "long"))),
-            &[
-                "InvalidSpec: spec.functions[f].secrets[token].secretKeyRef: the secret has 4200 characters, and an SSM \
-               parameter holds 4096; shorten it, or split it",
-            ],
+            &["InvalidSpec: spec.functions[f].secrets[token].secretKeyRef: the secret has 4200 characters, and an \
+                 SSM parameter holds 4096; shorten it, or split it"],
         ),
         (
             &function(&format!(
                 "code: {{inline: x}}, environment: {{TOKEN_PARAMETER: x}}, secrets: [{}]",
                 secret("token", "word")
             )),
-            &[
-                "InvalidSpec: spec.functions[f].environment.TOKEN_PARAMETER: the operator itself sets `TOKEN_PARAMETER`; \
-               remove it",
-            ],
+            &["InvalidSpec: spec.functions[f].environment.TOKEN_PARAMETER: the operator itself sets \
+                 `TOKEN_PARAMETER`; remove it"],
         ),
         (
             &function(&format!("code: {{inline: x}}, secrets: [{}]", secret("2fa", "word"))),
@@ -254,14 +236,14 @@ fn secrets_of_functions() {
         ),
         (
             &format!(
-                "functions: [{{name: a, runtime: python3.13, handler: index.handler, code: {{inline: x}}, secrets: [{}]}}, \
-                 {{name: a-b, runtime: python3.13, handler: index.handler, code: {{inline: x}}, secrets: [{}]}}]",
+                "functions: [{{name: a, runtime: python3.13, handler: index.handler, code: {{inline: x}}, secrets: \
+                 [{}]}}, {{name: a-b, runtime: python3.13, handler: index.handler, code: {{inline: x}}, secrets: \
+                 [{}]}}]",
                 secret("b-c", "word"),
                 secret("c", "word")
             ),
             &[
-                "InvalidSpec: spec.functions[a-b].secrets[c].name: its parameter would be called `fn-a-b-c`, as that of \
-               `spec.functions[a].secrets[b-c]`; rename one of the two",
+                "InvalidSpec: spec.functions[a-b].secrets[c].name: its parameter would be called `fn-a-b-c`, like that of `spec.functions[a].secrets[b-c]`; rename one of the two",
             ],
         ),
     ]);
@@ -272,36 +254,32 @@ fn the_built_in_functions() {
     check_refusals(&[
         (
             "sender: {architecture: arm64}",
-            &[
-                "InvalidSpec: spec.sender.architecture: the operator has no `sender-arm64.zip`; set `x86_64`, for which \
-               there is `sender-x86_64.zip`",
-            ],
+            &["InvalidSpec: spec.sender.architecture: the operator has no `sender-arm64.zip`; set `x86_64`, for \
+                 which there is `sender-x86_64.zip`"],
         ),
         (
             "sender: {logRetentionDays: 29}",
-            &["InvalidSpec: spec.sender.logRetentionDays: 29 is none of CloudWatch's retention periods; the nearest \
-               is 14 or 30"],
+            &["InvalidSpec: spec.sender.logRetentionDays: 29 is not a valid retention period of CloudWatch Logs; the \
+                 nearest is 14 or 30"],
         ),
         (
             "runner: {logRetentionDays: 9999}",
-            &[
-                "InvalidSpec: spec.runner.logRetentionDays: 9999 is none of CloudWatch's retention periods; the nearest \
-               is 3653",
-            ],
+            &["InvalidSpec: spec.runner.logRetentionDays: 9999 is not a valid retention period of CloudWatch Logs; \
+                 the nearest is 3653"],
         ),
         (
             "sender: {environment: {QUEUE_URL: x, AWS_REGION: x, AWS_PROFILE: x, LD_PRELOAD: x, a-b: x, a: x}}",
             &[
-                "InvalidSpec: spec.sender.environment.AWS_PROFILE: `AWS_PROFILE` would change what the function runs, or as \
-                 whom it calls AWS; remove it",
+                "InvalidSpec: spec.sender.environment.AWS_PROFILE: `AWS_PROFILE` would change what the function runs, \
+                 or as whom it calls AWS; remove it",
                 "InvalidSpec: spec.sender.environment.AWS_REGION: Lambda reserves `AWS_REGION`; remove it",
-                "InvalidSpec: spec.sender.environment.LD_PRELOAD: `LD_PRELOAD` would change what the function runs, or as \
-                 whom it calls AWS; remove it",
+                "InvalidSpec: spec.sender.environment.LD_PRELOAD: `LD_PRELOAD` would change what the function runs, or \
+                 as whom it calls AWS; remove it",
                 "InvalidSpec: spec.sender.environment.QUEUE_URL: the operator itself sets `QUEUE_URL`; remove it",
-                "InvalidSpec: spec.sender.environment.a: `a` is no name of a variable in Lambda; write a letter, then \
-                 at least one more letter, digit or `_`",
-                "InvalidSpec: spec.sender.environment.a-b: `a-b` is no name of a variable in Lambda; write a letter, \
-                 then at least one more letter, digit or `_`",
+                "InvalidSpec: spec.sender.environment.a: `a` is not a valid name of a Lambda environment variable; \
+                 write a letter, then at least one more letter, digit or `_`",
+                "InvalidSpec: spec.sender.environment.a-b: `a-b` is not a valid name of a Lambda environment variable; \
+                 write a letter, then at least one more letter, digit or `_`",
             ],
         ),
         (

@@ -1,8 +1,8 @@
-//! Characters that JSON allows and SQS refuses.
+//! What SQS takes.
 
-/// SQS refuses the two characters that JSON allows as they are and XML does not.
+/// JSON of the same meaning without the two characters that JSON allows as they are, and SQS refuses.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
-pub(crate) fn escape_illegal(json: String) -> String {
+pub fn escape_refused(json: String) -> String {
     if json.contains(['\u{fffe}', '\u{ffff}']) {
         json.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
     } else {
