@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from . import cloud, kubelet
 from .console import Failure, tail
@@ -29,8 +30,14 @@ class Operator:
 
     @property
     def address(self) -> str:
-        """Where it serves metrics and answers probes."""
+        """Where it serves metrics."""
         return self.container.environment["TASK_PIPELINES_METRICS_ADDRESS"]
+
+    def probe_url(self, probe: dict[str, Any]) -> str:
+        """What the kubelet asks: the chart's port `probes` stands for where it listens for that."""
+        get = probe["httpGet"]
+        address = self.container.environment[f"TASK_PIPELINES_{get['port'].upper()}_ADDRESS"]
+        return f"http://{address}{get['path']}"
 
     def wait_for(self, what: str, holds: Callable[[], bool], seconds: int = WAIT_SECONDS) -> None:
         """Waits until something holds, for as long as the operator lives."""
@@ -74,6 +81,6 @@ def start(release: Release, binary: Path, folder: Path, name: str = "operator") 
     process = Registry(folder).start(name, [binary, *container.arguments], container.environment, log)
     operator = Operator(process, container, log)
     for probe in PROBES:
-        url = f"http://{operator.address}{described[probe]['httpGet']['path']}"
+        url = operator.probe_url(described[probe])
         operator.wait_for(f"a good answer at {url}", lambda url=url: cloud.answers(url))
     return operator

@@ -40,7 +40,8 @@ def container(cluster: Cluster, namespace: str, pod: dict[str, Any], directory: 
     environment["TASK_PIPELINES_CACHE_DIR"] = str(directory / "cache")
     environment["TASK_PIPELINES_FUNCTIONS_DIR"] = str(paths.FUNCTIONS)
     # A Pod has all ports to itself; here somebody else may listen on the chart's.
-    environment["TASK_PIPELINES_METRICS_ADDRESS"] = f"127.0.0.1:{free_port()}"
+    for name in ("TASK_PIPELINES_PROBES_ADDRESS", "TASK_PIPELINES_METRICS_ADDRESS"):
+        environment[name] = f"127.0.0.1:{free_port()}"
     for path, folder in _mounted(cluster, namespace, pod, directory).items():
         environment = {name: value.replace(path, folder) for name, value in environment.items()}
     return Container(described["args"], environment)
