@@ -1,5 +1,6 @@
 """What the user sees, and commands run with their output in a log."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -26,17 +27,28 @@ def note(text):
 
 def run(command, what, log, **options):
     """Runs a command with its output in the log; every few seconds says that it still runs, and at what."""
+    with begun(command, what, log, **options) as finish:
+        finish()
+
+
+@contextlib.contextmanager
+def begun(command, what, log, **options):
+    """Runs a command beside the block, which gets what waits for its end, as `run` does; a block that fails ends it."""
     started = time.monotonic()
     with open(log, "ab") as output:
         process = subprocess.Popen([str(part) for part in command], stdout=output, stderr=subprocess.STDOUT, **options)
-        try:
-            wait(process, what, log, started)
-        except BaseException:
+
+    def finish():
+        wait(process, what, log, started)
+        if process.returncode != 0:
+            raise Failure(f"{what} failed (exit {process.returncode}); the log is {log} and ends with:\n{tail(log)}")
+
+    try:
+        yield finish
+    finally:
+        if process.poll() is None:
             process.kill()
             process.wait()
-            raise
-    if process.returncode != 0:
-        raise Failure(f"{what} failed (exit {process.returncode}); the log is {log} and ends with:\n{tail(log)}")
 
 
 def wait(process, what, log, started):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import cloud, kubelet
+from . import cloud, kubelet, paths
 from .console import Failure, tail
 from .process import Process, Registry
 from .release import Release
@@ -69,14 +69,16 @@ class Operator:
         return Failure(f"{what}; the operator's log is {self.log} and ends with:\n{tail(self.log)}")
 
 
-def start(release: Release, binary: Path, folder: Path, name: str = "operator") -> Operator:
+def start(
+    release: Release, binary: Path, folder: Path, name: str = "operator", functions: Path = paths.FUNCTIONS
+) -> Operator:
     """Starts the operator as the release's Deployment says, and waits until its probes succeed. It is stopped with the
     environment that is in `folder`."""
     pod = release.pod()
     (described,) = pod["containers"]
     place = folder / name
     place.mkdir()
-    container = kubelet.container(release.cluster, release.namespace, pod, place)
+    container = kubelet.container(release.cluster, release.namespace, pod, place, functions)
     log = folder / f"{name}.log"
     process = Registry(folder).start(name, [binary, *container.arguments], container.environment, log)
     operator = Operator(process, container, log)
