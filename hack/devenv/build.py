@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import console, paths
@@ -14,10 +20,45 @@ def operator(profile: str = "debug") -> Path:
     return paths.cargo_target() / profile / "task-pipelines"
 
 
-def plugin() -> Path:
-    """Builds the kubectl plugin, for debugging, and returns its path."""
-    _cargo("building the kubectl plugin", "build", "--bin", "kubectl-pipelines")
-    return paths.cargo_target() / "debug" / "kubectl-pipelines"
+@dataclass(frozen=True)
+class Debug:
+    """What is built for debugging."""
+
+    operator: Path
+    plugin: Path
+    functions: Path
+    """The folder of the functions' zips."""
+
+
+@contextlib.contextmanager
+def debug() -> Iterator[Callable[[], Debug]]:
+    """Builds operator, plugin and functions for debugging, beside the block; the block gets what waits for a `Debug`. All of
+    it shares what it is made of, so the functions cost seconds, where those that are shipped take minutes."""
+    packages = [f"--package=task-pipelines{name}" for name in ("", "-sender", "-runner")]
+    with _cargo_begun("building operator, plugin and functions", "build", "--bins", *packages) as finish:
+
+        def built() -> Debug:
+            finish()
+            folder = paths.cargo_target() / "debug"
+            return Debug(folder / "task-pipelines", folder / "kubectl-pipelines", _debug_functions(folder))
+
+        yield built
+
+
+def _debug_functions(folder: Path) -> Path:
+    """Zips of the functions in a folder, which Lambda takes if they were built on Linux."""
+    if sys.platform != "linux":
+        functions()
+        return paths.FUNCTIONS
+    zips = folder / "function-zips"
+    zips.mkdir(exist_ok=True)
+    architecture = {"amd64": "x86_64"}.get(paths.machine()[1], paths.machine()[1])
+    for name in ("sender", "runner"):
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o755 << 16
+        with zipfile.ZipFile(zips / f"{name}-{architecture}.zip", "w") as archive:
+            archive.writestr(entry, (folder / name).read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=1)
+    return zips
 
 
 def functions(architecture: str = "host") -> None:
@@ -34,7 +75,12 @@ def generator() -> Path:
 
 
 def _cargo(what: str, *arguments: str | Path) -> None:
+    with _cargo_begun(what, *arguments) as finish:
+        finish()
+
+
+def _cargo_begun(what: str, *arguments: str | Path) -> AbstractContextManager[Callable[[], None]]:
     paths.DEV.mkdir(exist_ok=True)
     log = paths.DEV / f"{what.replace(' ', '-')}.log"
     log.unlink(missing_ok=True)
-    console.run(["cargo", *arguments], what, log, cwd=paths.ROOT)
+    return console.begun(["cargo", *arguments], what, log, cwd=paths.ROOT)

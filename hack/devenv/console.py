@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +32,28 @@ def note(text: str) -> None:
 
 def run(command: Sequence[str | Path], what: str, log: Path, **options: Any) -> None:
     """Runs a command with its output in the log; every few seconds says that it still runs, and at what."""
+    with begun(command, what, log, **options) as finish:
+        finish()
+
+
+@contextlib.contextmanager
+def begun(command: Sequence[str | Path], what: str, log: Path, **options: Any) -> Iterator[Callable[[], None]]:
+    """Runs a command beside the block, which gets what waits for its end, as `run` does; a block that fails ends it."""
     started = time.monotonic()
     with open(log, "ab") as output:
         process = subprocess.Popen([str(part) for part in command], stdout=output, stderr=subprocess.STDOUT, **options)
-        try:
-            wait(process, what, log, started)
-        except BaseException:
+
+    def finish() -> None:
+        wait(process, what, log, started)
+        if process.returncode != 0:
+            raise Failure(f"{what} failed (exit {process.returncode}); the log is {log} and ends with:\n{tail(log)}")
+
+    try:
+        yield finish
+    finally:
+        if process.poll() is None:
             process.kill()
             process.wait()
-            raise
-    if process.returncode != 0:
-        raise Failure(f"{what} failed (exit {process.returncode}); the log is {log} and ends with:\n{tail(log)}")
 
 
 def wait(process: subprocess.Popen[bytes], what: str, log: Path, started: float) -> None:

@@ -30,7 +30,7 @@ DELETE_SECONDS = 330  # the runner may drain for five minutes
 POLL_SECONDS = 0.5
 STEPS = (
     "Get the tools: a Kubernetes API server, kubectl, helm, an AWS that runs on this machine",
-    "Build the operator, the kubectl plugin and the two Lambda functions",
+    "Build the operator, the kubectl plugin and the two Lambda functions, for debugging",
     "Start Kubernetes, AWS and a chat",
     "Install the operator with helm",
     "Run it as its Deployment says",
@@ -48,20 +48,21 @@ def run() -> None:
     started = time.monotonic()
     steps = _steps()
     next(steps)
-    for tool in (tools.kube_apiserver, tools.etcd, tools.kubectl, tools.helm, tools.uv, venv.python):
-        tool()
-    next(steps)
-    operator, plugin = build.operator(), build.plugin()
-    build.functions()
+    note("cargo builds the next step's programs beside this one")
+    with build.debug() as finish:
+        for tool in (tools.kube_apiserver, tools.etcd, tools.kubectl, tools.helm, tools.uv, venv.python):
+            tool()
+        next(steps)
+        built = finish()
     next(steps)
     with environment.private(with_definition=False) as (folder, variables):
         note(f"Kubernetes from {variables['KUBECONFIG']}")
         note(f"AWS at {variables['AWS_ENDPOINT_URL']}, chat at {variables['TASK_PIPELINES_CHAT_URL']}")
-        _loop(steps, _with_plugin(cluster.of(variables), folder, plugin), folder, variables, operator)
+        _loop(steps, _with_plugin(cluster.of(variables), folder, built.plugin), folder, variables, built)
     say(f"\nDone in {console.elapsed(started)}. Next: `make up`, `make run`, and your own pipeline (see README.md).")
 
 
-def _loop(steps: Iterator[None], kube: Cluster, folder: Path, variables: dict[str, str], binary: Path) -> None:
+def _loop(steps: Iterator[None], kube: Cluster, folder: Path, variables: dict[str, str], built: build.Debug) -> None:
     next(steps)
     installed = release.Release(kube, NAMESPACE)
     installed.prepare(variables)
@@ -71,7 +72,7 @@ def _loop(steps: Iterator[None], kube: Cluster, folder: Path, variables: dict[st
     next(steps)
     note("There is no kubelet here to start its Pod. So this starts the same program as a process, with what the Pod")
     note("would get: the Deployment's arguments and environment, its Secrets, a token of its ServiceAccount.")
-    operator = deployed.start(installed, binary, folder)
+    operator = deployed.start(installed, built.operator, folder, functions=built.functions)
     command = shlex.join(["task-pipelines", *operator.container.arguments])
     note(f"`{command}` is ready, as its probes say; its log is {operator.log}")
     try:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from . import cloud, kubelet
+from . import cloud, kubelet, paths
 from .console import Failure, tail
 from .process import Process, Registry
 from .release import Release
@@ -30,8 +31,14 @@ class Operator:
 
     @property
     def address(self) -> str:
-        """Where it serves metrics and answers probes."""
+        """Where it serves metrics."""
         return self.container.environment["TASK_PIPELINES_METRICS_ADDRESS"]
+
+    def probe_url(self, probe: dict[str, Any]) -> str:
+        """What the kubelet asks: the chart's port `probes` stands for where it listens for that."""
+        get = probe["httpGet"]
+        address = self.container.environment[f"TASK_PIPELINES_{get['port'].upper()}_ADDRESS"]
+        return f"http://{address}{get['path']}"
 
     def wait_for(self, what: str, holds: Callable[[], bool], seconds: int = WAIT_SECONDS) -> None:
         """Waits until something holds, for as long as the operator lives."""
@@ -63,18 +70,20 @@ class Operator:
         return Failure(f"{what}; the operator's log is {self.log} and ends with:\n{tail(self.log)}")
 
 
-def start(release: Release, binary: Path, folder: Path, name: str = "operator") -> Operator:
+def start(
+    release: Release, binary: Path, folder: Path, name: str = "operator", functions: Path = paths.FUNCTIONS
+) -> Operator:
     """Starts the operator as the release's Deployment says, and waits until its probes succeed. It is stopped with the
     environment that is in `folder`."""
     pod = release.pod()
     (described,) = pod["containers"]
     place = folder / name
     place.mkdir()
-    container = kubelet.container(release.cluster, release.namespace, pod, place)
+    container = kubelet.container(release.cluster, release.namespace, pod, place, functions)
     log = folder / f"{name}.log"
     process = Registry(folder).start(name, [binary, *container.arguments], container.environment, log)
     operator = Operator(process, container, log)
     for probe in PROBES:
-        url = f"http://{operator.address}{described[probe]['httpGet']['path']}"
+        url = operator.probe_url(described[probe])
         operator.wait_for(f"a good answer at {url}", partial(cloud.answers, url))
     return operator

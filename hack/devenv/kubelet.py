@@ -22,7 +22,9 @@ class Container:
     environment: dict[str, str]
 
 
-def container(cluster: Cluster, namespace: str, pod: dict[str, Any], directory: Path) -> Container:
+def container(
+    cluster: Cluster, namespace: str, pod: dict[str, Any], directory: Path, functions: Path = paths.FUNCTIONS
+) -> Container:
     """The container as the kubelet would start it: with the identity of its ServiceAccount, its Secrets, and the files
     of its ConfigMaps in `directory`."""
 
@@ -38,9 +40,10 @@ def container(cluster: Cluster, namespace: str, pod: dict[str, Any], directory: 
     environment |= _environment(described, secret_value)
     # Where the Pod has a volume of its own to write to, and the image the functions beside the program.
     environment["TASK_PIPELINES_CACHE_DIR"] = str(directory / "cache")
-    environment["TASK_PIPELINES_FUNCTIONS_DIR"] = str(paths.FUNCTIONS)
+    environment["TASK_PIPELINES_FUNCTIONS_DIR"] = str(functions)
     # A Pod has all ports to itself; here somebody else may listen on the chart's.
-    environment["TASK_PIPELINES_METRICS_ADDRESS"] = f"127.0.0.1:{free_port()}"
+    for name in ("TASK_PIPELINES_PROBES_ADDRESS", "TASK_PIPELINES_METRICS_ADDRESS"):
+        environment[name] = f"127.0.0.1:{free_port()}"
     for path, folder in _mounted(cluster, namespace, pod, directory).items():
         environment = {name: value.replace(path, folder) for name, value in environment.items()}
     return Container(described["args"], environment)

@@ -83,10 +83,17 @@ def run() -> None:
     """Becomes the operator, against what `up` started."""
     if not _is_up():
         up()
-    build.functions()
-    operator = build.operator()
+    written = _written()
+    with build.debug() as finish:
+        built = finish()
+    variables = {"TASK_PIPELINES_UV": str(tools.uv()), **written}
+    if "aws" in written.get(OURS, "").split():
+        variables["TASK_PIPELINES_FUNCTIONS_DIR"] = str(built.functions)
+    else:
+        # On an AWS of somebody's, what is shipped.
+        build.functions()
     os.chdir(paths.ROOT)
-    os.execve(operator, [str(operator), "run"], _with({"TASK_PIPELINES_UV": str(tools.uv()), **_written()}))
+    os.execve(built.operator, [str(built.operator), "run"], _with(variables))
 
 
 def with_env(command: Sequence[str | Path], settings: Mapping[str, str] = environment.FAST,

@@ -32,7 +32,7 @@ use crate::reconcile::{Failures, PlanContext, ReconcileContext, controller};
 use crate::runtime::concurrency::AccountConcurrency;
 use crate::runtime::leader::Candidate;
 use crate::runtime::probes::Probes;
-use crate::runtime::server;
+use crate::runtime::server::{self, ServeError};
 
 /// Runs until it is told to stop.
 ///
@@ -60,9 +60,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     let accounts =
         Accounts::from_environment(pacing, Access::ReadWrite, uploads, leadership, metrics.aws.clone()).await;
     let probes = Arc::new(Probes::new("the API server"));
-    if let Some(address) = settings.metrics_address {
-        server::serve(Arc::clone(&metrics), Arc::clone(&probes), address)?;
-    }
+    serve(&settings, &probes, &metrics)?;
     let stop = stop_by_signal()?;
     let mut also_stop = stop.clone();
     let stopped = async move {
@@ -156,6 +154,16 @@ fn stop_by_signal() -> io::Result<watch::Receiver<bool>> {
         stopping.send_replace(true);
     });
     Ok(stop)
+}
+
+fn serve(settings: &RunSettings, probes: &Arc<Probes>, metrics: &Arc<Metrics>) -> Result<(), ServeError> {
+    if let Some(address) = settings.probes_address {
+        server::serve_probes(Arc::clone(probes), address)?;
+    }
+    if let Some(address) = settings.metrics_address {
+        server::serve_metrics(Arc::clone(metrics), address)?;
+    }
+    Ok(())
 }
 
 /// Works once it leads, until it is told to stop or another leads.

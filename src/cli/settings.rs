@@ -108,8 +108,12 @@ pub struct RunSettings {
     #[arg(long, env = "TASK_PIPELINES_LEASE")]
     pub lease: Option<String>,
 
-    /// Address and port to serve on, such as `0.0.0.0:8080`: Prometheus metrics at `/metrics`, the kubelet's probes at
-    /// `/livez` and `/readyz` [default: none].
+    /// Address and port to answer the kubelet's probes on, at `/livez` and `/readyz`, such as `0.0.0.0:8081`
+    /// [default: none].
+    #[arg(long, env = "TASK_PIPELINES_PROBES_ADDRESS")]
+    pub probes_address: Option<SocketAddr>,
+
+    /// Address and port to serve Prometheus metrics on, at `/metrics`, such as `0.0.0.0:8080` [default: none].
     #[arg(long, env = "TASK_PIPELINES_METRICS_ADDRESS")]
     pub metrics_address: Option<SocketAddr>,
 }

@@ -6,8 +6,6 @@
 
 mod lease;
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -47,7 +45,7 @@ impl Candidate {
     /// A candidate for the lease of this name in the client's default namespace.
     pub fn new(client: Client, name: &str) -> Self {
         // Two processes are never one, even on one host.
-        let number = RandomState::new().hash_one(std::process::id());
+        let number = fastrand::u64(..);
         let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "task-pipelines".to_owned());
         let identity = format!("{host}_{number:016x}");
         let leases = Api::default_namespaced(client);

@@ -1,11 +1,29 @@
-//! What the operator answers over HTTP: metrics to Prometheus, and the kubelet's probes.
+//! What the operator answers over HTTP: the kubelet's probes, and metrics to Prometheus.
+//!
+//! Anybody who reaches a port may try to keep others out. Each has a thread and connections of its own, so that nobody
+//! reaches the probes by way of the metrics. A connection is for one small request and one answer, which have a time; when
+//! all connections are taken, the oldest makes room for the newest.
 
-use std::error::Error;
-use std::net::SocketAddr;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-use tiny_http::{Header, Response, Server};
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
 
 use crate::metrics::Metrics;
 use crate::runtime::probes::Probes;
@@ -13,71 +31,141 @@ use crate::runtime::probes::Probes;
 /// <https://prometheus.io/docs/specs/om/open_metrics_spec/#text-format>
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Nothing can be served.
-#[derive(Debug, thiserror::Error)]
-#[error("--metrics-address {address} cannot be listened on: {reason}")]
-pub struct ServeError {
-    address: SocketAddr,
-    reason: Box<dyn Error + Send + Sync>,
+/// Bytes of a request with its headers: the least that hyper can be held to, and many times what is sent.
+const MAX_REQUEST: usize = 8_192;
+
+/// A pause after a connection that cannot be accepted, such as for want of file descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What a port is for.
+#[derive(Clone, Copy, Debug)]
+struct Port {
+    flag: &'static str,
+    /// Connections at the same time.
+    connections: usize,
+    /// From accepting a connection to the last byte of its answer.
+    exchange: Duration,
 }
 
-/// Answers for as long as the process lives, from a thread of its own: a busy operator answers all the same.
+const PROBES: Port = Port { flag: "--probes-address", connections: 64, exchange: Duration::from_secs(5) };
+
+/// An answer holds all metrics, some megabytes with thousands of pipelines. Ten seconds is what Prometheus waits.
+const METRICS: Port = Port { flag: "--metrics-address", connections: 8, exchange: Duration::from_secs(10) };
+
+type Answer = Response<Full<Bytes>>;
+
+/// Nothing can be served.
+#[derive(Debug, thiserror::Error)]
+#[error("{flag} {address} cannot be listened on")]
+pub struct ServeError {
+    flag: &'static str,
+    address: SocketAddr,
+    source: io::Error,
+}
+
+/// Answers the kubelet for as long as the process lives.
 ///
 /// # Errors
 /// The address cannot be listened on.
-pub fn serve(metrics: Arc<Metrics>, probes: Arc<Probes>, address: SocketAddr) -> Result<(), ServeError> {
-    let server = Server::http(address).map_err(|reason| ServeError { address, reason })?;
-    tracing::info!(address = %server.server_addr(), "serving metrics and probes");
-    thread::spawn(move || {
-        for request in server.incoming_requests() {
-            let Page { status, text, kind } = page(request.url(), &metrics, &probes);
-            let kind = kind.and_then(|kind| Header::from_bytes("content-type", kind).ok());
-            let answer = Response::from_string(text).with_status_code(status);
-            if let Err(error) = request.respond(kind.into_iter().fold(answer, Response::with_header)) {
-                tracing::debug!(error = &error as &dyn Error, "the client closed the connection");
-            }
+pub fn serve_probes(probes: Arc<Probes>, address: SocketAddr) -> Result<SocketAddr, ServeError> {
+    serve(PROBES, address, move |path| probe(path, &probes))
+}
+
+/// Answers Prometheus for as long as the process lives.
+///
+/// # Errors
+/// The address cannot be listened on.
+pub fn serve_metrics(metrics: Arc<Metrics>, address: SocketAddr) -> Result<SocketAddr, ServeError> {
+    serve(METRICS, address, move |path| match path {
+        "/metrics" => {
+            let mut answer = Response::new(Full::from(metrics.text()));
+            answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(OPEN_METRICS));
+            answer
         }
-    });
-    Ok(())
+        _ => plain(StatusCode::NOT_FOUND, "there is /metrics"),
+    })
 }
 
-/// An answer.
-struct Page {
-    status: u16,
-    text: String,
-    kind: Option<&'static str>,
-}
-
-fn page(path: &str, metrics: &Metrics, probes: &Probes) -> Page {
-    let plain = |status, text: String| Page { status, text: text + "\n", kind: None };
+fn probe(path: &str, probes: &Probes) -> Answer {
     match path {
-        "/metrics" => Page { status: 200, text: metrics.text(), kind: Some(OPEN_METRICS) },
-        "/livez" if probes.lives() => plain(200, "ok".to_owned()),
-        "/livez" => plain(503, "the operator makes no progress".to_owned()),
+        "/livez" if probes.lives() => plain(StatusCode::OK, "ok"),
+        "/livez" => plain(StatusCode::SERVICE_UNAVAILABLE, "the operator makes no progress"),
         "/readyz" => match probes.waits_for() {
-            None => plain(200, "ok".to_owned()),
-            Some(what) => plain(503, format!("waits for {what}")),
+            None => plain(StatusCode::OK, "ok"),
+            Some(what) => plain(StatusCode::SERVICE_UNAVAILABLE, &format!("waits for {what}")),
         },
-        _ => plain(404, "there are /metrics, /livez and /readyz".to_owned()),
+        _ => plain(StatusCode::NOT_FOUND, "there are /livez and /readyz"),
+    }
+}
+
+fn plain(status: StatusCode, text: &str) -> Answer {
+    let mut answer = Response::new(Full::from(format!("{text}\n")));
+    *answer.status_mut() = status;
+    answer
+}
+
+/// Listens from a thread of its own, so that a busy operator answers all the same; returns where.
+fn serve(
+    port: Port,
+    address: SocketAddr,
+    answer: impl Fn(&str) -> Answer + Send + Sync + 'static,
+) -> Result<SocketAddr, ServeError> {
+    let listen = || {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let name = port.flag.trim_start_matches('-').to_owned();
+        thread::Builder::new().name(name).spawn(move || runtime.block_on(accept(listener, port, Arc::new(answer))))?;
+        tracing::info!(%address, "serving {}", port.flag);
+        Ok(address)
+    };
+    listen().map_err(|source| ServeError { flag: port.flag, address, source })
+}
+
+async fn accept(listener: TcpListener, port: Port, answer: Arc<impl Fn(&str) -> Answer + Send + Sync + 'static>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!(%error, "{} cannot be served", port.flag),
+    };
+    let mut open = VecDeque::<AbortHandle>::with_capacity(port.connections);
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::debug!(%error, "a connection cannot be accepted");
+                sleep(PAUSE).await;
+                continue;
+            }
+        };
+        open.retain(|connection| !connection.is_finished());
+        if open.len() >= port.connections
+            && let Some(oldest) = open.pop_front()
+        {
+            oldest.abort();
+        }
+        open.push_back(tokio::spawn(timeout(port.exchange, exchange(stream, Arc::clone(&answer)))).abort_handle());
+        // Its request, which is often there already, is read before another connection can push it out.
+        tokio::task::yield_now().await;
+    }
+}
+
+/// One request, and its answer.
+async fn exchange(stream: TcpStream, answer: Arc<impl Fn(&str) -> Answer>) {
+    let service = service_fn(|request: Request<Incoming>| {
+        let answer = answer(request.uri().path());
+        async { Ok::<_, Infallible>(answer) }
+    });
+    // Without a timer hyper has no limit of its own to the time that headers take: the exchange has one.
+    let served = http1::Builder::new()
+        .keep_alive(false)
+        .max_buf_size(MAX_REQUEST)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a request was not answered");
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn readiness_says_what_it_waits_for() {
-        let (metrics, probes) = (Metrics::default(), Probes::new("the API server"));
-        let answer = |probes: &Probes, path: &str| {
-            let Page { status, text, .. } = page(path, &metrics, probes);
-            (status, text)
-        };
-        assert_eq!(answer(&probes, "/livez"), (200, "ok\n".to_owned()));
-        assert_eq!(answer(&probes, "/readyz"), (503, "waits for the API server\n".to_owned()));
-        probes.is_ready();
-        assert_eq!(answer(&probes, "/readyz"), (200, "ok\n".to_owned()));
-        assert_eq!(answer(&probes, "/metrics").0, 200);
-        assert_eq!(answer(&probes, "/").0, 404);
-    }
-}
+mod tests;

@@ -102,6 +102,8 @@ volumeMounts:
   value: {{ .Values.sweepSeconds | int64 | quote }}
 - name: TASK_PIPELINES_FULL_READ_SECONDS
   value: {{ .Values.fullReadSeconds | int64 | quote }}
+- name: TASK_PIPELINES_PROBES_ADDRESS
+  value: "0.0.0.0:{{ .Values.probes.port | int64 }}"
 - name: TASK_PIPELINES_METRICS_ADDRESS
   value: "0.0.0.0:{{ .Values.metrics.port | int64 }}"
 - name: TASK_PIPELINES_SECRET_RETRY_SECONDS

@@ -1,6 +1,5 @@
 //! A result on its way to one channel.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use function::Outgoing;
@@ -170,9 +169,7 @@ async fn judge(answer: reqwest::Response, target: &Target, secrets: &Secrets) ->
 /// doubles, so that many deliveries don't come back together.
 pub(crate) fn wait(receive: u32, retry_after: Option<Duration>) -> Duration {
     let range = MAX_BACKOFF.min(5_u64.saturating_mul(2_u64.saturating_pow(receive)));
-    // Hashers are seeded at random.
-    let random = RandomState::new().hash_one(0_u8) % (range + 1);
-    Duration::from_secs(random).max(retry_after.unwrap_or_default()).min(MAX_HIDDEN)
+    Duration::from_secs(fastrand::u64(..=range)).max(retry_after.unwrap_or_default()).min(MAX_HIDDEN)
 }
 
 fn log(delivery: &Delivery, verdict: &Verdict) {
