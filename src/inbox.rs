@@ -13,7 +13,6 @@
 //!   conditions `Delivering` and `OnTime`; reconciles write all the rest. It says which version of the resource it has read,
 //!   so of two operators at once neither loses what the other wrote.
 
-pub mod queue;
 mod record;
 mod report;
 mod senders;
@@ -29,6 +28,7 @@ use jiff::{SignedDuration, Timestamp};
 use pipeline_core::backoff;
 use pipeline_core::error_chain::chain;
 
+use crate::aws::inbox_queue::NoInbox;
 use crate::aws::{Aws, AwsError, Caller, Operation, Urgency};
 use crate::reconcile::Context;
 use crate::runtime::per_location;
@@ -120,7 +120,7 @@ enum Failure {
     ApiServer(#[from] kube::Error),
     /// There is no inbox.
     #[error("it is gone")]
-    NoInbox(#[from] queue::NoInbox),
+    NoInbox(#[from] NoInbox),
 }
 
 /// What becomes of a message.

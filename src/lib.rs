@@ -5,6 +5,7 @@
 
 pub mod reconcile;
 
+pub mod desired;
 pub mod plan;
 pub mod resource;
 

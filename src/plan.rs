@@ -2,7 +2,7 @@
 
 pub mod drift;
 pub mod render;
-pub mod shown;
+pub mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -321,6 +321,8 @@ impl Plan {
 }
 
 #[cfg(test)]
-pub(crate) mod check;
+pub(crate) mod invariants;
+#[cfg(test)]
+pub(crate) mod test_support;
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,9 @@ mod run_now;
 pub mod status;
 mod unreadable;
 
+#[cfg(test)]
+mod model;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -33,13 +36,13 @@ use pipeline_core::pipeline::Home;
 use pipeline_core::runs::missed::Expectations;
 
 use crate::artifacts::layers::Layers;
+use crate::aws::inbox_queue::Inboxes;
 use crate::aws::{Accounts, Aws, Caller, Urgency};
+use crate::desired::Installation;
 use crate::drift::observed_cache::Memory;
 use crate::drift::pending_writes::Propagation;
-use crate::inbox::queue::Inboxes;
 use crate::kubernetes::cluster::Cluster;
 use crate::metrics::Metrics;
-use crate::resource::Installation;
 use crate::runtime::concurrency::AccountConcurrency;
 use ready::{Again, Health};
 

@@ -1,29 +1,23 @@
-//! The AWS resources of a pipeline: a closed enum of kinds, each with the same few verbs.
+//! The AWS resources of a pipeline: a closed enum of kinds, each with what is wanted of it.
 //!
 //! A kind turns what is wanted and what AWS has into the same flat [`Fields`], defaults normalised on the read side;
 //! so one [`diff`] serves all kinds, and an update knows from the differences which calls to make.
 
-mod boundary;
-pub mod bulk;
 pub mod depth;
-mod difference;
+mod diff;
 mod event_source_mapping;
 mod function;
 mod layer_version;
 mod log_group;
-mod pages;
 mod parameter;
 mod queue;
 mod role;
 mod schedule;
 mod schedule_group;
-mod tagging;
-mod want;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use api::QueueDepth;
 use jiff::Timestamp;
@@ -33,22 +27,16 @@ use pipeline_core::names::Tags;
 use pipeline_core::secret_text::SecretText;
 use serde_json::Value;
 
-use crate::aws::{Aws, AwsError};
-
 pub use self::schedule::Schedule;
-pub use boundary::boundary;
-pub(crate) use difference::{Changed, TagChanges, tag_field};
-pub use difference::{Difference, diff, diff_new};
+pub use diff::{Difference, diff, diff_new, tag_field};
 pub use event_source_mapping::EventSourceMapping;
 pub use function::{AsyncInvoke, Function};
 pub use layer_version::LayerVersion;
 pub use log_group::LogGroup;
 pub use parameter::Parameter;
-pub use queue::{Queue, Redrive};
+pub use queue::{MAX_MESSAGE_SIZE, Queue, Redrive};
 pub use role::Role;
 pub use schedule_group::ScheduleGroup;
-pub use tagging::{TagChange, TagRefusal};
-pub use want::{Installation, possible_ids, want};
 
 /// A kind of AWS resource. The order is that of creation; deletion goes backwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -165,12 +153,17 @@ impl Field {
     pub fn json(text: &str) -> Self {
         Self::Plain(serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)))
     }
+
+    /// A moment, to the second.
+    pub fn moment(moment: Timestamp) -> Self {
+        Self::plain(moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+    }
 }
 
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Plain(value) => f.write_str(&difference::text(value)),
+            Self::Plain(value) => f.write_str(&diff::text(value)),
             Self::Secret(_) => f.write_str("[secret]"),
             Self::Policy(document) => write!(f, "{document}"),
         }
@@ -195,37 +188,6 @@ pub struct Observed {
     /// When it was made, if it is a role, or last changed, if it is a function: a function holds on to the role that it
     /// was given, even when that is deleted and made again under the same name.
     pub since: Option<Timestamp>,
-}
-
-/// How a verb ended.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Progress {
-    /// AWS has carried it out.
-    Done,
-    /// AWS has made it, as this, and may still be settling it.
-    Made(Observed),
-    /// AWS has taken it on, or asks to wait: read again.
-    Waiting(Wait),
-    /// Something of that name is there already: look whose it is.
-    Exists,
-    /// AWS has carried out all but these tags.
-    TagsRefused(Vec<TagRefusal>),
-}
-
-/// Why to wait, and how long.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wait {
-    /// What is waited for, for a person.
-    pub why: String,
-    /// When to read again.
-    pub again: Duration,
-}
-
-impl Progress {
-    /// A wait.
-    pub(crate) fn waiting(why: impl Into<String>, again: Duration) -> Self {
-        Self::Waiting(Wait { why: why.into(), again })
-    }
 }
 
 /// A wanted resource, complete to the last argument.
@@ -289,7 +251,7 @@ impl Resource {
             Self::Queue(it) => it.fields(),
             Self::Parameter(it) => it.fields(),
             Self::Role(it) => it.fields(),
-            Self::ScheduleGroup(it) => it.fields(),
+            Self::ScheduleGroup(_) => Fields::new(),
             Self::LayerVersion(it) => it.fields(),
             Self::Function(it) => it.fields(),
             Self::EventSourceMapping(it) => it.fields(),
@@ -310,107 +272,5 @@ impl Resource {
             Self::LayerVersion(_) | Self::EventSourceMapping(_) => None,
             Self::Schedule(it) => Some(location.schedule_arn(&it.group, &it.name)),
         }
-    }
-
-    /// Makes it. Never touches one that is there already.
-    ///
-    /// # Errors
-    /// AWS refuses, or cannot be reached.
-    pub async fn create(&self, aws: &Aws) -> Result<Progress, AwsError> {
-        let created = match self {
-            Self::LogGroup(it) => it.create(aws).await,
-            Self::Queue(it) => it.create(aws).await,
-            Self::Parameter(it) => it.create(aws).await,
-            Self::Role(it) => it.create(aws).await,
-            Self::ScheduleGroup(it) => it.create(aws).await,
-            Self::LayerVersion(it) => it.create(aws).await,
-            Self::Function(it) => it.create(aws).await,
-            Self::EventSourceMapping(it) => it.create(aws).await,
-            Self::Schedule(it) => it.create(aws).await,
-        };
-        match created {
-            Err(error) if error.is_already_exists() => Ok(Progress::Exists),
-            other => other,
-        }
-    }
-
-    /// Mends the differences between it and what AWS has: whose it is first, the user's tags last. A tag that AWS refuses
-    /// holds up none of the rest.
-    ///
-    /// # Errors
-    /// AWS refuses, or cannot be reached.
-    pub async fn update(&self, aws: &Aws, have: &Observed, differences: &[Difference]) -> Result<Progress, AwsError> {
-        let changed = Changed(differences);
-        let tags = changed.tags(self.tags());
-        // Only what carries the pipeline's UID may be changed or deleted.
-        self.put_tags(aws, have, &tags.owner).await?;
-        let progress = match self {
-            Self::LogGroup(it) => it.update(aws, changed).await,
-            Self::Queue(it) => it.update(aws, changed).await,
-            Self::Parameter(it) => it.update(aws, changed).await,
-            Self::Role(it) => it.update(aws, changed).await,
-            // It has nothing but its name and tags.
-            Self::ScheduleGroup(_) => Ok(Progress::Done),
-            Self::LayerVersion(it) => it.update(aws, have, changed).await,
-            Self::Function(it) => it.update(aws, have, changed).await,
-            Self::EventSourceMapping(it) => it.update(aws, have, changed).await,
-            Self::Schedule(it) => it.update(aws).await,
-        }?;
-        match progress {
-            Progress::Done => self.change_tags(aws, have, tags).await,
-            // There is another update to come, or another resource, which is made with its tags.
-            Progress::Made(_) | Progress::Waiting(_) | Progress::Exists | Progress::TagsRefused(_) => Ok(progress),
-        }
-    }
-}
-
-/// Reads what AWS has, or that it has nothing.
-///
-/// # Errors
-/// AWS refuses, or cannot be reached.
-pub async fn observe(aws: &Aws, id: &Id) -> Result<Option<Observed>, AwsError> {
-    match id.kind {
-        Kind::LogGroup => log_group::observe(aws, &id.name).await,
-        Kind::Queue => queue::observe(aws, &id.name).await,
-        Kind::Parameter => parameter::observe(aws, &id.name).await,
-        Kind::Role => role::observe(aws, &id.name).await,
-        Kind::ScheduleGroup => schedule_group::observe(aws, &id.name).await,
-        Kind::LayerVersion => layer_version::observe(aws, &id.name).await,
-        Kind::Function => function::observe(aws, &id.name).await,
-        Kind::EventSourceMapping => event_source_mapping::observe(aws, &id.name).await,
-        Kind::Schedule => schedule::observe(aws, &id.name).await,
-    }
-}
-
-/// Reconciles again at what was just made, by what AWS then called it.
-///
-/// # Errors
-/// As [`observe`].
-pub async fn follow(aws: &Aws, id: &Id, made: &Observed) -> Result<Option<Observed>, AwsError> {
-    match id.kind {
-        Kind::EventSourceMapping => event_source_mapping::follow(aws, made).await,
-        _ => observe(aws, id).await,
-    }
-}
-
-/// Deletes what was observed to be ours.
-///
-/// # Errors
-/// AWS refuses, or cannot be reached.
-pub async fn delete(aws: &Aws, id: &Id, have: &Observed) -> Result<Progress, AwsError> {
-    let deleted = match id.kind {
-        Kind::LogGroup => log_group::delete(aws, &id.name).await,
-        Kind::Queue => queue::delete(aws, &id.name).await,
-        Kind::Parameter => parameter::delete(aws, &id.name).await,
-        Kind::Role => role::delete(aws, &id.name).await,
-        Kind::ScheduleGroup => schedule_group::delete(aws, &id.name, have).await,
-        Kind::LayerVersion => layer_version::delete(aws, &id.name, have).await,
-        Kind::Function => function::delete(aws, &id.name).await,
-        Kind::EventSourceMapping => event_source_mapping::delete(aws, have).await,
-        Kind::Schedule => schedule::delete(aws, &id.name).await,
-    };
-    match deleted {
-        Err(error) if error.is_not_found() => Ok(Progress::Done),
-        other => other,
     }
 }

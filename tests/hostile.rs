@@ -27,8 +27,8 @@ use proptest::sample::Index;
 use protocol::{PipelineRef, Status, TaskResult, Trigger, template};
 use schedule::Window;
 use serde_json::{Value, json};
+use task_pipelines::desired::{Installation, desired};
 use task_pipelines::plan::{Have, Verdict, plan};
-use task_pipelines::resource::{Installation, want};
 
 /// What the operator lets the namespace of these tests do.
 const CONFIGURATION: &str = "
@@ -235,7 +235,7 @@ fn takes(spec: &Value) -> Result<bool, TestCaseError> {
             };
             let plan = plan(
                 &owner,
-                want(&pipeline, &installation, &location),
+                desired(&pipeline, &installation, &location),
                 &BTreeMap::new(),
                 &TagKeys::default(),
                 Have::new(),

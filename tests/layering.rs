@@ -25,7 +25,7 @@ const CRATES: &[Rules] = &[
         package: "task-pipelines",
         root: "src/lib.rs",
         // `reconcile` and `inbox` share a context, and so still import each other.
-        rooms: &["aws", "resource", "plan", "metrics", "kubernetes", "runtime", "artifacts", "drift"],
+        rooms: &["resource", "desired", "plan", "aws", "metrics", "kubernetes", "runtime", "artifacts", "drift"],
         ..WORKING
     },
 ];

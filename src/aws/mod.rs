@@ -2,18 +2,18 @@
 
 mod access;
 mod accounts;
-mod bucket;
 mod classify;
 mod error;
+pub mod inbox_queue;
 mod leadership;
 mod operation;
-mod pace;
+mod pacing;
 mod permission;
 mod quota;
 mod remedy;
 mod requests;
+pub mod resource;
 mod retry;
-mod turns;
 
 use std::fmt;
 use std::pin::Pin;
@@ -34,12 +34,11 @@ pub use accounts::{Accounts, NoAws};
 pub use error::AwsError;
 pub use leadership::Leadership;
 pub use operation::{Family, Operation};
-pub use pace::{Pacer, Pacing};
+pub use pacing::{Caller, Pacer, Pacing, Urgency};
 pub use permission::{MAX_POLICY, OperatorPolicy, Scope};
 pub use quota::Quota;
 pub use requests::AwsRequests;
 pub use retry::ATTEMPTS;
-pub use turns::{Caller, Urgency};
 
 /// Clients of one account and region, on behalf of a caller. Cheap to clone.
 #[derive(Clone)]

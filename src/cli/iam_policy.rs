@@ -10,7 +10,7 @@ use pipeline_core::location::Target;
 use super::arguments::IamPolicySettings;
 use super::{print, runtime, setup};
 use crate::aws::{Access, Accounts, MAX_POLICY, OperatorPolicy};
-use crate::resource::boundary;
+use crate::desired::boundary;
 
 /// Prints the policy for these settings, or the boundary that its roles need.
 ///

@@ -20,13 +20,13 @@ use pipeline_core::runs::missed::Expectations;
 use super::arguments::{Colour, Output, PipelineName, PlanSettings};
 use super::{documents, print, runtime, setup, usual_namespace};
 use crate::aws::Access;
+use crate::aws::inbox_queue::Inboxes;
 use crate::drift::observed_cache::{Memory, Periods};
 use crate::drift::pending_writes::Propagation;
-use crate::inbox::queue::Inboxes;
 use crate::kubernetes::client;
 use crate::kubernetes::cluster::Cluster;
 use crate::plan::render::{Style, text};
-use crate::plan::shown::{Shown, Summary};
+use crate::plan::report::{PlanReport, Summary};
 use crate::reconcile::{Context, NoPlan, plan_of};
 use crate::runtime::concurrency::AccountConcurrency;
 use without_cluster::WithoutCluster;
@@ -34,7 +34,7 @@ use without_cluster::WithoutCluster;
 /// What came of all that was asked for.
 #[derive(Debug, Default)]
 struct Answer {
-    plans: Vec<Shown>,
+    plans: Vec<PlanReport>,
     /// What stands in the way, each with its place.
     problems: Vec<String>,
 }

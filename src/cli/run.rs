@@ -16,13 +16,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{check, runtime, setup};
+use crate::aws::inbox_queue::Inboxes;
 use crate::aws::{Access, Accounts, Leadership};
 use crate::cli::settings::{InstallationSettings, RunSettings};
 use crate::drift::observed_cache::Memory;
 use crate::drift::pending_writes::Propagation;
 use crate::drift::sweep;
 use crate::inbox;
-use crate::inbox::queue::Inboxes;
 use crate::kubernetes::client;
 use crate::kubernetes::cluster::Cluster;
 use crate::kubernetes::preflight::Finding;
@@ -58,7 +58,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     let metrics = Arc::new(metrics);
     let InstallationSettings { pacing, uploads, .. } = settings.installation;
     let accounts =
-        Accounts::from_environment(pacing, Access::ReadWrite, uploads, leadership, metrics.aws.clone()).await;
+        Accounts::from_environment(pacing.into(), Access::ReadWrite, uploads, leadership, metrics.aws.clone()).await;
     let probes = Arc::new(Probes::new("the API server"));
     if let Some(address) = settings.metrics_address {
         server::serve(Arc::clone(&metrics), Arc::clone(&probes), address)?;

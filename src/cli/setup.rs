@@ -14,7 +14,7 @@ use crate::aws::AwsRequests;
 use crate::aws::Leadership;
 use crate::aws::{Access, Accounts};
 use crate::cli::settings::{InstallationSettings, LayerSettings};
-use crate::resource::Installation;
+use crate::desired::Installation;
 
 /// Why a cluster has no name on AWS.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +49,7 @@ pub(super) fn cache(settings: &LayerSettings) -> PathBuf {
 /// AWS, for a command that works by itself.
 pub(super) async fn accounts(settings: &InstallationSettings, access: Access) -> Accounts {
     let InstallationSettings { pacing, uploads, .. } = *settings;
-    Accounts::from_environment(pacing, access, uploads, Leadership::sole(), AwsRequests::default()).await
+    Accounts::from_environment(pacing.into(), access, uploads, Leadership::sole(), AwsRequests::default()).await
 }
 
 /// The cluster's name where none is set.

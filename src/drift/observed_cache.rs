@@ -13,7 +13,7 @@ use kube::runtime::reflector::ObjectRef;
 use pipeline_core::location::Location;
 use pipeline_core::names::{TagKeys, Tags};
 
-use crate::resource::bulk::{IndividualReads, ListedResources};
+use crate::aws::resource::list::{self, IndividualReads, ListedResources};
 use crate::resource::{Field, Id, Kind, Observed, Resource, depth};
 
 /// How a resource was when all was as wanted: hashes, so that a thousand pipelines fit into little memory.
@@ -35,10 +35,10 @@ impl Snapshot {
     fn differs(&self, kind: Kind, listed: &Observed, tag_keys: &TagKeys) -> bool {
         let now = Self::of(listed, tag_keys);
         let shown = |fields: &BTreeMap<&'static str, u64>| -> BTreeMap<&'static str, u64> {
-            fields.iter().filter(|(name, _)| kind.lists_show(name)).map(|(name, hash)| (*name, *hash)).collect()
+            fields.iter().filter(|(name, _)| list::shows(kind, name)).map(|(name, hash)| (*name, *hash)).collect()
         };
         let other_revision = matches!((&self.revision, &now.revision), (Some(then), Some(now)) if then != now);
-        other_revision || shown(&self.fields) != shown(&now.fields) || (kind.lists_show_tags() && self.tags != now.tags)
+        other_revision || shown(&self.fields) != shown(&now.fields) || (list::shows_tags(kind) && self.tags != now.tags)
     }
 }
 

@@ -13,9 +13,9 @@ use pipeline_core::backoff;
 use pipeline_core::error_chain::chain;
 use pipeline_core::names::ClusterName;
 
+use crate::aws::resource::list;
 use crate::aws::{Aws, AwsError, Caller, Urgency};
 use crate::drift::observed_cache::Memory;
-use crate::resource::bulk;
 use crate::runtime::per_location;
 
 /// One sweep of one account and region, however slow it answers.
@@ -63,6 +63,6 @@ async fn keep_sweeping(cluster: &ClusterName, memory: &Memory, aws: Aws, looks: 
 async fn sweep(cluster: &ClusterName, memory: &Memory, aws: &Aws) -> Result<Option<Vec<Request>>, AwsError> {
     let started = Instant::now();
     let Some(individually) = memory.individually(&aws.location) else { return Ok(None) };
-    let snapshots = bulk::list(aws, cluster, &individually).await?;
+    let snapshots = list::list(aws, cluster, &individually).await?;
     Ok(Some(memory.compare(&aws.location, &snapshots, started)))
 }

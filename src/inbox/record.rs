@@ -15,8 +15,8 @@ use serde::Serialize;
 use super::Disposition;
 use super::report::{Key, RunReport};
 use crate::aws::Aws;
+use crate::aws::resource::list;
 use crate::reconcile::Context;
-use crate::resource::bulk;
 
 /// Attempts at a status that somebody else writes at the same time.
 const ATTEMPTS: usize = 3;
@@ -160,7 +160,7 @@ async fn write(
 /// Counts the messages after a run, and asks for a reconcile that writes them into the status.
 async fn refresh(context: &Context, pipeline: &ScheduledTaskPipeline, aws: &Aws) {
     let uid = pipeline.uid().unwrap_or_default();
-    match bulk::queues(aws, &context.memory.queues(&uid)).await {
+    match list::queues(aws, &context.memory.queues(&uid)).await {
         Ok(queues) => {
             context.memory.recount(&uid, &queues.into_iter().collect());
             // Nobody reconciles any more when the operator stops.

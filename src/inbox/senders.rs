@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use pipeline_core::names::{ClusterName, Owner};
 
 use super::report::{Key, RunReport};
+use crate::aws::resource;
 use crate::aws::{Aws, AwsError};
-use crate::resource::{self, Id, Kind};
+use crate::resource::{Id, Kind};
 
 /// Roles that are remembered: two for each of more pipelines than an account has room for.
 const MAX_KNOWN: usize = 2000;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use api::{Action, Change, FieldChange};
 
-use super::shown::{Shown, Summary};
+use super::report::{PlanReport, Summary};
 
 /// How a plan is printed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,8 +76,8 @@ const fn colour(action: Action) -> &'static str {
 }
 
 /// The plan for a person.
-pub fn text(shown: &Shown, style: Style) -> String {
-    let Shown { namespace, name, cluster, account, region, plan, not_compared } = shown;
+pub fn text(shown: &PlanReport, style: Style) -> String {
+    let PlanReport { namespace, name, cluster, account, region, plan, not_compared } = shown;
     let mut text = format!("Pipeline {namespace}/{name}: cluster {cluster}, account {account}, region {region}\n");
     text.push_str(&changes(plan, style));
     for what in not_compared {

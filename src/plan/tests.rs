@@ -1,38 +1,22 @@
 //! Plans of whole pipelines against what AWS may have.
 
-mod explore;
-mod model;
-mod properties;
-mod shown;
-mod specs;
-mod walk;
+mod report;
 
 use std::collections::BTreeMap;
 
-use api::ScheduledTaskPipelineSpec;
 use jiff::Timestamp;
-use pipeline_core::location::Location;
-use pipeline_core::names::{Owner, TagKeys, Tags, tag};
-use pipeline_core::test_support::{owner, resolved_spec, spec};
+use pipeline_core::names::{Owner, TagKeys, Tags};
+use pipeline_core::test_support::{owner, spec};
 
-use super::check::check;
+use super::invariants::check;
+use super::test_support::{desired_by, held, made, owned_by};
 use super::{Have, Plan, Verdict};
-use crate::resource::{Difference, Id, Installation, Kind, Observed, Resource, want};
+use crate::resource::{Difference, Id, Kind, Observed, Resource};
 
 const CHAT: &str = "channels: [{name: team, slack: {webhookUrl: {secretKeyRef: {name: chat, key: slack}}}}]";
 
-fn location() -> Location {
-    let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
-    Location { partition, account, region, endpoint: None }
-}
-
 fn wanted(yaml: &str) -> Vec<Resource> {
-    wanted_by(&spec(yaml))
-}
-
-fn wanted_by(spec: &ScheduledTaskPipelineSpec) -> Vec<Resource> {
-    let installation = Installation { artifacts: BTreeMap::new(), permissions_boundary: None };
-    want(&resolved_spec(spec), &installation, &location())
+    desired_by(&spec(yaml))
 }
 
 /// A plan without a flaw.
@@ -54,23 +38,6 @@ fn plan_deletion(owner: &Owner, ids: Vec<Id>, have: Have) -> Plan {
     let plan = super::plan_deletion(owner, ids, have);
     check(owner, &plan);
     plan
-}
-
-/// AWS after all of these were made.
-fn made(resources: &[Resource]) -> Have {
-    // As if the name of what AWS numbers were its ARN.
-    let observed = |resource: &Resource| Observed {
-        arn: resource.arn(&location()).unwrap_or_else(|| resource.id().name),
-        tags: resource.tags().clone(),
-        fields: resource.fields(),
-        ..Observed::default()
-    };
-    resources.iter().map(|resource| (resource.id(), Some(observed(resource)))).collect()
-}
-
-/// A status that lists all of these as held.
-fn held(resources: &[Resource]) -> BTreeMap<Id, bool> {
-    resources.iter().map(|resource| (resource.id(), true)).collect()
 }
 
 /// Changes what AWS has of one resource.
@@ -244,25 +211,6 @@ fn what_is_not_ours_stops_everything() {
 
 fn rebuilt() -> Owner {
     Owner { uid: "uid-2".to_owned(), ..owner() }
-}
-
-/// The same resources, as a pipeline of this UID wants them.
-fn owned_by(mut resources: Vec<Resource>, uid: &str) -> Vec<Resource> {
-    for resource in &mut resources {
-        let tags = match resource {
-            Resource::LogGroup(it) => &mut it.tags,
-            Resource::Queue(it) => &mut it.tags,
-            Resource::Parameter(it) => &mut it.tags,
-            Resource::Role(it) => &mut it.tags,
-            Resource::ScheduleGroup(it) => &mut it.tags,
-            Resource::LayerVersion(it) => &mut it.owner_tags,
-            Resource::Function(it) => &mut it.tags,
-            Resource::EventSourceMapping(it) => &mut it.tags,
-            Resource::Schedule(it) => &mut it.owner_tags,
-        };
-        tags.insert(tag::UID.to_owned(), uid.to_owned());
-    }
-    resources
 }
 
 fn wanted_by_rebuilt() -> Vec<Resource> {

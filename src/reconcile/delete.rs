@@ -12,6 +12,7 @@ use pipeline_core::pipeline::place_of_deletion;
 use pipeline_core::reason::{Acted, Underway};
 
 use super::{Context, Next, PATIENCE, Reconciler};
+use crate::aws::resource;
 use crate::aws::{Aws, AwsError};
 use crate::kubernetes::cluster::has_finalizer;
 use crate::plan::{Have, plan_deletion};
@@ -19,7 +20,7 @@ use crate::reconcile::apply::{Outcome, apply, observe_all};
 use crate::reconcile::events;
 use crate::reconcile::ready::{Again, Health};
 use crate::reconcile::status;
-use crate::resource::{self, Id, Kind, depth};
+use crate::resource::{Id, Kind, depth};
 
 /// How long the runner may go on after the schedule is gone.
 const DRAIN: Duration = Duration::from_mins(5);

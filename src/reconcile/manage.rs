@@ -23,7 +23,7 @@ use crate::aws::Aws;
 use crate::drift::observed_cache::{self, Found, Snapshot};
 use crate::drift::pending_writes;
 use crate::kubernetes::cluster::has_finalizer;
-use crate::plan::shown::for_status;
+use crate::plan::report::for_status;
 use crate::plan::{Goal, Plan};
 use crate::reconcile::apply::{Applied, Outcome, apply};
 use crate::reconcile::drift::{Before, drift};

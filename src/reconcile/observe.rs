@@ -11,7 +11,7 @@ use super::{Next, Reconciler};
 use crate::kubernetes::cluster::has_finalizer;
 use crate::plan::Verdict;
 use crate::plan::render::counts;
-use crate::plan::shown::for_status;
+use crate::plan::report::for_status;
 use crate::reconcile::ready::Health;
 use crate::reconcile::status;
 use crate::resource::{Kind, depth};

@@ -9,13 +9,14 @@ use pipeline_core::pipeline::{self, Pipeline, Refusal};
 use super::{Context, Reconciler};
 use crate::artifacts::builtin::own_architecture;
 use crate::aws::Aws;
+use crate::desired::desired;
 use crate::drift::observed_cache;
-use crate::plan::shown::{self, Knowledge, Shown};
+use crate::plan::report::{self, Knowledge, PlanReport};
 use crate::plan::{Have, Plan, plan};
 use crate::reconcile::apply::observe_all;
 use crate::reconcile::ready::Health;
 use crate::reconcile::status;
-use crate::resource::{Id, Kind, Resource, want};
+use crate::resource::{Id, Kind, Resource};
 
 /// What a pipeline should be on AWS, and where.
 pub(super) struct Desired {
@@ -62,7 +63,7 @@ pub(super) enum First {
 ///
 /// # Errors
 /// The API server does not answer, or refuses.
-pub async fn plan_of(pipeline: ScheduledTaskPipeline, context: &Context) -> kube::Result<Result<Shown, NoPlan>> {
+pub async fn plan_of(pipeline: ScheduledTaskPipeline, context: &Context) -> kube::Result<Result<PlanReport, NoPlan>> {
     let reconciler = Reconciler {
         owner: context.owner(&pipeline),
         before: pipeline.status.clone().unwrap_or_default().without_news(),
@@ -70,7 +71,7 @@ pub async fn plan_of(pipeline: ScheduledTaskPipeline, context: &Context) -> kube
         context,
     };
     let planned = Box::pin(reconciler.plan(Timestamp::now())).await?;
-    Ok(planned.map(|it| Shown::new(&reconciler.owner, &it.aws.location, it.changes, it.knowledge)))
+    Ok(planned.map(|it| PlanReport::new(&reconciler.owner, &it.aws.location, it.changes, it.knowledge)))
 }
 
 impl Reconciler<'_> {
@@ -92,8 +93,8 @@ impl Reconciler<'_> {
             Ok(aws) => aws,
             Err(health) => return Ok(Err(NoPlan::Aws(health))),
         };
-        let want = want(&pipeline, &self.context.installation, &aws.location);
-        let fingerprint = shown::fingerprint(&want);
+        let want = desired(&pipeline, &self.context.installation, &aws.location);
+        let fingerprint = report::fingerprint(&want);
         let mark = observed_cache::desired_hash(&want);
         Ok(Ok(Desired { pipeline, aws, want, fingerprint, mark }))
     }
@@ -108,7 +109,7 @@ impl Reconciler<'_> {
             plan(&self.owner, want, &known, &tag_keys, have).stopped_by_conflict()
         };
         let knowledge = Knowledge { was_in_sync, secrets: true };
-        let changes = shown::changes(&plan, &self.owner, knowledge);
+        let changes = report::changes(&plan, &self.owner, knowledge);
         Ok(Planned { pipeline, aws, plan, changes, fingerprint, knowledge })
     }
 

@@ -13,9 +13,10 @@ use pipeline_core::reason::{Incomplete, Reason, Settled, Underway};
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::aws::resource::TagRefusal;
 use crate::aws::{AwsError, NoAws};
 use crate::reconcile::apply::{Applied, Outcome};
-use crate::resource::{Id, TagRefusal};
+use crate::resource::Id;
 
 /// How a pipeline is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +126,7 @@ impl Health {
 
     /// AWS is not done with something.
     fn waiting(applied: &Applied, doing: Underway) -> Option<Self> {
-        let waits: Vec<(&Id, &crate::resource::Wait)> = applied
+        let waits: Vec<(&Id, &crate::aws::resource::Wait)> = applied
             .outcomes
             .iter()
             .filter_map(|(id, outcome)| match outcome {
@@ -254,7 +255,8 @@ pub fn conditions(health: &Health, before: &[Condition], generation: i64, now: T
 mod tests {
     use super::*;
     use crate::aws::Operation;
-    use crate::resource::{Kind, TagChange, Wait};
+    use crate::aws::resource::{TagChange, Wait};
+    use crate::resource::Kind;
 
     fn error(class: ErrorClass, code: &str) -> AwsError {
         AwsError { operation: Operation::CreateRole, class, code: code.to_owned(), message: "no".to_owned() }

@@ -9,9 +9,10 @@ use pipeline_core::names::TagKeys;
 use pipeline_core::pipeline::Pipeline;
 use pipeline_core::text::truncate;
 
+use crate::aws::resource::TagRefusal;
 use crate::plan::{Goal, Plan, Verdict};
 use crate::reconcile::apply::{Applied, AppliedChange, Outcome};
-use crate::resource::{Id, Kind, Observed, TagRefusal, tag_field};
+use crate::resource::{Id, Kind, Observed, tag_field};
 
 /// Firings shown ahead.
 const NEXT_FIRINGS: usize = 3;
@@ -229,8 +230,8 @@ mod tests {
     use pipeline_core::error_class::ErrorClass;
 
     use super::*;
+    use crate::aws::resource::{TagChange, Wait};
     use crate::aws::{AwsError, Operation};
-    use crate::resource::{TagChange, Wait};
 
     fn id(kind: Kind, name: &str) -> Id {
         Id::new(kind, name)

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use task_pipelines::cli::arguments::Colour;
 use task_pipelines::cli::plan::style;
 use task_pipelines::plan::render;
-use task_pipelines::plan::shown::Summary;
+use task_pipelines::plan::report::Summary;
 
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};

@@ -2,8 +2,9 @@
 
 use pipeline_core::names::{Owner, Ownership, tag};
 
+use crate::aws::resource::TagRefusal;
 use crate::plan::Verdict;
-use crate::resource::{Difference, Observed, TagRefusal, tag_field};
+use crate::resource::{Difference, Observed, tag_field};
 
 /// Something that was changed on AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,8 +82,8 @@ pub(super) fn withdraw(changes: &mut Vec<AppliedChange>, refusals: &[TagRefusal]
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::resource::TagChange;
     use crate::aws::{AwsError, Operation};
-    use crate::resource::TagChange;
     use pipeline_core::error_class::ErrorClass;
 
     fn difference(field: &str) -> Difference {

@@ -5,8 +5,9 @@ use pipeline_core::names::Tags;
 
 use super::aws::Call;
 use super::operator::Judged;
+use crate::aws::resource::{Changed, TagChanges};
 use crate::plan::{Goal, Verdict};
-use crate::resource::{Changed, Difference, Id, Kind, Observed, Resource, TagChanges};
+use crate::resource::{Difference, Id, Kind, Observed, Resource};
 
 /// One act on one resource.
 pub(super) struct Script {

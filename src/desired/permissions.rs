@@ -20,7 +20,7 @@ const WORK_QUEUE: [&str; 5] = [
 ];
 
 /// The role that EventBridge Scheduler assumes.
-pub(in crate::resource) fn scheduler(names: &Names, location: &Location) -> Permissions {
+pub(super) fn scheduler(names: &Names, location: &Location) -> Permissions {
     let sender = location.function_arn(&names.sender);
     Permissions::default()
         .allow(["lambda:InvokeFunction"], [sender.clone(), format!("{sender}:*")])
@@ -28,31 +28,26 @@ pub(in crate::resource) fn scheduler(names: &Names, location: &Location) -> Perm
 }
 
 /// Any sender's role.
-pub(in crate::resource) fn sender(names: &Names, location: &Location) -> Permissions {
+pub(super) fn sender(names: &Names, location: &Location) -> Permissions {
     let queues = [&names.tasks, &names.undelivered_dlq].map(|name| location.queue_arn(name));
     Permissions::default().allow(["sqs:SendMessage"], queues).allow(WRITE_LOGS, [logs(&names.sender, location)])
 }
 
 /// Any runner's role.
-pub(in crate::resource) fn runner(names: &Names, location: &Location) -> Permissions {
+pub(super) fn runner(names: &Names, location: &Location) -> Permissions {
     Permissions::default()
         .allow(WORK_QUEUE, [location.queue_arn(&names.tasks)])
         .allow(WRITE_LOGS, [logs(&names.runner, location)])
 }
 
 /// What the built-in functions may do as well: send reports to the operator's inbox.
-pub(in crate::resource) fn telling(names: &Names, location: &Location) -> Permissions {
+pub(super) fn telling(names: &Names, location: &Location) -> Permissions {
     Permissions::default().allow(["sqs:SendMessage"], [location.queue_arn(&names.inbox)])
 }
 
 /// What the built-in runner may do beside: call these functions, move what it gives up to the dead-letter queue, and read
 /// the pipeline's parameter if it has one.
-pub(in crate::resource) fn running(
-    names: &Names,
-    has_parameter: bool,
-    called: Vec<String>,
-    location: &Location,
-) -> Permissions {
+pub(super) fn running(names: &Names, has_parameter: bool, called: Vec<String>, location: &Location) -> Permissions {
     let parameter = has_parameter.then(|| location.parameter_arn(&names.parameter));
     Permissions::default()
         .allow(["sqs:SendMessage"], [location.queue_arn(&names.tasks_dlq)])
@@ -61,11 +56,7 @@ pub(in crate::resource) fn running(
 }
 
 /// The role of a function that tasks call, and that reads these parameters.
-pub(in crate::resource) fn function(
-    name: &str,
-    parameters: impl IntoIterator<Item = String>,
-    location: &Location,
-) -> Permissions {
+pub(super) fn function(name: &str, parameters: impl IntoIterator<Item = String>, location: &Location) -> Permissions {
     let parameters = parameters.into_iter().map(|name| location.parameter_arn(&name));
     Permissions::default().allow(WRITE_LOGS, [logs(name, location)]).allow(["ssm:GetParameter"], parameters)
 }
@@ -76,7 +67,7 @@ fn logs(function: &str, location: &Location) -> String {
 
 /// Sending to an encrypted queue, and receiving from it: the key through SQS, and nothing else that it encrypts.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html>
-pub(in crate::resource) fn use_of_key(key: &str, location: &Location) -> Statement {
+pub(super) fn use_of_key(key: &str, location: &Location) -> Statement {
     let through_sqs = BTreeMap::from([("kms:ViaService".to_owned(), vec![format!("sqs.{}.*", location.region)])]);
     Statement {
         actions: vec!["kms:GenerateDataKey".to_owned(), "kms:Decrypt".to_owned()],

@@ -8,24 +8,26 @@ use pipeline_core::names::TagKeys;
 use pipeline_core::secret_text::SecretText;
 use serde_json::json;
 
-use super::{CHAT, change, held, location, made, owner, rebuilt, wanted, wanted_by_rebuilt};
+use super::{CHAT, change, owner, rebuilt, wanted, wanted_by_rebuilt};
+use crate::desired::possible_ids;
 use crate::plan::render::{Style, text};
-use crate::plan::shown::{Knowledge, Shown, changes, fingerprint, for_status};
+use crate::plan::report::{Knowledge, PlanReport, changes, fingerprint, for_status};
+use crate::plan::test_support::{held, location, made};
 use crate::plan::{Have, plan};
-use crate::resource::{Field, Id, Kind, Resource, possible_ids};
+use crate::resource::{Field, Id, Kind, Resource};
 
 const CLUSTER: Knowledge = Knowledge { was_in_sync: false, secrets: true };
 const DRIFT: Knowledge = Knowledge { was_in_sync: true, secrets: true };
 const FILE: Knowledge = Knowledge { was_in_sync: false, secrets: false };
 
-fn shown(want: Vec<Resource>, known: &BTreeMap<Id, bool>, have: Have, knowledge: Knowledge) -> Shown {
+fn shown(want: Vec<Resource>, known: &BTreeMap<Id, bool>, have: Have, knowledge: Knowledge) -> PlanReport {
     let tag_keys = TagKeys::new(["recorded".to_owned()]);
     let plan = plan(&owner(), want, known, &tag_keys, have).stopped_by_conflict();
-    Shown::new(&owner(), &location(), changes(&plan, &owner(), knowledge), knowledge)
+    PlanReport::new(&owner(), &location(), changes(&plan, &owner(), knowledge), knowledge)
 }
 
 /// The text in short: names without what they have in common, and without the first line.
-fn brief(shown: &Shown, style: Style) -> String {
+fn brief(shown: &PlanReport, style: Style) -> String {
     let text = text(shown, style);
     let text = text.split_once('\n').map_or("", |(_, rest)| rest);
     text.replace(&owner().prefix(), "…").replace("arn:aws:sqs:eu-west-1:111122223333:", "")

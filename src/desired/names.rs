@@ -3,7 +3,7 @@
 use pipeline_core::names::{ClusterName, Owner, part};
 
 /// The names of one pipeline.
-pub(in crate::resource) struct Names {
+pub(super) struct Names {
     pub(super) cluster: ClusterName,
     pub(super) front: String,
     pub(super) sender: String,
@@ -23,7 +23,7 @@ impl Names {
     }
 
     /// The names that begin with `front`, or with anything where that is `*`.
-    pub(in crate::resource) fn new(front: &str, cluster: &ClusterName, fifo: bool) -> Self {
+    pub(super) fn new(front: &str, cluster: &ClusterName, fifo: bool) -> Self {
         let suffix = if fifo { ".fifo" } else { "" };
         Self {
             cluster: cluster.clone(),
@@ -42,12 +42,12 @@ impl Names {
     }
 
     /// A function that tasks call, and its role.
-    pub(in crate::resource) fn function(&self, name: &str) -> String {
+    pub(super) fn function(&self, name: &str) -> String {
         format!("{}-{}", self.front, part::function(name))
     }
 
     /// The parameter that holds a secret of such a function.
-    pub(in crate::resource) fn secret(&self, function: &str, secret: &str) -> String {
+    pub(super) fn secret(&self, function: &str, secret: &str) -> String {
         self.cluster.parameter(&self.front, &part::secret(function, secret))
     }
 }

@@ -15,7 +15,7 @@ use crate::resource::{Difference, Field, Fields, Resource, diff_new};
 /// The plan of one pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Shown {
+pub struct PlanReport {
     /// Namespace of the pipeline.
     pub namespace: String,
     /// Name of the pipeline.
@@ -56,7 +56,7 @@ pub struct Knowledge {
 /// What stands for a value that only the cluster knows.
 const AFTER_APPLY: &str = UNKNOWN;
 
-impl Shown {
+impl PlanReport {
     /// The plan of a pipeline that lives here.
     pub fn new(owner: &Owner, location: &Location, plan: Vec<Change>, knowledge: Knowledge) -> Self {
         let secret = |change: &&Change| change.kind == "Parameter" && change.action != Action::Create;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use pipeline_core::iam::Document;
-use pipeline_core::names::{TagKeys, Tags, tag};
+use pipeline_core::names::{TagKeys, Tags};
 use serde_json::{Map, Value};
 
 use super::{Field, Observed, Resource};
@@ -117,7 +117,7 @@ pub(super) fn text(value: &Value) -> String {
 const TAG: &str = "tags.";
 
 /// The label of a tag's difference.
-pub(crate) fn tag_field(key: &str) -> String {
+pub fn tag_field(key: &str) -> String {
     format!("{TAG}{key}")
 }
 
@@ -145,45 +145,9 @@ impl Difference {
     }
 }
 
-/// The tags that an update changes.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct TagChanges {
-    /// To put before anything else: they make the resource the pipeline's.
-    pub(crate) owner: Tags,
-    /// Keys to remove.
-    pub(crate) remove: Vec<String>,
-    /// To put.
-    pub(crate) set: Tags,
-}
-
-/// The differences that an update is to mend, asked by field.
-#[derive(Clone, Copy)]
-pub(crate) struct Changed<'plan>(pub(crate) &'plan [Difference]);
-
-impl Changed<'_> {
-    /// Whether any of these fields differs, or something in them.
-    pub(crate) fn any(self, fields: &[&str]) -> bool {
-        self.0.iter().any(|difference| fields.contains(&difference.managed_field()))
-    }
-
-    /// The tags among them.
-    pub(crate) fn tags(self, want: &Tags) -> TagChanges {
-        let mut changes = TagChanges::default();
-        for key in self.0.iter().filter_map(Difference::tag_key) {
-            match want.get(key) {
-                None => changes.remove.push(key.to_owned()),
-                Some(value) => {
-                    let tags = if tag::OWNER.contains(&key) { &mut changes.owner } else { &mut changes.set };
-                    tags.insert(key.to_owned(), value.clone());
-                }
-            }
-        }
-        changes
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use pipeline_core::names::tag;
     use serde_json::json;
 
     use super::*;
@@ -248,21 +212,6 @@ mod tests {
                 "tags.team: b -> a",
             ]
         );
-        let changes = Changed(&differences).tags(&want);
-        let expected = TagChanges {
-            owner: tags(&[(tag::UID, "uid-1")]),
-            remove: ["old", tag::CODE].map(str::to_owned).into(),
-            set: tags(&[("a.b[c]", "d"), ("new", "n"), ("team", "a")]),
-        };
-        assert_eq!(changes, expected);
         assert_eq!(diff_tags(&tags(&[]), &have, &TagKeys::default()).len(), 2, "the operator's own keys alone");
-    }
-
-    #[test]
-    fn an_update_is_asked_for_by_the_field_that_a_difference_is_in() {
-        let difference = difference("environment.LOG.x", String::new(), "debug".to_owned());
-        let differences = [difference];
-        assert!(Changed(&differences).any(&["environment"]));
-        assert!(!Changed(&differences).any(&["env", "LOG"]));
     }
 }

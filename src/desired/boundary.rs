@@ -6,7 +6,8 @@ use pipeline_core::location::Location;
 use pipeline_core::names::ClusterName;
 use serde_json::Value;
 
-use super::want::{Names, function, runner, running, scheduler, sender, telling, use_of_key};
+use super::names::Names;
+use super::permissions::{function, runner, running, scheduler, sender, telling, use_of_key};
 
 /// A boundary for the roles of a cluster's pipelines, within what the configuration allows them. Account and region may
 /// be `*`.
@@ -45,7 +46,8 @@ mod tests {
     use pipeline_core::test_support::{CONFIGURATION, owner, resolved};
 
     use super::*;
-    use crate::resource::{Installation, Resource, want};
+    use crate::desired::{Installation, desired};
+    use crate::resource::Resource;
 
     /// Every (action, resource) of the statements.
     fn pairs(document: &Value) -> Vec<(Pattern, Pattern)> {
@@ -82,7 +84,7 @@ mod tests {
                  secrets: [{{name: token, secretKeyRef: {{name: chat, key: token}}}}]}}], \
                  channels: [{{name: team, slack: {{webhookUrl: {{secretKeyRef: {{name: chat, key: slack}}}}}}}}]}}"
             ));
-            for resource in want(&pipeline, &installation, &location) {
+            for resource in desired(&pipeline, &installation, &location) {
                 let Resource::Role(role) = resource else { continue };
                 for (action, target) in pairs(&role.policy) {
                     let covers = |(actions, targets): &(Pattern, Pattern)| {

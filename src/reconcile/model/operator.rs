@@ -13,12 +13,13 @@ use super::aws::Aws;
 use super::shared::Shared;
 use super::world::Cr;
 use super::{Setting, owner_of, short};
+use crate::aws::resource::Wait;
 use crate::aws::{AwsError, Operation};
-use crate::plan::check::flaws;
+use crate::plan::invariants::flaws;
 use crate::plan::{Goal, Have, Plan, Step, Verdict, plan, plan_deletion};
 use crate::reconcile::apply::{Applied, Outcome, blocker};
 use crate::reconcile::status;
-use crate::resource::{Id, Kind, Observed, Resource, Wait};
+use crate::resource::{Id, Kind, Observed, Resource};
 
 pub(super) type Rows = Vec<ResourceRow>;
 

@@ -10,11 +10,10 @@ use futures::future::try_join_all;
 use futures::try_join;
 use pipeline_core::names::{ClusterName, Owner, Tags, tag};
 
-use super::{
-    Fields, Id, Kind, Observed, event_source_mapping, function, layer_version, log_group, pages, parameter,
-    possible_ids, queue, role, schedule,
-};
+use super::{event_source_mapping, function, layer_version, log_group, pages, parameter, queue, role, schedule};
 use crate::aws::{Aws, AwsError, Operation};
+use crate::desired::possible_ids;
+use crate::resource::{Fields, Id, Kind, Observed};
 
 /// What lists show, by resource. A resource that is missing is not there.
 pub type ListedResources = BTreeMap<Id, Observed>;
@@ -177,35 +176,33 @@ fn put_tags(listed: &mut ListedResources, mut tags: BTreeMap<String, Tags>, aws:
     }
 }
 
-impl Kind {
-    /// Whether lists show a field of this kind. What they don't show is behind a mark of revision.
-    pub fn lists_show(self, field: &str) -> bool {
-        match self {
-            Self::Schedule => schedule::LISTED.contains(&field),
-            Self::Parameter => parameter::LISTED.contains(&field),
-            Self::Function => !function::LISTED_NOT.contains(&field),
-            Self::LogGroup
-            | Self::Queue
-            | Self::Role
-            | Self::ScheduleGroup
-            | Self::LayerVersion
-            | Self::EventSourceMapping => true,
-        }
+/// Whether lists show this field of a kind. What they don't show is behind a mark of revision.
+pub fn shows(kind: Kind, field: &str) -> bool {
+    match kind {
+        Kind::Schedule => schedule::LISTED.contains(&field),
+        Kind::Parameter => parameter::LISTED.contains(&field),
+        Kind::Function => !function::LISTED_NOT.contains(&field),
+        Kind::LogGroup
+        | Kind::Queue
+        | Kind::Role
+        | Kind::ScheduleGroup
+        | Kind::LayerVersion
+        | Kind::EventSourceMapping => true,
     }
+}
 
-    /// Whether lists show tags of this kind. A schedule has none; it says its owner in its description.
-    pub const fn lists_show_tags(self) -> bool {
-        match self {
-            Self::Schedule => false,
-            Self::LogGroup
-            | Self::Queue
-            | Self::Parameter
-            | Self::Role
-            | Self::ScheduleGroup
-            | Self::LayerVersion
-            | Self::Function
-            | Self::EventSourceMapping => true,
-        }
+/// Whether lists show the tags of a kind. A schedule has none; it says its owner in its description.
+pub const fn shows_tags(kind: Kind) -> bool {
+    match kind {
+        Kind::Schedule => false,
+        Kind::LogGroup
+        | Kind::Queue
+        | Kind::Parameter
+        | Kind::Role
+        | Kind::ScheduleGroup
+        | Kind::LayerVersion
+        | Kind::Function
+        | Kind::EventSourceMapping => true,
     }
 }
 

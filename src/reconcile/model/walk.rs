@@ -5,8 +5,8 @@ use api::ScheduledTaskPipelineSpec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::model::{Budget, Event, Setting, World, come_to_rest, is_deep};
 use super::specs::edits;
+use super::{Budget, Event, Setting, World, come_to_rest, is_deep};
 
 const ROUGH: Budget = Budget { all: 60, crashes: 20, faults: 20, edits: 10, lives: 6, drifts: 20, foreigners: 6 };
 

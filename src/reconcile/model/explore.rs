@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use pipeline_core::test_support::spec;
 
-use super::model::{Budget, CALM, Event, Rest, Setting, World, is_deep};
+use super::{Budget, CALM, Event, Rest, Setting, World, is_deep};
 use crate::resource::{Id, Kind};
 
 /// What was found.

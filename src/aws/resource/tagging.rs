@@ -6,8 +6,9 @@ use std::fmt;
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::Tags;
 
-use super::{Observed, Progress, Resource, TagChanges, function, log_group, parameter, queue, role, schedule_group};
+use super::{Progress, TagChanges, function, log_group, parameter, queue, role, schedule_group};
 use crate::aws::{Aws, AwsError};
+use crate::resource::{Observed, Resource};
 
 /// A tag that AWS refuses to change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,52 +62,55 @@ const fn is_refusal(class: ErrorClass) -> bool {
     }
 }
 
-impl Resource {
-    /// Removes and sets the user's tags, after all else is done.
-    pub(super) async fn change_tags(&self, aws: &Aws, have: &Observed, tags: TagChanges) -> Result<Progress, AwsError> {
-        let TagChanges { owner: _, remove, set } = tags;
-        let mut refusals = Vec::new();
-        // First, since a resource takes 50 tags, and for IAM keys that differ in case only are one.
-        for (key, error) in one_by_one(remove, |keys| self.remove_tags(aws, have, keys)).await? {
-            refusals.push(TagRefusal { key, change: TagChange::Remove, error });
-        }
-        let set: Vec<(String, String)> = set.into_iter().collect();
-        let put = |tags: Vec<(String, String)>| async move {
-            let tags = tags.into_iter().collect();
-            self.put_tags(aws, have, &tags).await
-        };
-        for ((key, _), error) in one_by_one(set, put).await? {
-            refusals.push(TagRefusal { key, change: TagChange::Set, error });
-        }
-        Ok(if refusals.is_empty() { Progress::Done } else { Progress::TagsRefused(refusals) })
+/// Removes and sets the user's tags, after all else is done.
+pub(super) async fn change(
+    aws: &Aws,
+    resource: &Resource,
+    have: &Observed,
+    tags: TagChanges,
+) -> Result<Progress, AwsError> {
+    let TagChanges { owner: _, remove: gone, set } = tags;
+    let mut refusals = Vec::new();
+    // First, since a resource takes 50 tags, and for IAM keys that differ in case only are one.
+    for (key, error) in one_by_one(gone, |keys| remove(aws, resource, have, keys)).await? {
+        refusals.push(TagRefusal { key, change: TagChange::Remove, error });
     }
-
-    pub(super) async fn put_tags(&self, aws: &Aws, have: &Observed, tags: &Tags) -> Result<(), AwsError> {
-        if tags.is_empty() {
-            return Ok(());
-        }
-        match self {
-            Self::LogGroup(_) => log_group::put_tags(aws, &have.arn, tags).await,
-            Self::Queue(it) => queue::put_tags(aws, &it.name, tags).await,
-            Self::Parameter(it) => parameter::put_tags(aws, &it.name, tags).await,
-            Self::Role(it) => role::put_tags(aws, &it.name, tags).await,
-            Self::ScheduleGroup(_) => schedule_group::put_tags(aws, &have.arn, tags).await,
-            Self::Function(_) | Self::EventSourceMapping(_) => function::put_tags(aws, &have.arn, tags).await,
-            // They have none; whose they are is in their descriptions.
-            Self::LayerVersion(_) | Self::Schedule(_) => Ok(()),
-        }
+    let set: Vec<(String, String)> = set.into_iter().collect();
+    let put_all = |tags: Vec<(String, String)>| async move {
+        let tags = tags.into_iter().collect();
+        put(aws, resource, have, &tags).await
+    };
+    for ((key, _), error) in one_by_one(set, put_all).await? {
+        refusals.push(TagRefusal { key, change: TagChange::Set, error });
     }
+    Ok(if refusals.is_empty() { Progress::Done } else { Progress::TagsRefused(refusals) })
+}
 
-    async fn remove_tags(&self, aws: &Aws, have: &Observed, keys: Vec<String>) -> Result<(), AwsError> {
-        match self {
-            Self::LogGroup(_) => log_group::remove_tags(aws, &have.arn, keys).await,
-            Self::Queue(it) => queue::remove_tags(aws, &it.name, keys).await,
-            Self::Parameter(it) => parameter::remove_tags(aws, &it.name, keys).await,
-            Self::Role(it) => role::remove_tags(aws, &it.name, keys).await,
-            Self::ScheduleGroup(_) => schedule_group::remove_tags(aws, &have.arn, keys).await,
-            Self::Function(_) | Self::EventSourceMapping(_) => function::remove_tags(aws, &have.arn, keys).await,
-            Self::LayerVersion(_) | Self::Schedule(_) => Ok(()),
-        }
+pub(super) async fn put(aws: &Aws, resource: &Resource, have: &Observed, tags: &Tags) -> Result<(), AwsError> {
+    if tags.is_empty() {
+        return Ok(());
+    }
+    match resource {
+        Resource::LogGroup(_) => log_group::put_tags(aws, &have.arn, tags).await,
+        Resource::Queue(it) => queue::put_tags(aws, &it.name, tags).await,
+        Resource::Parameter(it) => parameter::put_tags(aws, &it.name, tags).await,
+        Resource::Role(it) => role::put_tags(aws, &it.name, tags).await,
+        Resource::ScheduleGroup(_) => schedule_group::put_tags(aws, &have.arn, tags).await,
+        Resource::Function(_) | Resource::EventSourceMapping(_) => function::put_tags(aws, &have.arn, tags).await,
+        // They have none; whose they are is in their descriptions.
+        Resource::LayerVersion(_) | Resource::Schedule(_) => Ok(()),
+    }
+}
+
+async fn remove(aws: &Aws, resource: &Resource, have: &Observed, keys: Vec<String>) -> Result<(), AwsError> {
+    match resource {
+        Resource::LogGroup(_) => log_group::remove_tags(aws, &have.arn, keys).await,
+        Resource::Queue(it) => queue::remove_tags(aws, &it.name, keys).await,
+        Resource::Parameter(it) => parameter::remove_tags(aws, &it.name, keys).await,
+        Resource::Role(it) => role::remove_tags(aws, &it.name, keys).await,
+        Resource::ScheduleGroup(_) => schedule_group::remove_tags(aws, &have.arn, keys).await,
+        Resource::Function(_) | Resource::EventSourceMapping(_) => function::remove_tags(aws, &have.arn, keys).await,
+        Resource::LayerVersion(_) | Resource::Schedule(_) => Ok(()),
     }
 }
 

@@ -7,8 +7,9 @@ use pipeline_core::location::Location;
 use pipeline_core::names::{ClusterName, TagKeys, Tags, tag};
 use tokio::sync::Mutex;
 
-use crate::aws::{Aws, AwsError};
-use crate::resource::{self, Id, Kind, Progress, Queue, Resource, diff};
+use super::resource::{self, Progress};
+use super::{Aws, AwsError};
+use crate::resource::{Id, Kind, Queue, Resource, diff};
 
 /// What SQS keeps a message for at most: so long can the whole cluster be away.
 const RETENTION_SECONDS: u32 = 1_209_600;
@@ -68,7 +69,7 @@ impl Inboxes {
     }
 }
 
-/// Reconciles first: a new operator finds what an earlier one made.
+/// Reads first: a new operator finds what an earlier one made.
 async fn make(aws: &Aws, cluster: &ClusterName) -> Result<(), NoInbox> {
     let inbox = Resource::Queue(Queue {
         name: cluster.inbox(),
@@ -80,7 +81,7 @@ async fn make(aws: &Aws, cluster: &ClusterName) -> Result<(), NoInbox> {
     });
     let id = inbox.id();
     match resource::observe(aws, &id).await? {
-        None => match inbox.create(aws).await? {
+        None => match resource::create(aws, &inbox).await? {
             Progress::Done | Progress::Made(_) => {
                 tracing::info!(queue = id.name, "made the inbox of an account and region");
             }
@@ -91,7 +92,7 @@ async fn make(aws: &Aws, cluster: &ClusterName) -> Result<(), NoInbox> {
         Some(seen) => {
             let differences = diff(&inbox, &seen, &TagKeys::default());
             if !differences.is_empty() {
-                inbox.update(aws, &seen, &differences).await?;
+                resource::update(aws, &inbox, &seen, &differences).await?;
             }
         }
     }

@@ -1,12 +1,13 @@
 //! A pipeline, as the AWS resources that make it up.
 
+mod boundary;
 mod names;
 mod permissions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use super::{
+use crate::resource::{
     AsyncInvoke, EventSourceMapping, Function, Id, Kind, LayerVersion, LogGroup, Parameter, Queue, Redrive, Resource,
     Role, Schedule, ScheduleGroup,
 };
@@ -17,8 +18,9 @@ use pipeline_core::location::Location;
 use pipeline_core::names::Owner;
 use pipeline_core::pipeline::{Callee, FunctionLayer, Lambda, Layer, Pipeline};
 
-pub(super) use names::Names;
-pub(super) use permissions::{function, runner, running, scheduler, sender, telling, use_of_key};
+pub use boundary::boundary;
+use names::Names;
+use permissions::{function, runner, running, scheduler, sender, telling, use_of_key};
 
 /// What all pipelines of this operator share.
 #[derive(Debug)]
@@ -37,7 +39,7 @@ const MAX_ASYNC_AGE_SECONDS: u32 = 21_600;
 const ASYNC_RETRIES: u32 = 2;
 
 /// All resources of a pipeline.
-pub fn want(pipeline: &Pipeline, installation: &Installation, location: &Location) -> Vec<Resource> {
+pub fn desired(pipeline: &Pipeline, installation: &Installation, location: &Location) -> Vec<Resource> {
     let names = Names::of(&pipeline.owner, pipeline.fifo);
     let parts = parts(pipeline, &names, location);
     let mut resources: Vec<Resource> = parts.iter().map(|part| part.log_group(pipeline)).collect();

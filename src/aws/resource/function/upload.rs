@@ -24,7 +24,7 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::task;
 
 /// A zip as Base64, and the permit to hold one that was read from disk.
-pub(in crate::resource) struct Upload {
+pub(in crate::aws::resource) struct Upload {
     /// Empty once it is part of the request.
     encoded: Mutex<String>,
     _permit: Option<OwnedSemaphorePermit>,
@@ -32,7 +32,7 @@ pub(in crate::resource) struct Upload {
 
 /// Why there is nothing to upload.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::resource) enum NoZip {
+pub(in crate::aws::resource) enum NoZip {
     /// Nobody hands out permits any more.
     #[error("the operator is stopping")]
     Stopping(#[from] AcquireError),
@@ -50,14 +50,14 @@ pub(in crate::resource) enum NoZip {
 
 impl Upload {
     /// A zip that is in memory.
-    pub(in crate::resource) fn of(zip: &Arc<Zip>) -> Self {
+    pub(in crate::aws::resource) fn of(zip: &Arc<Zip>) -> Self {
         let mut encoded = room_for(zip.bytes().len());
         BASE64.encode_append(zip.bytes(), &mut encoded);
         Self { encoded: Mutex::new(encoded), _permit: None }
     }
 
     /// A zip on disk, when there is room for it.
-    pub(in crate::resource) async fn read(artifact: &Artifact, permits: &Arc<Semaphore>) -> Result<Self, NoZip> {
+    pub(in crate::aws::resource) async fn read(artifact: &Artifact, permits: &Arc<Semaphore>) -> Result<Self, NoZip> {
         let permit = Arc::clone(permits).acquire_owned().await?;
         let path = artifact.path.clone();
         let read = task::spawn_blocking(move || encode(&path)).await.unwrap_or_else(|ended| Err(ended.into()));
@@ -79,7 +79,7 @@ impl Upload {
     }
 
     /// A request with what there is to upload in place of the placeholder, and with the time that takes.
-    pub(in crate::resource) fn fill_in<T, E, B>(
+    pub(in crate::aws::resource) fn fill_in<T, E, B>(
         upload: Option<Self>,
         request: CustomizableOperation<T, E, B>,
     ) -> CustomizableOperation<T, E, B> {
@@ -98,7 +98,7 @@ impl Upload {
     }
 
     /// What to give to the SDK in place of the zip.
-    pub(in crate::resource) fn placeholder() -> Blob {
+    pub(in crate::aws::resource) fn placeholder() -> Blob {
         Blob::new(PLACEHOLDER)
     }
 

@@ -7,16 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pipeline_core::location::Location;
 
 use super::bucket::{Bucket, Permit};
-use super::operation::{Family, Operation};
-use super::turns::Caller;
+use super::queue::Caller;
+use crate::aws::operation::{Family, Operation};
 
 /// How calls are paced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pacing {
-    /// About two thirds of AWS's documented rates, so that others in the account keep their share; less while AWS asks
-    /// for fewer calls.
+    /// As [`per_second`] says; less while AWS asks for fewer calls.
     Default,
-    /// Not at all, until AWS asks for fewer calls: then as by default, until it has long not done so.
+    /// Not at all, until AWS asks for fewer calls: then as by default.
     Off,
 }
 
@@ -43,7 +42,7 @@ impl Pacer {
     }
 
     /// Waits until a call may be made; `None` where no limit matters.
-    pub(super) async fn permit(&self, location: &Location, operation: Operation, caller: &Caller) -> Option<Permit> {
+    pub(crate) async fn permit(&self, location: &Location, operation: Operation, caller: &Caller) -> Option<Permit> {
         let family = operation.family();
         let bucket = self.bucket(location, family, per_second(family)?);
         Some(bucket.permit(caller).await)
@@ -62,7 +61,7 @@ impl Pacer {
     }
 }
 
-/// Calls a second.
+/// Calls a second: about two thirds of the documented rates, so that others in the account keep their share.
 const fn per_second(family: Family) -> Option<u32> {
     match family {
         Family::Free => None,
@@ -79,7 +78,7 @@ const fn per_second(family: Family) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::turns::Urgency;
+    use super::super::queue::Urgency;
     use super::*;
 
     fn location(account: &str, region: &str) -> Location {

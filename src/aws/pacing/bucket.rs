@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
-use super::turns::{Caller, Turns};
+use super::queue::{Caller, Turns};
 
 /// A rate never falls below this part of the bucket's own: some of what AWS refuses, it refuses at any rate.
 const LEAST: f64 = 0.25;
@@ -45,14 +45,14 @@ struct Halved {
 
 /// Leave to make one call.
 #[derive(Debug)]
-pub(super) struct Permit {
+pub(crate) struct Permit {
     bucket: Arc<Bucket>,
     given: Instant,
 }
 
 impl Permit {
     /// AWS asked for fewer calls. What was allowed before the rate was last halved says nothing about the new rate.
-    pub(super) fn throttled(self) {
+    pub(crate) fn throttled(self) {
         let now = Instant::now();
         let mut state = self.bucket.lock();
         if state.halved.is_some_and(|halved| self.given <= halved.when) {
@@ -156,7 +156,7 @@ impl Bucket {
 mod tests {
     use futures::future::join_all;
 
-    use super::super::turns::Urgency;
+    use super::super::queue::Urgency;
     use super::*;
 
     fn caller(name: &str) -> Caller {

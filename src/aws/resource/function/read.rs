@@ -6,14 +6,15 @@ use aws_sdk_lambda::types::{Architecture, FunctionConfiguration, LastUpdateStatu
 use pipeline_core::names::tag;
 use serde_json::json;
 
-use super::super::{Field, Fields, Id, Kind, Observed, pages};
+use super::super::pages;
 use crate::aws::{Aws, AwsError, Operation};
+use crate::resource::{Field, Fields, Id, Kind, Observed};
 
 /// Functions on a page of a list; more are not given whatever is asked for.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html>
 const LIST_PAGE: i32 = 50;
 
-pub(in crate::resource) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
+pub(in crate::aws::resource) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
     let request = aws.lambda.get_function().function_name(name);
     let Some(answer) = aws.find(Operation::GetFunction, || request.clone().send()).await? else { return Ok(None) };
     let tags = answer.tags.unwrap_or_default().into_iter().collect();
@@ -31,7 +32,7 @@ pub(in crate::resource) async fn observe(aws: &Aws, name: &str) -> Result<Option
 }
 
 /// What becomes of a function's asynchronous invocations that fail.
-pub(in crate::resource) async fn observe_async(aws: &Aws, name: &str) -> Result<Fields, AwsError> {
+pub(in crate::aws::resource) async fn observe_async(aws: &Aws, name: &str) -> Result<Fields, AwsError> {
     let request = aws.lambda.get_function_event_invoke_config().function_name(name);
     let mut fields = Fields::new();
     if let Some(invoke) = aws.find(Operation::GetFunctionEventInvokeConfig, || request.clone().send()).await? {
@@ -44,7 +45,7 @@ pub(in crate::resource) async fn observe_async(aws: &Aws, name: &str) -> Result<
 }
 
 /// All functions there are, without their tags, and without what becomes of their asynchronous invocations.
-pub(in crate::resource) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
+pub(in crate::aws::resource) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
     let shown = |configuration: FunctionConfiguration| {
         let name = configuration.function_name.clone()?;
         let arn = configuration.function_arn.clone().unwrap_or_else(|| aws.location.function_arn(&name));
@@ -59,10 +60,10 @@ pub(in crate::resource) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, 
 }
 
 /// The one field that a list does not show.
-pub(in crate::resource) const LISTED_NOT: [&str; 1] = ["image"];
+pub(in crate::aws::resource) const LISTED_NOT: [&str; 1] = ["image"];
 
 /// Puts in the place of a hash what the tags say of its origin, if they say it of just this code.
-pub(in crate::resource) fn take_mark(seen: &mut Observed) {
+pub(in crate::aws::resource) fn take_mark(seen: &mut Observed) {
     let noted = seen.tags.get(tag::CODE).and_then(|note| note.split_once(' '));
     let origin = noted.filter(|(_, sha256)| seen.fields.get("codeSha256") == Some(&Field::plain(*sha256)));
     if let Some(origin) = origin.map(|(mark, _)| Field::plain(mark)) {

@@ -8,10 +8,14 @@
 mod aws;
 mod disturbance;
 mod event;
+mod explore;
 mod invariant;
 mod operator;
+mod properties;
 mod shared;
+mod specs;
 mod verbs;
+mod walk;
 mod world;
 
 use std::cell::RefCell;
@@ -20,27 +24,28 @@ use std::env;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::{location, owner, wanted_by};
+use crate::plan::test_support::{desired_by, location, owned_by};
 use crate::resource::{Fields, Id, Resource};
 use api::{DeletionPolicy, ScheduledTaskPipelineSpec};
 use aws::{Slot, Thing};
 use operator::{Judged, Planned, Rows};
 use pipeline_core::location::Location;
 use pipeline_core::names::{Owner, tag};
+use pipeline_core::test_support::owner;
 use shared::{Pool, Shared};
 use verbs::{Script, script};
 use world::Cr;
 
-pub(super) use event::{Budget, CALM, Event};
-pub(super) use invariant::Rest;
-pub(super) use world::{World, come_to_rest};
+use event::{Budget, CALM, Event};
+use invariant::Rest;
+use world::{World, come_to_rest};
 
 /// When a step looks again: no state knows the time.
 const SOON: Duration = Duration::from_secs(1);
 
 /// Whether to explore for as long as it takes: in the breadth, one more disturbance and every order of what could run
 /// side by side; at random, many more walks.
-pub(super) fn is_deep() -> bool {
+fn is_deep() -> bool {
     env::var_os("TASK_PIPELINES_DEEP_MODEL").is_some()
 }
 
@@ -48,7 +53,7 @@ pub(super) fn is_deep() -> bool {
 type Memo<K, V> = RefCell<HashMap<K, V>>;
 
 /// What stays the same from state to state.
-pub(super) struct Setting {
+struct Setting {
     specs: Vec<Spec>,
     slots: Vec<Slot>,
     location: Location,
@@ -76,9 +81,9 @@ struct Spec {
 
 impl Setting {
     /// Pipelines of these specs, of which only some resources are looked at.
-    pub(super) fn new(specs: &[ScheduledTaskPipelineSpec], keep: impl Fn(&Id) -> bool, every_order: bool) -> Self {
+    fn new(specs: &[ScheduledTaskPipelineSpec], keep: impl Fn(&Id) -> bool, every_order: bool) -> Self {
         let spec = |spec: &ScheduledTaskPipelineSpec| {
-            let mut resources = wanted_by(spec);
+            let mut resources = desired_by(spec);
             resources.retain(|resource| keep(&resource.id()));
             Spec { resources, retain: spec.deletion_policy == DeletionPolicy::Retain }
         };
@@ -106,7 +111,7 @@ impl Setting {
     }
 
     fn want(&self, spec: usize, uid: u8) -> Rc<Vec<Resource>> {
-        let wanted = || Rc::new(super::owned_by(self.specs[spec].resources.clone(), &owner_of(uid).uid));
+        let wanted = || Rc::new(owned_by(self.specs[spec].resources.clone(), &owner_of(uid).uid));
         Rc::clone(self.wants.borrow_mut().entry((spec, uid)).or_insert_with(wanted))
     }
 
