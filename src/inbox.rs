@@ -20,6 +20,8 @@ mod senders;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws::inbox_queue::NoInbox;
+use aws::{Aws, AwsError, Caller, Operation, Urgency};
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName as Attribute};
 use aws_smithy_types::timeout::TimeoutConfig;
 use futures::channel::mpsc::UnboundedReceiver;
@@ -28,8 +30,6 @@ use jiff::{SignedDuration, Timestamp};
 use pipeline_core::backoff;
 use pipeline_core::error_chain::chain;
 
-use crate::aws::inbox_queue::NoInbox;
-use crate::aws::{Aws, AwsError, Caller, Operation, Urgency};
 use crate::reconcile::Context;
 use crate::runtime::per_location;
 use report::{Key, RunReport};

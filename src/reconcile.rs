@@ -22,6 +22,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::{PipelineStatus, ScheduledTaskPipeline, Stored, annotation};
+use aws::inbox_queue::Inboxes;
+use aws::{Accounts, Aws, Caller, Urgency};
 use futures::channel::mpsc::UnboundedSender;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -29,6 +31,7 @@ use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
 use pipeline_core::backoff;
 use pipeline_core::configuration::Configuration;
+use pipeline_core::desired::Installation;
 use pipeline_core::event::Event;
 use pipeline_core::location::Target;
 use pipeline_core::names::{ClusterName, Owner};
@@ -36,9 +39,6 @@ use pipeline_core::pipeline::Home;
 use pipeline_core::runs::missed::Expectations;
 
 use crate::artifacts::layers::Layers;
-use crate::aws::inbox_queue::Inboxes;
-use crate::aws::{Accounts, Aws, Caller, Urgency};
-use crate::desired::Installation;
 use crate::drift::observed_cache::Memory;
 use crate::drift::pending_writes::Propagation;
 use crate::kubernetes::cluster::Cluster;

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use api::GROUP;
+use aws::resource::list;
+use aws::{Access, Aws};
 use kube::Client;
 use pipeline_core::error_chain::chain;
 use pipeline_core::location::Target;
@@ -13,8 +15,6 @@ use pipeline_core::names::ClusterName;
 
 use super::{print, runtime, setup};
 use crate::artifacts::builtin;
-use crate::aws::resource::list;
-use crate::aws::{Access, Aws};
 use crate::cli::settings::{LayerSettings, RunSettings};
 use crate::kubernetes::client;
 use crate::kubernetes::preflight::{Finding, Right, api_server, definition, lines, permissions};

@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use api::{ScheduledTaskPipeline, Stored};
+use aws::{Access, Aws};
 use kube::api::{Api, ListParams};
 use kube::core::Request;
 use kube::{Client, Resource as _};
@@ -17,7 +18,6 @@ use serde::Deserialize;
 
 use super::arguments::{OrphansSettings, Output};
 use super::{print, runtime, setup};
-use crate::aws::{Access, Aws};
 use crate::kubernetes::client;
 use search::{Living, Orphan};
 

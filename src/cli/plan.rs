@@ -11,22 +11,22 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::Stored;
+use aws::Access;
+use aws::inbox_queue::Inboxes;
 use futures::channel::mpsc;
 use kube::Api;
 use pipeline_core::error_chain::chain;
 use pipeline_core::names::ClusterName;
+use pipeline_core::plan::render::{Style, text};
+use pipeline_core::plan::report::{PlanReport, Summary};
 use pipeline_core::runs::missed::Expectations;
 
 use super::arguments::{Colour, Output, PipelineName, PlanSettings};
 use super::{documents, print, runtime, setup, usual_namespace};
-use crate::aws::Access;
-use crate::aws::inbox_queue::Inboxes;
 use crate::drift::observed_cache::{Memory, Periods};
 use crate::drift::pending_writes::Propagation;
 use crate::kubernetes::client;
 use crate::kubernetes::cluster::Cluster;
-use crate::plan::render::{Style, text};
-use crate::plan::report::{PlanReport, Summary};
 use crate::reconcile::{Context, NoPlan, plan_of};
 use crate::runtime::concurrency::AccountConcurrency;
 use without_cluster::WithoutCluster;

@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws::inbox_queue::Inboxes;
+use aws::{Access, Accounts, Leadership};
 use futures::channel::mpsc;
 use kube::Client;
 use pipeline_core::error_chain::chain;
@@ -16,8 +18,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{check, runtime, setup};
-use crate::aws::inbox_queue::Inboxes;
-use crate::aws::{Access, Accounts, Leadership};
 use crate::cli::settings::{InstallationSettings, RunSettings};
 use crate::drift::observed_cache::Memory;
 use crate::drift::pending_writes::Propagation;

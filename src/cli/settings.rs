@@ -10,7 +10,6 @@ use pipeline_core::configuration::{Configuration, InvalidConfiguration};
 use pipeline_core::names::ClusterName;
 
 use crate::artifacts::layers::PackageIndex;
-use crate::aws;
 use crate::drift::observed_cache::Periods;
 
 /// What decides how pipelines look on AWS, whichever command looks at them.

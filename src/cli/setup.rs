@@ -4,17 +4,17 @@ use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use aws::AwsRequests;
+use aws::Leadership;
+use aws::{Access, Accounts};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt as _};
+use pipeline_core::desired::Installation;
 use pipeline_core::names::{ClusterName, ClusterNameError};
 
 use crate::artifacts::builtin::{self, FunctionsError};
 use crate::artifacts::layers::{Layers, Tools};
-use crate::aws::AwsRequests;
-use crate::aws::Leadership;
-use crate::aws::{Access, Accounts};
 use crate::cli::settings::{InstallationSettings, LayerSettings};
-use crate::desired::Installation;
 
 /// Why a cluster has no name on AWS.
 #[derive(Debug, thiserror::Error)]

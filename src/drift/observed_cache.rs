@@ -9,12 +9,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use api::{QueueDepth, ScheduledTaskPipeline};
+use aws::resource::list::{self, IndividualReads, ListedResources};
 use kube::runtime::reflector::ObjectRef;
 use pipeline_core::location::Location;
 use pipeline_core::names::{TagKeys, Tags};
-
-use crate::aws::resource::list::{self, IndividualReads, ListedResources};
-use crate::resource::{Field, Id, Kind, Observed, Resource, depth};
+use pipeline_core::resource::{Field, Id, Kind, Observed, Resource, depth};
 
 /// How a resource was when all was as wanted: hashes, so that a thousand pipelines fit into little memory.
 #[derive(Clone, Debug, PartialEq, Eq)]

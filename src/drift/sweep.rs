@@ -7,14 +7,14 @@
 use std::time::{Duration, Instant};
 
 use api::ScheduledTaskPipeline;
+use aws::resource::list;
+use aws::{Aws, AwsError, Caller, Urgency};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender};
 use kube::runtime::reflector::ObjectRef;
 use pipeline_core::backoff;
 use pipeline_core::error_chain::chain;
 use pipeline_core::names::ClusterName;
 
-use crate::aws::resource::list;
-use crate::aws::{Aws, AwsError, Caller, Urgency};
 use crate::drift::observed_cache::Memory;
 use crate::runtime::per_location;
 

@@ -1,6 +1,8 @@
 //! Writes news into a pipeline's status, and tells what is worth telling.
 
 use api::{NEWS_CONDITIONS, PipelineStatus, Run, RunResult, ScheduledTaskPipeline};
+use aws::Aws;
+use aws::resource::list;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
@@ -14,8 +16,6 @@ use serde::Serialize;
 
 use super::Disposition;
 use super::report::{Key, RunReport};
-use crate::aws::Aws;
-use crate::aws::resource::list;
 use crate::reconcile::Context;
 
 /// Attempts at a status that somebody else writes at the same time.

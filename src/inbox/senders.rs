@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
+use aws::resource;
+use aws::{Aws, AwsError};
 use pipeline_core::names::{ClusterName, Owner};
+use pipeline_core::resource::{Id, Kind};
 
 use super::report::{Key, RunReport};
-use crate::aws::resource;
-use crate::aws::{Aws, AwsError};
-use crate::resource::{Id, Kind};
 
 /// Roles that are remembered: two for each of more pipelines than an account has room for.
 const MAX_KNOWN: usize = 2000;

@@ -12,16 +12,15 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::time::Duration;
 
+use aws::resource::{self, Progress, TagRefusal, Wait};
+use aws::{Aws, AwsError};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use pipeline_core::backoff;
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::Owner;
+use pipeline_core::plan::{Goal, Have, Plan, Step, Verdict};
+use pipeline_core::resource::{Id, Kind, Observed};
 use tokio::time::{Instant, sleep};
-
-use crate::aws::resource::{self, Progress, TagRefusal, Wait};
-use crate::aws::{Aws, AwsError};
-use crate::plan::{Goal, Have, Plan, Step, Verdict};
-use crate::resource::{Id, Kind, Observed};
 
 pub use change::AppliedChange;
 

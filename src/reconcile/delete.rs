@@ -4,23 +4,23 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::{DeletionPolicy, Mode, ResourceRow};
+use aws::resource;
+use aws::{Aws, AwsError};
 use futures::future::join_all;
 use jiff::Timestamp;
 use pipeline_core::event::Event;
 use pipeline_core::names::Ownership;
 use pipeline_core::pipeline::place_of_deletion;
+use pipeline_core::plan::{Have, plan_deletion};
 use pipeline_core::reason::{Acted, Underway};
+use pipeline_core::resource::{Id, Kind, depth};
 
 use super::{Context, Next, PATIENCE, Reconciler};
-use crate::aws::resource;
-use crate::aws::{Aws, AwsError};
 use crate::kubernetes::cluster::has_finalizer;
-use crate::plan::{Have, plan_deletion};
 use crate::reconcile::apply::{Outcome, apply, observe_all};
 use crate::reconcile::events;
 use crate::reconcile::ready::{Again, Health};
 use crate::reconcile::status;
-use crate::resource::{Id, Kind, depth};
 
 /// How long the runner may go on after the schedule is gone.
 const DRAIN: Duration = Duration::from_mins(5);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::{Change, Mode, PipelineStatus, QueueDepth, RunTrigger, annotation};
+use aws::Aws;
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
@@ -11,7 +12,10 @@ use pipeline_core::error_chain::chain;
 use pipeline_core::location::Location;
 use pipeline_core::names::TagKeys;
 use pipeline_core::pipeline::Pipeline;
+use pipeline_core::plan::report::for_status;
+use pipeline_core::plan::{Goal, Plan};
 use pipeline_core::reason::{Reported, Settled, Underway};
+use pipeline_core::resource::{Id, Kind, Observed, depth};
 use pipeline_core::runs::missed::Expectation;
 use pipeline_core::runs::{due, reports_nothing};
 
@@ -19,18 +23,14 @@ use super::observe::observe;
 use super::planning::{Desired, First, Planned};
 use super::{Next, PATIENCE, Reconciler, commands};
 use crate::artifacts::layers::{self, Build};
-use crate::aws::Aws;
 use crate::drift::observed_cache::{self, Found, Snapshot};
 use crate::drift::pending_writes;
 use crate::kubernetes::cluster::has_finalizer;
-use crate::plan::report::for_status;
-use crate::plan::{Goal, Plan};
 use crate::reconcile::apply::{Applied, Outcome, apply};
 use crate::reconcile::drift::{Before, drift};
 use crate::reconcile::events;
 use crate::reconcile::ready::{self, Again, Health};
 use crate::reconcile::status;
-use crate::resource::{Id, Kind, Observed, depth};
 
 /// How often a layer that is being built is read.
 const LAYER_POLL: Duration = Duration::from_secs(1);

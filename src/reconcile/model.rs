@@ -24,20 +24,20 @@ use std::env;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::plan::test_support::{desired_by, location, owned_by};
-use crate::resource::{Fields, Id, Resource};
 use api::{DeletionPolicy, ScheduledTaskPipelineSpec};
-use aws::{Slot, Thing};
-use operator::{Judged, Planned, Rows};
 use pipeline_core::location::Location;
 use pipeline_core::names::{Owner, tag};
+use pipeline_core::plan::test_support::{desired_by, location, owned_by};
+use pipeline_core::resource::{Fields, Id, Resource};
 use pipeline_core::test_support::owner;
+
+use aws::{Slot, Thing};
+use event::{Budget, CALM, Event};
+use invariant::Rest;
+use operator::{Judged, Planned, Rows};
 use shared::{Pool, Shared};
 use verbs::{Script, script};
 use world::Cr;
-
-use event::{Budget, CALM, Event};
-use invariant::Rest;
 use world::{World, come_to_rest};
 
 /// When a step looks again: no state knows the time.

@@ -3,18 +3,18 @@
 use api::Change;
 use jiff::Timestamp;
 use pipeline_core::names::Ownership;
+use pipeline_core::plan::Verdict;
+use pipeline_core::plan::render::counts;
+use pipeline_core::plan::report::for_status;
 use pipeline_core::reason::Settled;
+use pipeline_core::resource::{Kind, depth};
 
 use super::delete::retained;
 use super::planning::Planned;
 use super::{Next, Reconciler};
 use crate::kubernetes::cluster::has_finalizer;
-use crate::plan::Verdict;
-use crate::plan::render::counts;
-use crate::plan::report::for_status;
 use crate::reconcile::ready::Health;
 use crate::reconcile::status;
-use crate::resource::{Kind, depth};
 
 pub(super) async fn observe(reconciler: Reconciler<'_>, now: Timestamp) -> kube::Result<Next> {
     // First of all, so that the pipeline can go at any time: then without a word.

@@ -3,20 +3,20 @@
 use std::collections::BTreeSet;
 
 use api::{Change, ScheduledTaskPipeline};
+use aws::Aws;
 use jiff::Timestamp;
+use pipeline_core::desired::desired;
 use pipeline_core::pipeline::{self, Pipeline, Refusal};
+use pipeline_core::plan::report::{self, Knowledge, PlanReport};
+use pipeline_core::plan::{Have, Plan, plan};
+use pipeline_core::resource::{Id, Kind, Resource};
 
 use super::{Context, Reconciler};
 use crate::artifacts::builtin::own_architecture;
-use crate::aws::Aws;
-use crate::desired::desired;
 use crate::drift::observed_cache;
-use crate::plan::report::{self, Knowledge, PlanReport};
-use crate::plan::{Have, Plan, plan};
 use crate::reconcile::apply::observe_all;
 use crate::reconcile::ready::Health;
 use crate::reconcile::status;
-use crate::resource::{Id, Kind, Resource};
 
 /// What a pipeline should be on AWS, and where.
 pub(super) struct Desired {

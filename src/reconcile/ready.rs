@@ -5,18 +5,17 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use aws::resource::TagRefusal;
+use aws::{AwsError, NoAws};
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use pipeline_core::error_chain::chain;
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::pipeline::{self, Refusal};
 use pipeline_core::reason::{Incomplete, Reason, Settled, Underway};
+use pipeline_core::resource::Id;
 
-use jiff::{SignedDuration, Timestamp};
-
-use crate::aws::resource::TagRefusal;
-use crate::aws::{AwsError, NoAws};
 use crate::reconcile::apply::{Applied, Outcome};
-use crate::resource::Id;
 
 /// How a pipeline is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +125,7 @@ impl Health {
 
     /// AWS is not done with something.
     fn waiting(applied: &Applied, doing: Underway) -> Option<Self> {
-        let waits: Vec<(&Id, &crate::aws::resource::Wait)> = applied
+        let waits: Vec<(&Id, &aws::resource::Wait)> = applied
             .outcomes
             .iter()
             .filter_map(|(id, outcome)| match outcome {
@@ -253,10 +252,11 @@ pub fn conditions(health: &Health, before: &[Condition], generation: i64, now: T
 
 #[cfg(test)]
 mod tests {
+    use aws::Operation;
+    use aws::resource::{TagChange, Wait};
+    use pipeline_core::resource::Kind;
+
     use super::*;
-    use crate::aws::Operation;
-    use crate::aws::resource::{TagChange, Wait};
-    use crate::resource::Kind;
 
     fn error(class: ErrorClass, code: &str) -> AwsError {
         AwsError { operation: Operation::CreateRole, class, code: code.to_owned(), message: "no".to_owned() }

@@ -4,6 +4,7 @@
 //! same run. What may never be recorded, since nothing was fired, is tried again at the next reconciler.
 
 use api::{PipelineStatus, annotation};
+use aws::{Aws, AwsError, Operation};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use jiff::Timestamp;
@@ -16,7 +17,6 @@ use protocol::{Firing, RunRef, Trigger};
 use serde_json::Value;
 
 use super::{Reconciler, commands};
-use crate::aws::{Aws, AwsError, Operation};
 
 /// Bytes that Lambda takes for an asynchronous invocation.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>

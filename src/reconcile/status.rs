@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use api::{Action, Change, PipelineStatus, ResourceRow, ResourceState, ScheduleStatus};
+use aws::resource::TagRefusal;
 use jiff::{Timestamp, Zoned};
 use pipeline_core::location::Location;
 use pipeline_core::names::TagKeys;
 use pipeline_core::pipeline::Pipeline;
+use pipeline_core::plan::{Goal, Plan, Verdict};
+use pipeline_core::resource::{Id, Kind, Observed, tag_field};
 use pipeline_core::text::truncate;
 
-use crate::aws::resource::TagRefusal;
-use crate::plan::{Goal, Plan, Verdict};
 use crate::reconcile::apply::{Applied, AppliedChange, Outcome};
-use crate::resource::{Id, Kind, Observed, tag_field};
 
 /// Firings shown ahead.
 const NEXT_FIRINGS: usize = 3;
@@ -227,11 +227,11 @@ fn rfc3339(time: &Zoned) -> String {
 mod tests {
     use std::time::Duration;
 
+    use aws::resource::{TagChange, Wait};
+    use aws::{AwsError, Operation};
     use pipeline_core::error_class::ErrorClass;
 
     use super::*;
-    use crate::aws::resource::{TagChange, Wait};
-    use crate::aws::{AwsError, Operation};
 
     fn id(kind: Kind, name: &str) -> Id {
         Id::new(kind, name)
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn a_row_is_written_before_anything_is_made_or_taken_over() {
         let owner = pipeline_core::test_support::owner();
-        let group = |uid: &str| crate::resource::ScheduleGroup {
+        let group = |uid: &str| pipeline_core::resource::ScheduleGroup {
             name: "a".to_owned(),
             tags: pipeline_core::names::Owner { uid: uid.to_owned(), ..owner.clone() }.tags(),
         };
@@ -329,8 +329,8 @@ mod tests {
             (id(Kind::ScheduleGroup, "a"), Some(observed))
         };
         let rows = |have| {
-            let want = vec![crate::resource::Resource::ScheduleGroup(group("uid-1"))];
-            let plan = crate::plan::plan(&owner, want, &BTreeMap::new(), &TagKeys::default(), have);
+            let want = vec![pipeline_core::resource::Resource::ScheduleGroup(group("uid-1"))];
+            let plan = pipeline_core::plan::plan(&owner, want, &BTreeMap::new(), &TagKeys::default(), have);
             states(&rows_before(&[], &plan, &location))
         };
         assert_eq!(rows(BTreeMap::new()), ["a Creating -"]);
@@ -372,12 +372,12 @@ mod tests {
     #[test]
     fn tag_keys_are_recorded_before_anything_is_tagged() {
         let owner = pipeline_core::test_support::owner();
-        let mut group = crate::resource::ScheduleGroup { name: "a".to_owned(), tags: owner.tags() };
+        let mut group = pipeline_core::resource::ScheduleGroup { name: "a".to_owned(), tags: owner.tags() };
         group.tags.insert("team".to_owned(), "a".to_owned());
         let recorded = |have| {
-            let want = vec![crate::resource::Resource::ScheduleGroup(group.clone())];
+            let want = vec![pipeline_core::resource::Resource::ScheduleGroup(group.clone())];
             let before = TagKeys::new(["old".to_owned()]);
-            let plan = crate::plan::plan(&owner, want, &BTreeMap::new(), &before, have);
+            let plan = pipeline_core::plan::plan(&owner, want, &BTreeMap::new(), &before, have);
             tag_keys_before(&before, &plan).recorded().cloned().collect::<Vec<_>>()
         };
         assert_eq!(recorded(BTreeMap::new()), ["old", "team"]);

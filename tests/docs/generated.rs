@@ -6,19 +6,19 @@ use std::fmt::Display;
 use std::fs;
 use std::time::Duration;
 
+use aws::Leadership;
+use aws::{Operation, Quota};
 use clap::CommandFactory as _;
 use http::Method;
 use pipeline_core::configuration::file::File;
 use pipeline_core::error_class::ErrorClass;
+use pipeline_core::plan::drift::Drift;
 use pipeline_core::reason::{Acted, Incomplete, Reason, Refused, Reported, Settled, Underway};
+use pipeline_core::resource::{Id, Kind};
 use serde_json::Value;
 use strum::{EnumMessage, VariantArray};
-use task_pipelines::aws::Leadership;
-use task_pipelines::aws::{Operation, Quota};
 use task_pipelines::cli::arguments::Arguments;
 use task_pipelines::metrics::{Ended, Metrics};
-use task_pipelines::plan::drift::Drift;
-use task_pipelines::resource::{Id, Kind};
 
 use crate::{all_between, between, read, root};
 

@@ -4,8 +4,8 @@ use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 
+use aws::ATTEMPTS;
 use serde_json::json;
-use task_pipelines::aws::ATTEMPTS;
 
 use crate::harness::{Lab, Settings, condition, eventually, specs};
 

@@ -13,7 +13,7 @@ use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 use clap_complete::engine::ArgValueCompleter;
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
-use task_pipelines::resource::Kind;
+use pipeline_core::resource::Kind;
 use tokio::time::sleep;
 
 use crate::cluster::Place;

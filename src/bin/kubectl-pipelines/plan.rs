@@ -4,10 +4,10 @@ use std::error::Error;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use pipeline_core::plan::render;
+use pipeline_core::plan::report::Summary;
 use task_pipelines::cli::arguments::Colour;
 use task_pipelines::cli::plan::style;
-use task_pipelines::plan::render;
-use task_pipelines::plan::report::Summary;
 
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use api::{PipelineStatus, ResourceRow, ScheduledTaskPipeline};
 use kube::ResourceExt as _;
+use pipeline_core::resource::Kind;
 use serde::Serialize;
 use task_pipelines::cli::arguments::Colour;
 use task_pipelines::cli::plan::style;
-use task_pipelines::resource::Kind;
 use termtree::Tree;
 
 use crate::cluster::Place;

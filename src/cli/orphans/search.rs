@@ -4,15 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws::resource::{self, list};
+use aws::{Aws, AwsError};
 use futures::future::try_join_all;
 use pipeline_core::names::{ClusterName, Owner, Ownership};
+use pipeline_core::plan::{Have, plan_deletion};
+use pipeline_core::resource::{Field, Id, Kind, Observed};
 use serde::Serialize;
 
-use crate::aws::resource::{self, list};
-use crate::aws::{Aws, AwsError};
-use crate::plan::{Have, plan_deletion};
 use crate::reconcile::apply::{Applied, Outcome, apply};
-use crate::resource::{Field, Id, Kind, Observed};
 
 /// How long to wait for what AWS takes its time to delete.
 const PATIENCE: Duration = Duration::from_mins(3);

@@ -4,23 +4,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::ScheduledTaskPipelineSpec;
+use aws::resource::list;
+use aws::{Accounts, Aws, AwsError};
 use pipeline_core::archive::UNKNOWN;
 use pipeline_core::configuration::Configuration;
+use pipeline_core::desired::{Installation, desired};
 use pipeline_core::names::{ClusterName, Owner, Ownership, TagKeys, tag};
 use pipeline_core::pipeline::Refusal;
+use pipeline_core::plan::report::{Knowledge, PlanReport, changes};
+use pipeline_core::plan::{Have, plan};
 use pipeline_core::reason::Refused;
+use pipeline_core::resource::{Field, Id, Kind, Resource};
 
-use crate::aws::resource::list;
-use crate::aws::{Accounts, Aws, AwsError};
 use crate::cli::documents::Document;
 use crate::cli::offline::Offline;
-use crate::desired::{Installation, desired};
-use crate::plan::report::{Knowledge, PlanReport, changes};
-use crate::plan::{Have, plan};
 use crate::reconcile::NoPlan;
 use crate::reconcile::apply::observe_all;
 use crate::reconcile::ready::Health;
-use crate::resource::{Field, Id, Kind, Resource};
 
 /// What plans are made with.
 pub(super) struct WithoutCluster {

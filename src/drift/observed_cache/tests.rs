@@ -1,8 +1,8 @@
+use aws::resource::list;
 use pipeline_core::names::Tags;
+use pipeline_core::resource::{Fields, LogGroup};
 
 use super::*;
-use crate::aws::resource::list;
-use crate::resource::{Fields, LogGroup};
 
 const HOUR: Periods = Periods { sweep: Duration::from_hours(1), full_read: Duration::from_hours(1) };
 

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::{Tags, tag};
+use pipeline_core::resource::{Field, Fields, Id, Kind, Observed};
 use serde_json::Value;
 
 use super::Setting;
 use super::shared::Shared;
-use crate::resource::{Field, Fields, Id, Kind, Observed};
 
 /// A name on AWS that at most one thing can have.
 pub(super) struct Slot {
@@ -111,7 +111,7 @@ pub(super) enum Answer {
     Refused(ErrorClass),
 }
 
-/// As an [`AwsError`](crate::aws::AwsError) of this class would read.
+/// As an [`AwsError`](aws::AwsError) of this class would read.
 const NOT_YET: Answer = Answer::Refused(ErrorClass::Waiting);
 
 impl Aws {

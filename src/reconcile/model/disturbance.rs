@@ -1,13 +1,13 @@
 //! What may go wrong, as often as the budget allows.
 
 use pipeline_core::names::Tags;
+use pipeline_core::resource::{Field, Fields, Id, Kind};
 
 use super::aws::{Answer, Call, State, Thing};
 use super::event::{Budget, Event, Fault};
 use super::operator::{Ended, Progress, Stage};
 use super::world::{Cr, Next, World, checked};
 use super::{Setting, uid_of};
-use crate::resource::{Field, Fields, Id, Kind};
 
 /// Key of a tag that no spec has.
 pub(super) const FOREIGN_TAG: &str = "team";

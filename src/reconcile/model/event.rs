@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use pipeline_core::resource::Id;
+
 use super::short;
-use crate::resource::Id;
 
 /// How many disturbances are still to come, of each sort and in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

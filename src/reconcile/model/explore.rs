@@ -5,10 +5,10 @@ use std::collections::hash_map::Entry;
 use std::fmt::Write as _;
 use std::rc::Rc;
 
+use pipeline_core::resource::{Id, Kind};
 use pipeline_core::test_support::spec;
 
 use super::{Budget, CALM, Event, Rest, Setting, World, is_deep};
-use crate::resource::{Id, Kind};
 
 /// What was found.
 struct Explored {

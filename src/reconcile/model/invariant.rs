@@ -2,14 +2,14 @@
 
 use api::{ResourceRow, ResourceState};
 use pipeline_core::names::{Ownership, TagKeys};
+use pipeline_core::plan::{Verdict, plan};
+use pipeline_core::resource::{Id, Kind, diff};
 
 use super::aws::{Aws, Call, Slot, State, Thing, last, layers, text};
 use super::disturbance::FOREIGN_TAG;
 use super::operator::Look;
 use super::world::World;
 use super::{Setting, owner_of, short, uid_of};
-use crate::plan::{Verdict, plan};
-use crate::resource::{Id, Kind, diff};
 
 /// Where a pipeline comes to rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

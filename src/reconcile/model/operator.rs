@@ -6,20 +6,20 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use api::{PipelineStatus, ResourceRow};
+use aws::resource::Wait;
+use aws::{AwsError, Operation};
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::{Owner, TagKeys};
+use pipeline_core::plan::invariants::flaws;
+use pipeline_core::plan::{Goal, Have, Plan, Step, Verdict, plan, plan_deletion};
+use pipeline_core::resource::{Id, Kind, Observed, Resource};
 
 use super::aws::Aws;
 use super::shared::Shared;
 use super::world::Cr;
 use super::{Setting, owner_of, short};
-use crate::aws::resource::Wait;
-use crate::aws::{AwsError, Operation};
-use crate::plan::invariants::flaws;
-use crate::plan::{Goal, Have, Plan, Step, Verdict, plan, plan_deletion};
 use crate::reconcile::apply::{Applied, Outcome, blocker};
 use crate::reconcile::status;
-use crate::resource::{Id, Kind, Observed, Resource};
 
 pub(super) type Rows = Vec<ResourceRow>;
 

@@ -1,16 +1,16 @@
 //! Any valid spec, and any two, carried out from the first write to the last.
 
 use api::{DeletionPolicy, ScheduledTaskPipelineSpec};
+use pipeline_core::names::TagKeys;
+use pipeline_core::plan::invariants::check;
+use pipeline_core::plan::test_support::{desired_by, held, made};
+use pipeline_core::plan::{Step, Verdict, plan};
+use pipeline_core::test_support::owner;
 use proptest::prelude::*;
 
 use super::specs::{edits, specs};
 use super::walk::{MAX_SHRINK_TIME, failed};
 use super::{Budget, CALM, Event, Rest, Setting, World, come_to_rest};
-use crate::plan::invariants::check;
-use crate::plan::test_support::{desired_by, held, made};
-use crate::plan::{Step, Verdict, plan};
-use pipeline_core::names::TagKeys;
-use pipeline_core::test_support::owner;
 
 /// Makes a pipeline of the first spec, lets something happen to it, and says where it then rests.
 fn rest_after(specs: &[ScheduledTaskPipelineSpec], budget: Budget, event: &Event) -> Result<Rest, TestCaseError> {

@@ -1,13 +1,13 @@
 //! The calls that the verbs of `src/resource/<kind>.rs` make, one after the other, and what the last one leaves to do.
 
+use aws::resource::{Changed, TagChanges};
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::Tags;
+use pipeline_core::plan::{Goal, Verdict};
+use pipeline_core::resource::{Difference, Id, Kind, Observed, Resource};
 
 use super::aws::Call;
 use super::operator::Judged;
-use crate::aws::resource::{Changed, TagChanges};
-use crate::plan::{Goal, Verdict};
-use crate::resource::{Difference, Id, Kind, Observed, Resource};
 
 /// One act on one resource.
 pub(super) struct Script {
@@ -133,7 +133,7 @@ fn change(resource: &Resource, have: &Observed, changed: Changed<'_>) -> Script 
 fn delete(id: &Id) -> Script {
     match id.kind {
         Kind::Role => {
-            let policy = Call::Set { keys: vec!["policy"], fields: crate::resource::Fields::new() };
+            let policy = Call::Set { keys: vec!["policy"], fields: pipeline_core::resource::Fields::new() };
             Script { calls: vec![policy, Call::Delete], ends: Ends::Done }
         }
         Kind::EventSourceMapping | Kind::ScheduleGroup | Kind::LayerVersion => {

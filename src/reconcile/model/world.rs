@@ -2,6 +2,8 @@
 
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::{TagKeys, Tags};
+use pipeline_core::plan::{Goal, Verdict};
+use pipeline_core::resource::{Id, Kind};
 
 use super::aws::{Answer, Aws, Call, Slot, State, Thing};
 use super::event::{Budget, Event, Fault};
@@ -10,8 +12,6 @@ use super::operator::{Begun, Ended, Look, Planned, Progress, Rows, Stage, begin}
 use super::shared::Shared;
 use super::verbs::Ends;
 use super::{Setting, uid_of};
-use crate::plan::{Goal, Verdict};
-use crate::resource::{Id, Kind};
 
 /// The custom resource, as the operator finds it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
