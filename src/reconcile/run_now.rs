@@ -4,9 +4,7 @@
 //! same run. What may never be recorded, since nothing was fired, is tried again at the next reconciler.
 
 use api::{PipelineStatus, annotation};
-use aws::{Aws, AwsError, Operation};
-use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::InvocationType;
+use aws::{Aws, AwsError};
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use pipeline_core::depth;
@@ -54,13 +52,7 @@ impl Reconciler<'_> {
                 ),
             ),
             Ok((run, payload)) => {
-                let request = aws
-                    .lambda
-                    .invoke()
-                    .function_name(self.owner.part("sender"))
-                    .invocation_type(InvocationType::Event)
-                    .payload(Blob::new(payload));
-                aws.call(Operation::InvokeFunction, || request.clone().send()).await?;
+                aws::invocation::invoke_async(aws, &self.owner.part("sender"), payload).await?;
                 let note = format!("run {} was fired by hand, by token `{token}`", run.run_id);
                 self.context.expectations.fired(&self.owner.uid, run);
                 Event::new(Acted::RunNow, note)

@@ -78,7 +78,7 @@ impl AwsError {
     }
 
     /// Whether AWS says that a resource of this name exists already.
-    pub fn is_already_exists(&self) -> bool {
+    pub(crate) fn is_already_exists(&self) -> bool {
         match self.operation {
             // The same code also means "an update is in progress".
             Operation::CreateFunction | Operation::CreateEventSourceMapping => {

@@ -1,6 +1,8 @@
 //! The inbox itself: one queue for each account and region that pipelines live in, made with the first of them and
 //! deleted with the last.
 
+mod messages;
+
 use std::collections::HashSet;
 
 use pipeline_core::location::Location;
@@ -10,6 +12,8 @@ use tokio::sync::Mutex;
 
 use super::resource::{self, Progress};
 use super::{Aws, AwsError};
+
+pub use messages::{Received, delete, receive};
 
 /// What SQS keeps a message for at most: so long can the whole cluster be away.
 const RETENTION_SECONDS: u32 = 1_209_600;

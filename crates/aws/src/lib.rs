@@ -1,10 +1,13 @@
-//! AWS as the operator sees it: clients for each account and region, paced, with errors in classes.
+//! Every call of AWS: clients for each account and region, paced, with errors in classes, and the verbs of resources.
+//!
+//! The clients themselves are private, so that nothing is asked of AWS elsewhere.
 
 mod access;
 mod accounts;
 mod classify;
 mod error;
 pub mod inbox_queue;
+pub mod invocation;
 mod leadership;
 mod operation;
 mod pacing;
@@ -29,13 +32,15 @@ use pipeline_core::location::Location;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
+use pacing::Pacer;
+
 pub use access::Access;
 pub use accounts::{Accounts, NoAws};
 pub use error::AwsError;
 pub use leadership::Leadership;
-pub use operation::{Family, Operation};
-pub use pacing::{Caller, Pacer, Pacing, Urgency};
-pub use permission::{MAX_POLICY, OperatorPolicy, Scope};
+pub use operation::Operation;
+pub use pacing::{Caller, Pacing, Urgency};
+pub use permission::{MAX_POLICY, OperatorPolicy};
 pub use quota::Quota;
 pub use requests::AwsRequests;
 pub use retry::ATTEMPTS;
@@ -45,20 +50,13 @@ pub use retry::ATTEMPTS;
 pub struct Aws {
     /// Which account and region.
     pub location: Location,
-    /// EventBridge Scheduler.
-    pub scheduler: aws_sdk_scheduler::Client,
-    /// SQS.
-    pub sqs: aws_sdk_sqs::Client,
-    /// Lambda.
-    pub lambda: aws_sdk_lambda::Client,
-    /// IAM.
-    pub iam: aws_sdk_iam::Client,
-    /// Systems Manager.
-    pub ssm: aws_sdk_ssm::Client,
-    /// CloudWatch Logs.
-    pub logs: aws_sdk_cloudwatchlogs::Client,
-    /// Resource Groups Tagging API.
-    pub tagging: aws_sdk_resourcegroupstagging::Client,
+    pub(crate) scheduler: aws_sdk_scheduler::Client,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) lambda: aws_sdk_lambda::Client,
+    pub(crate) iam: aws_sdk_iam::Client,
+    pub(crate) ssm: aws_sdk_ssm::Client,
+    pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
+    pub(crate) tagging: aws_sdk_resourcegroupstagging::Client,
     shared: Shared,
     caller: Caller,
 }
@@ -100,7 +98,7 @@ impl Aws {
     }
 
     /// Permits for uploads of code, each of which holds a zip in memory. The clients of all accounts share them.
-    pub const fn uploads(&self) -> &Arc<Semaphore> {
+    pub(crate) const fn uploads(&self) -> &Arc<Semaphore> {
         &self.shared.uploads
     }
 
@@ -108,7 +106,7 @@ impl Aws {
     ///
     /// # Errors
     /// What AWS answered, or that it did not answer.
-    pub async fn call<T, E, F>(&self, operation: Operation, send: impl Fn() -> F) -> Result<T, AwsError>
+    pub(crate) async fn call<T, E, F>(&self, operation: Operation, send: impl Fn() -> F) -> Result<T, AwsError>
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
@@ -137,7 +135,7 @@ impl Aws {
     ///
     /// # Errors
     /// As [`Aws::call`], but for "not found".
-    pub async fn find<T, E, F>(&self, operation: Operation, send: impl Fn() -> F) -> Result<Option<T>, AwsError>
+    pub(crate) async fn find<T, E, F>(&self, operation: Operation, send: impl Fn() -> F) -> Result<Option<T>, AwsError>
     where
         E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,

@@ -86,7 +86,7 @@ pub enum Operation {
 
 /// Operations that share one of AWS's rate limits, per account and region (IAM: per account).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Family {
+pub(crate) enum Family {
     /// Not limited in a way that matters.
     Free,
     /// `GetFunction`: 100/s.
@@ -115,12 +115,12 @@ pub enum Family {
 
 impl Operation {
     /// Every call there is.
-    pub fn all() -> impl Iterator<Item = Self> {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
         Self::iter()
     }
 
     /// The service's prefix in IAM, and the operation's name.
-    pub const fn action(self) -> (&'static str, &'static str) {
+    pub(crate) const fn action(self) -> (&'static str, &'static str) {
         match self {
             Self::GetResources => ("tag", "GetResources"),
             Self::GetCallerIdentity => ("sts", "GetCallerIdentity"),
@@ -200,13 +200,13 @@ impl Operation {
     }
 
     /// Whether the call can change anything.
-    pub fn is_write(self) -> bool {
+    pub(crate) fn is_write(self) -> bool {
         let (_, name) = self.action();
         !["Get", "List", "Describe", "Receive"].iter().any(|verb| name.starts_with(verb))
     }
 
     /// The rate limit that the call counts against.
-    pub fn family(self) -> Family {
+    pub(crate) fn family(self) -> Family {
         match self.action() {
             // What is done with messages, and by functions, has no limit that one operator could reach.
             (_, "ReceiveMessage" | "DeleteMessage" | "InvokeFunction") => Family::Free,

@@ -4,5 +4,6 @@ mod bucket;
 mod pacer;
 mod queue;
 
-pub use pacer::{Pacer, Pacing};
+pub(crate) use pacer::Pacer;
+pub use pacer::Pacing;
 pub use queue::{Caller, Urgency};

@@ -13,7 +13,7 @@ use super::Operation;
 
 /// What a call acts on, as far as IAM can tell it apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Scope {
+pub(crate) enum Scope {
     /// Nothing that IAM would ask about.
     Free,
     /// Everything: the call takes no resource, or has to hear "not found" of what has no path any more.
@@ -56,7 +56,7 @@ pub enum Scope {
 
 impl Operation {
     /// What the call acts on.
-    pub const fn scope(self) -> Scope {
+    pub(crate) const fn scope(self) -> Scope {
         match self {
             Self::GetCallerIdentity => Scope::Free,
             Self::AssumeRole => Scope::AssumedRoles,
@@ -128,7 +128,7 @@ impl Operation {
     }
 
     /// The service that the call hands a role to, which takes `iam:PassRole`.
-    pub const fn passes_role_to(self) -> Option<Service> {
+    const fn passes_role_to(self) -> Option<Service> {
         match self {
             Self::CreateFunction | Self::UpdateFunctionConfiguration => Some(Service::Lambda),
             Self::CreateSchedule | Self::UpdateSchedule => Some(Service::Scheduler),

@@ -29,7 +29,8 @@ use crate::names::Tags;
 use crate::secret_text::SecretText;
 
 pub use self::schedule::Schedule;
-pub use diff::{Difference, diff, diff_new, tag_field};
+pub(crate) use diff::diff_new;
+pub use diff::{Difference, diff, tag_field};
 pub use event_source_mapping::EventSourceMapping;
 pub use function::{AsyncInvoke, Function};
 pub use layer_version::LayerVersion;
@@ -64,7 +65,7 @@ pub enum Kind {
 
 impl Kind {
     /// Fields that AWS cannot change: another value takes a new resource in place of the old one.
-    pub const fn fixed_fields(self) -> &'static [&'static str] {
+    pub(crate) const fn fixed_fields(self) -> &'static [&'static str] {
         match self {
             Self::Parameter => &["type"],
             Self::Role => &["path"],

@@ -21,7 +21,7 @@ pub enum Pacing {
 
 /// All buckets.
 #[derive(Debug)]
-pub struct Pacer {
+pub(crate) struct Pacer {
     pacing: Pacing,
     buckets: Mutex<HashMap<Limit, Arc<Bucket>>>,
 }
@@ -37,7 +37,7 @@ struct Limit {
 
 impl Pacer {
     /// Full buckets.
-    pub fn new(pacing: Pacing) -> Self {
+    pub(crate) fn new(pacing: Pacing) -> Self {
         Self { pacing, buckets: Mutex::default() }
     }
 

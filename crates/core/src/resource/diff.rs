@@ -29,7 +29,7 @@ pub fn diff(resource: &Resource, have: &Observed, tag_keys: &TagKeys) -> Vec<Dif
 }
 
 /// All of a resource that is not there yet.
-pub fn diff_new(resource: &Resource) -> Vec<Difference> {
+pub(crate) fn diff_new(resource: &Resource) -> Vec<Difference> {
     let fields = resource.fields();
     let fields = fields.iter().flat_map(|(key, to)| match to {
         // Field by field, as later changes are told.
