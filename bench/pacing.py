@@ -1,4 +1,4 @@
-"""How long calls take at least at the pace that the operator keeps by default (`per_second` in src/aws/pace.rs)."""
+"""How long calls take at least at the pace that the operator keeps by default (`per_second` in crates/aws/src/pacing/pacer.rs)."""
 
 from __future__ import annotations
 

@@ -13,7 +13,6 @@
 //!   conditions `Delivering` and `OnTime`; reconciles write all the rest. It says which version of the resource it has read,
 //!   so of two operators at once neither loses what the other wrote.
 
-pub mod queue;
 mod record;
 mod report;
 mod senders;
@@ -22,10 +21,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName as Attribute};
-use aws_smithy_types::timeout::TimeoutConfig;
+use aws::inbox_queue::{self, Inboxes, NoInbox, Received};
+use aws::{Aws, AwsError, Caller, Urgency};
 use futures::channel::mpsc::UnboundedReceiver;
-use futures::future::{join_all, try_join_all};
+use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use pipeline_core::backoff::{self, Exponential};
 use pipeline_core::error_chain::chain;
@@ -33,24 +32,13 @@ use pipeline_core::names::ClusterName;
 use pipeline_core::runs::missed::Expectations;
 use protocol::PipelineRef;
 
-use crate::aws::{Aws, AwsError, Caller, Operation, Urgency};
 use crate::drift::observed_cache::Memory;
 use crate::drift::queue_depth::QueueDepths;
 use crate::kubernetes::cluster::Cluster;
 use crate::metrics::Metrics;
 use crate::runtime::per_location;
-use queue::Inboxes;
 use report::{RunReport, Unverified};
 use senders::Senders;
-
-/// How long SQS holds an empty answer back, its maximum: an idle place costs three calls a minute.
-const WAIT: Duration = Duration::from_secs(20);
-
-/// What the answer may take beyond that.
-const ANSWER: Duration = Duration::from_secs(10);
-
-/// Messages in one answer, the most there are.
-const BATCH: usize = 10;
 
 /// Messages in one round: a hundred tasks that end together are a write or two, not a hundred.
 const ROUND: usize = 100;
@@ -145,7 +133,7 @@ enum Failure {
     ApiServer(#[from] kube::Error),
     /// There is no inbox.
     #[error("it is gone")]
-    NoInbox(#[from] queue::NoInbox),
+    NoInbox(#[from] NoInbox),
 }
 
 /// What becomes of a message.
@@ -166,8 +154,8 @@ struct Read {
 }
 
 impl Read {
-    fn of(messages: &[Message]) -> Self {
-        Self { count: messages.len(), oldest: messages.iter().filter_map(sent).min() }
+    fn of(messages: &[Received]) -> Self {
+        Self { count: messages.len(), oldest: messages.iter().filter_map(|message| message.sent).min() }
     }
 
     /// Whether what was there by then is just what was sent shortly before: so nothing has waited, and nothing waits. An
@@ -180,7 +168,8 @@ impl Read {
 
 /// Receives, writes and deletes once.
 async fn round(context: &InboxContext, aws: &Aws, senders: &mut Senders) -> Result<Read, Failure> {
-    let messages = match receive(aws, &context.cluster_name.inbox()).await {
+    let inbox = context.cluster_name.inbox();
+    let messages = match inbox_queue::receive(aws, &inbox, ROUND).await {
         // Somebody deleted it, or the last pipeline is on its way out.
         Err(error) if error.is_not_found() && context.memory.lives_in(&aws.location) => {
             context.inboxes.make_again(aws, &context.cluster_name).await?;
@@ -189,9 +178,9 @@ async fn round(context: &InboxContext, aws: &Aws, senders: &mut Senders) -> Resu
         other => other?,
     };
     let read = Read::of(&messages);
-    let mut done: Vec<Message> = Vec::new();
+    let mut done: Vec<Received> = Vec::new();
     let mut failure: Option<Failure> = None;
-    let mut news: BTreeMap<PipelineRef, Vec<(RunReport, Message)>> = BTreeMap::new();
+    let mut news: BTreeMap<PipelineRef, Vec<(RunReport, Received)>> = BTreeMap::new();
     for message in messages {
         match verify(context, aws, senders, &message).await {
             Ok(Verification::Accepted(pipeline, report)) => news.entry(pipeline).or_default().push((report, message)),
@@ -214,7 +203,7 @@ async fn round(context: &InboxContext, aws: &Aws, senders: &mut Senders) -> Resu
             Err(error) => failure = Some(error.into()),
         }
     }
-    delete(aws, &context.cluster_name.inbox(), done).await?;
+    inbox_queue::delete(aws, &inbox, done).await?;
     failure.map_or(Ok(read), Err)
 }
 
@@ -233,17 +222,17 @@ async fn verify(
     context: &InboxContext,
     aws: &Aws,
     senders: &mut Senders,
-    message: &Message,
+    message: &Received,
 ) -> Result<Verification, AwsError> {
-    let sender = attribute(message, &Attribute::SenderId).unwrap_or_default();
-    let report = match Unverified::read(message.body().unwrap_or_default(), Timestamp::now()) {
+    let sender = &message.sender;
+    let report = match Unverified::read(&message.body, Timestamp::now()) {
         Ok(report) => report,
         Err(reason) => {
             tracing::debug!(sender, reason, "a message in the inbox is dropped");
             return Ok(Verification::Rejected);
         }
     };
-    // `<role id>:<session>` for a role; a user or an account has no colon, and is not a function.
+    // A user or an account is not a function.
     let Some((role, _)) = sender.split_once(':') else { return Ok(Verification::Rejected) };
     let pipeline = report.pipeline.clone();
     if let Some(report) = senders.authenticate(aws, &context.cluster_name, role, report).await? {
@@ -251,65 +240,7 @@ async fn verify(
     }
     let PipelineRef { namespace, name } = &pipeline;
     tracing::debug!(sender, namespace, pipeline = name, "a report does not come from the pipeline that it is about");
-    Ok(if receives(message) < MAX_RECEIVES { Verification::Deferred } else { Verification::Rejected })
-}
-
-async fn receive(aws: &Aws, inbox: &str) -> Result<Vec<Message>, AwsError> {
-    let mut messages: Vec<Message> = Vec::new();
-    let mut wait = WAIT;
-    loop {
-        let more = receive_once(aws, inbox, wait).await?;
-        let full = more.len() == BATCH;
-        messages.extend(more);
-        if !full || messages.len() >= ROUND {
-            return Ok(messages);
-        }
-        wait = Duration::ZERO;
-    }
-}
-
-async fn receive_once(aws: &Aws, inbox: &str, wait: Duration) -> Result<Vec<Message>, AwsError> {
-    let request = aws
-        .sqs
-        .receive_message()
-        .queue_url(aws.location.queue_url(inbox))
-        .max_number_of_messages(i32::try_from(BATCH).unwrap_or(1))
-        .wait_time_seconds(i32::try_from(wait.as_secs()).unwrap_or(0))
-        .message_system_attribute_names(Attribute::SenderId)
-        .message_system_attribute_names(Attribute::ApproximateReceiveCount)
-        .message_system_attribute_names(Attribute::SentTimestamp);
-    let patience = TimeoutConfig::builder().operation_attempt_timeout(wait + ANSWER).build();
-    let patient = || aws_sdk_sqs::config::Builder::new().timeout_config(patience.clone());
-    let answer =
-        aws.call(Operation::ReceiveMessage, || request.clone().customize().config_override(patient()).send()).await?;
-    Ok(answer.messages.unwrap_or_default())
-}
-
-async fn delete(aws: &Aws, inbox: &str, messages: Vec<Message>) -> Result<(), AwsError> {
-    let batches = messages.chunks(BATCH).map(async |batch| {
-        let entry = |(at, message): (usize, &Message)| {
-            let handle = message.receipt_handle().unwrap_or_default();
-            // The builder refuses only a missing id or handle.
-            DeleteMessageBatchRequestEntry::builder().id(at.to_string()).receipt_handle(handle).build().ok()
-        };
-        let entries = batch.iter().enumerate().filter_map(entry).collect();
-        let request = aws.sqs.delete_message_batch().queue_url(aws.location.queue_url(inbox));
-        let request = request.set_entries(Some(entries));
-        aws.call(Operation::DeleteMessage, || request.clone().send()).await.map(|_| ())
-    });
-    try_join_all(batches).await.map(|_| ())
-}
-
-fn attribute<'message>(message: &'message Message, name: &Attribute) -> Option<&'message str> {
-    message.attributes()?.get(name).map(String::as_str)
-}
-
-fn sent(message: &Message) -> Option<Timestamp> {
-    Timestamp::from_millisecond(attribute(message, &Attribute::SentTimestamp)?.parse().ok()?).ok()
-}
-
-fn receives(message: &Message) -> u32 {
-    attribute(message, &Attribute::ApproximateReceiveCount).and_then(|text| text.parse().ok()).unwrap_or(1)
+    Ok(if message.receives < MAX_RECEIVES { Verification::Deferred } else { Verification::Rejected })
 }
 
 #[cfg(test)]
@@ -322,11 +253,8 @@ mod tests {
 
     /// Whether all that was reported is known, after a round that began at second 100 with messages sent at these.
     fn is_recent(sent: &[i64]) -> bool {
-        let message = |second: &i64| {
-            let sent = at(*second).as_millisecond().to_string();
-            Message::builder().attributes(Attribute::SentTimestamp, sent).build()
-        };
-        let messages: Vec<Message> = sent.iter().map(message).collect();
+        let message = |second: &i64| Received { sent: Some(at(*second)), ..Received::default() };
+        let messages: Vec<Received> = sent.iter().map(message).collect();
         Read::of(&messages).is_recent(at(100))
     }
 

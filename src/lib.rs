@@ -5,10 +5,6 @@
 
 pub mod reconcile;
 
-pub mod plan;
-pub mod resource;
-
-pub mod aws;
 pub mod kubernetes;
 
 pub mod artifacts;

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{Run, ScheduledTaskPipeline};
+use aws::{AwsRequests, Leadership};
+use pipeline_core::plan::drift::Drift;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -16,8 +18,6 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::aws::{AwsRequests, Leadership};
-use crate::plan::drift::Drift;
 use lead::Lead;
 
 pub use pipelines::Pipelines;
@@ -120,11 +120,11 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
+    use aws::{AwsError, Operation};
     use pipeline_core::error_class::ErrorClass;
+    use pipeline_core::resource::{Difference, Id, Kind};
 
     use super::*;
-    use crate::aws::{AwsError, Operation};
-    use crate::resource::{Difference, Id, Kind};
 
     #[track_caller]
     fn check(metrics: &Metrics, lines: &[&str]) {

@@ -24,6 +24,8 @@ mod expect;
 mod failures;
 mod finish;
 mod manage;
+#[cfg(test)]
+mod model;
 mod observe;
 mod planning;
 mod previous;

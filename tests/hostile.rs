@@ -15,20 +15,20 @@ use jiff::Timestamp;
 use pipeline_core::admission::{Admission, admit};
 use pipeline_core::code::{Artifact, Artifacts, Builtin};
 use pipeline_core::configuration::Configuration;
+use pipeline_core::desired::{Installation, desired};
 use pipeline_core::iam::Document;
 use pipeline_core::location::Location;
 use pipeline_core::names::{Owner, TagKeys};
 use pipeline_core::pipeline::{
     ConfigMapLookup, ConfigMaps, Context, Home, SecretLookup, SecretValues, config_map_refs, resolve, secret_refs,
 };
+use pipeline_core::plan::{Have, Verdict, plan};
 use pipeline_core::secret_text::SecretText;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use protocol::{PipelineRef, Status, TaskResult, Trigger, template};
 use schedule::Window;
 use serde_json::{Value, json};
-use task_pipelines::plan::{Have, Verdict, plan};
-use task_pipelines::resource::{Installation, want};
 
 /// What the operator lets the namespace of these tests do.
 const CONFIGURATION: &str = "
@@ -235,7 +235,7 @@ fn takes(spec: &Value) -> Result<bool, TestCaseError> {
             };
             let plan = plan(
                 &owner,
-                want(&pipeline, &installation, &location),
+                desired(&pipeline, &installation, &location),
                 &BTreeMap::new(),
                 &TagKeys::default(),
                 Have::new(),

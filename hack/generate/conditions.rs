@@ -1,8 +1,8 @@
 //! The page of conditions: every reason with its remedy.
 
+use aws::Quota;
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::reason::{Acted, Incomplete, Reason, Refused, Reported, Settled, Underway};
-use task_pipelines::aws::Quota;
 
 use crate::page::{Page, Table, code, rows};
 

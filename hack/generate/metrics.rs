@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use aws::{Leadership, Operation};
 use http::Method;
-use task_pipelines::aws::{Leadership, Operation};
+use pipeline_core::plan::drift::Drift;
+use pipeline_core::resource::{Id, Kind};
 use task_pipelines::metrics::Metrics;
-use task_pipelines::plan::drift::Drift;
-use task_pipelines::resource::{Id, Kind};
 
 use crate::page::{Page, Table, code};
 

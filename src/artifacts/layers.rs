@@ -16,12 +16,11 @@ use data_encoding::BASE32_NOPAD;
 use parking_lot::Mutex;
 use pipeline_core::code::Artifact;
 use pipeline_core::pipeline::{Layer, LayerContent, Packages, Refusal};
+use pipeline_core::plan::{Goal, Plan, Verdict};
 use pipeline_core::reason::Refused;
+use pipeline_core::resource::Resource;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
-
-use crate::plan::{Goal, Plan, Verdict};
-use crate::resource::Resource;
 
 pub use python::{PackageIndex, Tools};
 

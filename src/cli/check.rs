@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use api::GROUP;
+use aws::resource::list;
+use aws::{Access, Aws};
 use kube::Client;
 use pipeline_core::error_chain::chain;
 use pipeline_core::location::Target;
@@ -13,12 +15,10 @@ use pipeline_core::names::ClusterName;
 
 use super::{print, runtime, setup};
 use crate::artifacts::builtin;
-use crate::aws::{Access, Aws};
 use crate::cli::exit_status::ExitStatus;
 use crate::cli::settings::{LayerSettings, RunSettings};
 use crate::kubernetes::client;
 use crate::kubernetes::preflight::{Finding, Right, api_server, definition, lines, permissions};
-use crate::resource::bulk;
 
 /// Checks everything, and prints a line for each.
 ///
@@ -158,8 +158,8 @@ async fn aws(settings: &RunSettings, cluster: Option<ClusterName>) -> Vec<Findin
 
 /// Asks for all lists of a sweep. Writes cannot be tried: AWS has no way to ask that the policy grants.
 async fn may_read(aws: &Aws, cluster: &ClusterName) -> Result<String, String> {
-    let individually = bulk::IndividualReads { layers: true, ..bulk::IndividualReads::default() };
-    match bulk::list(aws, cluster, &individually).await {
+    let individually = list::IndividualReads { layers: true, ..list::IndividualReads::default() };
+    match list::list(aws, cluster, &individually).await {
         Ok(_) => Ok("the reads of its policy are granted".to_owned()),
         Err(error) => Err(format!("{error}; {}", error.remedy())),
     }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::plan::shown::Summary;
+use pipeline_core::plan::report::Summary;
 
 /// The exit status of a command; the later, the graver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,15 +1,15 @@
 //! What the commands show of texts that are made to forge their output.
 
 use api::{Action, Change, FieldChange};
+use pipeline_core::plan::render::{self, Style};
+use pipeline_core::plan::report::PlanReport;
+use pipeline_core::resource::{Id, Kind};
 use pipeline_core::text::is_hidden;
 use serde_json::json;
 
 use super::orphans::search::{self, Orphan};
 use super::{terminal, trial};
 use crate::kubernetes::preflight::{Finding, lines};
-use crate::plan::render::{self, Style};
-use crate::plan::shown::Shown;
-use crate::resource::{Id, Kind};
 
 /// A line of its own, sequences that clear and colour, and a text turned around.
 const HOSTILE: [&str; 4] =
@@ -32,7 +32,7 @@ fn orphan(text: &str) -> Orphan {
     }
 }
 
-fn plan(text: &str) -> Shown {
+fn plan(text: &str) -> PlanReport {
     let text = text.to_owned();
     let changes =
         vec![FieldChange { field: text.clone(), from: text.clone(), to: "b".to_owned(), forces_replacement: true }];
@@ -44,7 +44,7 @@ fn plan(text: &str) -> Shown {
         note: Some(text.clone()),
         changes,
     };
-    Shown {
+    PlanReport {
         namespace: text.clone(),
         name: text.clone(),
         cluster: text.clone(),

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 
+use aws::{Access, Accounts, MAX_POLICY, OperatorPolicy};
 use pipeline_core::configuration::Configuration;
+use pipeline_core::desired::boundary;
 use pipeline_core::error_chain::chain;
 use pipeline_core::location::Target;
 
 use super::arguments::IamPolicySettings;
 use super::{print, runtime, setup};
-use crate::aws::{Access, Accounts, MAX_POLICY, OperatorPolicy};
-use crate::resource::boundary;
 
 /// Prints the policy for these settings, or the boundary that its roles need.
 ///

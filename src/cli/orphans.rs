@@ -7,6 +7,7 @@ use std::error::Error;
 use std::io::{self, IsTerminal as _};
 
 use api::{ScheduledTaskPipeline, Stored};
+use aws::{Access, Aws};
 use kube::api::{Api, ListParams};
 use kube::core::Request;
 use kube::{Client, Resource as _};
@@ -20,7 +21,6 @@ use super::arguments::{OrphansSettings, Output};
 use super::exit_status::ExitStatus;
 use super::terminal::{self, print};
 use super::{runtime, setup};
-use crate::aws::{Access, Aws};
 use crate::kubernetes::client;
 use search::Orphan;
 

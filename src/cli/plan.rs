@@ -7,20 +7,20 @@ use std::error::Error;
 use std::io::{self, IsTerminal as _};
 
 use api::Stored;
+use aws::Access;
 use kube::Api;
 use pipeline_core::error_chain::chain;
 use pipeline_core::names::ClusterName;
+use pipeline_core::plan::render::{Style, text};
+use pipeline_core::plan::report::PlanReport;
 use pipeline_core::text::printable;
 
 use super::arguments::{Colour, Output, PipelineName, PlanSettings};
 use super::exit_status::ExitStatus;
 use super::terminal::{self, print};
 use super::{documents, runtime, setup, usual_namespace};
-use crate::aws::Access;
 use crate::kubernetes::client;
 use crate::kubernetes::cluster::Cluster;
-use crate::plan::render::{Style, text};
-use crate::plan::shown::Shown;
 use crate::reconcile::ready::Health;
 use crate::reconcile::{PlanContext, ReconcileError, plan_of};
 use without_cluster::WithoutCluster;
@@ -28,7 +28,7 @@ use without_cluster::WithoutCluster;
 /// What came of all that was asked for.
 #[derive(Debug, Default)]
 struct Answer {
-    plans: Vec<Shown>,
+    plans: Vec<PlanReport>,
     /// What stands in the way, each with its place.
     problems: Vec<String>,
 }

@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws::inbox_queue::Inboxes;
+use aws::{Access, Accounts, Leadership};
 use futures::channel::mpsc;
 use kube::Client;
 use pipeline_core::error_chain::chain;
@@ -16,13 +18,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::{check, runtime, setup};
-use crate::aws::{Access, Accounts, Leadership};
 use crate::cli::settings::{InstallationSettings, RunSettings};
 use crate::drift::observed_cache::Memory;
 use crate::drift::pending_writes::Propagation;
 use crate::drift::queue_depth::QueueDepths;
 use crate::drift::sweep;
-use crate::inbox::queue::Inboxes;
 use crate::inbox::{self, InboxContext};
 use crate::kubernetes::client;
 use crate::kubernetes::cluster::Cluster;
@@ -58,7 +58,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     let metrics = Arc::new(metrics);
     let InstallationSettings { pacing, uploads, .. } = settings.installation;
     let accounts =
-        Accounts::from_environment(pacing, Access::ReadWrite, uploads, leadership, metrics.aws.clone()).await;
+        Accounts::from_environment(pacing.into(), Access::ReadWrite, uploads, leadership, metrics.aws.clone()).await;
     let probes = Arc::new(Probes::new("the API server"));
     serve(&settings, &probes, &metrics)?;
     let stop = stop_by_signal()?;

@@ -1,16 +1,14 @@
 //! The operator's settings: each has a default, a flag and an environment variable. `docs/configuration.md` lists them.
 
-use std::fs;
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 use pipeline_core::configuration::{Configuration, InvalidConfiguration};
 use pipeline_core::names::ClusterName;
 
 use crate::artifacts::layers::PackageIndex;
-use crate::aws::Pacing;
 use crate::drift::observed_cache::Periods;
 
 /// What decides how pipelines look on AWS, whichever command looks at them.
@@ -47,6 +45,25 @@ pub struct InstallationSettings {
     /// Whether calls to AWS are kept within its rate limits.
     #[arg(long, env = "TASK_PIPELINES_PACING", value_enum, default_value_t = Pacing::Default)]
     pub pacing: Pacing,
+}
+
+/// How calls to AWS are paced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Pacing {
+    /// About two thirds of AWS's documented rates, so that others in the account keep their share; less while AWS asks
+    /// for fewer calls.
+    Default,
+    /// Not at all, until AWS asks for fewer calls: then as by default, until it has long not done so.
+    Off,
+}
+
+impl From<Pacing> for aws::Pacing {
+    fn from(pacing: Pacing) -> Self {
+        match pacing {
+            Pacing::Default => Self::Default,
+            Pacing::Off => Self::Off,
+        }
+    }
 }
 
 /// How layers are built.

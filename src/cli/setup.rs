@@ -4,17 +4,15 @@ use std::env;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use aws::{Access, Accounts, AwsRequests, Leadership};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt as _};
+use pipeline_core::desired::Installation;
 use pipeline_core::names::{ClusterName, ClusterNameError};
 
 use crate::artifacts::builtin::{self, FunctionsError};
 use crate::artifacts::layers::{Layers, Tools};
-use crate::aws::AwsRequests;
-use crate::aws::Leadership;
-use crate::aws::{Access, Accounts};
 use crate::cli::settings::{InstallationSettings, LayerSettings};
-use crate::resource::Installation;
 
 /// Why a cluster has no name on AWS.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +47,7 @@ pub(super) fn cache(settings: &LayerSettings) -> PathBuf {
 /// AWS, for a command that works by itself.
 pub(super) async fn accounts(settings: &InstallationSettings, access: Access) -> Accounts {
     let InstallationSettings { pacing, uploads, .. } = *settings;
-    Accounts::from_environment(pacing, access, uploads, Leadership::sole(), AwsRequests::default()).await
+    Accounts::from_environment(pacing.into(), access, uploads, Leadership::sole(), AwsRequests::default()).await
 }
 
 /// The cluster's name where none is set.

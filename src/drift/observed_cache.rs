@@ -8,13 +8,12 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, Instant};
 
 use api::QueueDepth;
+use aws::resource::list::{self, IndividualReads, ListedResources};
 use parking_lot::Mutex;
 use pipeline_core::location::Location;
 use pipeline_core::names::{TagKeys, Tags};
+use pipeline_core::resource::{Field, Id, Kind, Observed, Resource, depth};
 use protocol::PipelineRef;
-
-use crate::resource::bulk::{IndividualReads, ListedResources};
-use crate::resource::{Field, Id, Kind, Observed, Resource, depth};
 
 /// How a resource was when all was as wanted: hashes, so that a thousand pipelines fit into little memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,10 +34,10 @@ impl Snapshot {
     fn differs(&self, kind: Kind, listed: &Observed, tag_keys: &TagKeys) -> bool {
         let now = Self::of(listed, tag_keys);
         let shown = |fields: &BTreeMap<&'static str, u64>| -> BTreeMap<&'static str, u64> {
-            fields.iter().filter(|(name, _)| kind.lists_show(name)).map(|(name, hash)| (*name, *hash)).collect()
+            fields.iter().filter(|(name, _)| list::shows(kind, name)).map(|(name, hash)| (*name, *hash)).collect()
         };
         let other_revision = matches!((&self.revision, &now.revision), (Some(then), Some(now)) if then != now);
-        other_revision || shown(&self.fields) != shown(&now.fields) || (kind.lists_show_tags() && self.tags != now.tags)
+        other_revision || shown(&self.fields) != shown(&now.fields) || (list::shows_tags(kind) && self.tags != now.tags)
     }
 }
 

@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use pipeline_core::location::Location;
-
-use crate::plan::{Goal, Have, Plan};
-use crate::resource::{Field, Fields, Id, Kind, Resource};
+use pipeline_core::plan::{Goal, Have, Plan};
+use pipeline_core::resource::{Field, Fields, Id, Kind, Resource};
 
 /// How long SQS takes at most to show a queue's attributes as they were set.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
@@ -96,9 +95,9 @@ impl Propagation {
 #[cfg(test)]
 mod tests {
     use pipeline_core::names::Tags;
+    use pipeline_core::resource::{Observed, Queue};
 
     use super::*;
-    use crate::resource::{Observed, Queue};
 
     fn location() -> Location {
         let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);

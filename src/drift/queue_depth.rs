@@ -7,6 +7,8 @@
 use std::sync::Arc;
 
 use api::ScheduledTaskPipeline;
+use aws::Aws;
+use aws::resource::list;
 use futures::channel::mpsc::UnboundedSender;
 use kube::ResourceExt as _;
 use pipeline_core::error_chain::chain;
@@ -14,8 +16,6 @@ use pipeline_core::names::pipeline_ref;
 use protocol::PipelineRef;
 
 use super::observed_cache::Memory;
-use crate::aws::Aws;
-use crate::resource::bulk;
 
 /// Counts messages between two sweeps.
 pub struct QueueDepths {
@@ -33,7 +33,7 @@ impl QueueDepths {
     /// does not answer, the next sweep counts.
     pub async fn refresh(&self, aws: &Aws, pipeline: &ScheduledTaskPipeline) {
         let uid = pipeline.uid().unwrap_or_default();
-        match bulk::queues(aws, &self.memory.queues(&uid)).await {
+        match list::queues(aws, &self.memory.queues(&uid)).await {
             Ok(queues) => {
                 self.memory.recount(&uid, &queues.into_iter().collect());
                 // Nobody reconciles any more when the operator stops.

@@ -6,15 +6,15 @@
 
 use std::time::{Duration, Instant};
 
+use aws::resource::list;
+use aws::{Aws, AwsError, Caller, Urgency};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender};
 use pipeline_core::backoff;
 use pipeline_core::error_chain::chain;
 use pipeline_core::names::ClusterName;
 use protocol::PipelineRef;
 
-use crate::aws::{Aws, AwsError, Caller, Urgency};
 use crate::drift::observed_cache::Memory;
-use crate::resource::bulk;
 use crate::runtime::per_location;
 
 /// One sweep of one account and region, however slow it answers.
@@ -64,6 +64,6 @@ async fn keep_sweeping(
 async fn sweep(cluster: &ClusterName, memory: &Memory, aws: &Aws) -> Result<Option<Vec<PipelineRef>>, AwsError> {
     let started = Instant::now();
     let Some(individually) = memory.individually(&aws.location) else { return Ok(None) };
-    let snapshots = bulk::list(aws, cluster, &individually).await?;
+    let snapshots = list::list(aws, cluster, &individually).await?;
     Ok(Some(memory.compare(&aws.location, &snapshots, started)))
 }

@@ -1,6 +1,7 @@
 //! Writes news into a pipeline's status, and tells what is worth telling.
 
 use api::{NEWS_CONDITIONS, PipelineStatus, Run, RunResult, ScheduledTaskPipeline};
+use aws::Aws;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
@@ -13,7 +14,6 @@ use serde::Serialize;
 
 use super::report::RunReport;
 use super::{Disposition, InboxContext};
-use crate::aws::Aws;
 
 /// Attempts at a status that somebody else writes at the same time.
 const ATTEMPTS: usize = 3;

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
+use aws::{Aws, AwsError, resource};
 use pipeline_core::names::{ClusterName, Owner};
+use pipeline_core::resource::{Id, Kind};
 use protocol::PipelineRef;
 
 use super::report::{RunReport, Unverified};
-use crate::aws::{Aws, AwsError};
-use crate::resource::{self, Id, Kind};
 
 /// Roles that are remembered: two for each of more pipelines than an account has room for.
 const MAX_KNOWN: usize = 2000;

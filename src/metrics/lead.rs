@@ -2,11 +2,10 @@
 
 use std::fmt;
 
+use aws::Leadership;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
-
-use crate::aws::Leadership;
 
 #[derive(Debug)]
 pub(super) struct Lead {

@@ -13,15 +13,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::time::Duration;
 
+use aws::resource::{self, Progress, TagRefusal, Wait};
+use aws::{Aws, AwsError};
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use pipeline_core::backoff::{self, Exponential};
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::Owner;
+use pipeline_core::plan::{Goal, Have, Plan, Step, Verdict};
+use pipeline_core::resource::{Id, Kind, Observed, Resource};
 use tokio::time::{Instant, sleep};
-
-use crate::aws::{Aws, AwsError};
-use crate::plan::{Goal, Have, Plan, Step, Verdict};
-use crate::resource::{self, Id, Kind, Observed, Progress, Resource, TagRefusal, Wait};
 
 pub use change::AppliedChange;
 
@@ -322,9 +322,9 @@ fn record(changes: &mut Vec<AppliedChange>, change: Option<AppliedChange>) {
 
 async fn act(aws: &Aws, step: &Step, have: Option<&Observed>, verdict: &Verdict) -> Result<Progress, AwsError> {
     match (&step.goal, verdict, have) {
-        (Goal::Present(wanted), Verdict::Create, _) => wanted.resource.create(aws).await,
+        (Goal::Present(wanted), Verdict::Create, _) => resource::create(aws, &wanted.resource).await,
         (Goal::Present(wanted), Verdict::Update(differences), Some(have)) => {
-            wanted.resource.update(aws, have, differences).await
+            resource::update(aws, &wanted.resource, have, differences).await
         }
         (Goal::Gone, Verdict::Delete, Some(have)) => resource::delete(aws, &step.id, have).await,
         // Nothing else is ever judged; looking again is harmless.

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::{DeletionPolicy, Mode, ScheduledTaskPipeline};
+use aws::{Aws, AwsError, resource};
 use futures::future::join_all;
 use jiff::Timestamp;
 use pipeline_core::event::Event;
 use pipeline_core::names::{Owner, Ownership};
 use pipeline_core::pipeline::place_of_deletion;
+use pipeline_core::plan::{Have, plan_deletion};
 use pipeline_core::reason::{Acted, Underway};
 use pipeline_core::requeue::Requeue;
+use pipeline_core::resource::{Id, Kind, depth};
 use pipeline_core::text::counted;
 
 use super::apply::{Outcome, apply, observe_all};
@@ -21,10 +24,7 @@ use super::ready::Health;
 use super::status::{self, Rows};
 use super::subject::{self, Subject};
 use super::{PATIENCE, events};
-use crate::aws::{Aws, AwsError};
 use crate::kubernetes::cluster::has_finalizer;
-use crate::plan::{Have, plan_deletion};
-use crate::resource::{self, Id, Kind, depth};
 
 /// How long the runner may go on after the schedule is gone.
 const DRAIN: Duration = Duration::from_mins(5);

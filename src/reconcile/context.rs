@@ -4,21 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::ScheduledTaskPipeline;
+use aws::inbox_queue::Inboxes;
+use aws::{Accounts, Aws};
 use futures::channel::mpsc::UnboundedSender;
 use kube::ResourceExt as _;
 use pipeline_core::configuration::Configuration;
+use pipeline_core::desired::Installation;
 use pipeline_core::names::ClusterName;
 use pipeline_core::runs::missed::Expectations;
 
 use super::failures::Failures;
 use crate::artifacts::layers::Layers;
-use crate::aws::{Accounts, Aws};
 use crate::drift::observed_cache::Memory;
 use crate::drift::pending_writes::Propagation;
-use crate::inbox::queue::Inboxes;
 use crate::kubernetes::cluster::Cluster;
 use crate::metrics::Metrics;
-use crate::resource::Installation;
 use crate::runtime::concurrency::AccountConcurrency;
 
 /// What it takes to say what would be done about a pipeline.

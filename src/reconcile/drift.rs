@@ -1,8 +1,9 @@
 //! What others changed on AWS, told apart from what was asked for.
 
-use crate::plan::drift::Drift;
+use pipeline_core::plan::drift::Drift;
+use pipeline_core::resource::{Id, Kind};
+
 use crate::reconcile::apply::{Applied, AppliedChange};
-use crate::resource::{Id, Kind};
 
 /// What is known of how AWS was before a reconcile.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +27,9 @@ pub fn drift(applied: &Applied, before: Before) -> Vec<Drift> {
 
 #[cfg(test)]
 mod tests {
+    use pipeline_core::resource::Difference;
+
     use super::*;
-    use crate::resource::Difference;
 
     #[test]
     fn what_had_to_be_done_is_drift_only_where_nothing_else_was_asked_for() {

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
+use aws::{AwsError, NoAws};
 use pipeline_core::pipeline::{Refusal, summary};
-
-use crate::aws::{AwsError, NoAws};
 
 /// Why a reconcile, or a plan, did not get to its end. [`Health::of_error`](super::ready::Health::of_error) has the words for
 /// the status.

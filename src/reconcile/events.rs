@@ -2,13 +2,13 @@
 
 use api::PipelineStatus;
 use pipeline_core::event::Event;
+use pipeline_core::plan::drift::Drift;
 use pipeline_core::reason::Acted;
+use pipeline_core::resource::{Difference, Id};
 use pipeline_core::text::{printable, truncate};
 
-use crate::plan::drift::Drift;
 use crate::reconcile::apply::{Applied, AppliedChange};
 use crate::reconcile::ready::{Health, State};
-use crate::resource::{Difference, Id};
 
 /// Events for what was changed: one for all that was made, one for each thing that was changed, and one for each that
 /// others had changed.
@@ -78,9 +78,9 @@ mod tests {
     use jiff::Timestamp;
     use pipeline_core::error_class::ErrorClass;
     use pipeline_core::reason::{Reason, Settled};
+    use pipeline_core::resource::Kind;
 
     use super::*;
-    use crate::resource::Kind;
 
     fn id(kind: Kind, name: &str) -> Id {
         Id::new(kind, name)

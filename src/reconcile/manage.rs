@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use api::{Mode, QueueDepth};
+use aws::AwsError;
 use jiff::Timestamp;
 use pipeline_core::error_chain::chain;
+use pipeline_core::plan::{Have, Plan};
 use pipeline_core::reason::Underway;
 use pipeline_core::requeue::Requeue;
+use pipeline_core::resource::Resource;
 
 use super::apply::{self, Applied};
 use super::context::ReconcileContext;
@@ -20,11 +23,8 @@ use super::subject::Subject;
 use super::update_status::{annotations, in_sync, update_status};
 use super::{PATIENCE, commands, status};
 use crate::artifacts::layers::{self, Build};
-use crate::aws::AwsError;
 use crate::drift::pending_writes;
 use crate::kubernetes::cluster::has_finalizer;
-use crate::plan::{Have, Plan};
-use crate::resource::Resource;
 
 /// How often a layer that is being built is read.
 const LAYER_POLL: Duration = Duration::from_secs(1);

@@ -3,8 +3,12 @@
 use api::Change;
 use jiff::Timestamp;
 use pipeline_core::names::Ownership;
+use pipeline_core::plan::Verdict;
+use pipeline_core::plan::render::counts;
+use pipeline_core::plan::report::for_status;
 use pipeline_core::reason::Settled;
 use pipeline_core::requeue::Requeue;
+use pipeline_core::resource::{Kind, depth};
 
 use super::cleanup::retained;
 use super::context::ReconcileContext;
@@ -15,10 +19,6 @@ use super::ready::Health;
 use super::subject::Subject;
 use super::{commands, run_now, status};
 use crate::kubernetes::cluster::has_finalizer;
-use crate::plan::Verdict;
-use crate::plan::render::counts;
-use crate::plan::shown::for_status;
-use crate::resource::{Kind, depth};
 
 pub(super) async fn observe_only(
     context: &ReconcileContext,

@@ -3,19 +3,20 @@
 use std::collections::BTreeSet;
 
 use api::{Change, ScheduledTaskPipeline};
+use aws::{Aws, AwsError};
 use jiff::Timestamp;
+use pipeline_core::desired;
 use pipeline_core::pipeline::{self, Pipeline};
+use pipeline_core::plan::report::{self, Knowledge, PlanReport};
+use pipeline_core::plan::{Have, Held, Plan};
+use pipeline_core::resource::{Id, Kind, Resource};
 
 use super::context::PlanContext;
 use super::error::ReconcileError;
 use super::subject::{self, Subject};
 use crate::artifacts::builtin::own_architecture;
-use crate::aws::{Aws, AwsError};
 use crate::drift::observed_cache;
-use crate::plan::shown::{self, Knowledge, Shown};
-use crate::plan::{Have, Held, Plan};
 use crate::reconcile::apply::observe_all;
-use crate::resource::{Id, Kind, Resource, want};
 
 /// What a pipeline should be on AWS, and where.
 pub(super) struct Desired {
@@ -40,12 +41,12 @@ pub(super) struct Planned {
 ///
 /// # Errors
 /// The API server or AWS does not answer, or refuses, or the spec cannot be carried out.
-pub async fn plan_of(pipeline: ScheduledTaskPipeline, context: &PlanContext) -> Result<Shown, ReconcileError> {
+pub async fn plan_of(pipeline: ScheduledTaskPipeline, context: &PlanContext) -> Result<PlanReport, ReconcileError> {
     let subject = Subject::new(pipeline, &context.cluster_name);
     let (desired, resources) = Box::pin(desired(context, &subject, Timestamp::now())).await?;
     let observed = Box::pin(observe(&subject, &desired.aws, &resources)).await?;
     let Planned { desired, changes, knowledge, .. } = plan(&subject, desired, resources, observed);
-    Ok(Shown::new(&subject.owner, &desired.aws.location, changes, knowledge))
+    Ok(PlanReport::new(&subject.owner, &desired.aws.location, changes, knowledge))
 }
 
 /// What the spec, its Secrets and its `ConfigMaps` ask for, and the resources that this takes.
@@ -56,8 +57,8 @@ pub(super) async fn desired(
 ) -> Result<(Desired, Vec<Resource>), ReconcileError> {
     let pipeline = resolve(context, subject, now).await?;
     let aws = subject::aws(context, subject, &pipeline.target).await?;
-    let resources = want(&pipeline, &context.installation, &aws.location);
-    let fingerprint = shown::fingerprint(&resources);
+    let resources = desired::desired(&pipeline, &context.installation, &aws.location);
+    let fingerprint = report::fingerprint(&resources);
     let hash = observed_cache::desired_hash(&resources);
     Ok((Desired { pipeline, aws, fingerprint, hash }, resources))
 }
@@ -71,9 +72,10 @@ pub(super) async fn observe(subject: &Subject, aws: &Aws, resources: &[Resource]
 /// What is to be done, from what is desired and what was observed. Pure.
 pub(super) fn plan(subject: &Subject, desired: Desired, resources: Vec<Resource>, observed: Have) -> Planned {
     let Subject { owner, previous, .. } = subject;
-    let plan = crate::plan::plan(owner, resources, &previous.held, &previous.tag_keys, observed).stopped_by_conflict();
+    let plan =
+        pipeline_core::plan::plan(owner, resources, &previous.held, &previous.tag_keys, observed).stopped_by_conflict();
     let knowledge = Knowledge { was_in_sync: previous.was_in_sync_with(&desired.fingerprint), secrets: true };
-    let changes = shown::changes(&plan, owner, knowledge);
+    let changes = report::changes(&plan, owner, knowledge);
     Planned { desired, plan, changes, knowledge }
 }
 

@@ -6,12 +6,12 @@ use api::{PipelineStatus, ResourceState, Run, RunTrigger};
 use jiff::{SignedDuration, Timestamp};
 use pipeline_core::names::TagKeys;
 use pipeline_core::pipeline::Home;
+use pipeline_core::plan::Held;
 use pipeline_core::reason::Reported;
+use pipeline_core::resource::Id;
 use pipeline_core::runs::due;
 
 use super::status::Rows;
-use crate::plan::Held;
-use crate::resource::Id;
 
 /// How far two clocks may be apart.
 const CLOCKS: SignedDuration = SignedDuration::from_secs(30);
@@ -114,7 +114,7 @@ mod tests {
         made["resources"] = json!([{"kind": "Queue", "name": "a", "arn": "", "state": "Creating", "unseen": true}]);
         let made = previous(made);
         assert_eq!((made.home(None).account, made.home(None).region), (Some("111122223333"), Some("eu-west-1")));
-        assert_eq!(made.held, BTreeMap::from([(Id::new(crate::resource::Kind::Queue, "a"), Held::Unseen)]));
+        assert_eq!(made.held, BTreeMap::from([(Id::new(pipeline_core::resource::Kind::Queue, "a"), Held::Unseen)]));
         assert!(!made.was_made(), "it was about to be made");
     }
 

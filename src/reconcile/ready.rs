@@ -4,19 +4,19 @@
 
 use std::borrow::Cow;
 
+use aws::resource::TagRefusal;
+use aws::{AwsError, NoAws};
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use pipeline_core::error_chain::chain;
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::pipeline::{self, Refusal};
 use pipeline_core::reason::{Incomplete, Reason, Settled, Underway};
 use pipeline_core::requeue::Requeue;
+use pipeline_core::resource::Id;
 
-use jiff::{SignedDuration, Timestamp};
-
-use crate::aws::{AwsError, NoAws};
 use crate::reconcile::apply::{Applied, Outcome};
 use crate::reconcile::error::ReconcileError;
-use crate::resource::{Id, TagRefusal};
 
 /// How a pipeline is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,7 +124,7 @@ impl Health {
 
     /// AWS is not done with something.
     fn waiting(applied: &Applied, doing: Underway) -> Option<Self> {
-        let waits: Vec<(&Id, &crate::resource::Wait)> = applied
+        let waits: Vec<(&Id, &aws::resource::Wait)> = applied
             .outcomes
             .iter()
             .filter_map(|(id, outcome)| match outcome {
@@ -253,9 +253,11 @@ pub fn conditions(health: &Health, before: &[Condition], generation: i64, now: T
 mod tests {
     use std::time::Duration;
 
+    use aws::Operation;
+    use aws::resource::{TagChange, Wait};
+    use pipeline_core::resource::Kind;
+
     use super::*;
-    use crate::aws::Operation;
-    use crate::resource::{Kind, TagChange, Wait};
 
     fn error(class: ErrorClass, code: &str) -> AwsError {
         AwsError { operation: Operation::CreateRole, class, code: code.to_owned(), message: "no".to_owned() }

@@ -4,8 +4,7 @@
 //! same run. What may never be recorded, since nothing was fired, is tried again at the next reconcile.
 
 use api::{PipelineStatus, annotation};
-use aws_sdk_lambda::primitives::Blob;
-use aws_sdk_lambda::types::InvocationType;
+use aws::AwsError;
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use pipeline_core::depth;
@@ -18,7 +17,6 @@ use super::commands;
 use super::context::ReconcileContext;
 use super::planning::Desired;
 use super::subject::Subject;
-use crate::aws::{AwsError, Operation};
 
 /// Bytes that Lambda takes for an asynchronous invocation.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
@@ -56,13 +54,7 @@ pub(super) async fn fire(
             ),
         ),
         Ok((run, payload)) => {
-            let request = aws
-                .lambda
-                .invoke()
-                .function_name(owner.part("sender"))
-                .invocation_type(InvocationType::Event)
-                .payload(Blob::new(payload));
-            aws.call(Operation::InvokeFunction, || request.clone().send()).await?;
+            aws::invocation::invoke_async(aws, &owner.part("sender"), payload).await?;
             let note = format!("run {} was fired by hand, by token `{token}`", run.run_id);
             context.expectations.fired(&owner.uid, run);
             Event::new(Acted::RunNow, note)

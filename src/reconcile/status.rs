@@ -5,10 +5,11 @@ mod schedule;
 mod tag_keys;
 
 use api::{Action, Change};
+use aws::resource::TagRefusal;
+use pipeline_core::plan::Plan;
+use pipeline_core::resource::tag_field;
 
-use crate::plan::Plan;
 use crate::reconcile::apply::{Applied, Outcome};
-use crate::resource::{TagRefusal, tag_field};
 
 pub use rows::{Rows, rows_after, rows_before};
 pub use schedule::{fires_otherwise, put_schedule, restart_schedule};

@@ -1,6 +1,7 @@
 //! What one reconcile is about.
 
 use api::{ScheduledTaskPipeline, annotation};
+use aws::{Aws, Caller, Urgency};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
@@ -11,7 +12,6 @@ use super::commands;
 use super::context::PlanContext;
 use super::error::ReconcileError;
 use super::previous::PreviousState;
-use crate::aws::{Aws, Caller, Urgency};
 
 /// The pipeline of a reconcile.
 pub(super) struct Subject {

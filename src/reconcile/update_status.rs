@@ -7,8 +7,11 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 use pipeline_core::names::TagKeys;
 use pipeline_core::pipeline::Pipeline;
+use pipeline_core::plan::Goal;
+use pipeline_core::plan::report::for_status;
 use pipeline_core::reason::{Settled, Underway};
 use pipeline_core::requeue::Requeue;
+use pipeline_core::resource::{Id, Kind, Observed, depth};
 
 use super::apply::{Applied, Outcome};
 use super::context::ReconcileContext;
@@ -21,9 +24,6 @@ use super::ready::Health;
 use super::subject::Subject;
 use super::{commands, events, run_now, status};
 use crate::drift::observed_cache::{self, Found, Snapshot};
-use crate::plan::Goal;
-use crate::plan::shown::for_status;
-use crate::resource::{Id, Kind, Observed, depth};
 
 /// Says what came of a plan. A `run-now` is answered last, when all that it needs is there.
 pub(super) async fn update_status(

@@ -8,6 +8,7 @@ mod lease;
 
 use std::time::Duration;
 
+use aws::Leadership;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
@@ -17,7 +18,6 @@ use pipeline_core::error_chain::chain;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::aws::Leadership;
 use lease::{LeaseWatch, Turn};
 
 /// How long others wait for a leader's next renewal, seconds: well below the 15 that a standby may take.

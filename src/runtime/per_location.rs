@@ -2,11 +2,10 @@
 
 use std::collections::HashSet;
 
+use aws::Aws;
 use futures::channel::mpsc::UnboundedReceiver;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use pipeline_core::location::Location;
-
-use crate::aws::Aws;
 
 /// Keeps `work` going in each place that comes up, until it is dropped. The work ends, and gives its place back, when it
 /// finds that nothing lives there any more.

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use aws::OperatorPolicy;
 use pipeline_core::admission::admit;
 use serde_json::Value;
-use task_pipelines::aws::OperatorPolicy;
 
 mod words;
 

@@ -1,11 +1,10 @@
 //! AWS that is away, slow, or says no.
 
-use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::thread;
+use std::{io, thread};
 
+use aws::ATTEMPTS;
 use serde_json::json;
-use task_pipelines::aws::ATTEMPTS;
 
 use crate::harness::{Lab, Settings, condition, eventually, specs};
 

@@ -202,7 +202,7 @@ impl Configuration {
     }
 
     /// ARNs of the KMS keys that any namespace may use, with wildcards.
-    pub fn kms_keys(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn kms_keys(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().flat_map(|entry| &entry.kms_keys).map(Pattern::as_str)
     }
 

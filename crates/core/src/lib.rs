@@ -5,6 +5,10 @@ pub mod admission;
 pub mod configuration;
 pub mod pipeline;
 
+pub mod desired;
+pub mod plan;
+pub mod resource;
+
 pub mod archive;
 pub mod arn;
 pub mod code;

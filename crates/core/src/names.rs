@@ -226,7 +226,7 @@ impl Owner {
     }
 
     /// IAM path of the cluster's roles.
-    pub fn role_path(&self) -> String {
+    pub(crate) fn role_path(&self) -> String {
         format!("/taskpipelines/{}/", self.cluster)
     }
 

@@ -5,7 +5,7 @@ use api::ResourceRow;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use pipeline_core::arn::Arn;
 use pipeline_core::location::Location;
-use task_pipelines::resource::Kind;
+use pipeline_core::resource::Kind;
 
 /// The page of a resource in a region; none for kinds that this version does not know.
 pub(crate) fn link(row: &ResourceRow, region: &str) -> Option<String> {

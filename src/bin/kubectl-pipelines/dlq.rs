@@ -15,7 +15,7 @@ use task_pipelines::dead_letters::{DeadLetter, Queues, Report};
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};
 use crate::text::{age, short, shortened, table};
-use crate::{aws, complete, print};
+use crate::{complete, credentials, print};
 
 /// Characters of an id that tables show: enough to name a message by.
 const SHORT_ID: usize = 8;
@@ -102,7 +102,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus
 
 async fn queues(name: &str, place: Place) -> Result<Queues, Box<dyn Error>> {
     let status = place.connect().await?.get(name).await?.status.unwrap_or_default();
-    Ok(Queues::of(&status, &aws::of(&status).await).await?)
+    Ok(Queues::of(&status, &credentials::of(&status).await).await?)
 }
 
 impl Which {

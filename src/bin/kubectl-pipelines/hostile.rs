@@ -2,12 +2,12 @@
 
 use api::{PipelineStatus, ScheduledTaskPipeline, Stored};
 use jiff::Timestamp;
+use pipeline_core::plan::render::{self, Style};
 use pipeline_core::text::{is_hidden, printable_coloured};
 use serde_json::{Value, json};
 use task_pipelines::cli::lint;
 use task_pipelines::dead_letters::{DeadLetter, Origin};
 use task_pipelines::kubernetes::preflight;
-use task_pipelines::plan::render::{self, Style};
 
 use crate::output::{self, Output};
 use crate::{dlq, lint as linted, list, logs, next, runs, status, tree};

@@ -11,15 +11,15 @@ use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 use clap_complete::engine::ArgValueCompleter;
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
+use pipeline_core::resource::Kind;
 use pipeline_core::text::{one_line, printable};
 use task_pipelines::cli::exit_status::ExitStatus;
 use task_pipelines::cli::terminal;
-use task_pipelines::resource::Kind;
 use tokio::time::sleep;
 
 use crate::cluster::Place;
 use crate::parts::Prefix;
-use crate::{aws, complete, print};
+use crate::{complete, credentials, print};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -59,7 +59,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus
     if groups.is_empty() {
         return Err(format!("the status of {name} lists no log groups: it was never ready").into());
     }
-    let client = Client::new(&aws::of(&status).await);
+    let client = Client::new(&credentials::of(&status).await);
     let now = Timestamp::now();
     let mut wanted = match run {
         Some(id) => Wanted::of_run(named(&status.runs, &id)?, now),

@@ -1,11 +1,11 @@
 //! `kubectl pipelines`: what people do with pipelines beside writing them.
 
 mod act;
-mod aws;
 mod check;
 mod cluster;
 mod complete;
 mod console;
+mod credentials;
 mod dlq;
 #[cfg(test)]
 mod hostile;

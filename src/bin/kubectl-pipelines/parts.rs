@@ -1,7 +1,7 @@
 //! Which part of a pipeline an AWS resource is, by its name.
 
 use api::PipelineStatus;
-use task_pipelines::resource::Kind;
+use pipeline_core::resource::Kind;
 
 /// What all names of a pipeline have in common, as its status shows it: the name of its schedule group.
 #[derive(Clone, Copy, Debug)]

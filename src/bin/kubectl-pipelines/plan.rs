@@ -2,13 +2,13 @@
 
 use std::error::Error;
 
+use pipeline_core::plan::render;
+use pipeline_core::plan::report::Summary;
 use pipeline_core::text::printable;
 use task_pipelines::cli::arguments::Colour;
 use task_pipelines::cli::exit_status::ExitStatus;
 use task_pipelines::cli::plan::style;
 use task_pipelines::cli::terminal;
-use task_pipelines::plan::render;
-use task_pipelines::plan::shown::Summary;
 
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};

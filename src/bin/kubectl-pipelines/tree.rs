@@ -4,12 +4,12 @@ use std::error::Error;
 
 use api::{PipelineStatus, ResourceRow, ScheduledTaskPipeline};
 use kube::ResourceExt as _;
+use pipeline_core::resource::Kind;
 use pipeline_core::text::{one_line, printable};
 use serde::Serialize;
 use task_pipelines::cli::arguments::Colour;
 use task_pipelines::cli::exit_status::ExitStatus;
 use task_pipelines::cli::plan::style;
-use task_pipelines::resource::Kind;
 use termtree::Tree;
 
 use crate::cluster::Place;

@@ -4,16 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws::resource::{self, list};
+use aws::{Aws, AwsError};
 use futures::future::try_join_all;
 use pipeline_core::names::{ClusterName, Owner, Ownership};
+use pipeline_core::plan::{Have, plan_deletion};
+use pipeline_core::resource::{Field, Id, Kind, Observed};
 use pipeline_core::text::{counted, printable};
 use protocol::PipelineRef;
 use serde::Serialize;
 
-use crate::aws::{Aws, AwsError};
-use crate::plan::{Have, plan_deletion};
 use crate::reconcile::apply::{Applied, Outcome, apply};
-use crate::resource::{self, Field, Id, Kind, Observed, bulk};
 
 /// How long to wait for what AWS takes its time to delete.
 const PATIENCE: Duration = Duration::from_mins(3);
@@ -62,7 +63,7 @@ pub async fn find(
     cluster: &ClusterName,
     living: &BTreeSet<PipelineRef>,
 ) -> Result<BTreeMap<Owner, Vec<Orphan>>, AwsError> {
-    let owners = bulk::owners(aws, cluster).await?;
+    let owners = list::owners(aws, cluster).await?;
     let gone = owners.into_iter().filter(|(owner, _)| !lives(living, owner));
     let found = gone.map(|(owner, listed)| async move {
         let orphans = left_by(aws, &owner, listed).await?;
@@ -74,7 +75,7 @@ pub async fn find(
 
 /// All resources of an owner, each confirmed by a direct read: lists are eventually consistent, and incomplete.
 async fn left_by(aws: &Aws, owner: &Owner, listed: BTreeSet<Id>) -> Result<Vec<Orphan>, AwsError> {
-    let ids: BTreeSet<Id> = bulk::ids_of(aws, owner).await?.into_iter().chain(listed).collect();
+    let ids: BTreeSet<Id> = list::ids_of(aws, owner).await?.into_iter().chain(listed).collect();
     let looks = ids.into_iter().map(|id| async move {
         let seen = resource::observe(aws, &id).await?;
         Ok::<_, AwsError>(seen.map(|seen| (id, seen)))

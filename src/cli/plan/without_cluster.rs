@@ -4,20 +4,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use api::ScheduledTaskPipelineSpec;
+use aws::resource::list;
+use aws::{Accounts, Aws, AwsError};
 use pipeline_core::archive::UNKNOWN;
 use pipeline_core::configuration::Configuration;
+use pipeline_core::desired::{Installation, desired};
 use pipeline_core::names::{ClusterName, Owner, Ownership, TagKeys, tag};
 use pipeline_core::pipeline::Refusal;
+use pipeline_core::plan::report::{Knowledge, PlanReport, changes};
+use pipeline_core::plan::{Have, Held, plan};
 use pipeline_core::reason::Refused;
+use pipeline_core::resource::{Field, Id, Kind, Resource};
 
-use crate::aws::{Accounts, Aws, AwsError};
 use crate::cli::documents::Document;
 use crate::cli::offline::Offline;
-use crate::plan::shown::{Knowledge, Shown, changes};
-use crate::plan::{Have, Held, plan};
 use crate::reconcile::ReconcileError;
 use crate::reconcile::apply::observe_all;
-use crate::resource::{Field, Id, Installation, Kind, Resource, bulk, want};
 
 /// What plans are made with.
 pub(super) struct WithoutCluster {
@@ -37,24 +39,24 @@ impl WithoutCluster {
         &self,
         document: &Document,
         spec: &ScheduledTaskPipelineSpec,
-    ) -> Result<Shown, ReconcileError> {
+    ) -> Result<PlanReport, ReconcileError> {
         let offline = self.offline();
         let owner = offline.owner(document);
         // What is wrong in any case is said without AWS.
         let pipeline = offline.resolve(&owner, spec, true).map_err(ReconcileError::Refused)?;
         let aws = self.accounts.get(&pipeline.target).await?;
-        let wanted = want(&pipeline, &self.installation, &aws.location).iter().map(Resource::id).collect();
+        let wanted = desired(&pipeline, &self.installation, &aws.location).iter().map(Resource::id).collect();
         let mut have = whatever_the_uid(look(&aws, &owner, wanted).await?, &owner);
         let known = ours(&have, &owner);
         let has_schedule = known.keys().any(|id| id.kind == Kind::Schedule);
         let pipeline = offline.resolve(&owner, spec, has_schedule).map_err(ReconcileError::Refused)?;
-        let want = want(&pipeline, &self.installation, &aws.location);
+        let want = desired(&pipeline, &self.installation, &aws.location);
         same_kind_of_queue(&want, &known).map_err(|refusal| ReconcileError::Refused(vec![refusal]))?;
         overlook_unknown(&want, &mut have);
         let knowledge = Knowledge { was_in_sync: false, secrets: false };
         let tags = tags_of_whom(&want, &have);
         let plan = plan(&owner, want, &known, &TagKeys::default(), have).stopped_by_conflict();
-        let mut shown = Shown::new(&owner, &aws.location, changes(&plan, &owner, knowledge), knowledge);
+        let mut shown = PlanReport::new(&owner, &aws.location, changes(&plan, &owner, knowledge), knowledge);
         shown.not_compared.extend(tags);
         Ok(shown)
     }
@@ -71,10 +73,10 @@ impl WithoutCluster {
 
 /// Reads what is wanted, and at all that AWS may have under the pipeline's names: the usual, and what an index finds.
 async fn look(aws: &Aws, owner: &Owner, wanted: BTreeSet<Id>) -> Result<Have, AwsError> {
-    let owners = bulk::owners(aws, &owner.cluster).await?;
+    let owners = list::owners(aws, &owner.cluster).await?;
     let same = |(it, _): &(Owner, _)| (&it.namespace, &it.name) == (&owner.namespace, &owner.name);
     let listed = owners.into_iter().filter(same).flat_map(|(_, ids)| ids);
-    let ids: BTreeSet<Id> = bulk::ids_of(aws, owner).await?.into_iter().chain(wanted).chain(listed).collect();
+    let ids: BTreeSet<Id> = list::ids_of(aws, owner).await?.into_iter().chain(wanted).chain(listed).collect();
     observe_all(aws, ids).await
 }
 

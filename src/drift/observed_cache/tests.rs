@@ -1,7 +1,8 @@
+use aws::resource::list;
 use pipeline_core::names::Tags;
+use pipeline_core::resource::{Fields, LogGroup};
 
 use super::*;
-use crate::resource::{Fields, LogGroup, bulk};
 
 const HOUR: Periods = Periods { sweep: Duration::from_hours(1), full_read: Duration::from_hours(1) };
 
@@ -145,7 +146,7 @@ fn what_was_mended_is_looked_into_when_it_comes_back() {
 fn what_was_looked_at_during_a_sweep_is_newer_than_it() {
     let memory = memory(&[wanted(30)]);
     let before = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
-    assert!(memory.compare(&location(), &bulk::ListedResources::new(), before).is_empty());
+    assert!(memory.compare(&location(), &list::ListedResources::new(), before).is_empty());
 }
 
 #[test]

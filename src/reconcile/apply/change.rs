@@ -1,9 +1,9 @@
 //! What was changed on AWS, also where the answer that would say so was lost.
 
+use aws::resource::TagRefusal;
 use pipeline_core::names::{Owner, Ownership, tag};
-
-use crate::plan::Verdict;
-use crate::resource::{Difference, Observed, TagRefusal, tag_field};
+use pipeline_core::plan::Verdict;
+use pipeline_core::resource::{Difference, Observed, tag_field};
 
 /// Something that was changed on AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,10 +80,11 @@ pub(super) fn withdraw(changes: &mut Vec<AppliedChange>, refusals: &[TagRefusal]
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::aws::{AwsError, Operation};
-    use crate::resource::TagChange;
+    use aws::resource::TagChange;
+    use aws::{AwsError, Operation};
     use pipeline_core::error_class::ErrorClass;
+
+    use super::*;
 
     fn difference(field: &str) -> Difference {
         Difference { field: field.to_owned(), from: "1".to_owned(), to: "2".to_owned() }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use api::{ResourceRow, ResourceState};
 use pipeline_core::location::Location;
+use pipeline_core::plan::{Goal, Held, Plan, Verdict};
+use pipeline_core::resource::{Id, Observed};
 use pipeline_core::text::bounded_line;
 
 use super::refusal_message;
-use crate::plan::{Goal, Held, Plan, Verdict};
 use crate::reconcile::apply::{Applied, Outcome};
-use crate::resource::{Id, Observed};
 
 /// Characters of a row's message: 20 rows of these leave the status well below 64 KB.
 const MAX_ROW_MESSAGE: usize = 512;

@@ -3,9 +3,9 @@
 use api::{PipelineStatus, ScheduleStatus};
 use jiff::{Timestamp, Zoned};
 use pipeline_core::pipeline::Pipeline;
+use pipeline_core::resource::Kind;
 
 use crate::reconcile::apply::{Applied, AppliedChange};
-use crate::resource::Kind;
 
 /// Firings shown ahead.
 const NEXT_FIRINGS: usize = 3;

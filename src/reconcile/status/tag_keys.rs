@@ -1,8 +1,8 @@
 //! The keys of the pipeline's tags in the status: recorded before anything is tagged, and until every resource is rid of them.
 
 use pipeline_core::names::TagKeys;
+use pipeline_core::plan::{Goal, Plan, Verdict};
 
-use crate::plan::{Goal, Plan, Verdict};
 use crate::reconcile::apply::{Applied, Outcome};
 
 /// The tag keys that may be on AWS once a plan is carried out, beside those there are.

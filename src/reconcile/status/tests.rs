@@ -2,16 +2,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::{ResourceRow, ResourceState};
-
+use aws::resource::{TagChange, Wait};
+use aws::{AwsError, Operation};
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::location::Location;
 use pipeline_core::names::TagKeys;
+use pipeline_core::plan::{Goal, Held, Step, Verdict};
+use pipeline_core::resource::{Id, Kind, Observed};
 
 use super::rows::row;
 use super::*;
-use crate::aws::{AwsError, Operation};
-use crate::plan::{Goal, Held, Step, Verdict};
-use crate::resource::{Id, Kind, Observed, TagChange, Wait};
 
 fn id(kind: Kind, name: &str) -> Id {
     Id::new(kind, name)
@@ -92,7 +92,7 @@ fn rows_say_what_became_of_each_resource() {
 #[test]
 fn a_row_is_written_before_anything_is_made_or_taken_over() {
     let owner = pipeline_core::test_support::owner();
-    let group = |uid: &str| crate::resource::ScheduleGroup {
+    let group = |uid: &str| pipeline_core::resource::ScheduleGroup {
         name: "a".to_owned(),
         tags: pipeline_core::names::Owner { uid: uid.to_owned(), ..owner.clone() }.tags(),
     };
@@ -107,8 +107,8 @@ fn a_row_is_written_before_anything_is_made_or_taken_over() {
         (id(Kind::ScheduleGroup, "a"), Some(observed))
     };
     let rows = |have| {
-        let want = vec![crate::resource::Resource::ScheduleGroup(group("uid-1"))];
-        let plan = crate::plan::plan(&owner, want, &BTreeMap::new(), &TagKeys::default(), have);
+        let want = vec![pipeline_core::resource::Resource::ScheduleGroup(group("uid-1"))];
+        let plan = pipeline_core::plan::plan(&owner, want, &BTreeMap::new(), &TagKeys::default(), have);
         states(&rows_before(&Rows::default(), &plan, &location))
     };
     assert_eq!(rows(BTreeMap::new()), ["a Creating -"]);
@@ -150,12 +150,12 @@ fn a_tag_key_is_recorded_until_every_resource_was_seen_without_it() {
 #[test]
 fn tag_keys_are_recorded_before_anything_is_tagged() {
     let owner = pipeline_core::test_support::owner();
-    let mut group = crate::resource::ScheduleGroup { name: "a".to_owned(), tags: owner.tags() };
+    let mut group = pipeline_core::resource::ScheduleGroup { name: "a".to_owned(), tags: owner.tags() };
     group.tags.insert("team".to_owned(), "a".to_owned());
     let recorded = |have| {
-        let want = vec![crate::resource::Resource::ScheduleGroup(group.clone())];
+        let want = vec![pipeline_core::resource::Resource::ScheduleGroup(group.clone())];
         let before = TagKeys::new(["old".to_owned()]);
-        let plan = crate::plan::plan(&owner, want, &BTreeMap::new(), &before, have);
+        let plan = pipeline_core::plan::plan(&owner, want, &BTreeMap::new(), &before, have);
         tag_keys_before(&before, &plan).recorded().cloned().collect::<Vec<_>>()
     };
     assert_eq!(recorded(BTreeMap::new()), ["old", "team"]);

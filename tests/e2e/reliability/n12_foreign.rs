@@ -6,8 +6,8 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{FunctionCode, Runtime};
 use aws_sdk_ssm::types::{ParameterType, ResourceTypeForTagging};
 use kube::ResourceExt as _;
+use pipeline_core::resource::Kind;
 use serde_json::json;
-use task_pipelines::resource::Kind;
 
 use super::lifecycle::{self, Act, NAME};
 use crate::harness::gate::Write;

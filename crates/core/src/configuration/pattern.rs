@@ -52,7 +52,7 @@ impl Pattern {
     }
 
     /// The same for two patterns of ARNs, part by part: no wildcard of one part reaches into the next.
-    pub fn covers_arn(&self, other: &Self) -> bool {
+    pub(crate) fn covers_arn(&self, other: &Self) -> bool {
         let parts = |pattern: &Self| pattern.text.splitn(ARN_PARTS, ':').map(Self::new).collect::<Vec<_>>();
         let (ours, theirs) = (parts(self), parts(other));
         self.text == "*"

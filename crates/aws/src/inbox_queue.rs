@@ -1,0 +1,135 @@
+//! The inbox itself: one queue for each account and region that pipelines live in, made with the first of them and
+//! deleted with the last.
+
+mod messages;
+
+use std::collections::HashSet;
+
+use pipeline_core::location::Location;
+use pipeline_core::names::{ClusterName, TagKeys, Tags, tag};
+use pipeline_core::resource::{Id, Kind, Queue, Resource, diff};
+use tokio::sync::Mutex;
+
+use super::resource::{self, Progress};
+use super::{Aws, AwsError};
+
+pub use messages::{Received, delete, receive};
+
+/// What SQS keeps a message for at most: so long can the whole cluster be away.
+const RETENTION_SECONDS: u32 = 1_209_600;
+
+/// Why there is no inbox.
+#[derive(Debug, thiserror::Error)]
+pub enum NoInbox {
+    /// AWS refuses, or cannot be reached.
+    #[error("the inbox cannot be made")]
+    Aws(#[from] AwsError),
+    /// A queue of that name is there.
+    #[error("queue `{0}` exists, and its tags do not say that it is this cluster's alone")]
+    NotOurs(String),
+}
+
+/// The inboxes that are known to be there: asked for once a place, not once a pipeline.
+#[derive(Debug, Default)]
+pub struct Inboxes {
+    there: Mutex<HashSet<Location>>,
+}
+
+impl Inboxes {
+    /// Makes sure that a place has its inbox.
+    ///
+    /// # Errors
+    /// It could not be made.
+    pub async fn make(&self, aws: &Aws, cluster: &ClusterName) -> Result<(), NoInbox> {
+        let mut there = self.there.lock().await;
+        if !there.contains(&aws.location) {
+            make(aws, cluster).await?;
+            there.insert(aws.location.clone());
+        }
+        Ok(())
+    }
+
+    /// The same, for one that was thought to be there.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn make_again(&self, aws: &Aws, cluster: &ClusterName) -> Result<(), NoInbox> {
+        self.there.lock().await.remove(&aws.location);
+        self.make(aws, cluster).await
+    }
+
+    /// Deletes a place's inbox, with what nobody will read any more.
+    ///
+    /// # Errors
+    /// AWS refuses, or cannot be reached.
+    pub async fn delete(&self, aws: &Aws, cluster: &ClusterName) -> Result<(), AwsError> {
+        let mut there = self.there.lock().await;
+        there.remove(&aws.location);
+        let id = Id::new(Kind::Queue, cluster.inbox());
+        match resource::observe(aws, &id).await? {
+            Some(seen) if is_ours(&seen.tags, cluster) => resource::delete(aws, &id, &seen).await.map(drop),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// Reads first: a new operator finds what an earlier one made.
+async fn make(aws: &Aws, cluster: &ClusterName) -> Result<(), NoInbox> {
+    let inbox = Resource::Queue(Queue {
+        name: cluster.inbox(),
+        retention_seconds: RETENTION_SECONDS,
+        visibility_timeout_seconds: None,
+        redrive: None,
+        kms_key_arn: None,
+        tags: tags(cluster),
+    });
+    let id = inbox.id();
+    match resource::observe(aws, &id).await? {
+        None => match resource::create(aws, &inbox).await? {
+            Progress::Done | Progress::Made(_) => {
+                tracing::info!(queue = id.name, "made the inbox of an account and region");
+            }
+            Progress::Waiting(_) | Progress::TagsRefused(_) => {}
+            Progress::Exists => return Err(NoInbox::NotOurs(id.name)),
+        },
+        Some(seen) if !is_ours(&seen.tags, cluster) => return Err(NoInbox::NotOurs(id.name)),
+        Some(seen) => {
+            let differences = diff(&inbox, &seen, &TagKeys::default());
+            if !differences.is_empty() {
+                resource::update(aws, &inbox, &seen, &differences).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether these tags say that a queue is this cluster's, and no pipeline's. Others may tag it as they like.
+fn is_ours(has: &Tags, cluster: &ClusterName) -> bool {
+    TagKeys::default().only(has) == tags(cluster)
+}
+
+/// It belongs to no one pipeline.
+fn tags(cluster: &ClusterName) -> Tags {
+    Tags::from([(tag::CLUSTER.to_owned(), cluster.to_string())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inbox_that_others_tag_is_ours_and_one_of_a_pipeline_is_not() {
+        let cluster: ClusterName = "lab".parse().unwrap();
+        let with = |key: &str, value: &str| {
+            let mut has = tags(&cluster);
+            has.insert(key.to_owned(), value.to_owned());
+            has
+        };
+        assert!(is_ours(&tags(&cluster), &cluster));
+        assert!(is_ours(&with("cost-center", "42"), &cluster));
+        assert!(is_ours(&with("aws:cloudformation:stack-id", "s"), &cluster));
+        assert!(!is_ours(&with(tag::NAME, "hello"), &cluster));
+        assert!(!is_ours(&with(tag::CLUSTER, "other"), &cluster));
+        assert!(!is_ours(&Tags::new(), &cluster));
+    }
+}

@@ -1,0 +1,218 @@
+//! Every call of AWS: clients for each account and region, paced, with errors in classes, and the verbs of resources.
+//!
+//! The clients themselves are private, so that nothing is asked of AWS elsewhere.
+
+mod access;
+mod accounts;
+mod classify;
+mod error;
+pub mod inbox_queue;
+pub mod invocation;
+mod leadership;
+mod operation;
+mod pacing;
+mod permission;
+mod quota;
+mod remedy;
+mod requests;
+pub mod resource;
+mod retry;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Instant;
+
+use aws_config::SdkConfig;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::location::Location;
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
+
+use pacing::Pacer;
+
+pub use access::Access;
+pub use accounts::{Accounts, NoAws};
+pub use error::AwsError;
+pub use leadership::Leadership;
+pub use operation::Operation;
+pub use pacing::{Caller, Pacing, Urgency};
+pub use permission::{MAX_POLICY, OperatorPolicy};
+pub use quota::Quota;
+pub use requests::AwsRequests;
+pub use retry::ATTEMPTS;
+
+/// Clients of one account and region, on behalf of a caller. Cheap to clone.
+#[derive(Clone)]
+pub struct Aws {
+    /// Which account and region.
+    pub location: Location,
+    pub(crate) scheduler: aws_sdk_scheduler::Client,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) lambda: aws_sdk_lambda::Client,
+    pub(crate) iam: aws_sdk_iam::Client,
+    pub(crate) ssm: aws_sdk_ssm::Client,
+    pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
+    pub(crate) tagging: aws_sdk_resourcegroupstagging::Client,
+    shared: Shared,
+    caller: Caller,
+}
+
+/// What the clients of all accounts and regions share.
+#[derive(Clone, Debug)]
+struct Shared {
+    pacer: Arc<Pacer>,
+    leadership: Leadership,
+    requests: AwsRequests,
+    uploads: Arc<Semaphore>,
+}
+
+impl Aws {
+    fn new(config: &SdkConfig, access: Access, location: Location, shared: Shared) -> Self {
+        macro_rules! client {
+            ($sdk:ident) => {
+                $sdk::Client::from_conf($sdk::config::Builder::from(config).interceptor(access).build())
+            };
+        }
+        Self {
+            location,
+            scheduler: client!(aws_sdk_scheduler),
+            sqs: client!(aws_sdk_sqs),
+            lambda: client!(aws_sdk_lambda),
+            iam: client!(aws_sdk_iam),
+            ssm: client!(aws_sdk_ssm),
+            logs: client!(aws_sdk_cloudwatchlogs),
+            tagging: client!(aws_sdk_resourcegroupstagging),
+            shared,
+            caller: Caller { name: Arc::from(""), urgency: Urgency::Resync },
+        }
+    }
+
+    /// The same, for somebody else.
+    #[must_use]
+    pub fn on_behalf_of(&self, caller: Caller) -> Self {
+        Self { caller, ..self.clone() }
+    }
+
+    /// Permits for uploads of code, each of which holds a zip in memory. The clients of all accounts share them.
+    pub(crate) const fn uploads(&self) -> &Arc<Semaphore> {
+        &self.shared.uploads
+    }
+
+    /// Makes a call when the rate limits allow and this operator leads, and makes it again where that can help.
+    ///
+    /// # Errors
+    /// What AWS answered, or that it did not answer.
+    pub(crate) async fn call<T, E, F>(&self, operation: Operation, send: impl Fn() -> F) -> Result<T, AwsError>
+    where
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        let mut failed = 0;
+        loop {
+            let permit = self.shared.pacer.permit(&self.location, operation, &self.caller).await;
+            self.shared.leadership.held().await;
+            // On the heap: the SDK's futures are tens of kilobytes.
+            let error = match attempt(operation, &self.shared.requests, Box::pin(send())).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if let (ErrorClass::Throttled, Some(permit)) = (error.class, permit) {
+                permit.throttled();
+            }
+            failed += 1;
+            match retry::pause(&error, failed) {
+                Some(pause) => sleep(pause).await,
+                None => return Err(error),
+            }
+        }
+    }
+
+    /// Makes a call that reads something which may not be there.
+    ///
+    /// # Errors
+    /// As [`Aws::call`], but for "not found".
+    pub(crate) async fn find<T, E, F>(&self, operation: Operation, send: impl Fn() -> F) -> Result<Option<T>, AwsError>
+    where
+        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        match self.call(operation, send).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl fmt::Debug for Aws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aws").field("location", &self.location).finish_non_exhaustive()
+    }
+}
+
+async fn attempt<T, E>(
+    operation: Operation,
+    requests: &AwsRequests,
+    request: Pin<Box<impl Future<Output = Result<T, SdkError<E, HttpResponse>>>>>,
+) -> Result<T, AwsError>
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let started = Instant::now();
+    let result = request.await.map_err(|error| AwsError::new(operation, &error));
+    let took = started.elapsed();
+    requests.count(operation, took, &result);
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    match &result {
+        Ok(_) => tracing::debug!(aws.operation = %operation, duration_ms, "called AWS"),
+        Err(error) => tracing::debug!(aws.operation = %operation, aws.code = error.code, duration_ms, "AWS refused"),
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::retry::RetryConfig;
+    use aws_config::{BehaviorVersion, Region};
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::SharedCredentialsProvider;
+
+    use super::*;
+
+    /// Clients whose requests fail: nothing listens on port 9.
+    fn aws(access: Access) -> Aws {
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("eu-west-1"))
+            .endpoint_url("http://127.0.0.1:9")
+            .credentials_provider(SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")))
+            .retry_config(RetryConfig::disabled())
+            .build();
+        let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
+        let location = Location { partition, account, region, endpoint: None };
+        let shared = Shared {
+            pacer: Arc::new(Pacer::new(Pacing::Off)),
+            leadership: Leadership::sole(),
+            requests: AwsRequests::default(),
+            uploads: Arc::new(Semaphore::new(1)),
+        };
+        Aws::new(&config, access, location, shared)
+    }
+
+    #[tokio::test]
+    async fn a_read_only_client_sends_no_write_whatever_it_is_said_to_be() {
+        let refusal = "CreateQueue is refused: this command changes nothing on AWS";
+        for (access, refused) in [(Access::ReadOnly, true), (Access::ReadWrite, false)] {
+            let aws = aws(access);
+            let request = aws.sqs.create_queue().queue_name("a");
+            let error = aws.call(Operation::ListQueueTags, || request.clone().send()).await.unwrap_err();
+            assert_eq!(error.message.contains(refusal), refused, "{access:?}: {error}");
+            let error = aws.call(Operation::GetRole, || aws.iam.get_role().role_name("a").send()).await.unwrap_err();
+            assert!(!error.message.contains("is refused"), "{access:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The verbs of AWS resources: how each kind is read, made, changed and deleted.
+
+mod changed;
+mod event_source_mapping;
+mod function;
+mod layer_version;
+pub mod list;
+mod log_group;
+mod pages;
+mod parameter;
+mod queue;
+mod role;
+mod schedule;
+mod schedule_group;
+mod tagging;
+
+use std::time::Duration;
+
+use pipeline_core::resource::{Difference, Id, Kind, Observed, Resource};
+
+use super::{Aws, AwsError};
+
+pub use changed::{Changed, TagChanges};
+pub use tagging::{TagChange, TagRefusal};
+
+/// How a verb ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Progress {
+    /// AWS has carried it out.
+    Done,
+    /// AWS has made it, as this, and may still be settling it.
+    Made(Observed),
+    /// AWS has taken it on, or asks to wait: read again.
+    Waiting(Wait),
+    /// Something of that name is there already: look whose it is.
+    Exists,
+    /// AWS has carried out all but these tags.
+    TagsRefused(Vec<TagRefusal>),
+}
+
+/// Why to wait, and how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// What is waited for, for a person.
+    pub why: String,
+    /// When to read again.
+    pub again: Duration,
+}
+
+impl Progress {
+    /// A wait.
+    pub fn waiting(why: impl Into<String>, again: Duration) -> Self {
+        Self::Waiting(Wait { why: why.into(), again })
+    }
+}
+
+/// Makes a resource. Never touches one that is there already.
+///
+/// # Errors
+/// AWS refuses, or cannot be reached.
+pub async fn create(aws: &Aws, resource: &Resource) -> Result<Progress, AwsError> {
+    let created = match resource {
+        Resource::LogGroup(it) => log_group::create(aws, it).await,
+        Resource::Queue(it) => queue::create(aws, it).await,
+        Resource::Parameter(it) => parameter::create(aws, it).await,
+        Resource::Role(it) => role::create(aws, it).await,
+        Resource::ScheduleGroup(it) => schedule_group::create(aws, it).await,
+        Resource::LayerVersion(it) => layer_version::create(aws, it).await,
+        Resource::Function(it) => function::create(aws, it).await,
+        Resource::EventSourceMapping(it) => event_source_mapping::create(aws, it).await,
+        Resource::Schedule(it) => schedule::create(aws, it).await,
+    };
+    match created {
+        Err(error) if error.is_already_exists() => Ok(Progress::Exists),
+        other => other,
+    }
+}
+
+/// Mends the differences between a resource and what AWS has: whose it is first, the user's tags last. A tag that AWS refuses
+/// holds up none of the rest.
+///
+/// # Errors
+/// AWS refuses, or cannot be reached.
+pub async fn update(
+    aws: &Aws,
+    resource: &Resource,
+    have: &Observed,
+    differences: &[Difference],
+) -> Result<Progress, AwsError> {
+    let changed = Changed(differences);
+    let tags = changed.tags(resource.tags());
+    // Only what carries the pipeline's UID may be changed or deleted.
+    tagging::put(aws, resource, have, &tags.owner).await?;
+    let progress = match resource {
+        Resource::LogGroup(it) => log_group::update(aws, it, changed).await,
+        Resource::Queue(it) => queue::update(aws, it, changed).await,
+        Resource::Parameter(it) => parameter::update(aws, it, changed).await,
+        Resource::Role(it) => role::update(aws, it, changed).await,
+        // It has nothing but its name and tags.
+        Resource::ScheduleGroup(_) => Ok(Progress::Done),
+        Resource::LayerVersion(it) => layer_version::update(aws, it, have, changed).await,
+        Resource::Function(it) => function::update(aws, it, have, changed).await,
+        Resource::EventSourceMapping(it) => event_source_mapping::update(aws, it, have, changed).await,
+        Resource::Schedule(it) => schedule::update(aws, it).await,
+    }?;
+    match progress {
+        Progress::Done => tagging::change(aws, resource, have, tags).await,
+        // There is another update to come, or another resource, which is made with its tags.
+        Progress::Made(_) | Progress::Waiting(_) | Progress::Exists | Progress::TagsRefused(_) => Ok(progress),
+    }
+}
+
+/// Reads what AWS has, or that it has nothing.
+///
+/// # Errors
+/// AWS refuses, or cannot be reached.
+pub async fn observe(aws: &Aws, id: &Id) -> Result<Option<Observed>, AwsError> {
+    match id.kind {
+        Kind::LogGroup => log_group::observe(aws, &id.name).await,
+        Kind::Queue => queue::observe(aws, &id.name).await,
+        Kind::Parameter => parameter::observe(aws, &id.name).await,
+        Kind::Role => role::observe(aws, &id.name).await,
+        Kind::ScheduleGroup => schedule_group::observe(aws, &id.name).await,
+        Kind::LayerVersion => layer_version::observe(aws, &id.name).await,
+        Kind::Function => function::observe(aws, &id.name).await,
+        Kind::EventSourceMapping => event_source_mapping::observe(aws, &id.name).await,
+        Kind::Schedule => schedule::observe(aws, &id.name).await,
+    }
+}
+
+/// Reads again what was just made, by what AWS then called it.
+///
+/// # Errors
+/// As [`observe`].
+pub async fn follow(aws: &Aws, id: &Id, made: &Observed) -> Result<Option<Observed>, AwsError> {
+    match id.kind {
+        Kind::EventSourceMapping => event_source_mapping::follow(aws, made).await,
+        _ => observe(aws, id).await,
+    }
+}
+
+/// Deletes what was observed to be ours.
+///
+/// # Errors
+/// AWS refuses, or cannot be reached.
+pub async fn delete(aws: &Aws, id: &Id, have: &Observed) -> Result<Progress, AwsError> {
+    let deleted = match id.kind {
+        Kind::LogGroup => log_group::delete(aws, &id.name).await,
+        Kind::Queue => queue::delete(aws, &id.name).await,
+        Kind::Parameter => parameter::delete(aws, &id.name).await,
+        Kind::Role => role::delete(aws, &id.name).await,
+        Kind::ScheduleGroup => schedule_group::delete(aws, &id.name, have).await,
+        Kind::LayerVersion => layer_version::delete(aws, &id.name, have).await,
+        Kind::Function => function::delete(aws, &id.name).await,
+        Kind::EventSourceMapping => event_source_mapping::delete(aws, have).await,
+        Kind::Schedule => schedule::delete(aws, &id.name).await,
+    };
+    match deleted {
+        Err(error) if error.is_not_found() => Ok(Progress::Done),
+        other => other,
+    }
+}

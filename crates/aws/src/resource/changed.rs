@@ -1,0 +1,81 @@
+//! The differences that an update is to mend, as the verbs ask for them.
+
+use pipeline_core::names::{Tags, tag};
+use pipeline_core::resource::Difference;
+
+/// The tags that an update changes.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct TagChanges {
+    /// To put before anything else: they make the resource the pipeline's.
+    pub owner: Tags,
+    /// Keys to remove.
+    pub remove: Vec<String>,
+    /// To put.
+    pub set: Tags,
+}
+
+/// The differences that an update is to mend, asked by field.
+#[derive(Clone, Copy)]
+pub struct Changed<'plan>(pub &'plan [Difference]);
+
+impl Changed<'_> {
+    /// Whether any of these fields differs, or something in them.
+    pub fn any(self, fields: &[&str]) -> bool {
+        self.0.iter().any(|difference| fields.contains(&difference.managed_field()))
+    }
+
+    /// The tags among them.
+    pub fn tags(self, want: &Tags) -> TagChanges {
+        let mut changes = TagChanges::default();
+        for key in self.0.iter().filter_map(Difference::tag_key) {
+            match want.get(key) {
+                None => changes.remove.push(key.to_owned()),
+                Some(value) => {
+                    let tags = if tag::OWNER.contains(&key) { &mut changes.owner } else { &mut changes.set };
+                    tags.insert(key.to_owned(), value.clone());
+                }
+            }
+        }
+        changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn difference(field: &str, from: &str, to: &str) -> Difference {
+        Difference { field: field.to_owned(), from: from.to_owned(), to: to.to_owned() }
+    }
+
+    fn tags(tags: &[(&str, &str)]) -> Tags {
+        tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn the_owners_tags_are_put_first_and_what_is_not_wanted_is_removed() {
+        let want = tags(&[(tag::UID, "uid-1"), ("team", "a"), ("new", "n"), ("a.b[c]", "d"), ("same", "s")]);
+        let differences = [
+            difference("tags.a.b[c]", "", "d"),
+            difference("tags.new", "", "n"),
+            difference("tags.old", "o", ""),
+            difference("tags.taskpipelines.dev/code", "c", ""),
+            difference("tags.taskpipelines.dev/uid", "uid-0", "uid-1"),
+            difference("tags.team", "b", "a"),
+            difference("timeout", "1", "2"),
+        ];
+        let expected = TagChanges {
+            owner: tags(&[(tag::UID, "uid-1")]),
+            remove: ["old", tag::CODE].map(str::to_owned).into(),
+            set: tags(&[("a.b[c]", "d"), ("new", "n"), ("team", "a")]),
+        };
+        assert_eq!(Changed(&differences).tags(&want), expected);
+    }
+
+    #[test]
+    fn an_update_is_asked_for_by_the_field_that_a_difference_is_in() {
+        let differences = [difference("environment.LOG.x", "", "debug")];
+        assert!(Changed(&differences).any(&["environment"]));
+        assert!(!Changed(&differences).any(&["env", "LOG"]));
+    }
+}

@@ -1,0 +1,348 @@
+//! Lambda event source mappings, from the tasks' queue to the runner.
+//! <https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html>
+//!
+//! A mapping has no name but a UUID of AWS's making, so it is found by its function and queue. One from another queue
+//! is not ours to touch. AWS refuses changes while a mapping is on its way from one state to another.
+
+use std::time::Duration;
+
+use aws_sdk_lambda::operation::get_event_source_mapping::GetEventSourceMappingOutput;
+use aws_sdk_lambda::types::{
+    EventSourceMappingConfiguration, Filter, FilterCriteria, FunctionResponseType, ProvisionedPollerConfig,
+    ScalingConfig,
+};
+use pipeline_core::resource::{EventSourceMapping, Field, Fields, Id, Kind, Observed};
+use serde_json::json;
+
+use super::{Changed, Progress, pages};
+use crate::{Aws, AwsError, Operation};
+
+/// How often a mapping on its way to another state is read.
+const STATE_POLL: Duration = Duration::from_secs(1);
+
+/// The state of a mapping that AWS has just made.
+const CREATING: &str = "Creating";
+
+/// Messages per batch when none were asked for. Documented for SQS.
+const DEFAULT_BATCH_SIZE: i32 = 10;
+
+/// Mappings on a page of a list, the most there are.
+const LIST_PAGE: i32 = 100;
+
+const FIELDS: [&str; 7] = [
+    "enabled",
+    "batchSize",
+    "maximumBatchingWindowInSeconds",
+    "maximumConcurrency",
+    "functionResponseTypes",
+    "filterCriteria",
+    "provisionedPollers",
+];
+
+pub(super) async fn create(aws: &Aws, mapping: &EventSourceMapping) -> Result<Progress, AwsError> {
+    let request = aws
+        .lambda
+        .create_event_source_mapping()
+        .function_name(&mapping.function_arn)
+        .event_source_arn(&mapping.queue_arn)
+        .enabled(true)
+        .batch_size(mapping.batch_size.cast_signed())
+        .set_scaling_config(mapping.max_concurrency.map(|_| scaling(mapping)))
+        .function_response_types(FunctionResponseType::ReportBatchItemFailures)
+        .set_tags(Some(mapping.tags.clone().into_iter().collect()));
+    let made = aws.call(Operation::CreateEventSourceMapping, || request.clone().send()).await?;
+    let made = EventSourceMappingConfiguration::builder()
+        .set_uuid(made.uuid)
+        .set_event_source_mapping_arn(made.event_source_mapping_arn)
+        // Also one that is Enabled at once is read: what it is in full, it says then.
+        .state(CREATING)
+        .build();
+    Ok(Progress::Made(Observed { tags: mapping.tags.clone(), ..without_tags(aws, &made) }))
+}
+
+pub(super) async fn update(
+    aws: &Aws,
+    mapping: &EventSourceMapping,
+    have: &Observed,
+    changed: Changed<'_>,
+) -> Result<Progress, AwsError> {
+    if changed.any(&["queue"]) {
+        // A mapping stays with its queue, so another takes its place. One like this is left where a pipeline was
+        // made anew with another `concurrencyPolicy`.
+        return delete(aws, have).await;
+    }
+    if !changed.any(&FIELDS) {
+        return Ok(Progress::Done);
+    }
+    // FIFO queues know no batching window, so one is named only to take it away.
+    let window = changed.any(&["maximumBatchingWindowInSeconds"]).then_some(0);
+    // Empty ones take away what somebody put there: a filter drops messages unseen, and pollers cost money.
+    let filter = changed.any(&["filterCriteria"]).then(|| FilterCriteria::builder().build());
+    let pollers = changed.any(&["provisionedPollers"]).then(|| ProvisionedPollerConfig::builder().build());
+    let request = aws
+        .lambda
+        .update_event_source_mapping()
+        .uuid(uuid(have))
+        .enabled(true)
+        .batch_size(mapping.batch_size.cast_signed())
+        .set_maximum_batching_window_in_seconds(window)
+        .scaling_config(scaling(mapping))
+        .set_filter_criteria(filter)
+        .set_provisioned_poller_config(pollers)
+        .function_response_types(FunctionResponseType::ReportBatchItemFailures);
+    let answer = aws.call(Operation::UpdateEventSourceMapping, || request.clone().send()).await?;
+    Ok(progress(answer.state()))
+}
+
+/// An empty one takes the limit away.
+fn scaling(mapping: &EventSourceMapping) -> ScalingConfig {
+    ScalingConfig::builder().set_maximum_concurrency(mapping.max_concurrency.map(u32::cast_signed)).build()
+}
+
+pub(super) async fn observe(aws: &Aws, function: &str) -> Result<Option<Observed>, AwsError> {
+    let Some(listed) = find(aws, function).await? else { return Ok(None) };
+    // Only a list finds a mapping by its function, and lists are behind: what it now is, it says itself.
+    let Some(seen) = get(aws, listed.uuid().unwrap_or_default()).await? else { return Ok(None) };
+    let request = aws.lambda.list_tags().resource(&seen.arn);
+    let Some(answer) = aws.find(Operation::LambdaListTags, || request.clone().send()).await? else { return Ok(None) };
+    let tags = answer.tags.unwrap_or_default().into_iter().collect();
+    Ok(Some(Observed { tags, ..seen }))
+}
+
+/// Reads a mapping of ours whose UUID and tags are known.
+pub(super) async fn follow(aws: &Aws, made: &Observed) -> Result<Option<Observed>, AwsError> {
+    let seen = get(aws, uuid(made)).await?;
+    Ok(seen.map(|seen| Observed { tags: made.tags.clone(), ..seen }))
+}
+
+/// A mapping, without its tags.
+async fn get(aws: &Aws, uuid: &str) -> Result<Option<Observed>, AwsError> {
+    let request = aws.lambda.get_event_source_mapping().uuid(uuid);
+    let mapping = aws.find(Operation::GetEventSourceMapping, || request.clone().send()).await?;
+    Ok(mapping.map(|mapping| without_tags(aws, &of_answer(mapping))))
+}
+
+/// The SDK has the same mapping twice: as an entry of a list, and as an answer.
+fn of_answer(answer: GetEventSourceMappingOutput) -> EventSourceMappingConfiguration {
+    EventSourceMappingConfiguration::builder()
+        .set_uuid(answer.uuid)
+        .set_event_source_mapping_arn(answer.event_source_mapping_arn)
+        .set_event_source_arn(answer.event_source_arn)
+        .set_function_arn(answer.function_arn)
+        .set_state(answer.state)
+        .set_batch_size(answer.batch_size)
+        .set_maximum_batching_window_in_seconds(answer.maximum_batching_window_in_seconds)
+        .set_scaling_config(answer.scaling_config)
+        .set_function_response_types(answer.function_response_types)
+        .set_filter_criteria(answer.filter_criteria)
+        .set_provisioned_poller_config(answer.provisioned_poller_config)
+        .build()
+}
+
+/// All mappings from a queue of ours to a function of ours, without their tags.
+pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
+    let ours = |mapping: EventSourceMappingConfiguration| {
+        let function = mapping.function_arn().and_then(|arn| arn.rsplit(':').next()).unwrap_or_default();
+        let id = is_from_our_queue(&mapping, function).then(|| Id::new(Kind::EventSourceMapping, function))?;
+        Some((id, without_tags(aws, &mapping)))
+    };
+    pages::all(|marker| async move {
+        let request = aws.lambda.list_event_source_mappings().max_items(LIST_PAGE).set_marker(marker);
+        let answer = aws.call(Operation::ListEventSourceMappings, || request.clone().send()).await?;
+        let found = answer.event_source_mappings.unwrap_or_default().into_iter().filter_map(ours).collect();
+        Ok((found, answer.next_marker))
+    })
+    .await
+}
+
+fn without_tags(aws: &Aws, mapping: &EventSourceMappingConfiguration) -> Observed {
+    let built = || aws.location.arn("lambda", &format!("event-source-mapping:{}", mapping.uuid().unwrap_or_default()));
+    Observed {
+        arn: mapping.event_source_mapping_arn().map_or_else(built, str::to_owned),
+        fields: read(mapping),
+        settling: settling(mapping.state()),
+        // A mapping that was made anew is another one.
+        revision: mapping.uuid().map(str::to_owned),
+        ..Observed::default()
+    }
+}
+
+async fn find(aws: &Aws, function: &str) -> Result<Option<EventSourceMappingConfiguration>, AwsError> {
+    let mut marker = None;
+    loop {
+        let request = aws.lambda.list_event_source_mappings().function_name(function).set_marker(marker);
+        let Some(answer) = aws.find(Operation::ListEventSourceMappings, || request.clone().send()).await? else {
+            return Ok(None);
+        };
+        let mappings = answer.event_source_mappings.unwrap_or_default();
+        if let Some(mapping) = mappings.into_iter().find(|mapping| is_from_our_queue(mapping, function)) {
+            return Ok(Some(mapping));
+        }
+        marker = answer.next_marker.filter(|marker| !marker.is_empty());
+        if marker.is_none() {
+            return Ok(None);
+        }
+    }
+}
+
+/// Queue and function of a pipeline begin with the same name.
+fn is_from_our_queue(mapping: &EventSourceMappingConfiguration, function: &str) -> bool {
+    let prefix = function.strip_suffix("-runner").unwrap_or(function);
+    let part = queue(mapping).and_then(|queue| queue.strip_prefix(prefix));
+    matches!(part, Some("-tasks" | "-tasks.fifo"))
+}
+
+/// Name of the queue that a mapping reads.
+fn queue(mapping: &EventSourceMappingConfiguration) -> Option<&str> {
+    mapping.event_source_arn().and_then(|arn| arn.rsplit(':').next())
+}
+
+fn read(mapping: &EventSourceMappingConfiguration) -> Fields {
+    let mut fields = Fields::from([
+        ("queue", Field::plain(queue(mapping).unwrap_or_default())),
+        ("enabled", Field::plain(matches!(mapping.state(), Some("Enabled" | "Enabling")))),
+        ("batchSize", Field::plain(mapping.batch_size.unwrap_or(DEFAULT_BATCH_SIZE))),
+        ("maximumBatchingWindowInSeconds", Field::plain(mapping.maximum_batching_window_in_seconds.unwrap_or(0))),
+    ]);
+    let limit = mapping.scaling_config().and_then(|scaling| scaling.maximum_concurrency);
+    fields.extend(limit.map(|limit| ("maximumConcurrency", Field::plain(limit))));
+    let types = mapping.function_response_types();
+    if !types.is_empty() {
+        fields.insert("functionResponseTypes", response_types(types));
+    }
+    let filters = mapping.filter_criteria().map(FilterCriteria::filters).unwrap_or_default();
+    if !filters.is_empty() {
+        let patterns: Vec<_> = filters.iter().filter_map(Filter::pattern).collect();
+        fields.insert("filterCriteria", Field::Plain(json!(patterns)));
+    }
+    let pollers = mapping.provisioned_poller_config();
+    if let Some(minimum) = pollers.and_then(|pollers| pollers.minimum_pollers) {
+        fields.insert("provisionedPollers", Field::plain(minimum));
+    }
+    fields
+}
+
+fn response_types(types: &[FunctionResponseType]) -> Field {
+    Field::Plain(json!(types.iter().map(FunctionResponseType::as_str).collect::<Vec<_>>()))
+}
+
+/// States are texts, not an enum; all but two are on the way to another.
+fn settling(state: Option<&str>) -> Option<String> {
+    match state {
+        None | Some("Enabled" | "Disabled") => None,
+        Some(state) => Some(format!("the mapping is {state}")),
+    }
+}
+
+fn progress(state: Option<&str>) -> Progress {
+    match state {
+        Some("Enabled") => Progress::Done,
+        _ => Progress::waiting("the mapping to become Enabled", STATE_POLL),
+    }
+}
+
+pub(super) async fn delete(aws: &Aws, have: &Observed) -> Result<Progress, AwsError> {
+    // AWS would refuse; and one that is Deleting needs no more.
+    if let Some(why) = &have.settling {
+        return Ok(Progress::waiting(why, STATE_POLL));
+    }
+    let request = aws.lambda.delete_event_source_mapping().uuid(uuid(have));
+    aws.call(Operation::DeleteEventSourceMapping, || request.clone().send()).await?;
+    Ok(Progress::waiting("the mapping to be gone", STATE_POLL))
+}
+
+/// A mapping's ARN ends in its UUID.
+fn uuid(have: &Observed) -> &str {
+    have.arn.rsplit(':').next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_lambda::types::builders::EventSourceMappingConfigurationBuilder;
+    use pipeline_core::names::Tags;
+
+    use super::*;
+
+    fn wanted(max_concurrency: Option<u32>) -> EventSourceMapping {
+        EventSourceMapping {
+            function: "a-runner".to_owned(),
+            function_arn: "arn:aws:lambda:eu-west-1:111122223333:function:a-runner".to_owned(),
+            queue: "a-tasks".to_owned(),
+            queue_arn: "arn:aws:sqs:eu-west-1:111122223333:a-tasks".to_owned(),
+            batch_size: 1,
+            max_concurrency,
+            tags: Tags::new(),
+        }
+    }
+
+    fn answer() -> EventSourceMappingConfigurationBuilder {
+        EventSourceMappingConfiguration::builder()
+            .uuid("6d9bce8e-836b-442c-8070-74e77903c815")
+            .event_source_arn("arn:aws:sqs:eu-west-1:111122223333:a-tasks")
+            .function_arn("arn:aws:lambda:eu-west-1:111122223333:function:a-runner")
+            .batch_size(1)
+            .maximum_batching_window_in_seconds(0)
+            .function_response_types(FunctionResponseType::ReportBatchItemFailures)
+            .state("Enabled")
+    }
+
+    #[test]
+    fn what_was_created_reads_back_as_wanted() {
+        assert_eq!(read(&answer().build()), wanted(None).fields());
+        let empty = ScalingConfig::builder().build();
+        assert_eq!(read(&answer().scaling_config(empty).build()), wanted(None).fields());
+        let limit = scaling(&wanted(Some(5)));
+        assert_eq!(read(&answer().scaling_config(limit).build()), wanted(Some(5)).fields());
+    }
+
+    #[test]
+    fn every_field_that_differs_is_one_that_an_update_mends() {
+        assert!(wanted(Some(5)).fields().keys().all(|field| FIELDS.contains(field) || *field == "queue"));
+    }
+
+    #[test]
+    fn a_mapping_from_the_other_kind_of_queue_differs() {
+        let fifo = answer().event_source_arn("arn:aws:sqs:eu-west-1:111122223333:a-tasks.fifo");
+        assert_ne!(read(&fifo.build()), wanted(None).fields());
+    }
+
+    #[test]
+    fn a_mapping_that_somebody_disabled_or_made_blind_to_failures_differs() {
+        assert_ne!(read(&answer().state("Disabled").build()), wanted(None).fields());
+        assert_ne!(read(&answer().set_function_response_types(Some(Vec::new())).build()), wanted(None).fields());
+        let filter = FilterCriteria::builder().filters(Filter::builder().pattern("{}").build()).build();
+        assert_ne!(read(&answer().filter_criteria(filter).build()), wanted(None).fields());
+        let pollers = ProvisionedPollerConfig::builder().minimum_pollers(2).build();
+        assert_ne!(read(&answer().provisioned_poller_config(pollers).build()), wanted(None).fields());
+    }
+
+    #[test]
+    fn a_mapping_on_its_way_is_left_alone() {
+        for state in ["Creating", "Enabling", "Disabling", "Updating", "Deleting"] {
+            assert_eq!(settling(Some(state)), Some(format!("the mapping is {state}")));
+            assert!(matches!(progress(Some(state)), Progress::Waiting(_)));
+        }
+        assert_eq!(settling(Some("Enabled")), None);
+        assert_eq!(settling(Some("Disabled")), None);
+        assert_eq!(progress(Some("Enabled")), Progress::Done);
+    }
+
+    #[test]
+    fn only_the_pipelines_own_queue_counts() {
+        let from =
+            |queue: &str| answer().event_source_arn(format!("arn:aws:sqs:eu-west-1:111122223333:{queue}")).build();
+        for (queue, ours) in
+            [("a-tasks", true), ("a-tasks.fifo", true), ("a-tasks-dlq", false), ("b-tasks", false), ("tasks", false)]
+        {
+            assert_eq!(is_from_our_queue(&from(queue), "a-runner"), ours, "{queue}");
+        }
+        assert!(!is_from_our_queue(&EventSourceMappingConfiguration::builder().build(), "a-runner"));
+    }
+
+    #[test]
+    fn the_uuid_is_the_end_of_the_arn() {
+        let arn = "arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:6d9bce8e".to_owned();
+        let have = Observed { arn, ..Observed::default() };
+        assert_eq!(uuid(&have), "6d9bce8e");
+    }
+}

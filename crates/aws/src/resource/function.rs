@@ -1,0 +1,310 @@
+//! Lambda functions with their asynchronous settings.
+//! <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>
+//!
+//! Configuration and code are two calls, and each leaves the function busy: an update does one, and the next reconcile finds
+//! what is left.
+
+mod read;
+mod upload;
+
+use std::time::Duration;
+
+use aws_sdk_lambda::error::SdkError;
+use aws_sdk_lambda::operation::create_function::CreateFunctionOutput;
+use aws_sdk_lambda::operation::update_function_code::UpdateFunctionCodeOutput;
+use aws_sdk_lambda::types::{
+    Architecture, DestinationConfig, Environment, FunctionCode, OnFailure, PackageType, Runtime, State,
+};
+use pipeline_core::code::Code;
+use pipeline_core::names::{Tags, tag};
+use pipeline_core::resource::{Function, Observed};
+
+use super::{Changed, Progress};
+use crate::{Aws, AwsError, Operation};
+pub(super) use upload::{NoZip, Upload};
+
+pub(super) use read::{LISTED_NOT, list, observe, observe_async, take_mark};
+
+/// A zip function is often Active at once, and within a second or so otherwise.
+const ACTIVE_POLL: Duration = Duration::from_millis(250);
+
+/// How long the name of a deleted function should rest before it is used again.
+const NAME_RESTS: Duration = Duration::from_secs(1);
+
+const CONFIGURATION: [&str; 8] =
+    ["runtime", "handler", "layers", "role", "timeout", "memorySize", "environment", "lastUpdateStatus"];
+const CODE: [&str; 4] = ["codeSha256", "s3", "image", "architecture"];
+const ASYNC: [&str; 3] = ["asyncMaximumRetryAttempts", "asyncMaximumEventAge", "asyncOnFailure"];
+
+pub(super) async fn create(aws: &Aws, function: &Function) -> Result<Progress, AwsError> {
+    let entry = function.code.entry();
+    let request = aws
+        .lambda
+        .create_function()
+        .function_name(&function.name)
+        .package_type(if entry.is_some() { PackageType::Zip } else { PackageType::Image })
+        .set_runtime(entry.as_ref().map(|entry| Runtime::from(entry.runtime.as_str())))
+        .set_handler(entry.map(|entry| entry.handler))
+        .role(&function.role_arn)
+        .architectures(Architecture::from(function.architecture.as_str()))
+        .memory_size(number(function.memory_mib))
+        .timeout(number(function.timeout_seconds))
+        .set_layers((!function.layers.is_empty()).then(|| function.layers.clone()))
+        .environment(sdk_environment(function))
+        .code(sdk_code(function))
+        .set_tags(Some(function.tags.clone().into_iter().collect()));
+    let send = || async {
+        let upload = Upload::of_code(&function.code, aws.uploads()).await.map_err(SdkError::construction_failure)?;
+        Upload::fill_in(upload, request.clone().customize()).send().await
+    };
+    let CreateFunctionOutput { state, code_sha256, .. } = aws.call(Operation::CreateFunction, send).await?;
+    note_fetched(function, code_sha256);
+    if matches!(function.code, Code::S3 { .. }) || state.is_some_and(|state| state != State::Active) {
+        return Ok(Progress::waiting("the new function to become Active", ACTIVE_POLL));
+    }
+    put_async(aws, function).await?;
+    Ok(Progress::Done)
+}
+
+pub(super) async fn update(
+    aws: &Aws,
+    function: &Function,
+    have: &Observed,
+    changed: Changed<'_>,
+) -> Result<Progress, AwsError> {
+    if changed.any(&["packageType"]) {
+        // Lambda changes no zip into an image: the function is deleted, and made anew at the next reconcile.
+        delete(aws, &function.name).await?;
+        return Ok(Progress::waiting("the name of the deleted function of another type to be free", NAME_RESTS));
+    }
+    if changed.any(&CONFIGURATION) {
+        let entry = function.code.entry();
+        let request = aws
+            .lambda
+            .update_function_configuration()
+            .function_name(&function.name)
+            .set_runtime(entry.as_ref().map(|entry| Runtime::from(entry.runtime.as_str())))
+            .set_handler(entry.map(|entry| entry.handler))
+            .role(&function.role_arn)
+            .memory_size(number(function.memory_mib))
+            .timeout(number(function.timeout_seconds))
+            .set_layers(changed.any(&["layers"]).then(|| function.layers.clone()))
+            .environment(sdk_environment(function));
+        aws.call(Operation::UpdateFunctionConfiguration, || request.clone().send()).await?;
+        return Ok(Progress::waiting("the function's new configuration", ACTIVE_POLL));
+    }
+    if changed.any(&CODE) {
+        return update_code(aws, function, have).await;
+    }
+    if changed.any(&ASYNC) {
+        put_async(aws, function).await?;
+    }
+    Ok(Progress::Done)
+}
+
+async fn update_code(aws: &Aws, function: &Function, have: &Observed) -> Result<Progress, AwsError> {
+    if let (Code::S3 { object, .. }, Some(sha256)) = (&function.code, function.fetched.get()) {
+        let tags = Tags::from([(tag::CODE.to_owned(), format!("{} {sha256}", object.mark()))]);
+        put_tags(aws, &have.arn, &tags).await?;
+        return Ok(Progress::waiting("the note of what was deployed", Duration::ZERO));
+    }
+    let FunctionCode { zip_file, s3_bucket, s3_key, s3_object_version, image_uri, .. } = sdk_code(function);
+    let request = aws
+        .lambda
+        .update_function_code()
+        .function_name(&function.name)
+        .architectures(Architecture::from(function.architecture.as_str()))
+        .set_zip_file(zip_file)
+        .set_s3_bucket(s3_bucket)
+        .set_s3_key(s3_key)
+        .set_s3_object_version(s3_object_version)
+        .set_image_uri(image_uri);
+    let send = || async {
+        let upload = Upload::of_code(&function.code, aws.uploads()).await.map_err(SdkError::construction_failure)?;
+        Upload::fill_in(upload, request.clone().customize()).send().await
+    };
+    let UpdateFunctionCodeOutput { code_sha256, .. } = aws.call(Operation::UpdateFunctionCode, send).await?;
+    note_fetched(function, code_sha256);
+    Ok(Progress::waiting("the function's new code", ACTIVE_POLL))
+}
+
+fn note_fetched(function: &Function, sha256: Option<String>) {
+    if let (Code::S3 { .. }, Some(sha256)) = (&function.code, sha256) {
+        // Only the first answer is kept; a later one of this reconcile was to the same object.
+        let _ = function.fetched.set(sha256);
+    }
+}
+
+async fn put_async(aws: &Aws, function: &Function) -> Result<(), AwsError> {
+    if let Some(invoke) = &function.async_invoke {
+        let on_failure = OnFailure::builder().destination(&invoke.on_failure_arn).build();
+        let request = aws
+            .lambda
+            .put_function_event_invoke_config()
+            .function_name(&function.name)
+            .maximum_retry_attempts(number(invoke.max_retries))
+            .maximum_event_age_in_seconds(number(invoke.max_age_seconds))
+            .destination_config(DestinationConfig::builder().on_failure(on_failure).build());
+        aws.call(Operation::PutFunctionEventInvokeConfig, || request.clone().send()).await?;
+    } else {
+        let request = aws.lambda.delete_function_event_invoke_config().function_name(&function.name);
+        aws.find(Operation::DeleteFunctionEventInvokeConfig, || request.clone().send()).await?;
+    }
+    Ok(())
+}
+
+fn sdk_code(function: &Function) -> FunctionCode {
+    let code = FunctionCode::builder();
+    match &function.code {
+        Code::Builtin(_) | Code::Zip { .. } => code.zip_file(Upload::placeholder()),
+        Code::S3 { object, .. } => {
+            code.s3_bucket(&object.bucket).s3_key(&object.key).set_s3_object_version(object.version.clone())
+        }
+        Code::Image(uri) => code.image_uri(uri),
+    }
+    .build()
+}
+
+fn sdk_environment(function: &Function) -> Environment {
+    Environment::builder().set_variables(Some(function.environment.clone().into_iter().collect())).build()
+}
+
+pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
+    aws.call(Operation::DeleteFunction, || aws.lambda.delete_function().function_name(name).send()).await?;
+    Ok(Progress::Done)
+}
+
+/// Puts tags on a function or a mapping.
+pub(super) async fn put_tags(aws: &Aws, arn: &str, tags: &Tags) -> Result<(), AwsError> {
+    let request = aws.lambda.tag_resource().resource(arn).set_tags(Some(tags.clone().into_iter().collect()));
+    aws.call(Operation::LambdaTagResource, || request.clone().send()).await?;
+    Ok(())
+}
+
+/// Removes tags from a function or a mapping.
+pub(super) async fn remove_tags(aws: &Aws, arn: &str, keys: Vec<String>) -> Result<(), AwsError> {
+    let request = aws.lambda.untag_resource().resource(arn).set_tag_keys(Some(keys));
+    aws.call(Operation::LambdaUntagResource, || request.clone().send()).await?;
+    Ok(())
+}
+
+/// Lambda's numbers are signed; ours are bounded far below.
+fn number(value: u32) -> i32 {
+    i32::try_from(value).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::PathBuf;
+    use std::sync::{Arc, OnceLock};
+
+    use aws_sdk_lambda::types::builders::FunctionConfigurationBuilder;
+    use aws_sdk_lambda::types::{EnvironmentResponse, FunctionConfiguration, LastUpdateStatus, Layer};
+    use pipeline_core::archive::Zip;
+    use pipeline_core::code::{Artifact, Entry, S3Object};
+    use pipeline_core::resource::Field;
+
+    use super::read::{read, settling};
+    use super::*;
+
+    fn wanted() -> Function {
+        Function {
+            name: "a-sender".to_owned(),
+            role_arn: "arn:aws:iam::111122223333:role/taskpipelines/lab/a-sender".to_owned(),
+            code: Code::Builtin(Arc::new(Artifact {
+                path: PathBuf::from("sender-arm64.zip"),
+                sha256: "hash".to_owned(),
+            })),
+            layers: Vec::new(),
+            architecture: api::Architecture::Arm64,
+            memory_mib: 128,
+            timeout_seconds: 30,
+            environment: BTreeMap::from([("QUEUE_URL".to_owned(), "https://sqs/a-tasks".to_owned())]),
+            async_invoke: None,
+            tags: Tags::new(),
+            fetched: OnceLock::new(),
+        }
+    }
+
+    fn answer() -> FunctionConfigurationBuilder {
+        FunctionConfiguration::builder()
+            .runtime(Runtime::Providedal2023)
+            .handler("bootstrap")
+            .role("arn:aws:iam::111122223333:role/taskpipelines/lab/a-sender")
+            .timeout(30)
+            .memory_size(128)
+            .architectures(Architecture::Arm64)
+            .package_type(PackageType::Zip)
+            .code_sha256("hash")
+            .environment(EnvironmentResponse::builder().variables("QUEUE_URL", "https://sqs/a-tasks").build())
+            .state(State::Active)
+            .last_update_status(LastUpdateStatus::Successful)
+    }
+
+    fn entry() -> Entry {
+        Entry { runtime: "python3.13".to_owned(), handler: "index.handler".to_owned() }
+    }
+
+    #[test]
+    fn what_was_created_reads_back_as_wanted() {
+        assert_eq!(read(answer().build()).fields, wanted().fields());
+        assert_eq!(settling(&answer().build()), None);
+    }
+
+    #[test]
+    fn a_zip_and_layers_read_back_as_wanted() {
+        let zip = Arc::new(Zip::of(b"zip".to_vec()));
+        let layers = vec!["arn:aws:lambda:eu-west-1:111122223333:layer:a:1".to_owned()];
+        let answer = answer().runtime(Runtime::Python313).handler("index.handler").code_sha256(zip.sha256());
+        let answer = answer.layers(Layer::builder().arn(&layers[0]).code_size(7).build()).build();
+        let wanted = Function { code: Code::Zip { zip, entry: entry() }, layers, ..wanted() };
+        assert_eq!(read(answer).fields, wanted.fields());
+    }
+
+    #[test]
+    fn code_from_s3_is_judged_by_what_was_noted_when_it_was_fetched() {
+        let object = S3Object { bucket: "b".to_owned(), key: "k.zip".to_owned(), version: None };
+        let tagged = |note: &str| {
+            let answer = answer().runtime(Runtime::Python313).handler("index.handler");
+            let mut seen = read(answer.build());
+            seen.tags = Tags::from([(tag::CODE.to_owned(), note.to_owned())]);
+            take_mark(&mut seen);
+            seen
+        };
+        let wanted = Function { code: Code::S3 { object: object.clone(), entry: entry() }, ..wanted() };
+        let seen = tagged(&format!("{} hash", object.mark()));
+        assert_eq!((seen.fields, seen.tags), (wanted.fields(), Tags::new()));
+        for stale in [format!("{} another-hash", object.mark()), "other hash".to_owned(), String::new()] {
+            assert_ne!(tagged(&stale).fields, wanted.fields(), "{stale}");
+        }
+    }
+
+    #[test]
+    fn an_image_reads_back_as_wanted() {
+        let uri = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/reports@sha256:1a2b";
+        let answer = FunctionConfiguration::builder()
+            .role("arn:aws:iam::111122223333:role/taskpipelines/lab/a-sender")
+            .timeout(30)
+            .memory_size(128)
+            .architectures(Architecture::Arm64)
+            .package_type(PackageType::Image)
+            .code_sha256("digest")
+            .environment(EnvironmentResponse::builder().variables("QUEUE_URL", "https://sqs/a-tasks").build());
+        let mut seen = read(answer.build());
+        seen.fields.insert("image", Field::plain(uri));
+        assert_eq!(seen.fields, Function { code: Code::Image(uri.to_owned()), ..wanted() }.fields());
+    }
+
+    #[test]
+    fn a_failed_update_is_a_difference() {
+        let failed = answer().last_update_status(LastUpdateStatus::Failed).last_update_status_reason("no role").build();
+        assert_ne!(read(failed).fields, wanted().fields());
+    }
+
+    #[test]
+    fn a_busy_function_is_left_alone() {
+        assert!(settling(&answer().state(State::Pending).build()).is_some());
+        assert!(settling(&answer().last_update_status(LastUpdateStatus::InProgress).build()).is_some());
+    }
+}

@@ -1,0 +1,276 @@
+//! Versions of Lambda layers.
+//! <https://docs.aws.amazon.com/lambda/latest/api/API_PublishLayerVersion.html>
+//!
+//! A version never changes, has a number of AWS's making, and cannot be tagged: its description says whose it is and of
+//! what content. So it is found by that; another content is another version, and the old one goes when no function has
+//! it any more. Each publication makes one more version, also of a layer that is somebody else's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_lambda::types::{Architecture, LayerVersionContentInput, LayerVersionsListItem, LayersListItem, Runtime};
+use aws_smithy_runtime_api::client::result::SdkError;
+use pipeline_core::code::S3Object;
+use pipeline_core::names::{Owner, Tags, tag};
+use pipeline_core::pipeline::{LayerContent, Packages};
+use pipeline_core::resource::{Field, Fields, Id, LayerVersion, Observed};
+use tokio::sync::Semaphore;
+
+use super::function::{NoZip, Upload};
+use super::{Changed, Progress, pages};
+use crate::{Aws, AwsError, Operation};
+
+/// Layers or versions on a page of a list, the most there are.
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_ListLayerVersions.html>
+const LIST_PAGE: i32 = 50;
+
+pub(super) async fn create(aws: &Aws, wanted: &LayerVersion) -> Result<Progress, AwsError> {
+    if matches!(wanted.content.content, LayerContent::Python(_)) && wanted.zip.is_none() {
+        // It was there when the reconcile began.
+        return Ok(Progress::waiting("its zip to be built", Duration::ZERO));
+    }
+    let request = aws
+        .lambda
+        .publish_layer_version()
+        .layer_name(&wanted.layer)
+        .description(description(&wanted.owner_tags, &wanted.content.digest()))
+        .content(sdk_content(wanted));
+    let request = match &wanted.content.content {
+        LayerContent::Python(Packages { version, architecture, requirements: _ }) => request
+            .compatible_runtimes(Runtime::from(format!("python{version}").as_str()))
+            .compatible_architectures(Architecture::from(architecture.as_str())),
+        LayerContent::Zip(_) | LayerContent::S3(_) => request,
+    };
+    let send = || async {
+        let upload = upload(wanted, aws.uploads()).await.map_err(SdkError::construction_failure)?;
+        Upload::fill_in(upload, request.clone().customize()).send().await
+    };
+    let answer = aws.call(Operation::PublishLayerVersion, send).await?;
+    // A reconcile might not show it yet, and what is not shown would be published again.
+    Ok(Progress::Made(Observed {
+        arn: answer.layer_version_arn.unwrap_or_default(),
+        tags: wanted.owner_tags.clone(),
+        fields: wanted.fields(),
+        revision: Some(answer.version.to_string()),
+        ..Observed::default()
+    }))
+}
+
+fn sdk_content(wanted: &LayerVersion) -> LayerVersionContentInput {
+    let content = LayerVersionContentInput::builder();
+    match &wanted.content.content {
+        LayerContent::Python(_) | LayerContent::Zip(_) => content.zip_file(Upload::placeholder()),
+        LayerContent::S3(S3Object { bucket, key, version }) => {
+            content.s3_bucket(bucket).s3_key(key).set_s3_object_version(version.clone())
+        }
+    }
+    .build()
+}
+
+/// What there is to upload; nothing where Lambda fetches it.
+async fn upload(wanted: &LayerVersion, permits: &Arc<Semaphore>) -> Result<Option<Upload>, NoZip> {
+    match (&wanted.content.content, &wanted.zip) {
+        (LayerContent::Python(_), Some(zip)) => Upload::read(zip, permits).await.map(Some),
+        (LayerContent::Zip(zip), _) => Ok(Some(Upload::of(zip))),
+        (LayerContent::Python(_), None) | (LayerContent::S3(_), _) => Ok(None),
+    }
+}
+
+pub(super) async fn update(
+    aws: &Aws,
+    wanted: &LayerVersion,
+    have: &Observed,
+    changed: Changed<'_>,
+) -> Result<Progress, AwsError> {
+    let (layer, content) = (wanted.layer.as_str(), wanted.content.digest());
+    if changed.any(&["copies"]) {
+        for copy in versions(aws, layer).await?.iter().filter(|it| is_of(it, &content)).skip(1) {
+            delete_version(aws, layer, copy.version).await?;
+        }
+        return Ok(Progress::waiting("its copies to be gone", Duration::ZERO));
+    }
+    // Another takes its place; functions keep what they were given until they are given that.
+    delete_version(aws, layer, number(&have.arn)).await?;
+    Ok(Progress::waiting("the version that it replaces to be gone", Duration::ZERO))
+}
+
+pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
+    let (layer, content) = LayerVersion::parts(name);
+    let versions = versions(aws, layer).await?;
+    let mut ours = versions.iter().filter(|version| is_of(version, content));
+    if let Some(first) = ours.next() {
+        let mut seen = read(first);
+        let copies = ours.count();
+        if copies > 0 {
+            // Wanted never has the field: of two publications whose answers were lost, one goes.
+            seen.fields.insert("copies", Field::plain(copies + 1));
+        }
+        return Ok(Some(seen));
+    }
+    // A version of a layer that is somebody else's would be theirs.
+    Ok(versions.iter().find(|version| said(version).is_none()).map(read))
+}
+
+/// All versions of a layer, the oldest first.
+async fn versions(aws: &Aws, layer: &str) -> Result<Vec<LayerVersionsListItem>, AwsError> {
+    let ask = |marker| async move {
+        let request = aws.lambda.list_layer_versions().layer_name(layer).max_items(LIST_PAGE).set_marker(marker);
+        let answer = aws.call(Operation::ListLayerVersions, || request.clone().send()).await?;
+        Ok((answer.layer_versions.unwrap_or_default(), answer.next_marker))
+    };
+    let mut found = match pages::all(ask).await {
+        Err(error) if error.is_not_found() => Vec::new(),
+        found => found?,
+    };
+    found.sort_by_key(|version| version.version);
+    Ok(found)
+}
+
+/// The latest version of each layer of ours: in a pipeline that is as it should be, there is no other.
+pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
+    let ours = |layer: LayersListItem| {
+        let (name, latest) = (layer.layer_name?, layer.latest_matching_version?);
+        Some((LayerVersion::id_of(&name, &said(&latest)?.content), read(&latest)))
+    };
+    pages::all(|marker| async move {
+        let request = aws.lambda.list_layers().max_items(LIST_PAGE).set_marker(marker);
+        let answer = aws.call(Operation::ListLayers, || request.clone().send()).await?;
+        Ok((answer.layers.unwrap_or_default().into_iter().filter_map(ours).collect(), answer.next_marker))
+    })
+    .await
+}
+
+/// All versions of a pipeline's layers, whatever their content.
+pub(super) async fn ids_of(aws: &Aws, owner: &Owner) -> Result<Vec<Id>, AwsError> {
+    let front = owner.part("layer-");
+    let mut found = Vec::new();
+    for (latest, _) in list(aws).await?.into_iter().filter(|(id, _)| id.name.starts_with(&front)) {
+        let (layer, _) = LayerVersion::parts(&latest.name);
+        found.extend(
+            versions(aws, layer).await?.iter().filter_map(|it| Some(LayerVersion::id_of(layer, &said(it)?.content))),
+        );
+    }
+    Ok(found)
+}
+
+pub(super) async fn delete(aws: &Aws, name: &str, have: &Observed) -> Result<Progress, AwsError> {
+    let (layer, _) = LayerVersion::parts(name);
+    delete_version(aws, layer, number(&have.arn)).await?;
+    // There may be a copy.
+    Ok(Progress::waiting("the version to be gone", Duration::ZERO))
+}
+
+async fn delete_version(aws: &Aws, layer: &str, version: i64) -> Result<(), AwsError> {
+    let request = aws.lambda.delete_layer_version().layer_name(layer).version_number(version);
+    aws.call(Operation::DeleteLayerVersion, || request.clone().send()).await?;
+    Ok(())
+}
+
+/// A version's ARN ends in its number.
+fn number(arn: &str) -> i64 {
+    arn.rsplit(':').next().and_then(|number| number.parse().ok()).unwrap_or_default()
+}
+
+fn read(version: &LayerVersionsListItem) -> Observed {
+    let mut fields = Fields::new();
+    let runtime = version.compatible_runtimes().first();
+    fields.extend(runtime.map(|runtime| ("compatibleRuntime", Field::plain(runtime.as_str()))));
+    let architecture = version.compatible_architectures().first();
+    fields.extend(architecture.map(|it| ("compatibleArchitecture", Field::plain(it.as_str()))));
+    Observed {
+        arn: version.layer_version_arn.clone().unwrap_or_default(),
+        tags: said(version).map(|said| said.owner_tags).unwrap_or_default(),
+        fields,
+        revision: Some(version.version.to_string()),
+        ..Observed::default()
+    }
+}
+
+fn is_of(version: &LayerVersionsListItem, content: &str) -> bool {
+    said(version).is_some_and(|said| said.content == content)
+}
+
+/// What a description says.
+#[derive(Debug, PartialEq, Eq)]
+struct Said {
+    owner_tags: Tags,
+    content: String,
+}
+
+const INTRODUCTION: &str = "Task Pipelines: ";
+const OWNER: [&str; 3] = [tag::CLUSTER, tag::NAMESPACE, tag::NAME];
+
+/// Says whose a version is, and of what content: at most 256 characters. Names in Kubernetes hold no `/` and no space.
+fn description(owner_tags: &Tags, content: &str) -> String {
+    let value = |key: &str| owner_tags.get(key).map(String::as_str).unwrap_or_default();
+    format!("{INTRODUCTION}{}, uid {}, content {content}", OWNER.map(value).join("/"), value(tag::UID))
+}
+
+fn said(version: &LayerVersionsListItem) -> Option<Said> {
+    let (owner, rest) = version.description()?.strip_prefix(INTRODUCTION)?.split_once(", uid ")?;
+    let (uid, content) = rest.split_once(", content ")?;
+    let names: Vec<&str> = owner.split('/').collect();
+    let names: [&str; 3] = names.try_into().ok()?;
+    let values = OWNER.into_iter().zip(names).chain([(tag::UID, uid)]);
+    let owner_tags = values.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    Some(Said { owner_tags, content: content.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use pipeline_core::pipeline::{Layer, MAX_OWNER};
+    use pipeline_core::test_support::owner;
+
+    use super::*;
+
+    fn wanted() -> LayerVersion {
+        let packages = Packages {
+            version: "3.13".to_owned(),
+            architecture: api::Architecture::Arm64,
+            requirements: BTreeSet::from(["humanize==4.13.0".to_owned()]),
+        };
+        LayerVersion {
+            layer: "a-layer-deps".to_owned(),
+            content: Layer { name: "deps".to_owned(), content: LayerContent::Python(packages) },
+            zip: None,
+            owner_tags: owner().tags(),
+        }
+    }
+
+    fn answer(description: &str) -> LayerVersionsListItem {
+        LayerVersionsListItem::builder()
+            .layer_version_arn("arn:aws:lambda:eu-west-1:111122223333:layer:a-layer-deps:7")
+            .version(7)
+            .description(description)
+            .compatible_runtimes(Runtime::Python313)
+            .compatible_architectures(Architecture::Arm64)
+            .build()
+    }
+
+    #[test]
+    fn what_was_published_reads_back_as_wanted() {
+        let wanted = wanted();
+        let seen = answer(&description(&wanted.owner_tags, &wanted.content.digest()));
+        assert_eq!((read(&seen).fields, read(&seen).tags), (wanted.fields(), wanted.owner_tags.clone()));
+        assert!(is_of(&seen, LayerVersion::parts(&wanted.id().name).1));
+        assert_eq!((LayerVersion::parts(&wanted.id().name).0, number(&read(&seen).arn)), ("a-layer-deps", 7));
+    }
+
+    #[test]
+    fn a_foreign_description_names_no_owner() {
+        for text in ["", "numpy", "Task Pipelines: ", "Task Pipelines: lab/team-a, uid 1, content a", "lab/a/b, uid 1"]
+        {
+            assert_eq!(said(&answer(text)), None, "{text}");
+            assert_eq!(read(&answer(text)).tags, Tags::new(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_longest_description_fits() {
+        let longest = Owner { name: "n".repeat(MAX_OWNER - 9), uid: "u".repeat(36), ..owner() };
+        let text = description(&longest.tags(), &wanted().content.digest());
+        assert!(text.len() <= 256, "{} characters", text.len());
+    }
+}

@@ -1,0 +1,130 @@
+//! CloudWatch log groups.
+//! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html>
+//!
+//! Retention has a call of its own: a group made just before a crash has none, which the next reconcile mends.
+
+use aws_sdk_cloudwatchlogs::types::LogGroup as SdkLogGroup;
+use pipeline_core::names::Tags;
+use pipeline_core::resource::{Field, Id, Kind, LogGroup, Observed};
+
+use super::{Changed, Progress, pages};
+use crate::{Aws, AwsError, Operation};
+
+/// Log groups on a page of a list, the most there are.
+const LIST_PAGE: i32 = 50;
+
+/// What the names of functions' log groups begin with.
+const OF_FUNCTIONS: &str = "/aws/lambda/";
+
+pub(super) async fn create(aws: &Aws, group: &LogGroup) -> Result<Progress, AwsError> {
+    let tags = group.tags.clone().into_iter().collect();
+    let request = aws.logs.create_log_group().log_group_name(&group.name).set_tags(Some(tags));
+    aws.call(Operation::CreateLogGroup, || request.clone().send()).await?;
+    put_retention(aws, group).await?;
+    Ok(Progress::Done)
+}
+
+pub(super) async fn update(aws: &Aws, group: &LogGroup, changed: Changed<'_>) -> Result<Progress, AwsError> {
+    if changed.any(&["retentionInDays"]) {
+        put_retention(aws, group).await?;
+    }
+    Ok(Progress::Done)
+}
+
+async fn put_retention(aws: &Aws, group: &LogGroup) -> Result<(), AwsError> {
+    let days = group.retention_days.cast_signed();
+    let request = aws.logs.put_retention_policy().log_group_name(&group.name).retention_in_days(days);
+    aws.call(Operation::PutRetentionPolicy, || request.clone().send()).await?;
+    Ok(())
+}
+
+pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
+    let Some(group) = find(aws, name).await? else { return Ok(None) };
+    let arn = aws.location.log_group_arn(name);
+    let request = aws.logs.list_tags_for_resource().resource_arn(&arn);
+    let Some(answer) = aws.find(Operation::LogsListTagsForResource, || request.clone().send()).await? else {
+        return Ok(None);
+    };
+    let tags = answer.tags.unwrap_or_default().into_iter().collect();
+    Ok(Some(Observed { arn, tags, ..read(&group) }))
+}
+
+/// All log groups of functions, without their tags.
+pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
+    let shown = |group: SdkLogGroup| {
+        let name = group.log_group_name()?;
+        let arn = aws.location.log_group_arn(name);
+        Some((Id::new(Kind::LogGroup, name), Observed { arn, ..read(&group) }))
+    };
+    pages::all(|token| async move {
+        let request = aws.logs.describe_log_groups().log_group_name_prefix(OF_FUNCTIONS).limit(LIST_PAGE);
+        let request = request.set_next_token(token);
+        let answer = aws.call(Operation::DescribeLogGroups, || request.clone().send()).await?;
+        Ok((answer.log_groups.unwrap_or_default().into_iter().filter_map(shown).collect(), answer.next_token))
+    })
+    .await
+}
+
+/// The only search there is goes by prefix.
+async fn find(aws: &Aws, name: &str) -> Result<Option<SdkLogGroup>, AwsError> {
+    let mut token = None;
+    loop {
+        let request = aws.logs.describe_log_groups().log_group_name_prefix(name).set_next_token(token);
+        let answer = aws.call(Operation::DescribeLogGroups, || request.clone().send()).await?;
+        let groups = answer.log_groups.unwrap_or_default();
+        if let Some(group) = groups.into_iter().find(|group| group.log_group_name() == Some(name)) {
+            return Ok(Some(group));
+        }
+        token = answer.next_token;
+        if token.is_none() {
+            return Ok(None);
+        }
+    }
+}
+
+/// A group that keeps its events for ever reports no retention.
+fn read(group: &SdkLogGroup) -> Observed {
+    let retention = group.retention_in_days.map(|days| ("retentionInDays", Field::plain(days)));
+    // A group that was made anew is another one.
+    let revision = group.creation_time.map(|time| time.to_string());
+    Observed { fields: retention.into_iter().collect(), revision, ..Observed::default() }
+}
+
+pub(super) async fn put_tags(aws: &Aws, arn: &str, tags: &Tags) -> Result<(), AwsError> {
+    let request = aws.logs.tag_resource().resource_arn(arn).set_tags(Some(tags.clone().into_iter().collect()));
+    aws.call(Operation::LogsTagResource, || request.clone().send()).await?;
+    Ok(())
+}
+
+pub(super) async fn remove_tags(aws: &Aws, arn: &str, keys: Vec<String>) -> Result<(), AwsError> {
+    let request = aws.logs.untag_resource().resource_arn(arn).set_tag_keys(Some(keys));
+    aws.call(Operation::LogsUntagResource, || request.clone().send()).await?;
+    Ok(())
+}
+
+pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
+    let request = aws.logs.delete_log_group().log_group_name(name);
+    aws.call(Operation::DeleteLogGroup, || request.clone().send()).await?;
+    Ok(Progress::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted() -> LogGroup {
+        LogGroup { name: "/aws/lambda/a-sender".to_owned(), retention_days: 30, tags: Tags::new() }
+    }
+
+    #[test]
+    fn what_was_created_reads_back_as_wanted() {
+        let answer = SdkLogGroup::builder().log_group_name("/aws/lambda/a-sender").retention_in_days(30).build();
+        assert_eq!(read(&answer).fields, wanted().fields());
+    }
+
+    #[test]
+    fn a_group_without_retention_is_a_difference() {
+        let answer = SdkLogGroup::builder().log_group_name("/aws/lambda/a-sender").build();
+        assert_ne!(read(&answer).fields, wanted().fields());
+    }
+}

@@ -1,0 +1,155 @@
+//! SSM parameters that hold secrets.
+//! <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
+//!
+//! Tags and Overwrite exclude each other: a parameter is made with its tags, and changed without them. The standard
+//! tier is free and holds 4,096 characters.
+
+use std::time::Duration;
+
+use aws_sdk_ssm::types::{
+    Parameter as SdkParameter, ParameterMetadata, ParameterStringFilter, ParameterTier, ParameterType,
+    ResourceTypeForTagging, Tag,
+};
+use pipeline_core::names::Tags;
+use pipeline_core::resource::{Field, Fields, Id, Kind, Observed, Parameter};
+use pipeline_core::secret_text::SecretText;
+
+use super::{Changed, Progress, pages};
+use crate::{Aws, AwsError, Operation};
+
+/// How long the name of a deleted parameter should rest before it is used again.
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DeleteParameter.html>
+const NAME_RESTS: Duration = Duration::from_secs(30);
+
+/// Parameters on a page of a list, the most there are.
+const LIST_PAGE: i32 = 50;
+
+pub(super) async fn create(aws: &Aws, parameter: &Parameter) -> Result<Progress, AwsError> {
+    let request = put(aws, parameter).set_tags(Some(sdk_tags(&parameter.tags)));
+    aws.call(Operation::PutParameter, || request.clone().send()).await?;
+    Ok(Progress::Done)
+}
+
+pub(super) async fn update(aws: &Aws, parameter: &Parameter, changed: Changed<'_>) -> Result<Progress, AwsError> {
+    if changed.any(&["type"]) {
+        // SSM refuses to change a type: only a new parameter encrypts what the old one shows.
+        delete(aws, &parameter.name).await?;
+        return Ok(Progress::waiting("the name of the deleted parameter of another type to be free", NAME_RESTS));
+    }
+    if changed.any(&["value"]) {
+        aws.call(Operation::PutParameter, || put(aws, parameter).overwrite(true).send()).await?;
+    }
+    Ok(Progress::Done)
+}
+
+fn put(aws: &Aws, parameter: &Parameter) -> aws_sdk_ssm::operation::put_parameter::builders::PutParameterFluentBuilder {
+    aws.ssm
+        .put_parameter()
+        .name(&parameter.name)
+        .value(parameter.value.expose())
+        .r#type(ParameterType::SecureString)
+        .tier(ParameterTier::Standard)
+}
+
+pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
+    let request = aws.ssm.get_parameter().name(name).with_decryption(true);
+    let answer = aws.find(Operation::GetParameter, || request.clone().send()).await?;
+    let Some(parameter) = answer.and_then(|answer| answer.parameter) else { return Ok(None) };
+    let request = aws.ssm.list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter).resource_id(name);
+    let Some(answer) = aws.find(Operation::SsmListTagsForResource, || request.clone().send()).await? else {
+        return Ok(None);
+    };
+    let tags = answer.tag_list.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
+    let arn = aws.location.parameter_arn(name);
+    let revision = Some(parameter.version.to_string());
+    Ok(Some(Observed { arn, tags, fields: read(parameter), revision, ..Observed::default() }))
+}
+
+/// What a list shows of a parameter; its value is behind its version.
+pub(super) const LISTED: [&str; 1] = ["type"];
+
+/// All parameters below a path, without their tags and values.
+pub(super) async fn list(aws: &Aws, path: &str) -> Result<Vec<(Id, Observed)>, AwsError> {
+    let below = ParameterStringFilter::builder().key("Path").option("Recursive").values(path).build();
+    // The builder refuses only a missing key.
+    let filters: &Vec<ParameterStringFilter> = &below.into_iter().collect();
+    let shown = |parameter: ParameterMetadata| {
+        let name = parameter.name()?;
+        let (id, arn) = (Id::new(Kind::Parameter, name), aws.location.parameter_arn(name));
+        let kind = parameter.r#type().map(|kind| ("type", Field::plain(kind.as_str())));
+        let revision = Some(parameter.version.to_string());
+        Some((id, Observed { arn, fields: kind.into_iter().collect(), revision, ..Observed::default() }))
+    };
+    pages::all(|token| async move {
+        let request = aws.ssm.describe_parameters().set_parameter_filters(Some(filters.clone()));
+        let request = request.max_results(LIST_PAGE).set_next_token(token);
+        let answer = aws.call(Operation::DescribeParameters, || request.clone().send()).await?;
+        Ok((answer.parameters.unwrap_or_default().into_iter().filter_map(shown).collect(), answer.next_token))
+    })
+    .await
+}
+
+fn read(parameter: SdkParameter) -> Fields {
+    let mut fields = Fields::new();
+    fields.extend(parameter.r#type.map(|kind| ("type", Field::plain(kind.as_str()))));
+    fields.extend(parameter.value.map(|value| ("value", Field::Secret(SecretText::new(value)))));
+    fields
+}
+
+pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
+    aws.call(Operation::DeleteParameter, || aws.ssm.delete_parameter().name(name).send()).await?;
+    Ok(Progress::Done)
+}
+
+pub(super) async fn put_tags(aws: &Aws, name: &str, tags: &Tags) -> Result<(), AwsError> {
+    let request = aws.ssm.add_tags_to_resource().resource_type(ResourceTypeForTagging::Parameter).resource_id(name);
+    let request = request.set_tags(Some(sdk_tags(tags)));
+    aws.call(Operation::AddTagsToResource, || request.clone().send()).await?;
+    Ok(())
+}
+
+pub(super) async fn remove_tags(aws: &Aws, name: &str, keys: Vec<String>) -> Result<(), AwsError> {
+    let kind = ResourceTypeForTagging::Parameter;
+    let request = aws.ssm.remove_tags_from_resource().resource_type(kind).resource_id(name).set_tag_keys(Some(keys));
+    aws.call(Operation::RemoveTagsFromResource, || request.clone().send()).await?;
+    Ok(())
+}
+
+fn sdk_tags(tags: &Tags) -> Vec<Tag> {
+    // The builder refuses only a missing key or value.
+    tags.iter().filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted() -> Parameter {
+        Parameter {
+            name: "/taskpipelines/lab/a/channels".to_owned(),
+            value: SecretText::new("hook-4711".to_owned()),
+            tags: Tags::new(),
+        }
+    }
+
+    fn answer(kind: ParameterType) -> SdkParameter {
+        SdkParameter::builder().name("/taskpipelines/lab/a/channels").r#type(kind).value("hook-4711").version(3).build()
+    }
+
+    #[test]
+    fn what_was_created_reads_back_as_wanted() {
+        assert_eq!(read(answer(ParameterType::SecureString)), wanted().fields());
+    }
+
+    #[test]
+    fn the_same_value_in_the_clear_is_a_difference() {
+        assert_ne!(read(answer(ParameterType::String)), wanted().fields());
+    }
+
+    #[test]
+    fn the_value_is_never_shown() {
+        let fields = read(answer(ParameterType::SecureString));
+        assert_eq!(fields["value"].to_string(), "[secret]");
+        assert!(!format!("{fields:?} {:?}", wanted()).contains("hook-4711"));
+    }
+}

@@ -1,0 +1,171 @@
+//! IAM roles with one inline policy. <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>
+//!
+//! `CreateRole` is not idempotent and role names are unique per account, so "exists" is always investigated. A new role
+//! cannot be assumed for some seconds; a call that passes it waits.
+
+mod foreign;
+
+use std::time::Duration;
+
+use aws_sdk_iam::primitives::DateTime;
+use aws_sdk_iam::types::{EntityType, RoleDetail, Tag};
+use jiff::Timestamp;
+use pipeline_core::iam::Document;
+use pipeline_core::names::Tags;
+use pipeline_core::resource::{Field, Fields, Id, Kind, Observed, Role};
+
+use super::{Changed, Progress, pages};
+use crate::{Aws, AwsError, Operation};
+
+/// Name of the inline policy; a role of ours has this one alone.
+const POLICY_NAME: &str = "task-pipelines";
+
+/// Roles on a page of a list, the most there are.
+const LIST_PAGE: i32 = 1000;
+
+pub(super) async fn create(aws: &Aws, role: &Role) -> Result<Progress, AwsError> {
+    let request = aws
+        .iam
+        .create_role()
+        .role_name(&role.name)
+        .path(&role.path)
+        .assume_role_policy_document(role.trust.to_string())
+        .set_permissions_boundary(role.boundary.clone())
+        .set_tags(Some(sdk_tags(&role.tags)));
+    aws.call(Operation::CreateRole, || request.clone().send()).await?;
+    put_policy(aws, role).await?;
+    Ok(Progress::Done)
+}
+
+pub(super) async fn update(aws: &Aws, role: &Role, changed: Changed<'_>) -> Result<Progress, AwsError> {
+    if changed.any(&["path"]) {
+        // A path cannot be changed: the role is deleted, and made anew at the next reconcile.
+        delete(aws, &role.name).await?;
+        return Ok(Progress::waiting("the name of the deleted role of another path to be free", Duration::ZERO));
+    }
+    if changed.any(&["trust"]) {
+        let request = aws.iam.update_assume_role_policy().role_name(&role.name).policy_document(role.trust.to_string());
+        aws.call(Operation::UpdateAssumeRolePolicy, || request.clone().send()).await?;
+    }
+    if changed.any(&["permissionsBoundary"]) {
+        put_boundary(aws, role).await?;
+    }
+    if changed.any(&["policy"]) {
+        put_policy(aws, role).await?;
+    }
+    Ok(Progress::Done)
+}
+
+async fn put_policy(aws: &Aws, role: &Role) -> Result<(), AwsError> {
+    let request = aws
+        .iam
+        .put_role_policy()
+        .role_name(&role.name)
+        .policy_name(POLICY_NAME)
+        .policy_document(role.policy.to_string());
+    aws.call(Operation::PutRolePolicy, || request.clone().send()).await?;
+    Ok(())
+}
+
+async fn put_boundary(aws: &Aws, role: &Role) -> Result<(), AwsError> {
+    if let Some(boundary) = &role.boundary {
+        let request = aws.iam.put_role_permissions_boundary().role_name(&role.name).permissions_boundary(boundary);
+        aws.call(Operation::PutRolePermissionsBoundary, || request.clone().send()).await?;
+    } else {
+        let request = aws.iam.delete_role_permissions_boundary().role_name(&role.name);
+        aws.call(Operation::DeleteRolePermissionsBoundary, || request.clone().send()).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
+    let request = aws.iam.get_role().role_name(name);
+    let Some(role) = aws.find(Operation::GetRole, || request.clone().send()).await?.and_then(|answer| answer.role)
+    else {
+        return Ok(None);
+    };
+    let mut fields = Fields::from([("path", Field::plain(role.path.as_str()))]);
+    if let Some(trust) = &role.assume_role_policy_document {
+        fields.insert("trust", Field::Policy(Document::decode(trust)));
+    }
+    if let Some(boundary) = role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn) {
+        fields.insert("permissionsBoundary", Field::plain(boundary));
+    }
+    let request = aws.iam.get_role_policy().role_name(name).policy_name(POLICY_NAME);
+    if let Some(answer) = aws.find(Operation::GetRolePolicy, || request.clone().send()).await? {
+        fields.insert("policy", Field::Policy(Document::decode(&answer.policy_document)));
+    }
+    let tags = read_tags(role.tags);
+    let since = moment(&role.create_date);
+    Ok(Some(Observed { arn: role.arn, tags, fields, revision: Some(role.role_id), since, ..Observed::default() }))
+}
+
+/// All roles there are, each as a read would show it.
+pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
+    let shown = |role: RoleDetail| Some((Id::new(Kind::Role, role.role_name()?), read(role)));
+    pages::all(|marker| async move {
+        let request = aws.iam.get_account_authorization_details().filter(EntityType::Role);
+        let request = request.max_items(LIST_PAGE).set_marker(marker);
+        let answer = aws.call(Operation::GetAccountAuthorizationDetails, || request.clone().send()).await?;
+        let found = answer.role_detail_list.unwrap_or_default().into_iter().filter_map(shown).collect();
+        Ok((found, answer.marker.filter(|_| answer.is_truncated)))
+    })
+    .await
+}
+
+fn read(role: RoleDetail) -> Observed {
+    let mut fields = Fields::new();
+    fields.extend(role.path.map(|path| ("path", Field::plain(path))));
+    fields.extend(role.assume_role_policy_document.map(|trust| ("trust", Field::Policy(Document::decode(&trust)))));
+    let boundary = role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn);
+    fields.extend(boundary.map(|boundary| ("permissionsBoundary", Field::plain(boundary))));
+    let policies = role.role_policy_list.unwrap_or_default();
+    let ours = policies.into_iter().find(|policy| policy.policy_name() == Some(POLICY_NAME));
+    let document = ours.and_then(|policy| policy.policy_document);
+    fields.extend(document.map(|document| ("policy", Field::Policy(Document::decode(&document)))));
+    Observed {
+        arn: role.arn.unwrap_or_default(),
+        tags: read_tags(role.tags),
+        fields,
+        revision: role.role_id,
+        since: role.create_date.as_ref().and_then(moment),
+        ..Observed::default()
+    }
+}
+
+fn read_tags(tags: Option<Vec<Tag>>) -> Tags {
+    tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect()
+}
+
+fn moment(moment: &DateTime) -> Option<Timestamp> {
+    Timestamp::from_second(moment.secs()).ok()
+}
+
+/// Takes our inline policy and the role. What others put on it stays, and makes AWS refuse.
+pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
+    let request = aws.iam.delete_role_policy().role_name(name).policy_name(POLICY_NAME);
+    aws.find(Operation::DeleteRolePolicy, || request.clone().send()).await?;
+    let request = aws.iam.delete_role().role_name(name);
+    match aws.call(Operation::DeleteRole, || request.clone().send()).await {
+        Ok(_) => Ok(Progress::Done),
+        Err(refusal) if refusal.code == "DeleteConflict" => Err(foreign::explain(aws, name, refusal).await),
+        Err(error) => Err(error),
+    }
+}
+
+pub(super) async fn put_tags(aws: &Aws, name: &str, tags: &Tags) -> Result<(), AwsError> {
+    let request = aws.iam.tag_role().role_name(name).set_tags(Some(sdk_tags(tags)));
+    aws.call(Operation::TagRole, || request.clone().send()).await?;
+    Ok(())
+}
+
+pub(super) async fn remove_tags(aws: &Aws, name: &str, keys: Vec<String>) -> Result<(), AwsError> {
+    let request = aws.iam.untag_role().role_name(name).set_tag_keys(Some(keys));
+    aws.call(Operation::UntagRole, || request.clone().send()).await?;
+    Ok(())
+}
+
+fn sdk_tags(tags: &Tags) -> Vec<Tag> {
+    // The builder refuses only a missing key or value.
+    tags.iter().filter_map(|(key, value)| Tag::builder().key(key).value(value).build().ok()).collect()
+}

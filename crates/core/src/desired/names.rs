@@ -1,0 +1,58 @@
+//! What a pipeline's resources are called.
+
+use crate::names::{ClusterName, Owner, part};
+
+/// The names of one pipeline.
+pub(super) struct Names {
+    pub(super) cluster: ClusterName,
+    pub(super) front: String,
+    pub(super) sender: String,
+    pub(super) runner: String,
+    pub(super) scheduler: String,
+    pub(super) schedule: String,
+    pub(super) tasks: String,
+    pub(super) tasks_dlq: String,
+    pub(super) undelivered_dlq: String,
+    pub(super) parameter: String,
+    pub(super) inbox: String,
+}
+
+impl Names {
+    pub(super) fn of(owner: &Owner, fifo: bool) -> Self {
+        Self::new(&owner.prefix(), &owner.cluster, fifo)
+    }
+
+    /// The names that begin with `front`, or with anything where that is `*`.
+    pub(super) fn new(front: &str, cluster: &ClusterName, fifo: bool) -> Self {
+        let suffix = if fifo { ".fifo" } else { "" };
+        Self {
+            cluster: cluster.clone(),
+            front: front.to_owned(),
+            sender: format!("{front}-sender"),
+            runner: format!("{front}-runner"),
+            scheduler: format!("{front}-scheduler"),
+            schedule: front.to_owned(),
+            tasks: format!("{front}-tasks{suffix}"),
+            tasks_dlq: format!("{front}-tasks-dlq{suffix}"),
+            // Scheduler and Lambda cannot send to a FIFO queue.
+            undelivered_dlq: format!("{front}-undelivered-dlq"),
+            parameter: cluster.parameter(front, "channels"),
+            inbox: cluster.inbox(),
+        }
+    }
+
+    /// A function that tasks call, and its role.
+    pub(super) fn function(&self, name: &str) -> String {
+        format!("{}-{}", self.front, part::function(name))
+    }
+
+    /// The parameter that holds a secret of such a function.
+    pub(super) fn secret(&self, function: &str, secret: &str) -> String {
+        self.cluster.parameter(&self.front, &part::secret(function, secret))
+    }
+}
+
+/// The log group of a function.
+pub(super) fn log_group(function: &str) -> String {
+    format!("/aws/lambda/{function}")
+}

@@ -1,0 +1,60 @@
+//! Plans for tests: what pipelines want, and what AWS then has.
+
+use std::collections::BTreeMap;
+
+use api::ScheduledTaskPipelineSpec;
+
+use super::{Have, Held};
+use crate::desired::{Installation, desired};
+use crate::location::Location;
+use crate::names::tag;
+use crate::resource::{Id, Observed, Resource};
+use crate::test_support::resolved_spec;
+
+/// Where the pipelines live.
+pub fn location() -> Location {
+    let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
+    Location { partition, account, region, endpoint: None }
+}
+
+/// The resources that a spec wants.
+pub fn desired_by(spec: &ScheduledTaskPipelineSpec) -> Vec<Resource> {
+    let installation = Installation { artifacts: BTreeMap::new(), permissions_boundary: None };
+    desired(&resolved_spec(spec), &installation, &location())
+}
+
+/// AWS after all of these were made.
+pub fn made(resources: &[Resource]) -> Have {
+    // As if the name of what AWS numbers were its ARN.
+    let observed = |resource: &Resource| Observed {
+        arn: resource.arn(&location()).unwrap_or_else(|| resource.id().name),
+        tags: resource.tags().clone(),
+        fields: resource.fields(),
+        ..Observed::default()
+    };
+    resources.iter().map(|resource| (resource.id(), Some(observed(resource)))).collect()
+}
+
+/// A status that lists all of these as held.
+pub fn held(resources: &[Resource]) -> BTreeMap<Id, Held> {
+    resources.iter().map(|resource| (resource.id(), Held::Ours)).collect()
+}
+
+/// The same resources, as a pipeline of this UID wants them.
+pub fn owned_by(mut resources: Vec<Resource>, uid: &str) -> Vec<Resource> {
+    for resource in &mut resources {
+        let tags = match resource {
+            Resource::LogGroup(it) => &mut it.tags,
+            Resource::Queue(it) => &mut it.tags,
+            Resource::Parameter(it) => &mut it.tags,
+            Resource::Role(it) => &mut it.tags,
+            Resource::ScheduleGroup(it) => &mut it.tags,
+            Resource::LayerVersion(it) => &mut it.owner_tags,
+            Resource::Function(it) => &mut it.tags,
+            Resource::EventSourceMapping(it) => &mut it.tags,
+            Resource::Schedule(it) => &mut it.owner_tags,
+        };
+        tags.insert(tag::UID.to_owned(), uid.to_owned());
+    }
+    resources
+}

@@ -1,0 +1,24 @@
+//! CloudWatch log groups.
+//! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html>
+
+use super::{Field, Fields};
+use crate::names::Tags;
+
+/// A wanted log group.
+#[derive(Clone, Debug)]
+pub struct LogGroup {
+    /// Name, such as `/aws/lambda/<function>`.
+    pub name: String,
+    /// Days that log events are kept, one of CloudWatch's steps.
+    /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>
+    pub retention_days: u32,
+    /// Tags.
+    pub tags: Tags,
+}
+
+impl LogGroup {
+    /// The managed fields, as AWS would report them.
+    pub fn fields(&self) -> Fields {
+        Fields::from([("retentionInDays", Field::plain(self.retention_days))])
+    }
+}

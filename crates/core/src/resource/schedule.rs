@@ -1,0 +1,63 @@
+//! EventBridge schedules. <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_UpdateSchedule.html>
+
+use jiff::Timestamp;
+
+use super::{Field, Fields};
+use crate::names::Tags;
+
+/// A wanted schedule.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    /// Name, at most 64 characters.
+    pub name: String,
+    /// Name of its group, the same text.
+    pub group: String,
+    /// `cron(…)`, `rate(…)` or `at(…)`, as AWS takes it.
+    pub expression: String,
+    /// IANA time zone of the expression.
+    pub time_zone: String,
+    /// Whether it fires.
+    pub enabled: bool,
+    /// The first moment it may fire, never one that has passed: AWS refuses those.
+    pub start: Option<Timestamp>,
+    /// The last moment it may fire.
+    pub end: Option<Timestamp>,
+    /// Minutes that it may fire later than due, 1 to 1440.
+    pub flexible_window_minutes: Option<u32>,
+    /// JSON handed to the target.
+    pub input: String,
+    /// ARN of the function that it invokes.
+    pub target_arn: String,
+    /// ARN of the role that it does so as.
+    pub role_arn: String,
+    /// ARN of the standard queue that gets what could not be handed over.
+    pub dead_letter_arn: String,
+    /// How often a firing is handed over again, 0 to 185.
+    pub max_attempts: u32,
+    /// Seconds after which a firing is given up, 60 to 86400.
+    pub max_age_seconds: u32,
+    /// The four tags of its owner, for the description.
+    pub owner_tags: Tags,
+}
+
+impl Schedule {
+    /// The managed fields, as AWS would report them.
+    pub fn fields(&self) -> Fields {
+        let mut fields = Fields::from([
+            ("expression", Field::plain(self.expression.as_str())),
+            ("timeZone", Field::plain(self.time_zone.as_str())),
+            ("state", Field::plain(if self.enabled { "ENABLED" } else { "DISABLED" })),
+            ("actionAfterCompletion", Field::plain("NONE")),
+            ("target", Field::plain(self.target_arn.as_str())),
+            ("role", Field::plain(self.role_arn.as_str())),
+            ("input", Field::json(&self.input)),
+            ("deadLetterQueue", Field::plain(self.dead_letter_arn.as_str())),
+            ("maximumRetryAttempts", Field::plain(self.max_attempts)),
+            ("maximumEventAgeInSeconds", Field::plain(self.max_age_seconds)),
+        ]);
+        fields.extend(self.start.map(|start| ("startDate", Field::moment(start))));
+        fields.extend(self.end.map(|end| ("endDate", Field::moment(end))));
+        fields.extend(self.flexible_window_minutes.map(|minutes| ("flexibleWindowMinutes", Field::plain(minutes))));
+        fields
+    }
+}

@@ -1,0 +1,348 @@
+//! The operator's part: what `reconcile` and `apply` do, one write at a time, with the real plan, verdicts and rows.
+//!
+//! A look is all that the operator keeps in memory; a crash forgets it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use api::ResourceRow;
+use aws::resource::Wait;
+use aws::{AwsError, Operation};
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::names::{Owner, TagKeys};
+use pipeline_core::plan::invariants::flaws;
+use pipeline_core::plan::{Goal, Have, Held, Plan, Step, Verdict, plan, plan_deletion};
+use pipeline_core::resource::{Id, Kind, Observed, Resource};
+
+use super::aws::Aws;
+use super::shared::Shared;
+use super::world::Cr;
+use super::{Setting, owner_of, short};
+use crate::reconcile::apply::{Applied, Outcome, blocker};
+use crate::reconcile::status;
+
+pub(super) type Rows = Vec<ResourceRow>;
+
+/// How often a step looks again before its patience ends.
+pub(super) const MAX_LOOKS: u8 = 4;
+
+/// What AWS had of one resource, and what to do about it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Judged {
+    pub(super) have: Option<Observed>,
+    pub(super) verdict: Verdict,
+}
+
+/// One look at one pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Look {
+    pub(super) planned: Shared<Planned>,
+    pub(super) stage: Stage,
+    /// How far each step of the plan is.
+    pub(super) steps: Vec<Progress>,
+    /// Whether it has changed nothing, and no call of it got lost.
+    pub(super) without_effect: bool,
+}
+
+/// What a look writes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Stage {
+    Finalizer,
+    Announce,
+    Apply,
+}
+
+/// How far a step is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Progress {
+    /// For the steps before it.
+    Waits,
+    Acts {
+        judged: Shared<Judged>,
+        /// Calls made.
+        calls: usize,
+        /// Whether one of them was refused that changes tags alone.
+        refused: bool,
+        looks: u8,
+    },
+    LooksAgain {
+        looks: u8,
+    },
+    Ended(Ended),
+}
+
+/// [`Outcome`], as a part of a state.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Ended {
+    Done(Option<Shared<Judged>>),
+    TagsRefused,
+    Waiting,
+    Failed(ErrorClass),
+    Conflict(String),
+    Blocked(Id),
+}
+
+/// What a look is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Task {
+    Manage,
+    /// The schedule first: the rest is there afterwards.
+    DeleteSchedule,
+    DeleteRest,
+}
+
+/// A plan, and all that it was made of.
+pub(super) struct Planned {
+    pub(super) task: Task,
+    pub(super) seen: Cr,
+    have: Vec<(Id, Option<Observed>)>,
+    pub(super) owner: Owner,
+    pub(super) plan: Plan,
+    gone: Vec<Id>,
+    /// The rows before anything is made.
+    pub(super) announced: Shared<Rows>,
+    /// The recorded tag keys before anything is made.
+    pub(super) announced_tags: TagKeys,
+    wanted_tags: TagKeys,
+}
+
+// A plan follows from these.
+impl PartialEq for Planned {
+    fn eq(&self, other: &Self) -> bool {
+        self.task == other.task && self.seen == other.seen && self.have == other.have
+    }
+}
+
+impl fmt::Debug for Planned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Planned")
+            .field("task", &self.task)
+            .field("seen", &self.seen)
+            .field("have", &self.have)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a look at an idle pipeline leads to.
+pub(super) enum Begun {
+    /// Nothing: all is as it should be, as far as the operator can tell.
+    Quiet,
+    /// The pipeline is let go at once.
+    LetsGo,
+    Busy(Look),
+}
+
+/// `reconcile`, up to the first write.
+///
+/// # Errors
+/// The plan is flawed.
+pub(super) fn begin(setting: &Setting, aws: &Aws, cr: &Cr) -> Result<Begun, String> {
+    if cr.deleting { begin_deletion(setting, aws, cr) } else { begin_management(setting, aws, cr) }
+}
+
+fn known(rows: &Rows) -> BTreeMap<Id, Held> {
+    status::Rows::from(&rows[..]).held()
+}
+
+fn begin_management(setting: &Setting, aws: &Aws, cr: &Cr) -> Result<Begun, String> {
+    let owner = owner_of(cr.uid);
+    let want = setting.want(cr.spec, cr.uid);
+    let known = known(&cr.rows);
+    let ids = want.iter().map(Resource::id).chain(known.keys().cloned());
+    let have: Have =
+        if known.is_empty() { Have::new() } else { ids.map(|id| (id.clone(), aws.observe(setting, &id))).collect() };
+    let plan = plan(&owner, want.to_vec(), &known, &cr.tag_keys, have.clone());
+    check(&owner, &plan)?;
+    let plan = plan.stopped_by_conflict();
+    let is_gone = |step: &&Step| matches!(step.goal, Goal::Gone);
+    let gone = plan.steps.iter().filter(is_gone).map(|step| step.id.clone()).collect();
+    let announced = status::rows_before(&status::Rows::from(&cr.rows[..]), &plan, &setting.location);
+    let announced = setting.share_rows(announced.into_vec());
+    let stage = if cr.finalizer { Stage::Announce } else { Stage::Finalizer };
+    Ok(busy(setting, Task::Manage, cr, have, owner, plan, gone, announced, stage))
+}
+
+fn begin_deletion(setting: &Setting, aws: &Aws, cr: &Cr) -> Result<Begun, String> {
+    let owner = owner_of(cr.uid);
+    let held: Vec<Id> = known(&cr.rows).into_keys().collect();
+    if held.is_empty() || setting.specs[cr.spec].retain {
+        return Ok(Begun::LetsGo);
+    }
+    let (schedules, rest): (Vec<Id>, Vec<Id>) = held.into_iter().partition(|id| id.kind == Kind::Schedule);
+    let have: Have = schedules.iter().map(|id| (id.clone(), aws.observe(setting, id))).collect();
+    let (task, ids, have) = if have.values().any(Option::is_some) {
+        (Task::DeleteSchedule, schedules, have)
+    } else {
+        (Task::DeleteRest, rest.into_iter().chain(schedules).collect(), Have::new())
+    };
+    let plan = plan_deletion(&owner, ids.clone(), have.clone());
+    check(&owner, &plan)?;
+    let announced = cr.rows.clone();
+    Ok(busy(setting, task, cr, have, owner, plan, ids, announced, Stage::Announce))
+}
+
+fn check(owner: &Owner, plan: &Plan) -> Result<(), String> {
+    match flaws(owner, plan).first() {
+        Some(flaw) => Err(format!("the plan is flawed: {flaw}")),
+        None => Ok(()),
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of one value")]
+fn busy(
+    setting: &Setting,
+    task: Task,
+    seen: &Cr,
+    have: Have,
+    owner: Owner,
+    plan: Plan,
+    gone: Vec<Id>,
+    announced: Shared<Rows>,
+    stage: Stage,
+) -> Begun {
+    let steps = vec![Progress::Waits; plan.steps.len()];
+    let have = have.into_iter().collect();
+    let (announced_tags, wanted_tags) = match task {
+        Task::Manage => {
+            let before = |tag_keys| status::tag_keys_before(tag_keys, &plan);
+            (before(&seen.tag_keys), before(&TagKeys::default()))
+        }
+        Task::DeleteSchedule | Task::DeleteRest => (seen.tag_keys.clone(), seen.tag_keys.clone()),
+    };
+    let planned = Planned { task, seen: seen.clone(), have, owner, plan, gone, announced, announced_tags, wanted_tags };
+    let planned = setting.plans.share(seen.clone(), planned);
+    let mut look = Look { planned, stage, steps, without_effect: true };
+    look.advance(setting, seen);
+    let nothing_new = look.has_ended() && look.report(setting) == seen.rows && look.tag_keys() == seen.tag_keys;
+    let quiet = nothing_new && look.planned.task == Task::Manage;
+    if quiet { Begun::Quiet } else { Begun::Busy(look) }
+}
+
+impl Look {
+    /// Goes on to the next write that is one.
+    pub(super) fn advance(&mut self, setting: &Setting, cr: &Cr) {
+        let Planned { announced, announced_tags, .. } = &*self.planned;
+        if self.stage == Stage::Announce && *announced == cr.rows && *announced_tags == cr.tag_keys {
+            self.stage = Stage::Apply;
+        }
+        if self.stage != Stage::Apply {
+            return;
+        }
+        let mut outcomes = self.applied().outcomes;
+        while let Some((index, next)) =
+            (0..self.steps.len()).find_map(|index| Some((index, self.next(setting, index, &outcomes)?)))
+        {
+            if let Progress::Ended(ended) = &next {
+                outcomes.insert(self.planned.plan.steps[index].id.clone(), outcome(ended));
+            }
+            self.steps[index] = next;
+        }
+    }
+
+    /// What a step comes to without a call.
+    fn next(&self, setting: &Setting, index: usize, outcomes: &BTreeMap<Id, Outcome>) -> Option<Progress> {
+        match &self.steps[index] {
+            Progress::Waits => {
+                let step = &self.planned.plan.steps[index];
+                let is_planned = |id: &Id| self.planned.plan.steps.iter().any(|step| step.id == *id);
+                if !step.after.iter().all(|id| outcomes.contains_key(id) || !is_planned(id)) {
+                    return None;
+                }
+                if let Some(by) = blocker(step, outcomes) {
+                    return Some(Progress::Ended(Ended::Blocked(by)));
+                }
+                // What was seen is too old to be deleted.
+                if step.verdict == Verdict::Delete {
+                    return Some(Progress::LooksAgain { looks: 0 });
+                }
+                let judged = Judged { have: step.have.clone(), verdict: step.verdict.clone() };
+                Some(judge(setting, &step.id, judged, 0))
+            }
+            Progress::LooksAgain { looks } if *looks >= MAX_LOOKS => Some(Progress::Ended(Ended::Waiting)),
+            Progress::Acts { .. } | Progress::LooksAgain { .. } | Progress::Ended(_) => None,
+        }
+    }
+
+    /// A step looks at AWS, and judges afresh.
+    pub(super) fn look_again(&mut self, setting: &Setting, aws: &Aws, index: usize, looks: u8) {
+        let step = &self.planned.plan.steps[index];
+        let have = aws.observe(setting, &step.id);
+        let verdict = step.goal.judge(have.as_ref(), &self.planned.owner);
+        self.steps[index] = judge(setting, &step.id, Judged { have, verdict }, looks + 1);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.stage == Stage::Apply && self.steps.iter().all(|step| matches!(step, Progress::Ended(_)))
+    }
+
+    /// Whether a pipeline whose deletion this was may go.
+    pub(super) fn lets_go(&self) -> bool {
+        let done = |step: &Progress| matches!(step, Progress::Ended(Ended::Done(_)));
+        self.planned.task == Task::DeleteRest && self.steps.iter().all(done)
+    }
+
+    /// Whether AWS refuses something because somebody else has a hand in it.
+    pub(super) fn meets_a_conflict(&self) -> bool {
+        let conflict =
+            |step: &Progress| matches!(step, Progress::Ended(Ended::Conflict(_) | Ended::Failed(ErrorClass::Conflict)));
+        self.steps.iter().any(conflict)
+    }
+
+    /// What is not done, for a person.
+    pub(super) fn troubles(&self) -> String {
+        let steps = self.planned.plan.steps.iter().zip(&self.steps);
+        let troubles = steps.filter(|(_, progress)| !matches!(progress, Progress::Ended(Ended::Done(_))));
+        troubles.map(|(step, progress)| format!("{} {progress:?}", short(&step.id))).collect::<Vec<_>>().join(", ")
+    }
+
+    pub(super) fn report(&self, setting: &Setting) -> Shared<Rows> {
+        let announced = status::Rows::from(&self.planned.announced[..]);
+        setting.share_rows(status::rows_after(&announced, &self.applied(), &self.planned.gone).into_vec())
+    }
+
+    /// What the status records of tags in the end.
+    pub(super) fn tag_keys(&self) -> TagKeys {
+        match self.planned.task {
+            Task::Manage => {
+                status::tag_keys_after(&self.planned.announced_tags, &self.planned.wanted_tags, &self.applied())
+            }
+            Task::DeleteSchedule | Task::DeleteRest => self.planned.announced_tags.clone(),
+        }
+    }
+
+    fn applied(&self) -> Applied {
+        let steps = self.planned.plan.steps.iter().zip(&self.steps);
+        let outcomes = steps.filter_map(|(step, progress)| match progress {
+            Progress::Ended(ended) => Some((step.id.clone(), outcome(ended))),
+            Progress::Waits | Progress::Acts { .. } | Progress::LooksAgain { .. } => None,
+        });
+        Applied { outcomes: outcomes.collect(), ..Applied::default() }
+    }
+}
+
+fn judge(setting: &Setting, id: &Id, judged: Judged, looks: u8) -> Progress {
+    match &judged.verdict {
+        Verdict::InSync => Progress::Ended(Ended::Done(Some(setting.judged.share(id.clone(), judged)))),
+        Verdict::Conflict { whose } => Progress::Ended(Ended::Conflict(whose.clone())),
+        Verdict::Settle(_) => Progress::LooksAgain { looks },
+        Verdict::Create | Verdict::Update(_) | Verdict::Delete => {
+            Progress::Acts { judged: setting.judged.share(id.clone(), judged), calls: 0, refused: false, looks }
+        }
+    }
+}
+
+fn outcome(ended: &Ended) -> Outcome {
+    match ended {
+        Ended::Done(judged) => Outcome::Done(judged.as_ref().and_then(|judged| judged.have.clone())),
+        Ended::TagsRefused => Outcome::TagsRefused { seen: None, refusals: Vec::new() },
+        Ended::Waiting => Outcome::Waiting(Wait { why: "AWS takes its time".to_owned(), again: super::SOON }),
+        Ended::Failed(class) => Outcome::Failed(AwsError {
+            operation: Operation::CreateRole,
+            class: *class,
+            code: class.to_string(),
+            message: "no".to_owned(),
+        }),
+        Ended::Conflict(whose) => Outcome::Conflict { whose: whose.clone() },
+        Ended::Blocked(by) => Outcome::Blocked { by: by.clone() },
+    }
+}

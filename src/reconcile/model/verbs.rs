@@ -1,0 +1,146 @@
+//! The calls that the verbs of `src/resource/<kind>.rs` make, one after the other, and what the last one leaves to do.
+
+use aws::resource::{Changed, TagChanges};
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::names::Tags;
+use pipeline_core::plan::{Goal, Verdict};
+use pipeline_core::resource::{Difference, Id, Kind, Observed, Resource};
+
+use super::aws::Call;
+use super::operator::Judged;
+
+/// One act on one resource.
+pub(super) struct Script {
+    pub(super) calls: Vec<Call>,
+    pub(super) ends: Ends,
+}
+
+/// What an act comes to when all its calls were carried out.
+pub(super) enum Ends {
+    Done,
+    /// AWS works on it, or more is to do.
+    LookAgain,
+    /// Done if these are the tags that it then has.
+    DoneIfTagged(Tags),
+    /// The operator itself refuses, without a call.
+    Refused(ErrorClass),
+}
+
+const ASYNC: [&str; 3] = ["asyncMaximumRetryAttempts", "asyncMaximumEventAge", "asyncOnFailure"];
+const CODE: [&str; 4] = ["codeSha256", "s3", "image", "architecture"];
+
+/// What `apply::act` does for a verdict.
+pub(super) fn script(id: &Id, goal: &Goal, judged: &Judged) -> Script {
+    match (goal, &judged.verdict, &judged.have) {
+        (Goal::Present(wanted), Verdict::Create, _) => create(&wanted.resource),
+        (Goal::Present(wanted), Verdict::Update(differences), Some(have)) => {
+            update(&wanted.resource, have, differences)
+        }
+        (Goal::Gone, Verdict::Delete, Some(_)) => delete(id),
+        _ => Script { calls: Vec::new(), ends: Ends::LookAgain },
+    }
+}
+
+fn create(resource: &Resource) -> Script {
+    let (fields, tags) = (resource.fields(), resource.tags().clone());
+    let later: &[&'static str] = match resource {
+        Resource::LogGroup(_) => &["retentionInDays"],
+        Resource::Role(_) => &["policy"],
+        Resource::Function(_) => &ASYNC,
+        _ => &[],
+    };
+    let at_once = fields.iter().filter(|(key, _)| !later.contains(key)).map(|(key, field)| (*key, field.clone()));
+    let make = Call::Make { fields: at_once.collect(), tags: tags.clone() };
+    let set = Call::Set { keys: later.to_vec(), fields };
+    match resource {
+        Resource::LogGroup(_) | Resource::Role(_) => Script { calls: vec![make, set], ends: Ends::Done },
+        // A new function is Pending, and its asynchronous settings wait for that to end.
+        Resource::Function(_) | Resource::EventSourceMapping(_) => Script { calls: vec![make], ends: Ends::LookAgain },
+        Resource::Queue(_) => Script { calls: vec![make], ends: Ends::DoneIfTagged(tags) },
+        Resource::Parameter(_) | Resource::ScheduleGroup(_) | Resource::LayerVersion(_) | Resource::Schedule(_) => {
+            Script { calls: vec![make], ends: Ends::Done }
+        }
+    }
+}
+
+/// Whose it is first, the user's tags last.
+fn update(resource: &Resource, have: &Observed, differences: &[Difference]) -> Script {
+    let changed = Changed(differences);
+    let Script { calls, ends } = change(resource, have, changed);
+    let TagChanges { owner, remove, set } = match resource {
+        // Whose they are is in their descriptions.
+        Resource::Schedule(_) | Resource::LayerVersion(_) => TagChanges::default(),
+        _ => changed.tags(resource.tags()),
+    };
+    let owner = (!owner.is_empty()).then_some(Call::Tag(owner));
+    let mut calls: Vec<Call> = owner.into_iter().chain(calls).collect();
+    if matches!(ends, Ends::Done) {
+        calls.extend((!remove.is_empty()).then_some(Call::Untag(remove)));
+        calls.extend((!set.is_empty()).then_some(Call::Tag(set)));
+    }
+    Script { calls, ends }
+}
+
+fn change(resource: &Resource, have: &Observed, changed: Changed<'_>) -> Script {
+    let wanted = resource.fields();
+    let set = |keys: &[&'static str]| Call::Set { keys: keys.to_vec(), fields: wanted.clone() };
+    let fields: Vec<&'static str> = wanted.keys().chain(have.fields.keys()).copied().collect();
+    let done = |calls: Vec<Call>| Script { calls, ends: Ends::Done };
+    match resource {
+        Resource::LogGroup(_) | Resource::Queue(_) => {
+            let set = changed.any(&fields).then(|| set(&fields));
+            done(set.into_iter().collect())
+        }
+        Resource::Parameter(_) if changed.any(&["type"]) => Script { calls: vec![Call::Delete], ends: Ends::LookAgain },
+        Resource::Parameter(_) => done(changed.any(&["value"]).then(|| set(&["value"])).into_iter().collect()),
+        Resource::Role(_) if changed.any(&["path"]) => {
+            Script { calls: Vec::new(), ends: Ends::Refused(ErrorClass::Conflict) }
+        }
+        Resource::Role(_) | Resource::ScheduleGroup(_) => {
+            let one_by_one = ["trust", "permissionsBoundary", "policy"];
+            let set = one_by_one.into_iter().filter(|key| changed.any(&[key])).map(|key| set(&[key]));
+            done(set.collect())
+        }
+        Resource::LayerVersion(_) => Script { calls: vec![Call::Delete], ends: Ends::LookAgain },
+        Resource::Function(_) if changed.any(&["packageType"]) => {
+            Script { calls: vec![Call::Delete], ends: Ends::LookAgain }
+        }
+        Resource::Function(_) => {
+            let configuration: Vec<&'static str> =
+                fields.into_iter().filter(|key| !CODE.contains(key) && !ASYNC.contains(key)).collect();
+            let (keys, ends) = if changed.any(&configuration) {
+                (configuration, Ends::LookAgain)
+            } else if changed.any(&CODE) {
+                (CODE.to_vec(), Ends::LookAgain)
+            } else if changed.any(&ASYNC) {
+                (ASYNC.to_vec(), Ends::Done)
+            } else {
+                return done(Vec::new());
+            };
+            Script { calls: vec![set(&keys)], ends }
+        }
+        Resource::EventSourceMapping(_) if changed.any(&["queue"]) => {
+            Script { calls: vec![Call::Delete], ends: Ends::LookAgain }
+        }
+        Resource::EventSourceMapping(_) if changed.any(&fields) => {
+            Script { calls: vec![set(&fields)], ends: Ends::LookAgain }
+        }
+        Resource::EventSourceMapping(_) => done(Vec::new()),
+        Resource::Schedule(_) => done(vec![Call::Replace { fields: wanted, tags: resource.tags().clone() }]),
+    }
+}
+
+fn delete(id: &Id) -> Script {
+    match id.kind {
+        Kind::Role => {
+            let policy = Call::Set { keys: vec!["policy"], fields: pipeline_core::resource::Fields::new() };
+            Script { calls: vec![policy, Call::Delete], ends: Ends::Done }
+        }
+        Kind::EventSourceMapping | Kind::ScheduleGroup | Kind::LayerVersion => {
+            Script { calls: vec![Call::Delete], ends: Ends::LookAgain }
+        }
+        Kind::LogGroup | Kind::Queue | Kind::Parameter | Kind::Function | Kind::Schedule => {
+            Script { calls: vec![Call::Delete], ends: Ends::Done }
+        }
+    }
+}

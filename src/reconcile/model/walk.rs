@@ -1,0 +1,66 @@
+//! Long random walks of whole pipelines, of any specs, with as much going wrong as there is room for. A walk that fails
+//! is made as short as it gets, and kept in `proptest-regressions/`.
+
+use api::ScheduledTaskPipelineSpec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use super::specs::edits;
+use super::{Budget, Event, Setting, World, come_to_rest, is_deep};
+
+const ROUGH: Budget = Budget { all: 60, crashes: 20, faults: 20, edits: 10, lives: 6, drifts: 20, foreigners: 6 };
+
+/// Milliseconds spent on making a failure short.
+pub(super) const MAX_SHRINK_TIME: u32 = 60_000;
+
+/// One step of a walk: which of the things that may happen does.
+#[derive(Clone, Debug)]
+struct Pick {
+    /// Whether something may go wrong.
+    calm: bool,
+    which: Index,
+}
+
+fn picks() -> impl Strategy<Value = Vec<Pick>> {
+    let pick = (prop::bool::weighted(0.8), any::<Index>()).prop_map(|(calm, which)| Pick { calm, which });
+    prop::collection::vec(pick, 0..250)
+}
+
+/// What is wrong, and how it came to that.
+pub(super) fn failed(wrong: &str, trace: &[Event]) -> TestCaseError {
+    let events: Vec<String> = trace.iter().map(|event| format!("  {event}")).collect();
+    TestCaseError::fail(format!("{wrong}\nafter\n{}", events.join("\n")))
+}
+
+/// Walks, then lets the operator alone until it rests.
+fn walk(specs: &[ScheduledTaskPipelineSpec], picks: &[Pick]) -> Result<(), TestCaseError> {
+    let setting = Setting::new(specs, |_| true, true);
+    let mut world = World::new(&setting, ROUGH);
+    let mut trace: Vec<Event> = Vec::new();
+    for Pick { calm, which } in picks {
+        let mut next = world.calm(&setting).map_err(|wrong| failed(&wrong, &trace))?;
+        if !calm || next.is_empty() {
+            next = world.disturbances(&setting).map_err(|wrong| failed(&wrong, &trace))?;
+        }
+        if next.is_empty() {
+            continue;
+        }
+        let (event, after) = next.swap_remove(which.index(next.len()));
+        trace.push(event);
+        world = after;
+    }
+    come_to_rest(&setting, world, &mut trace).map(drop).map_err(|wrong| failed(&wrong, &trace))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: if is_deep() { 1000 } else { 16 },
+        max_shrink_time: MAX_SHRINK_TIME,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn any_pipeline_however_roughly_handled_comes_to_rest(picks in picks(), specs in edits(3)) {
+        walk(&specs, &picks)?;
+    }
+}
