@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_mins(3);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Orphan {
-    /// Its kind.
+    /// Kind of the resource, such as `Queue`.
     pub kind: String,
     /// Its name; that of its function, if it is a mapping.
     pub name: String,
@@ -50,9 +50,9 @@ pub struct Orphan {
 /// A pipeline in the cluster.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Living {
-    /// Its namespace.
+    /// Namespace of the pipeline.
     pub namespace: String,
-    /// Its name.
+    /// Name of the pipeline.
     pub name: String,
 }
 
