@@ -23,9 +23,9 @@ pub enum FunctionsError {
     /// A zip cannot be read.
     #[error("cannot read {path}")]
     Read {
-        /// Which.
+        /// Path of the zip.
         path: PathBuf,
-        /// Why.
+        /// What the operating system answered.
         #[source]
         source: io::Error,
     },

@@ -54,7 +54,7 @@ enum Known {
 /// How far the zips of a plan are.
 #[derive(Debug)]
 pub enum Build {
-    /// All there.
+    /// All layers are built, and their zips are in the cache.
     Done,
     /// One is being built, as this says.
     Building(String),
@@ -70,7 +70,7 @@ pub enum BuildError {
     NoTool {
         /// Where it was looked for.
         program: PathBuf,
-        /// Why.
+        /// What the operating system answered.
         source: std::io::Error,
     },
     /// The requirements cannot be installed.
@@ -84,17 +84,17 @@ pub enum BuildError {
     TooLarge {
         /// In which form.
         what: &'static str,
-        /// How many.
+        /// Bytes of the layer.
         size: u64,
-        /// The most.
+        /// Bytes that Lambda takes.
         max: u64,
     },
     /// The disk.
     #[error("the operator cannot write below `{}`: {source}", path.display())]
     Disk {
-        /// Where.
+        /// The directory of the cache.
         path: PathBuf,
-        /// Why.
+        /// What the operating system answered.
         source: std::io::Error,
     },
     /// The zip.

@@ -17,7 +17,7 @@ pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
 
-    /// The log.
+    /// What is logged to stderr, and in which form.
     #[command(flatten)]
     pub log: LogSettings,
 }
@@ -186,7 +186,7 @@ pub struct TrySettings {
 pub struct PipelineName {
     /// Its namespace, if one is named.
     pub namespace: Option<String>,
-    /// Its name.
+    /// Name of the pipeline.
     pub name: String,
 }
 
@@ -204,7 +204,7 @@ impl FromStr for PipelineName {
 /// How what a command found is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// For reading.
+    /// Text for people.
     Text,
     /// For programs: a list.
     Json,
@@ -215,9 +215,9 @@ pub enum Output {
 pub enum Colour {
     /// Where somebody reads along.
     Auto,
-    /// Anywhere.
+    /// Always, also into a pipe or a file.
     Always,
-    /// Nowhere.
+    /// Never, also on a terminal.
     Never,
 }
 

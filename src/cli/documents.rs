@@ -17,7 +17,7 @@ use serde_json::Value;
 /// What files hold.
 #[derive(Debug, Default)]
 pub(super) struct Files {
-    /// All pipelines.
+    /// The pipelines of all files, in their order.
     pub(super) documents: Vec<Document>,
     /// The texts in Secrets, by namespace and key.
     pub(super) secrets: BTreeMap<(String, SecretKeyRef), SecretText>,
@@ -78,9 +78,9 @@ pub(super) enum ReadError {
     /// A file cannot be read.
     #[error("cannot read {path}")]
     Unreadable {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// What the operating system answered.
         #[source]
         source: io::Error,
     },

@@ -107,8 +107,8 @@ pub struct RunSettings {
     #[arg(long, env = "TASK_PIPELINES_FULL_READ_SECONDS", default_value_t = 21_600, value_parser = clap::value_parser!(u32).range(1..))]
     pub full_read_seconds: u32,
 
-    /// Seconds between two reconciles of an unchanged pipeline and its Secrets in the cluster, give or take a tenth. AWS is
-    /// asked only where no sweep stands for it.
+    /// Seconds between two reconciles of an unchanged pipeline and its Secrets, give or take a tenth. AWS is read only if the
+    /// last sweep is too old.
     #[arg(long, env = "TASK_PIPELINES_RESYNC_SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     pub resync_seconds: u32,
 
@@ -116,7 +116,7 @@ pub struct RunSettings {
     #[arg(long, env = "TASK_PIPELINES_SECRET_RETRY_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
     pub secret_retry_seconds: u32,
 
-    /// Pipelines of one AWS account worked on at the same time.
+    /// Pipelines of one AWS account reconciled at the same time.
     #[arg(long, env = "TASK_PIPELINES_CONCURRENCY", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
 
@@ -162,15 +162,15 @@ pub enum ConfigurationError {
     /// The file cannot be read.
     #[error("--config {} cannot be read", path.display())]
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// What the operating system answered.
         source: io::Error,
     },
     /// What it says cannot be meant so.
     #[error("--config {}", path.display())]
     Parse {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// What is wrong.
         source: InvalidConfiguration,

@@ -15,7 +15,7 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, registry};
 pub enum LogFormat {
     /// One JSON object a line.
     Json,
-    /// For reading.
+    /// Lines for people.
     Text,
 }
 

@@ -57,7 +57,7 @@ async fn each_channel_is_shown_and_posted_to_when_that_is_asked_for() {
     let tried = try_out(&["-f", little.to_str().unwrap()]);
     assert_eq!((tried.status, &*tried.stderr), (1, ""), "{tried:#?}");
     for words in [
-        "site/f: not tried, as functions run on AWS alone",
+        "site/f: not tried, as functions run only on AWS",
         "site/broken: failed after ",
         ": HTTP 503 Service Unavailable, expected 2xx: closed\n",
         "  team (Slack) would show:\n    ❌ *broken* (site) failed\n    HTTP 503",
@@ -66,7 +66,7 @@ async fn each_channel_is_shown_and_posted_to_when_that_is_asked_for() {
         "  office (Teams) would show:\n    ❌ broken (site) failed\n    HTTP 503",
         "kubectl --namespace default describe stp site",
         "site/good: succeeded in ",
-        "  result:\n    fine [31m\n",
+        "  result:\n    fine \\u{1b}[31m\n",
         "  No channel is notified: `notifyOn` leaves such results out.",
     ] {
         assert!(tried.stdout.contains(words), "no {words:?} in {}", tried.stdout);

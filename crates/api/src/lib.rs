@@ -30,7 +30,7 @@ pub use status::{
 pub use stored::{Allows, Stored, Unreadable};
 pub use task::{Header, Http, HttpMethod, MessageTask, NotifyOn, Retry, Task};
 
-/// API group.
+/// API group of the custom resource, and prefix of its annotations and finalizer.
 pub const GROUP: &str = "taskpipelines.dev";
 
 /// Held until everything on AWS is gone.
@@ -40,7 +40,7 @@ pub const FINALIZER: &str = "taskpipelines.dev/cleanup";
 pub mod annotation {
     /// Look at AWS now.
     pub const RECONCILE_NOW: &str = "taskpipelines.dev/reconcile-now";
-    /// Fire now.
+    /// Fires a run whenever its value, an opaque token, changes.
     pub const RUN_NOW: &str = "taskpipelines.dev/run-now";
     /// Input of the tasks that `RUN_NOW` fires, in place of their own: a JSON object.
     pub const RUN_INPUT: &str = "taskpipelines.dev/run-input";

@@ -45,7 +45,7 @@ pub struct ConfigMapKeyRef {
     pub key: String,
 }
 
-/// Any JSON.
+/// A schema that accepts any JSON value.
 pub(super) fn any_json(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "x-kubernetes-preserve-unknown-fields": true })
 }

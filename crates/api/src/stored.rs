@@ -111,7 +111,7 @@ impl Stored {
     /// The pipeline, if all of it can be read.
     ///
     /// # Errors
-    /// It cannot.
+    /// What of the spec cannot be read.
     pub fn whole(self) -> Result<ScheduledTaskPipeline, Unreadable> {
         match self.unreadable {
             None => Ok(self.pipeline),

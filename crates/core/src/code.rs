@@ -17,14 +17,14 @@ pub enum Code {
     Builtin(Arc<Artifact>),
     /// A zip that the operator has in memory.
     Zip {
-        /// The zip.
+        /// The zip, as it is uploaded.
         zip: Arc<Zip>,
         /// How it is started.
         entry: Entry,
     },
     /// A zip in S3, which Lambda fetches.
     S3 {
-        /// Where.
+        /// Bucket, key and version of the zip.
         object: S3Object,
         /// How it is started.
         entry: Entry,

@@ -7,7 +7,7 @@ use crate::reason::Reason;
 pub struct Event {
     /// One word a person can look up.
     pub reason: Reason,
-    /// The text.
+    /// What happened and to which resource or run, for a person; published cut to the 1 KB of an event.
     pub note: String,
 }
 

@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 /// A service that may assume a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Service {
-    /// AWS Lambda.
+    /// `lambda.amazonaws.com`.
     Lambda,
-    /// EventBridge Scheduler.
+    /// `scheduler.amazonaws.com`.
     Scheduler,
 }
 
@@ -99,7 +99,7 @@ impl Permissions {
         self
     }
 
-    /// The statements.
+    /// The statements as JSON objects, in the order of the document.
     pub fn statements(&self) -> &[Value] {
         &self.0
     }

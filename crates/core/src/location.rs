@@ -12,7 +12,7 @@ pub struct Target {
 /// A role that the operator assumes, most often of another account.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AssumedRole {
-    /// Its ARN.
+    /// ARN of the role, `arn:aws:iam::ACCOUNT:role/NAME`.
     pub arn: String,
     /// External id that its trust policy asks for.
     pub external_id: Option<String>,

@@ -147,14 +147,14 @@ pub struct Owner {
 /// Whose an existing resource is, by its tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// This pipeline's.
+    /// The tags name this pipeline, UID included.
     Ours,
     /// An earlier pipeline's of the same cluster, namespace and name.
     Predecessor {
         /// UID of that pipeline.
         uid: String,
     },
-    /// Somebody else's.
+    /// The tags name another pipeline, or none.
     NotOurs {
         /// What its tags say, for a person.
         whose: String,

@@ -58,7 +58,7 @@ pub use work::{Work, work};
 pub struct Context<'a> {
     /// Whose it is.
     pub owner: &'a Owner,
-    /// The time.
+    /// The current time, which decides what is over.
     pub now: Timestamp,
     /// What the cluster answered for the keys of [`secret_refs`].
     pub secrets: &'a SecretValues,
@@ -112,7 +112,7 @@ pub struct Pipeline {
     pub parameter: Option<SecretText>,
     /// EventBridge Scheduler's retries.
     pub invocation: Invocation,
-    /// The queues.
+    /// Settings of the queue of tasks and its dead-letter queues.
     pub queue: Queue,
     /// The function that turns a firing into messages.
     pub sender: Lambda,
@@ -169,7 +169,7 @@ pub struct Lambda {
     pub memory_mib: u32,
     /// Seconds after which Lambda ends an invocation.
     pub timeout_seconds: u32,
-    /// Processor architecture.
+    /// Architecture of the processor, and so of the zip.
     pub architecture: Architecture,
     /// Days that logs are kept.
     pub log_retention_days: u32,
@@ -197,7 +197,7 @@ pub struct FunctionSecret {
     pub name: String,
     /// The environment variable that holds its parameter's name.
     pub variable: String,
-    /// Its value.
+    /// The value, as it is written to the parameter.
     pub value: SecretText,
 }
 

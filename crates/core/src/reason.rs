@@ -16,7 +16,7 @@ pub enum Reason {
     Underway(Underway),
     /// The spec is refused, before anything changes on AWS.
     Refused(Refused),
-    /// AWS refused.
+    /// AWS refused a call, or did not answer.
     Failed(ErrorClass),
     /// It works as its spec says, and something else is not as wanted.
     Incomplete(Incomplete),

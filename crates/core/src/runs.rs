@@ -31,7 +31,7 @@ pub(crate) mod mark {
     pub(crate) const WAITING: u8 = b'.';
     /// Did not begin in time.
     pub(crate) const MISSED: u8 = b'm';
-    /// Has begun.
+    /// An attempt has begun, and its end is not reported yet.
     pub(crate) const RUNNING: u8 = b'r';
     /// Failed for the last time.
     pub(crate) const FAILED: u8 = b'f';

@@ -12,7 +12,7 @@ impl SecretText {
         Self(text)
     }
 
-    /// The text.
+    /// The secret itself: neither to be logged nor to be part of a message.
     pub fn expose(&self) -> &str {
         &self.0
     }

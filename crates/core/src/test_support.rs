@@ -110,7 +110,7 @@ fn artifacts() -> Artifacts {
 pub enum Pipelines {
     /// It does not.
     New,
-    /// It does.
+    /// It is made already, so that what has fired by now is not refused.
     Running,
 }
 

@@ -17,7 +17,7 @@ pub struct Request {
     pub path: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body.
+    /// The body, as UTF-8.
     pub body: String,
 }
 

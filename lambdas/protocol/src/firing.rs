@@ -30,7 +30,7 @@ pub struct PipelineRef {
 /// What made a run happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Trigger {
-    /// The schedule.
+    /// EventBridge Scheduler, at a time of the schedule.
     #[default]
     Schedule,
     /// A person, by the annotation `taskpipelines.dev/run-now`.

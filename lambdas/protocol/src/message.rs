@@ -103,9 +103,9 @@ pub struct Delivery {
     /// Name of the SSM parameter with the secrets, if the pipeline has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameter: Option<String>,
-    /// Where to.
+    /// The channel to deliver to.
     pub channel: Channel,
-    /// What.
+    /// What is posted.
     pub body: Body,
     /// When the channel may be asked again, as it said itself: a FIFO queue knows no delay of a single message, and no
     /// queue one above 15 minutes.

@@ -21,7 +21,7 @@ pub const MAX_REPORT: usize = 32 * 1024;
 pub struct Report {
     /// Whose run it is.
     pub pipeline: PipelineRef,
-    /// Which run.
+    /// The run that the news are about.
     #[serde(flatten)]
     pub run: RunRef,
     /// What happened, oldest first.
@@ -32,7 +32,7 @@ pub struct Report {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunRef {
-    /// Its id.
+    /// Id of the run: 16 lower-case letters and digits.
     pub run_id: String,
     /// When it was due, RFC 3339.
     pub scheduled_time: String,
@@ -60,7 +60,7 @@ pub enum News {
     Started {
         /// When the attempt began.
         at: Timestamp,
-        /// The task.
+        /// Name of the task.
         task: String,
         /// Its place among the run's tasks, from 0.
         position: u32,
@@ -69,15 +69,15 @@ pub enum News {
     },
     /// An attempt ended.
     Ended {
-        /// When.
+        /// When it ended.
         at: Timestamp,
-        /// The task.
+        /// Name of the task.
         task: String,
         /// Its place among the run's tasks, from 0.
         position: u32,
         /// Number of the attempt, from 1.
         attempt: u32,
-        /// How.
+        /// How the attempt ended.
         status: Status,
         /// Whether there will be another attempt.
         again: bool,
@@ -89,20 +89,20 @@ pub enum News {
     },
     /// A channel has a result.
     Delivered {
-        /// When.
+        /// When the channel took it.
         at: Timestamp,
-        /// The task.
+        /// Name of the task.
         task: String,
-        /// The channel.
+        /// Name of the channel.
         channel: String,
     },
     /// A channel will not get a result.
     GaveUp {
-        /// When.
+        /// When the delivery was given up.
         at: Timestamp,
-        /// The task.
+        /// Name of the task.
         task: String,
-        /// The channel.
+        /// Name of the channel.
         channel: String,
         /// What its service said.
         reason: String,

@@ -13,7 +13,7 @@ pub type SecretKey = String;
 /// What the pipeline's SSM parameter holds, as a JSON object: the secrets of channels and headers by key.
 pub type Secrets = BTreeMap<SecretKey, String>;
 
-/// One task.
+/// A task as the schedule carries it to the sender, and the sender to the runner.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Task {
@@ -59,12 +59,12 @@ pub enum Action {
 /// Which results are notified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NotifyOn {
-    /// All.
+    /// Failures and successes.
     #[default]
     Always,
-    /// Only failures.
+    /// Results whose last attempt failed.
     Failure,
-    /// Only successes.
+    /// Results that succeeded.
     Success,
 }
 
@@ -74,9 +74,9 @@ pub enum NotifyOn {
 pub struct Http {
     /// Absolute `http` or `https` URL.
     pub url: String,
-    /// Request method.
+    /// Method of the request, in upper case on the wire.
     pub method: HttpMethod,
-    /// Request headers.
+    /// Headers of the request, whose values may be keys of secrets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<Header>,
     /// Request body, sent as it is.
@@ -105,9 +105,9 @@ pub enum HttpMethod {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Header {
-    /// Field name.
+    /// Name of the header, in any case.
     pub name: String,
-    /// Field value.
+    /// Value of the header, or the key of its secret.
     pub value: HeaderValue,
 }
 
@@ -164,7 +164,7 @@ pub enum Target {
     Webhook {
         /// Where to post.
         url: UrlSource,
-        /// Request headers.
+        /// Headers of the request, whose values may be keys of secrets.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         headers: Vec<Header>,
     },

@@ -33,7 +33,7 @@ pub(crate) enum Invalid {
     Client(#[from] reqwest::Error),
 }
 
-/// Makes requests.
+/// Makes the HTTP requests of tasks and deliveries.
 #[derive(Debug)]
 pub(crate) struct Http {
     guard: Guard,

@@ -32,7 +32,7 @@ const KEEP_ALIVE: Duration = Duration::from_mins(1);
 /// Lines of a function's log that its failure is told with.
 const LOG_LINES: usize = 10;
 
-/// Calls functions.
+/// Invokes Lambda functions, and waits for what they return.
 #[derive(Debug)]
 pub(crate) struct Functions(Client);
 

@@ -50,7 +50,7 @@ pub(crate) struct Missing(SecretKey);
 pub(crate) struct Secrets(BTreeMap<SecretKey, Secret>);
 
 impl Secrets {
-    /// One secret.
+    /// The secret under a key of the parameter.
     pub(crate) fn get(&self, key: &SecretKey) -> Result<&Secret, Missing> {
         self.0.get(key).ok_or_else(|| Missing(key.clone()))
     }
@@ -85,7 +85,7 @@ pub(crate) enum Error {
 /// Whether a kept value will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Freshness {
-    /// It will.
+    /// The kept value will do.
     Kept,
     /// It is read again.
     Now,
@@ -94,13 +94,13 @@ pub(crate) enum Freshness {
 /// Where secrets come from.
 #[derive(Debug)]
 pub(crate) enum Parameters {
-    /// AWS.
+    /// The SSM parameters of AWS.
     Aws(Reader),
     /// The person who tries a pipeline, without AWS.
     Given(Arc<Secrets>),
 }
 
-/// Reads parameters.
+/// Reads SSM parameters, and decrypts them.
 #[derive(Debug)]
 pub(crate) struct Reader {
     client: Client,

@@ -33,7 +33,7 @@ pub enum Error {
     /// Nobody put the time or the schedule in.
     #[error("the event is not a firing of a pipeline: `{field}` still holds its placeholder `{value}`")]
     Placeholder {
-        /// The field.
+        /// Name of the field in the event.
         field: &'static str,
         /// What it holds.
         value: String,
@@ -41,7 +41,7 @@ pub enum Error {
     /// The queue did not take all.
     #[error("run `{run_id}`: {unsent}")]
     Unsent {
-        /// The run.
+        /// Id of the run.
         run_id: String,
         /// What was not taken.
         unsent: Unsent,

@@ -23,7 +23,7 @@ const POLL: Duration = Duration::from_secs(1);
 /// Fires a pipeline now.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Run {
-    /// The pipeline.
+    /// Name of the pipeline.
     #[arg(add = ArgValueCompleter::new(complete::pipelines))]
     name: String,
 
@@ -43,7 +43,7 @@ pub(crate) struct Run {
 /// Pipelines to suspend.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Suspend {
-    /// The pipelines.
+    /// Names of the pipelines.
     #[arg(required = true, add = ArgValueCompleter::new(complete::pipelines))]
     names: Vec<String>,
 
@@ -55,7 +55,7 @@ pub(crate) struct Suspend {
 /// Pipelines to resume.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Resume {
-    /// The pipelines.
+    /// Names of the pipelines.
     #[arg(required = true, add = ArgValueCompleter::new(complete::pipelines))]
     names: Vec<String>,
 }

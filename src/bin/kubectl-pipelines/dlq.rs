@@ -32,16 +32,16 @@ enum Command {
     List(OfPipeline),
     /// Show dead letters in full, and why they are here.
     Show {
-        /// The pipeline.
+        /// Name of the pipeline.
         #[arg(add = ArgValueCompleter::new(complete::pipelines))]
         name: String,
-        /// Which: the ids, or their beginnings, that `list` shows [default: all].
+        /// IDs that `list` shows, or their beginnings [default: all].
         ids: Vec<String>,
     },
     /// Send dead letters on their way again: tasks and deliveries to the queue, firings to the sender.
     #[command(override_usage = "kubectl pipelines dlq redrive [OPTIONS] <NAME> <IDS...|--all>")]
     Redrive {
-        /// The pipeline.
+        /// Name of the pipeline.
         #[arg(add = ArgValueCompleter::new(complete::pipelines))]
         name: String,
         #[command(flatten)]
@@ -50,7 +50,7 @@ enum Command {
     /// Delete dead letters for good, after asking.
     #[command(override_usage = "kubectl pipelines dlq purge [OPTIONS] <NAME> <IDS...|--all>")]
     Purge {
-        /// The pipeline.
+        /// Name of the pipeline.
         #[arg(add = ArgValueCompleter::new(complete::pipelines))]
         name: String,
         #[command(flatten)]
@@ -64,9 +64,9 @@ enum Command {
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct Which {
-    /// The ids, or their beginnings, that `list` shows.
+    /// IDs that `list` shows, or their beginnings.
     ids: Vec<String>,
-    /// All of them.
+    /// Take all dead letters of the pipeline.
     #[arg(long)]
     all: bool,
 }

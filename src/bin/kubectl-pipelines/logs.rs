@@ -23,7 +23,7 @@ use crate::{complete, credentials, print};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The pipeline.
+    /// Name of the pipeline.
     #[arg(add = ArgValueCompleter::new(complete::pipelines))]
     name: String,
 

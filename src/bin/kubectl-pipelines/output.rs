@@ -14,7 +14,7 @@ use crate::{complete, print};
 /// A pipeline, and the form in which something of it is printed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct OfPipeline {
-    /// The pipeline.
+    /// Name of the pipeline.
     #[arg(add = ArgValueCompleter::new(complete::pipelines))]
     pub(crate) name: String,
 
@@ -26,11 +26,11 @@ pub(crate) struct OfPipeline {
 /// The form of what is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
-    /// For people.
+    /// Text for people.
     Text,
-    /// For programs.
+    /// JSON for programs.
     Json,
-    /// For programs that people read.
+    /// YAML for programs and people.
     Yaml,
 }
 

@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_mins(3);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Orphan {
-    /// Its kind.
+    /// Kind of the resource, such as `Queue`.
     pub kind: String,
     /// Its name; that of its function, if it is a mapping.
     pub name: String,

@@ -19,7 +19,7 @@ pub type ConfigMaps = BTreeMap<String, ConfigMapLookup>;
 /// What the cluster answered for one `ConfigMap`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConfigMapLookup {
-    /// This content.
+    /// The content of the `ConfigMap`.
     Found {
         /// Texts by key.
         data: BTreeMap<String, String>,
@@ -107,7 +107,7 @@ fn path_in_layer(name: &str) -> String {
 
 /// What is in a `ConfigMap`, as far as there is a cluster to ask.
 pub(super) enum Known<T> {
-    /// This.
+    /// The content is known, and this is what it gives.
     Is(T),
     /// There is none.
     Unknown,

@@ -9,7 +9,7 @@ use crate::location::{AssumedRole, Target};
 /// Nothing moves once it is made.
 const STAYS: &str = "set it back, or delete the pipeline and create it again";
 
-/// Checks `spec.aws`.
+/// Checks `spec.aws`, and gives the account and region in which the resources are.
 pub(super) fn resolve(aws: Option<&api::Aws>, context: &Context<'_>, refusals: &mut Refusals) -> Target {
     let Home { own_region, account, region: fixed } = context.home;
     let Some(api::Aws { region, role_arn, external_id }) = aws else {

@@ -10,7 +10,7 @@ use crate::text::{cut_characters, printable};
 /// One field that stands in the way, printed as `field: message; hint`. Values of secrets are never part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Why.
+    /// The reason for the condition `Ready`.
     pub reason: Refused,
     /// Path of the field, with the names of list items in place of their numbers: `spec.tasks[site].http.url`.
     pub field: String,

@@ -23,7 +23,7 @@ pub type SecretValues = BTreeMap<SecretKeyRef, SecretLookup>;
 /// What the cluster answered for one key of a Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretLookup {
-    /// This value.
+    /// The value of the key, which is UTF-8.
     Found(SecretText),
     /// There is no such Secret.
     NoSecret,

@@ -75,7 +75,7 @@ struct Kept {
 /// A pipeline with runs that nobody has heard of, or not of all their tasks; or one that will never be heard of and does not say so yet.
 #[derive(Clone, Debug)]
 pub struct Overdue {
-    /// Its UID.
+    /// UID of the pipeline.
     pub uid: String,
     /// How it fires.
     pub expectation: Expectation,

@@ -6,7 +6,7 @@ use protocol::{Status, Task, TaskResult};
 /// What there is to tell.
 #[derive(Debug)]
 pub(crate) enum Notice {
-    /// This text.
+    /// A rendered template, the task's own or the default one.
     Text(Rendered),
     /// A failure, of which the task's author wrote no text.
     Failure(Box<Failure>),
