@@ -1,9 +1,12 @@
 """What cargo makes: the operator, the functions, the CRD."""
 
+from __future__ import annotations
+
 import contextlib
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,13 +32,13 @@ class Debug:
 
 
 @contextlib.contextmanager
-def debug():
+def debug() -> Iterator[Callable[[], Debug]]:
     """Builds operator, plugin and functions for debugging, beside the block; the block gets what waits for a `Debug`. All of
     it shares what it is made of, so the functions cost seconds, where those that are shipped take minutes."""
     packages = [f"--package=task-pipelines{name}" for name in ("", "-sender", "-runner")]
     with _cargo_begun("building operator, plugin and functions", "build", "--bins", *packages) as finish:
 
-        def built():
+        def built() -> Debug:
             finish()
             folder = paths.cargo_target() / "debug"
             return Debug(folder / "task-pipelines", folder / "kubectl-pipelines", _debug_functions(folder))
@@ -43,7 +46,7 @@ def debug():
         yield built
 
 
-def _debug_functions(folder):
+def _debug_functions(folder: Path) -> Path:
     """Zips of the functions in a folder, which Lambda takes if they were built on Linux."""
     if sys.platform != "linux":
         functions()
@@ -100,7 +103,7 @@ def _cargo(what, *arguments):
         finish()
 
 
-def _cargo_begun(what, *arguments):
+def _cargo_begun(what: str, *arguments: str | Path) -> contextlib.AbstractContextManager[Callable[[], None]]:
     paths.DEV.mkdir(exist_ok=True)
     log = paths.DEV / f"{what.replace(' ', '-')}.log"
     log.unlink(missing_ok=True)

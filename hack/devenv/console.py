@@ -1,10 +1,15 @@
 """What the user sees, and commands run with their output in a log."""
 
+from __future__ import annotations
+
 import contextlib
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 PROGRESS_SECONDS = 5
 QUIET_PROGRESS_SECONDS = 15  # where lines stay, as in the log of a CI run
@@ -32,13 +37,13 @@ def run(command, what, log, **options):
 
 
 @contextlib.contextmanager
-def begun(command, what, log, **options):
+def begun(command: Sequence[str | Path], what: str, log: Path, **options: Any) -> Iterator[Callable[[], None]]:
     """Runs a command beside the block, which gets what waits for its end, as `run` does; a block that fails ends it."""
     started = time.monotonic()
     with open(log, "ab") as output:
         process = subprocess.Popen([str(part) for part in command], stdout=output, stderr=subprocess.STDOUT, **options)
 
-    def finish():
+    def finish() -> None:
         wait(process, what, log, started)
         if process.returncode != 0:
             raise Failure(f"{what} failed (exit {process.returncode}); the log is {log} and ends with:\n{tail(log)}")
