@@ -6,7 +6,6 @@ import contextlib
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +78,7 @@ def _cargo(what: str, *arguments: str | Path) -> None:
         finish()
 
 
-def _cargo_begun(what: str, *arguments: str | Path) -> AbstractContextManager[Callable[[], None]]:
+def _cargo_begun(what: str, *arguments: str | Path) -> contextlib.AbstractContextManager[Callable[[], None]]:
     paths.DEV.mkdir(exist_ok=True)
     log = paths.DEV / f"{what.replace(' ', '-')}.log"
     log.unlink(missing_ok=True)
