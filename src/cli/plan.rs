@@ -35,7 +35,7 @@ struct Answer {
 
 impl Answer {
     /// # Errors
-    /// The API server's, which is no problem of the one pipeline.
+    /// The API server's, which is not a problem of the one pipeline.
     fn no_plan(&mut self, place: &str, error: ReconcileError) -> Result<(), kube::Error> {
         match error {
             ReconcileError::ApiServer(error) => return Err(error),

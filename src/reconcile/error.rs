@@ -31,7 +31,7 @@ pub enum ReconcileError {
         /// The account of those.
         other: String,
     },
-    /// A call of AWS failed. What fails while a plan is carried out is no error but an outcome of its step.
+    /// A call of AWS failed. What fails while a plan is carried out is not an error but an outcome of its step.
     #[error(transparent)]
     Aws(#[from] AwsError),
 }
