@@ -134,7 +134,8 @@ impl Layers {
         let mut refusals = Vec::new();
         let mut building = None;
         for step in &mut plan.steps {
-            let (Goal::Present(wanted), Verdict::Create | Verdict::Update(_)) = (&mut step.goal, &step.verdict) else {
+            let makes = matches!(step.verdict, Verdict::Create | Verdict::TakeOver { .. } | Verdict::Replace(_));
+            let (Goal::Present(wanted), true) = (&mut step.goal, makes) else {
                 continue;
             };
             let Resource::LayerVersion(version) = &mut wanted.resource else { continue };

@@ -220,7 +220,7 @@ fn observation_of(have: Option<Observed>, owner: &Owner, step: &Step) -> Observa
 async fn begin(aws: &Aws, owner: &Owner, step: &Step, old: bool) -> Result<Observation, AwsError> {
     match &step.verdict {
         Verdict::Delete => {}
-        Verdict::Update(_) if old => {}
+        Verdict::Update(_) | Verdict::TakeOver { .. } | Verdict::Replace(_) if old => {}
         _ => return Ok(Observation { have: step.have.clone(), verdict: step.verdict.clone() }),
     }
     let observation = observe_step(aws, owner, step).await?;
@@ -253,12 +253,12 @@ async fn converge(
             Verdict::InSync => return Outcome::Done(observation.have),
             Verdict::Conflict { whose } => return Outcome::Conflict { whose: whose.clone() },
             Verdict::Settle(why) => Ok(Progress::waiting(why.as_str(), SETTLE_POLL)),
-            Verdict::Create | Verdict::Update(_) | Verdict::Delete => {
+            Verdict::Create | Verdict::Update(_) | Verdict::TakeOver { .. } | Verdict::Replace(_) | Verdict::Delete => {
                 made = None;
                 act(aws, step, have.as_ref(), verdict).await
             }
         };
-        let change = change::change(verdict, have.as_ref(), owner);
+        let change = change::change(verdict);
         let (wait, otherwise) = match progress {
             Ok(Progress::Done) => {
                 record(changes, change);
@@ -326,6 +326,10 @@ async fn act(aws: &Aws, step: &Step, have: Option<&Observed>, verdict: &Verdict)
         (Goal::Present(wanted), Verdict::Update(differences), Some(have)) => {
             resource::update(aws, &wanted.resource, have, differences).await
         }
+        (Goal::Present(wanted), Verdict::TakeOver { from: _, differences }, Some(have)) => {
+            resource::take_over(aws, &wanted.resource, have, differences).await
+        }
+        (Goal::Present(_), Verdict::Replace(_), Some(have)) => resource::replace(aws, &step.id, have).await,
         (Goal::Gone, Verdict::Delete, Some(have)) => resource::delete(aws, &step.id, have).await,
         // Nothing else is ever judged; looking again is harmless.
         _ => Ok(Progress::Exists),

@@ -75,7 +75,7 @@ pub(super) fn plan(subject: &Subject, desired: Desired, resources: Vec<Resource>
     let plan =
         pipeline_core::plan::plan(owner, resources, &previous.held, &previous.tag_keys, observed).stopped_by_conflict();
     let knowledge = Knowledge { was_in_sync: previous.was_in_sync_with(&desired.fingerprint), secrets: true };
-    let changes = report::changes(&plan, owner, knowledge);
+    let changes = report::changes(&plan, knowledge);
     Planned { desired, plan, changes, knowledge }
 }
 

@@ -76,8 +76,58 @@ pub async fn create(aws: &Aws, resource: &Resource) -> Result<Progress, AwsError
     }
 }
 
-/// Mends the differences between a resource and what AWS has: whose it is first, the user's tags last. A tag that AWS refuses
-/// holds up none of the rest.
+/// Makes a resource of an earlier pipeline this one's, and changes what differs; nothing but whose it is where it then has to
+/// be replaced.
+///
+/// # Errors
+/// AWS refuses, or cannot be reached.
+pub async fn take_over(
+    aws: &Aws,
+    resource: &Resource,
+    have: &Observed,
+    differences: &[Difference],
+) -> Result<Progress, AwsError> {
+    let id = resource.id();
+    if id.kind == Kind::LayerVersion {
+        // Whose it is stands in its description, which never changes.
+        return replace(aws, &id, have).await;
+    }
+    if differences.iter().any(|difference| id.kind.is_replaced_for(difference)) {
+        // Only what carries the pipeline's UID may be deleted.
+        tagging::put(aws, resource, have, &Changed(differences).tags(resource.tags()).owner).await?;
+        return Ok(Progress::waiting("the resource that was taken over to be replaced", Duration::ZERO));
+    }
+    update(aws, resource, have, differences).await
+}
+
+/// Deletes a resource of ours that AWS cannot change as desired; it is made anew when it is observed to be gone.
+///
+/// # Errors
+/// AWS refuses, or cannot be reached.
+pub async fn replace(aws: &Aws, id: &Id, have: &Observed) -> Result<Progress, AwsError> {
+    Ok(match delete(aws, id, have).await? {
+        Progress::Done => Progress::waiting("the name of the deleted resource to be free", name_rests(id.kind)),
+        progress => progress,
+    })
+}
+
+/// How long the name of a deleted resource cannot be given to another.
+const fn name_rests(kind: Kind) -> Duration {
+    match kind {
+        Kind::Parameter => parameter::NAME_RESTS,
+        Kind::Function => function::NAME_RESTS,
+        Kind::LogGroup
+        | Kind::Queue
+        | Kind::Role
+        | Kind::ScheduleGroup
+        | Kind::LayerVersion
+        | Kind::EventSourceMapping
+        | Kind::Schedule => Duration::ZERO,
+    }
+}
+
+/// Changes what differs between a resource and what AWS has, of what AWS can change: whose it is first, the user's tags last.
+/// A tag that AWS refuses holds up none of the rest.
 ///
 /// # Errors
 /// AWS refuses, or cannot be reached.
@@ -98,7 +148,7 @@ pub async fn update(
         Resource::Role(it) => role::update(aws, it, changed).await,
         // It has nothing but its name and tags.
         Resource::ScheduleGroup(_) => Ok(Progress::Done),
-        Resource::LayerVersion(it) => layer_version::update(aws, it, have, changed).await,
+        Resource::LayerVersion(it) => layer_version::update(aws, it, changed).await,
         Resource::Function(it) => function::update(aws, it, have, changed).await,
         Resource::EventSourceMapping(it) => event_source_mapping::update(aws, it, have, changed).await,
         Resource::Schedule(it) => schedule::update(aws, it).await,

@@ -78,8 +78,17 @@ pub enum Verdict {
     Settle(String),
     /// Make it.
     Create,
-    /// Mend these differences.
+    /// Change what differs.
     Update(Vec<Difference>),
+    /// Make it this pipeline's, and change what differs: it is that of an earlier pipeline of the same name.
+    TakeOver {
+        /// UID of the earlier pipeline.
+        from: String,
+        /// What differs, the tags that say whose it is among it.
+        differences: Vec<Difference>,
+    },
+    /// Delete it and make it anew: AWS cannot change all that differs.
+    Replace(Vec<Difference>),
     /// Delete it.
     Delete,
     /// Leave it alone: it is not ours.
@@ -89,6 +98,18 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// What differs between what is desired and what AWS has, where there is something to compare.
+    pub fn differences(&self) -> &[Difference] {
+        match self {
+            Self::Update(differences) | Self::TakeOver { from: _, differences } | Self::Replace(differences) => {
+                differences
+            }
+            Self::InSync | Self::Settle(_) | Self::Create | Self::Delete | Self::Conflict { .. } => &[],
+        }
+    }
+}
+
 impl Goal {
     /// What to do about a resource with this goal.
     pub fn judge(&self, have: Option<&Observed>, owner: &Owner) -> Verdict {
@@ -96,8 +117,13 @@ impl Goal {
             (Self::Present(_), None) => Verdict::Create,
             (Self::Gone, None) => Verdict::InSync,
             (Self::Present(wanted), Some(have)) => match owner.ownership(&have.tags) {
-                Ownership::Ours => wanted.compare(have),
-                Ownership::Predecessor { .. } if wanted.may_take_over => wanted.compare(have),
+                Ownership::Ours => wanted.compare(have, |differences| {
+                    let replaced = differences.iter().any(|it| wanted.resource.id().kind.is_replaced_for(it));
+                    if replaced { Verdict::Replace(differences) } else { Verdict::Update(differences) }
+                }),
+                Ownership::Predecessor { uid } if wanted.may_take_over => {
+                    wanted.compare(have, |differences| Verdict::TakeOver { from: uid, differences })
+                }
                 Ownership::Predecessor { uid } => Verdict::Conflict {
                     whose: format!(
                         "it now belongs to a pipeline of the same name with UID {uid}, this one has {}",
@@ -116,13 +142,13 @@ impl Goal {
 }
 
 impl Wanted {
-    fn compare(&self, have: &Observed) -> Verdict {
+    fn compare(&self, have: &Observed, otherwise: impl FnOnce(Vec<Difference>) -> Verdict) -> Verdict {
         if let Some(why) = &have.settling {
             return Verdict::Settle(why.clone());
         }
         let mut differences = diff(&self.resource, have, &self.tag_keys);
         differences.extend(self.role_made_anew(have));
-        if differences.is_empty() { Verdict::InSync } else { Verdict::Update(differences) }
+        if differences.is_empty() { Verdict::InSync } else { otherwise(differences) }
     }
 }
 
@@ -309,8 +335,7 @@ fn follow_roles(steps: &mut [Step], owner: &Owner) {
 }
 
 fn lowers_visibility(verdict: &Verdict) -> bool {
-    let Verdict::Update(differences) = verdict else { return false };
-    differences.iter().filter(|difference| difference.field == "visibilityTimeout").any(|difference| {
+    verdict.differences().iter().filter(|difference| difference.field == "visibilityTimeout").any(|difference| {
         let seconds = |text: &str| text.parse::<u64>().unwrap_or_default();
         seconds(&difference.to) < seconds(&difference.from)
     })

@@ -64,15 +64,18 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Fields that AWS cannot change: another value takes a new resource in place of the old one.
-    pub(crate) const fn fixed_fields(self) -> &'static [&'static str] {
+    /// Whether AWS cannot make this change, so that a new resource has to take the old one's place.
+    pub fn is_replaced_for(self, difference: &Difference) -> bool {
         match self {
-            Self::Parameter => &["type"],
-            Self::Role => &["path"],
-            Self::Function => &["packageType"],
-            Self::EventSourceMapping => &["queue"],
-            Self::LayerVersion => &["compatibleRuntime", "compatibleArchitecture"],
-            Self::LogGroup | Self::Queue | Self::ScheduleGroup | Self::Schedule => &[],
+            // SSM changes no type: only a new parameter encrypts what the old one shows.
+            Self::Parameter => difference.managed_field() == "type",
+            Self::Role => difference.managed_field() == "path",
+            // Lambda makes no image of a zip.
+            Self::Function => difference.managed_field() == "packageType",
+            Self::EventSourceMapping => difference.managed_field() == "queue",
+            // A version never changes, nor does its description, which says whose it is. Of several copies, one stays.
+            Self::LayerVersion => difference.managed_field() != "copies",
+            Self::LogGroup | Self::Queue | Self::ScheduleGroup | Self::Schedule => false,
         }
     }
 

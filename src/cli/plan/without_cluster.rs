@@ -56,7 +56,7 @@ impl WithoutCluster {
         let knowledge = Knowledge { was_in_sync: false, secrets: false };
         let tags = tags_of_whom(&want, &have);
         let plan = plan(&owner, want, &known, &TagKeys::default(), have).stopped_by_conflict();
-        let mut shown = PlanReport::new(&owner, &aws.location, changes(&plan, &owner, knowledge), knowledge);
+        let mut shown = PlanReport::new(&owner, &aws.location, changes(&plan, knowledge), knowledge);
         shown.not_compared.extend(tags);
         Ok(shown)
     }

@@ -1,9 +1,8 @@
 //! What was changed on AWS, also where the answer that would say so was lost.
 
 use aws::resource::TagRefusal;
-use pipeline_core::names::{Owner, Ownership, tag};
 use pipeline_core::plan::Verdict;
-use pipeline_core::resource::{Difference, Observed, tag_field};
+use pipeline_core::resource::Difference;
 
 /// Something that was changed on AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,13 +21,13 @@ pub enum AppliedChange {
 }
 
 /// What carrying out a verdict changes.
-pub(super) fn change(verdict: &Verdict, have: Option<&Observed>, owner: &Owner) -> Option<AppliedChange> {
+pub(super) fn change(verdict: &Verdict) -> Option<AppliedChange> {
     match verdict {
         Verdict::Create => Some(AppliedChange::Created),
-        Verdict::Update(differences) => Some(match have.map(|have| owner.ownership(&have.tags)) {
-            Some(Ownership::Predecessor { uid }) => AppliedChange::TakenOver { from: uid },
-            Some(Ownership::Ours | Ownership::NotOurs { .. }) | None => AppliedChange::Updated(differences.clone()),
-        }),
+        Verdict::TakeOver { from, .. } => Some(AppliedChange::TakenOver { from: from.clone() }),
+        Verdict::Update(differences) | Verdict::Replace(differences) => {
+            Some(AppliedChange::Updated(differences.clone()))
+        }
         Verdict::Delete => Some(AppliedChange::Deleted),
         Verdict::InSync | Verdict::Settle(_) | Verdict::Conflict { .. } => None,
     }
@@ -38,16 +37,14 @@ pub(super) fn change(verdict: &Verdict, have: Option<&Observed>, owner: &Owner) 
 pub(super) fn done(tried: AppliedChange, now: &Verdict) -> Option<AppliedChange> {
     let left: &[Difference] = match now {
         Verdict::InSync | Verdict::Settle(_) => &[],
-        Verdict::Update(left) => left,
+        Verdict::Update(left) | Verdict::Replace(left) => left,
+        // It is still the earlier pipeline's.
+        Verdict::TakeOver { .. } => return None,
         // There is nothing, or what there is must still go, or it is somebody else's.
         Verdict::Create | Verdict::Delete | Verdict::Conflict { .. } => return None,
     };
     match tried {
-        AppliedChange::Created | AppliedChange::Deleted => Some(tried),
-        AppliedChange::TakenOver { .. } => {
-            let uid = tag_field(tag::UID);
-            (!left.iter().any(|difference| difference.field == uid)).then_some(tried)
-        }
+        AppliedChange::Created | AppliedChange::TakenOver { .. } | AppliedChange::Deleted => Some(tried),
         AppliedChange::Updated(mut differences) => {
             differences.retain(|tried| !left.iter().any(|left| left.field == tried.field));
             (!differences.is_empty()).then_some(AppliedChange::Updated(differences))
@@ -131,7 +128,8 @@ mod tests {
         }
         assert_eq!(done(AppliedChange::Deleted, &Verdict::Delete), None);
         let taken_over = AppliedChange::TakenOver { from: "uid-0".to_owned() };
-        assert_eq!(done(taken_over, &still(&["tags.taskpipelines.dev/uid"])), None);
+        let still = Verdict::TakeOver { from: "uid-0".to_owned(), differences: vec![difference("timeout")] };
+        assert_eq!(done(taken_over, &still), None);
     }
 
     #[test]

@@ -325,7 +325,7 @@ fn judge(setting: &Setting, id: &Id, judged: Judged, looks: u8) -> Progress {
         Verdict::InSync => Progress::Ended(Ended::Done(Some(setting.judged.share(id.clone(), judged)))),
         Verdict::Conflict { whose } => Progress::Ended(Ended::Conflict(whose.clone())),
         Verdict::Settle(_) => Progress::LooksAgain { looks },
-        Verdict::Create | Verdict::Update(_) | Verdict::Delete => {
+        Verdict::Create | Verdict::Update(_) | Verdict::TakeOver { .. } | Verdict::Replace(_) | Verdict::Delete => {
             Progress::Acts { judged: setting.judged.share(id.clone(), judged), calls: 0, refused: false, looks }
         }
     }

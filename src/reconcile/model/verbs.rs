@@ -1,7 +1,6 @@
 //! The calls that the verbs of `src/resource/<kind>.rs` make, one after the other, and what the last one leaves to do.
 
 use aws::resource::{Changed, TagChanges};
-use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::Tags;
 use pipeline_core::plan::{Goal, Verdict};
 use pipeline_core::resource::{Difference, Id, Kind, Observed, Resource};
@@ -22,8 +21,6 @@ pub(super) enum Ends {
     LookAgain,
     /// Done if these are the tags that it then has.
     DoneIfTagged(Tags),
-    /// The operator itself refuses, without a call.
-    Refused(ErrorClass),
 }
 
 const ASYNC: [&str; 3] = ["asyncMaximumRetryAttempts", "asyncMaximumEventAge", "asyncOnFailure"];
@@ -36,6 +33,10 @@ pub(super) fn script(id: &Id, goal: &Goal, judged: &Judged) -> Script {
         (Goal::Present(wanted), Verdict::Update(differences), Some(have)) => {
             update(&wanted.resource, have, differences)
         }
+        (Goal::Present(wanted), Verdict::TakeOver { from: _, differences }, Some(have)) => {
+            take_over(id, &wanted.resource, have, differences)
+        }
+        (Goal::Present(_), Verdict::Replace(_), Some(_)) => replace(id),
         (Goal::Gone, Verdict::Delete, Some(_)) => delete(id),
         _ => Script { calls: Vec::new(), ends: Ends::LookAgain },
     }
@@ -61,6 +62,21 @@ fn create(resource: &Resource) -> Script {
             Script { calls: vec![make], ends: Ends::Done }
         }
     }
+}
+
+fn replace(id: &Id) -> Script {
+    Script { ends: Ends::LookAgain, ..delete(id) }
+}
+
+fn take_over(id: &Id, resource: &Resource, have: &Observed, differences: &[Difference]) -> Script {
+    if id.kind == Kind::LayerVersion {
+        return replace(id);
+    }
+    if differences.iter().any(|difference| id.kind.is_replaced_for(difference)) {
+        let owner = Changed(differences).tags(resource.tags()).owner;
+        return Script { calls: vec![Call::Tag(owner)], ends: Ends::LookAgain };
+    }
+    update(resource, have, differences)
 }
 
 /// Whose it is first, the user's tags last.
@@ -91,20 +107,14 @@ fn change(resource: &Resource, have: &Observed, changed: Changed<'_>) -> Script 
             let set = changed.any(&fields).then(|| set(&fields));
             done(set.into_iter().collect())
         }
-        Resource::Parameter(_) if changed.any(&["type"]) => Script { calls: vec![Call::Delete], ends: Ends::LookAgain },
         Resource::Parameter(_) => done(changed.any(&["value"]).then(|| set(&["value"])).into_iter().collect()),
-        Resource::Role(_) if changed.any(&["path"]) => {
-            Script { calls: Vec::new(), ends: Ends::Refused(ErrorClass::Conflict) }
-        }
         Resource::Role(_) | Resource::ScheduleGroup(_) => {
             let one_by_one = ["trust", "permissionsBoundary", "policy"];
             let set = one_by_one.into_iter().filter(|key| changed.any(&[key])).map(|key| set(&[key]));
             done(set.collect())
         }
-        Resource::LayerVersion(_) => Script { calls: vec![Call::Delete], ends: Ends::LookAgain },
-        Resource::Function(_) if changed.any(&["packageType"]) => {
-            Script { calls: vec![Call::Delete], ends: Ends::LookAgain }
-        }
+        // The model has no copies of versions, which is all that an update changes of them.
+        Resource::LayerVersion(_) => done(Vec::new()),
         Resource::Function(_) => {
             let configuration: Vec<&'static str> =
                 fields.into_iter().filter(|key| !CODE.contains(key) && !ASYNC.contains(key)).collect();
@@ -118,9 +128,6 @@ fn change(resource: &Resource, have: &Observed, changed: Changed<'_>) -> Script 
                 return done(Vec::new());
             };
             Script { calls: vec![set(&keys)], ends }
-        }
-        Resource::EventSourceMapping(_) if changed.any(&["queue"]) => {
-            Script { calls: vec![Call::Delete], ends: Ends::LookAgain }
         }
         Resource::EventSourceMapping(_) if changed.any(&fields) => {
             Script { calls: vec![set(&fields)], ends: Ends::LookAgain }

@@ -315,7 +315,6 @@ fn ended(ends: &Ends, thing: Option<&Thing>, refused: bool, looks: u8) -> Progre
         Ends::Done => Progress::Ended(Ended::Done(None)),
         Ends::DoneIfTagged(tags) if thing.is_some_and(|thing| has(thing, tags)) => Progress::Ended(Ended::Done(None)),
         Ends::LookAgain | Ends::DoneIfTagged(_) => Progress::LooksAgain { looks },
-        Ends::Refused(class) => Progress::Ended(Ended::Failed(*class)),
     }
 }
 

@@ -1,6 +1,5 @@
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpStream};
-use std::time::Instant;
 
 use super::*;
 
@@ -11,32 +10,33 @@ fn anywhere() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
 }
 
-/// A client that gives up after a second of silence, as the kubelet does.
+/// Far longer than any client waits, so that a connection ends only by what a test is about.
+const LONG: Duration = Duration::from_hours(1);
+
+/// A client that gives up after a minute of silence: far more than a busy machine takes to answer.
 fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     stream
 }
 
-/// What is answered to a request for a path, and how long it took.
+/// What is answered to a request for a path.
 #[track_caller]
-fn get(address: SocketAddr, path: &str) -> (String, Duration) {
-    let begun = Instant::now();
+fn get(address: SocketAddr, path: &str) -> String {
     let mut stream = connect(address);
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
-    (text, begun.elapsed())
+    text
 }
 
 #[track_caller]
-fn answers_within_a_second(address: SocketAddr, path: &str) {
-    let (text, took) = get(address, path);
+fn answers(address: SocketAddr, path: &str) {
+    let text = get(address, path);
     assert!(text.starts_with("HTTP/1.1 200 OK\r\n"), "{text}");
-    assert!(took < Duration::from_secs(1), "{path} took {took:?}");
 }
 
-/// Whether the other side has closed, or does so within a second.
+/// Whether the other side has closed, or does so within a minute.
 fn is_closed(mut stream: &TcpStream) -> bool {
     let mut rest = Vec::new();
     match stream.read_to_end(&mut rest) {
@@ -45,9 +45,12 @@ fn is_closed(mut stream: &TcpStream) -> bool {
     }
 }
 
+/// A port for probes and one for metrics, whose connections end by themselves only after [`LONG`].
 fn ports() -> (SocketAddr, SocketAddr) {
-    let probes = serve_probes(Arc::new(Probes::new("the API server")), anywhere()).unwrap();
-    (probes, serve_metrics(Arc::default(), anywhere()).unwrap())
+    let state = Probes::new("the API server");
+    let probes = serve(Port { exchange: LONG, ..PROBES }, anywhere(), move |path| probe(path, &state)).unwrap();
+    let metrics = serve(Port { exchange: LONG, ..METRICS }, anywhere(), |_| plain(StatusCode::OK, "ok")).unwrap();
+    (probes, metrics)
 }
 
 #[test]
@@ -56,7 +59,7 @@ fn each_port_answers_what_it_is_for() {
     let probes = serve_probes(Arc::clone(&state), anywhere()).unwrap();
     let metrics = serve_metrics(Arc::default(), anywhere()).unwrap();
     let answer = |address, path| {
-        let (text, _) = get(address, path);
+        let text = get(address, path);
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         (head.split(' ').nth(1).unwrap().to_owned(), body.to_owned())
     };
@@ -66,7 +69,7 @@ fn each_port_answers_what_it_is_for() {
     state.is_ready();
     assert_eq!(answer(probes, "/readyz"), is("200", "ok"));
     assert_eq!(answer(probes, "/metrics").0, "404");
-    let (text, _) = get(metrics, "/metrics");
+    let text = get(metrics, "/metrics");
     assert!(text.contains(&format!("content-type: {OPEN_METRICS}\r\n")), "{text}");
     assert!(text.ends_with("# EOF\n"), "{text}");
     assert_eq!(answer(metrics, "/livez").0, "404");
@@ -85,8 +88,8 @@ fn connections_that_ask_nothing_keep_nobody_out() {
     let (probes, metrics) = ports();
     let idle: Vec<TcpStream> =
         [probes, metrics].into_iter().flat_map(|port| (0..MANY).map(move |_| connect(port))).collect();
-    answers_within_a_second(probes, "/livez");
-    answers_within_a_second(metrics, "/metrics");
+    answers(probes, "/livez");
+    answers(metrics, "/metrics");
     let half: Vec<TcpStream> = idle
         .iter()
         .map(|idle| {
@@ -95,8 +98,8 @@ fn connections_that_ask_nothing_keep_nobody_out() {
             stream
         })
         .collect();
-    answers_within_a_second(probes, "/livez");
-    answers_within_a_second(metrics, "/metrics");
+    answers(probes, "/livez");
+    answers(metrics, "/metrics");
     assert!(is_closed(&idle[0]), "the oldest made room");
     drop(half);
 }
@@ -106,7 +109,8 @@ fn clients_that_do_not_read_keep_nobody_out() {
     let (probes, _) = ports();
     // More than the kernel takes for a client that does not read.
     let text = Bytes::from(vec![b'x'; 8_000_000]);
-    let large = serve(METRICS, anywhere(), move |_| Response::new(Full::new(text.clone()))).unwrap();
+    let large =
+        serve(Port { exchange: LONG, ..METRICS }, anywhere(), move |_| Response::new(Full::new(text.clone()))).unwrap();
     let deaf: Vec<TcpStream> = (0..3 * METRICS.connections)
         .map(|_| {
             let mut stream = connect(large);
@@ -114,8 +118,8 @@ fn clients_that_do_not_read_keep_nobody_out() {
             stream
         })
         .collect();
-    answers_within_a_second(large, "/");
-    answers_within_a_second(probes, "/livez");
+    answers(large, "/");
+    answers(probes, "/livez");
     drop(deaf);
 }
 

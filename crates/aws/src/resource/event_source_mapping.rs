@@ -66,11 +66,6 @@ pub(super) async fn update(
     have: &Observed,
     changed: Changed<'_>,
 ) -> Result<Progress, AwsError> {
-    if changed.any(&["queue"]) {
-        // A mapping stays with its queue, so another takes its place. One like this is left where a pipeline was
-        // made anew with another `concurrencyPolicy`.
-        return delete(aws, have).await;
-    }
     if !changed.any(&FIELDS) {
         return Ok(Progress::Done);
     }

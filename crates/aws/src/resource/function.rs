@@ -29,7 +29,7 @@ pub(super) use read::{LISTED_NOT, list, observe, observe_async, take_mark};
 const ACTIVE_POLL: Duration = Duration::from_millis(250);
 
 /// How long the name of a deleted function should rest before it is used again.
-const NAME_RESTS: Duration = Duration::from_secs(1);
+pub(super) const NAME_RESTS: Duration = Duration::from_secs(1);
 
 const CONFIGURATION: [&str; 8] =
     ["runtime", "handler", "layers", "role", "timeout", "memorySize", "environment", "lastUpdateStatus"];
@@ -72,11 +72,6 @@ pub(super) async fn update(
     have: &Observed,
     changed: Changed<'_>,
 ) -> Result<Progress, AwsError> {
-    if changed.any(&["packageType"]) {
-        // Lambda changes no zip into an image: the function is deleted, and made anew at the next reconcile.
-        delete(aws, &function.name).await?;
-        return Ok(Progress::waiting("the name of the deleted function of another type to be free", NAME_RESTS));
-    }
     if changed.any(&CONFIGURATION) {
         let entry = function.code.entry();
         let request = aws

@@ -19,7 +19,7 @@ use crate::{Aws, AwsError, Operation};
 
 /// How long the name of a deleted parameter should rest before it is used again.
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DeleteParameter.html>
-const NAME_RESTS: Duration = Duration::from_secs(30);
+pub(super) const NAME_RESTS: Duration = Duration::from_secs(30);
 
 /// Parameters on a page of a list, the most there are.
 const LIST_PAGE: i32 = 50;
@@ -31,11 +31,6 @@ pub(super) async fn create(aws: &Aws, parameter: &Parameter) -> Result<Progress,
 }
 
 pub(super) async fn update(aws: &Aws, parameter: &Parameter, changed: Changed<'_>) -> Result<Progress, AwsError> {
-    if changed.any(&["type"]) {
-        // SSM refuses to change a type: only a new parameter encrypts what the old one shows.
-        delete(aws, &parameter.name).await?;
-        return Ok(Progress::waiting("the name of the deleted parameter of another type to be free", NAME_RESTS));
-    }
     if changed.any(&["value"]) {
         aws.call(Operation::PutParameter, || put(aws, parameter).overwrite(true).send()).await?;
     }

@@ -5,8 +5,6 @@
 
 mod foreign;
 
-use std::time::Duration;
-
 use aws_sdk_iam::primitives::DateTime;
 use aws_sdk_iam::types::{EntityType, RoleDetail, Tag};
 use jiff::Timestamp;
@@ -38,11 +36,6 @@ pub(super) async fn create(aws: &Aws, role: &Role) -> Result<Progress, AwsError>
 }
 
 pub(super) async fn update(aws: &Aws, role: &Role, changed: Changed<'_>) -> Result<Progress, AwsError> {
-    if changed.any(&["path"]) {
-        // A path cannot be changed: the role is deleted, and made anew at the next reconcile.
-        delete(aws, &role.name).await?;
-        return Ok(Progress::waiting("the name of the deleted role of another path to be free", Duration::ZERO));
-    }
     if changed.any(&["trust"]) {
         let request = aws.iam.update_assume_role_policy().role_name(&role.name).policy_document(role.trust.to_string());
         aws.call(Operation::UpdateAssumeRolePolicy, || request.clone().send()).await?;

@@ -23,7 +23,7 @@ pub enum Flaw {
     Cycle(BTreeSet<Id>),
     /// A step would delete what does not carry the pipeline's own UID.
     DeletesWhatIsNotOurs(Id),
-    /// A step would change what is neither the pipeline's nor its predecessor's.
+    /// A step would change what is not the pipeline's, or take over what is not its predecessor's.
     ChangesWhatIsNotOurs(Id),
     /// A step would delete what is wanted, or make or change what is not.
     AgainstItsGoal(Id),
@@ -69,17 +69,22 @@ fn flaw_of(owner: &Owner, step: &Step) -> Option<Flaw> {
     let id = step.id.clone();
     let whose = step.have.as_ref().map(|have| owner.ownership(&have.tags));
     match (&step.goal, &step.verdict, whose) {
-        (Goal::Present(_), Verdict::Delete, _) | (Goal::Gone, Verdict::Create | Verdict::Update(_), _) => {
+        (Goal::Present(_), Verdict::Delete, _)
+        | (Goal::Gone, Verdict::Create | Verdict::Update(_) | Verdict::TakeOver { .. } | Verdict::Replace(_), _) => {
             Some(Flaw::AgainstItsGoal(id))
         }
         // What was not read may be deleted: the step reads it first.
-        (_, Verdict::Create, Some(_)) | (_, Verdict::Update(_) | Verdict::Settle(_), None) => {
+        (_, Verdict::Create, Some(_))
+        | (_, Verdict::Update(_) | Verdict::TakeOver { .. } | Verdict::Replace(_) | Verdict::Settle(_), None) => {
             Some(Flaw::AgainstTheLook(id))
         }
-        (_, Verdict::Delete, Some(Ownership::Predecessor { .. } | Ownership::NotOurs { .. })) => {
+        (_, Verdict::Delete | Verdict::Replace(_), Some(Ownership::Predecessor { .. } | Ownership::NotOurs { .. })) => {
             Some(Flaw::DeletesWhatIsNotOurs(id))
         }
-        (_, Verdict::Update(_), Some(Ownership::NotOurs { .. })) => Some(Flaw::ChangesWhatIsNotOurs(id)),
+        (_, Verdict::Update(_), Some(Ownership::Predecessor { .. } | Ownership::NotOurs { .. }))
+        | (_, Verdict::TakeOver { .. }, Some(Ownership::Ours | Ownership::NotOurs { .. })) => {
+            Some(Flaw::ChangesWhatIsNotOurs(id))
+        }
         (Goal::Present(_), Verdict::InSync, None) | (Goal::Gone, Verdict::InSync, Some(Ownership::Ours)) => {
             Some(Flaw::NotInSync(id))
         }

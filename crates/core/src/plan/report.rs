@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Goal, Plan, Step, Verdict};
 use crate::archive::UNKNOWN;
 use crate::location::Location;
-use crate::names::{Owner, Ownership, tag};
+use crate::names::{Owner, tag};
 use crate::resource::{Difference, Field, Fields, Resource, diff_new};
 use crate::text::{bounded_line, printable, truncate};
 
@@ -94,11 +94,11 @@ impl Summary {
 }
 
 /// What would be done about each resource, in the plan's order.
-pub fn changes(plan: &Plan, owner: &Owner, knowledge: Knowledge) -> Vec<Change> {
-    plan.steps.iter().map(|step| change(step, owner, knowledge)).collect()
+pub fn changes(plan: &Plan, knowledge: Knowledge) -> Vec<Change> {
+    plan.steps.iter().map(|step| change(step, knowledge)).collect()
 }
 
-fn change(step: &Step, owner: &Owner, knowledge: Knowledge) -> Change {
+fn change(step: &Step, knowledge: Knowledge) -> Change {
     let nothing = Change {
         action: Action::InSync,
         kind: step.id.kind.to_string(),
@@ -116,28 +116,35 @@ fn change(step: &Step, owner: &Owner, knowledge: Knowledge) -> Change {
             let changes = created(step, knowledge);
             Change { action: Action::Create, drift: knowledge.was_in_sync, changes, ..nothing }
         }
+        Verdict::TakeOver { from, differences } => {
+            let note = Some(format!("it belongs to an earlier pipeline of this name with UID {from}"));
+            Change { action: Action::TakeOver, note, changes: field_changes(step, differences), ..nothing }
+        }
         Verdict::Update(differences) => {
-            let changes: Vec<FieldChange> = differences.iter().map(|it| field_change(step, it)).collect();
-            let forced = changes.iter().any(|change| change.forces_replacement);
-            let (action, note) = match step.have.as_ref().map(|have| owner.ownership(&have.tags)) {
-                Some(Ownership::Predecessor { uid }) => {
-                    (Action::TakeOver, Some(format!("it belongs to an earlier pipeline of this name with UID {uid}")))
-                }
-                Some(Ownership::Ours | Ownership::NotOurs { .. }) | None if forced => (Action::Replace, None),
-                Some(Ownership::Ours | Ownership::NotOurs { .. }) | None => (Action::Update, None),
-            };
-            // A Secret may have been changed as well as what AWS has of it.
-            let secret = differences.iter().any(|it| is_secret(step, it));
-            let drift = knowledge.was_in_sync && !secret && action != Action::TakeOver;
-            Change { action, drift, note, changes, ..nothing }
+            let drift = knowledge.is_drift(step, differences);
+            Change { action: Action::Update, drift, changes: field_changes(step, differences), ..nothing }
+        }
+        Verdict::Replace(differences) => {
+            let drift = knowledge.is_drift(step, differences);
+            Change { action: Action::Replace, drift, changes: field_changes(step, differences), ..nothing }
         }
     }
 }
 
-fn field_change(step: &Step, difference: &Difference) -> FieldChange {
-    let Difference { field, from, to } = difference.clone();
-    let forces_replacement = step.id.kind.fixed_fields().contains(&difference.managed_field());
-    FieldChange { field, from, to, forces_replacement }
+impl Knowledge {
+    /// Whether somebody else changed this. A Secret may have been changed as well as what AWS has of it.
+    fn is_drift(self, step: &Step, differences: &[Difference]) -> bool {
+        self.was_in_sync && !differences.iter().any(|it| is_secret(step, it))
+    }
+}
+
+fn field_changes(step: &Step, differences: &[Difference]) -> Vec<FieldChange> {
+    let change = |difference: &Difference| {
+        let forces_replacement = step.id.kind.is_replaced_for(difference);
+        let Difference { field, from, to } = difference.clone();
+        FieldChange { field, from, to, forces_replacement }
+    };
+    differences.iter().map(change).collect()
 }
 
 /// The fields of what is new, without the tags that everything of a pipeline carries.

@@ -50,6 +50,11 @@ fn change(have: &mut Have, kind: Kind, suffix: &str, change: impl Fn(&mut Observ
 
 /// Everything that is not in sync, as `verdict kind …suffix`.
 fn verdicts(plan: &Plan) -> Vec<String> {
+    let fields = |differences: &[Difference]| {
+        let mut fields: Vec<&str> = differences.iter().map(Difference::managed_field).collect();
+        fields.dedup();
+        fields.join(",")
+    };
     let prefix = owner().prefix();
     let short = |id: &Id| format!("{} …{}", id.kind, id.name.rsplit(&prefix).next().unwrap_or_default());
     let mut lines: Vec<String> = plan
@@ -60,11 +65,9 @@ fn verdicts(plan: &Plan) -> Vec<String> {
                 Verdict::InSync => return None,
                 Verdict::Settle(why) => format!("wait ({why})"),
                 Verdict::Create => "create".to_owned(),
-                Verdict::Update(differences) => {
-                    let mut fields: Vec<&str> = differences.iter().map(Difference::managed_field).collect();
-                    fields.dedup();
-                    format!("update {}", fields.join(","))
-                }
+                Verdict::Update(differences) => format!("update {}", fields(differences)),
+                Verdict::TakeOver { from, differences } => format!("take over from {from} {}", fields(differences)),
+                Verdict::Replace(differences) => format!("replace for {}", fields(differences)),
                 Verdict::Delete => "delete".to_owned(),
                 Verdict::Conflict { whose } => format!("conflict ({whose})"),
             };
@@ -221,7 +224,8 @@ fn wanted_by_rebuilt() -> Vec<Resource> {
 fn a_rebuilt_cluster_takes_its_own_back_and_changes_the_uid_alone() {
     let plan = plan(&rebuilt(), wanted_by_rebuilt(), &BTreeMap::new(), made(&wanted("{}")));
     for step in &plan.steps {
-        let Verdict::Update(differences) = &step.verdict else { panic!("{}: {:?}", step.id, step.verdict) };
+        let Verdict::TakeOver { from, differences } = &step.verdict else { panic!("{}: {:?}", step.id, step.verdict) };
+        assert_eq!(from, "uid-1");
         let uid = Difference {
             field: "tags.taskpipelines.dev/uid".to_owned(),
             from: "uid-1".to_owned(),

@@ -24,7 +24,7 @@ const FILE: Knowledge = Knowledge { was_in_sync: false, secrets: false };
 fn shown(want: Vec<Resource>, known: &BTreeMap<Id, Held>, have: Have, knowledge: Knowledge) -> PlanReport {
     let tag_keys = TagKeys::new(["recorded".to_owned()]);
     let plan = plan(&owner(), want, known, &tag_keys, have).stopped_by_conflict();
-    PlanReport::new(&owner(), &location(), changes(&plan, &owner(), knowledge), knowledge)
+    PlanReport::new(&owner(), &location(), changes(&plan, knowledge), knowledge)
 }
 
 /// The text in short: names without what they have in common, and without the first line.
@@ -235,7 +235,7 @@ fn a_conflict_stops_everything_and_says_whose_it_is() {
 #[test]
 fn a_rebuilt_cluster_takes_over() {
     let plan = plan(&rebuilt(), wanted_by_rebuilt(), &BTreeMap::new(), &TagKeys::default(), made(&wanted("{}")));
-    let changes = changes(&plan, &rebuilt(), DRIFT);
+    let changes = changes(&plan, DRIFT);
     assert!(changes.iter().all(|change| change.action == Action::TakeOver && !change.drift), "{changes:?}");
     let note = "it belongs to an earlier pipeline of this name with UID uid-1";
     assert!(changes.iter().all(|change| change.note.as_deref() == Some(note)), "{changes:?}");
