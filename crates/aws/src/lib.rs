@@ -10,6 +10,7 @@ pub mod inbox_queue;
 pub mod invocation;
 mod leadership;
 mod operation;
+pub mod own;
 mod pacing;
 mod permission;
 mod quota;

@@ -3,14 +3,15 @@
 use std::error::Error;
 use std::io;
 
+use aws::own::dead_letters::{Queues, Report};
 use clap::Subcommand;
 use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
+use pipeline_core::dead_letters::DeadLetter;
 use pipeline_core::error_chain::chain;
 use pipeline_core::text::{counted, one_line, printable, printable_json};
 use task_pipelines::cli::exit_status::ExitStatus;
 use task_pipelines::cli::terminal;
-use task_pipelines::dead_letters::{DeadLetter, Queues, Report};
 
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};
@@ -176,8 +177,8 @@ fn report(verb: &str, report: &Report, wanted: usize) -> Result<ExitStatus, Box<
 
 #[cfg(test)]
 mod tests {
+    use pipeline_core::dead_letters::Origin;
     use serde_json::Value;
-    use task_pipelines::dead_letters::Origin;
 
     use super::*;
 

@@ -1,4 +1,7 @@
 //! The dead-letter queues of a pipeline, on AWS.
+//!
+//! A message is sent before it is deleted, and what is neither sent nor deleted comes back by itself: whatever happens
+//! in between, none is lost.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +11,9 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use jiff::Timestamp;
+use pipeline_core::dead_letters::{DeadLetter, Origin, Received, firing, revived};
 use pipeline_core::error_chain::chain;
 use serde_json::Value;
-
-use super::{DeadLetter, Origin, Received, firing, revived};
 
 /// Seconds that a message is hidden while it is read. Whatever becomes of this process, it comes back then.
 const HIDDEN_SECONDS: i32 = 60;

@@ -1,0 +1,3 @@
+//! What a person asks of AWS with credentials of their own.
+
+pub mod dead_letters;
