@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+use aws::own::Session;
 use aws::own::dead_letters::{Queues, Report};
 use clap::Subcommand;
 use clap_complete::engine::ArgValueCompleter;
@@ -16,7 +17,7 @@ use task_pipelines::cli::terminal;
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};
 use crate::text::{age, short, shortened, table};
-use crate::{complete, credentials, print};
+use crate::{complete, print};
 
 /// Characters of an id that tables show: enough to name a message by.
 const SHORT_ID: usize = 8;
@@ -103,7 +104,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus
 
 async fn queues(name: &str, place: Place) -> Result<Queues, Box<dyn Error>> {
     let status = place.connect().await?.get(name).await?.status.unwrap_or_default();
-    Ok(Queues::of(&status, &credentials::of(&status).await).await?)
+    Ok(Queues::of(&status, &Session::in_region(status.region.as_deref()).await).await?)
 }
 
 impl Which {
