@@ -15,4 +15,3 @@ pub mod metrics;
 pub mod runtime;
 
 pub mod cli;
-pub mod dead_letters;

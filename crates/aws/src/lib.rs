@@ -1,6 +1,7 @@
 //! Every call of AWS: clients for each account and region, paced, with errors in classes, and the verbs of resources.
 //!
-//! The clients themselves are private, so that nothing is asked of AWS elsewhere.
+//! The clients themselves are private, so that nothing is asked of AWS elsewhere. What people ask with credentials of
+//! their own is apart, in [`own`].
 
 mod access;
 mod accounts;
@@ -10,6 +11,7 @@ pub mod inbox_queue;
 pub mod invocation;
 mod leadership;
 mod operation;
+pub mod own;
 mod pacing;
 mod permission;
 mod quota;

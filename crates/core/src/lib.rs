@@ -18,6 +18,7 @@ pub mod location;
 pub mod names;
 pub mod secret_text;
 
+pub mod dead_letters;
 pub mod error_class;
 pub mod event;
 pub mod reason;

@@ -3,9 +3,8 @@
 use std::error::Error;
 
 use api::GROUP;
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_iam::error::DisplayErrorContext;
-use aws_sdk_iam::types::SummaryKeyType;
+use aws::own::usage::{self, Usage};
+use aws::own::{Failure, Session};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::Lease;
@@ -48,8 +47,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus
         findings.push(Finding::of("operator", operator(&client, &arguments.lease).await));
         findings.push(permissions(&client, &rights(&namespace)).await);
     }
-    let config = aws_config::load_defaults(BehaviorVersion::v2026_01_12()).await;
-    findings.extend(aws(&config).await);
+    findings.extend(aws(&Session::in_region(None).await).await);
     match output::document(arguments.output, &findings)? {
         Some(document) => print(&document)?,
         None => print(&lines(&findings))?,
@@ -88,63 +86,52 @@ async fn operator(client: &Client, name: &str) -> Result<String, String> {
     }
 }
 
-async fn aws(config: &SdkConfig) -> Vec<Finding> {
-    if config.region().is_none() {
+async fn aws(session: &Session) -> Vec<Finding> {
+    if !session.has_region() {
         return vec![Finding::of("your AWS credentials", Err("no region is set; set AWS_REGION".to_owned()))];
     }
-    let identity = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
-    let found = match &identity {
-        Ok(identity) => Ok(identity.arn().unwrap_or_default().to_owned()),
-        Err(error) => Err(format!("{}; `aws configure` sets credentials", DisplayErrorContext(error))),
-    };
-    let mut findings = vec![Finding::of("your AWS credentials", found)];
-    if identity.is_ok() {
-        findings.push(Finding::of("IAM roles", roles(config).await));
-        findings.push(Finding::of("Lambda storage", storage(config).await));
-        findings.push(Finding::of("schedule groups", groups(config).await));
+    let identity = session.identity().await.map_err(|failure| format!("{failure}; `aws configure` sets credentials"));
+    let is_known = identity.is_ok();
+    let mut findings = vec![Finding::of("your AWS credentials", identity)];
+    if is_known {
+        findings.push(Finding::of("IAM roles", roles(session).await));
+        findings.push(Finding::of("Lambda storage", storage(session).await));
+        findings.push(Finding::of("schedule groups", groups(session).await));
     }
     findings
 }
 
-async fn roles(config: &SdkConfig) -> Result<String, String> {
-    let summary = aws_sdk_iam::Client::new(config).get_account_summary().send().await;
-    let summary = summary.map_err(unknown)?.summary_map.unwrap_or_default();
-    let of = |key| summary.get(&key).copied().map(i64::from);
-    // The SDK knows no name for the quota.
-    match (of(SummaryKeyType::Roles), of(SummaryKeyType::from("RolesQuota"))) {
-        (Some(used), Some(quota)) => usage(used, quota, "roles", "a pipeline has three, and one a function"),
-        _ => Ok("AWS does not tell".to_owned()),
-    }
-}
-
-async fn storage(config: &SdkConfig) -> Result<String, String> {
-    let settings = aws_sdk_lambda::Client::new(config).get_account_settings().send().await.map_err(unknown)?;
-    let mebibytes = |bytes: i64| bytes / 1_048_576;
-    let limit = settings.account_limit().map(|limit| mebibytes(limit.total_code_size()));
-    let used = settings.account_usage().map(|usage| mebibytes(usage.total_code_size()));
-    match used.zip(limit) {
-        Some((used, limit)) => usage(used, limit, "MiB of code", "layers count each version"),
+async fn roles(session: &Session) -> Result<String, String> {
+    match usage::roles(session).await.map_err(|failure| unknown(&failure))? {
+        Some(usage) => told(usage, "roles", "a pipeline has three, and one a function"),
         None => Ok("AWS does not tell".to_owned()),
     }
 }
 
-async fn groups(config: &SdkConfig) -> Result<String, String> {
-    let mut pages = aws_sdk_scheduler::Client::new(config).list_schedule_groups().into_paginator().items().send();
-    let mut used = 0;
-    while let Some(group) = pages.next().await {
-        group.map_err(unknown)?;
-        used += 1;
+async fn storage(session: &Session) -> Result<String, String> {
+    let mebibytes = |bytes: i64| bytes / 1_048_576;
+    match usage::code(session).await.map_err(|failure| unknown(&failure))? {
+        Some(Usage { used, quota }) => {
+            let usage = Usage { used: mebibytes(used), quota: mebibytes(quota) };
+            told(usage, "MiB of code", "layers count each version")
+        }
+        None => Ok("AWS does not tell".to_owned()),
     }
-    usage(used, SCHEDULE_GROUPS, "schedule groups", "one a pipeline; your quota may be another")
 }
 
-fn usage(used: i64, quota: i64, what: &str, note: &str) -> Result<String, String> {
+async fn groups(session: &Session) -> Result<String, String> {
+    let used = usage::schedule_groups(session).await.map_err(|failure| unknown(&failure))?;
+    let usage = Usage { used, quota: SCHEDULE_GROUPS };
+    told(usage, "schedule groups", "one a pipeline; your quota may be another")
+}
+
+fn told(Usage { used, quota }: Usage, what: &str, note: &str) -> Result<String, String> {
     let text = format!("{used} of {quota} {what} are used ({note})");
     if used * 100 < quota * NEARLY_FULL { Ok(text) } else { Err(format!("{text}; ask AWS for more in Service Quotas")) }
 }
 
-fn unknown<E: std::error::Error + Send + Sync + 'static>(error: E) -> String {
-    format!("not known: {}", DisplayErrorContext(error))
+fn unknown(failure: &Failure) -> String {
+    format!("not known: {failure}")
 }
 
 #[cfg(test)]
@@ -153,9 +140,9 @@ mod tests {
 
     #[test]
     fn a_quota_that_is_nearly_full_is_not_well() {
-        assert_eq!(usage(899, 1000, "roles", "n").unwrap(), "899 of 1000 roles are used (n)");
+        assert_eq!(told(Usage { used: 899, quota: 1000 }, "roles", "n").unwrap(), "899 of 1000 roles are used (n)");
         assert_eq!(
-            usage(900, 1000, "roles", "n").unwrap_err(),
+            told(Usage { used: 900, quota: 1000 }, "roles", "n").unwrap_err(),
             "900 of 1000 roles are used (n); ask AWS for more in Service Quotas"
         );
     }

@@ -3,19 +3,21 @@
 use std::error::Error;
 use std::io;
 
+use aws::own::Session;
+use aws::own::dead_letters::{Queues, Report};
 use clap::Subcommand;
 use clap_complete::engine::ArgValueCompleter;
 use jiff::Timestamp;
+use pipeline_core::dead_letters::DeadLetter;
 use pipeline_core::error_chain::chain;
 use pipeline_core::text::{counted, one_line, printable, printable_json};
 use task_pipelines::cli::exit_status::ExitStatus;
 use task_pipelines::cli::terminal;
-use task_pipelines::dead_letters::{DeadLetter, Queues, Report};
 
 use crate::cluster::Place;
 use crate::output::{self, OfPipeline};
 use crate::text::{age, short, shortened, table};
-use crate::{complete, credentials, print};
+use crate::{complete, print};
 
 /// Characters of an id that tables show: enough to name a message by.
 const SHORT_ID: usize = 8;
@@ -102,7 +104,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus
 
 async fn queues(name: &str, place: Place) -> Result<Queues, Box<dyn Error>> {
     let status = place.connect().await?.get(name).await?.status.unwrap_or_default();
-    Ok(Queues::of(&status, &credentials::of(&status).await).await?)
+    Ok(Queues::of(&status, &Session::in_region(status.region.as_deref()).await).await?)
 }
 
 impl Which {
@@ -176,8 +178,8 @@ fn report(verb: &str, report: &Report, wanted: usize) -> Result<ExitStatus, Box<
 
 #[cfg(test)]
 mod tests {
+    use pipeline_core::dead_letters::Origin;
     use serde_json::Value;
-    use task_pipelines::dead_letters::Origin;
 
     use super::*;
 

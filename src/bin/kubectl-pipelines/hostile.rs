@@ -2,11 +2,11 @@
 
 use api::{PipelineStatus, ScheduledTaskPipeline, Stored};
 use jiff::Timestamp;
+use pipeline_core::dead_letters::{DeadLetter, Origin};
 use pipeline_core::plan::render::{self, Style};
 use pipeline_core::text::{is_hidden, printable_coloured};
 use serde_json::{Value, json};
 use task_pipelines::cli::lint;
-use task_pipelines::dead_letters::{DeadLetter, Origin};
 use task_pipelines::kubernetes::preflight;
 
 use crate::output::{self, Output};

@@ -5,9 +5,8 @@ use std::error::Error;
 use std::time::Duration;
 
 use api::{PipelineStatus, Run};
-use aws_sdk_cloudwatchlogs::Client;
-use aws_sdk_cloudwatchlogs::error::DisplayErrorContext;
-use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
+use aws::own::Session;
+use aws::own::logs::{Event, Logs};
 use clap_complete::engine::ArgValueCompleter;
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -19,7 +18,7 @@ use tokio::time::sleep;
 
 use crate::cluster::Place;
 use crate::parts::Prefix;
-use crate::{complete, credentials, print};
+use crate::{complete, print};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -59,7 +58,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus
     if groups.is_empty() {
         return Err(format!("the status of {name} lists no log groups: it was never ready").into());
     }
-    let client = Client::new(&credentials::of(&status).await);
+    let logs = Logs::of(&Session::in_region(status.region.as_deref()).await);
     let now = Timestamp::now();
     let mut wanted = match run {
         Some(id) => Wanted::of_run(named(&status.runs, &id)?, now),
@@ -68,7 +67,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus
     let mut seen = BTreeSet::new();
     loop {
         let began = Timestamp::now();
-        let lines = lines(&client, &groups, &wanted).await?;
+        let lines = lines(&logs, &groups, &wanted).await?;
         for line in lines {
             if seen.insert(line.id.clone()) {
                 print(&line.text())?;
@@ -143,12 +142,9 @@ struct Line {
 }
 
 impl Line {
-    fn of(event: FilteredLogEvent, whose: &str) -> Option<Self> {
-        let when = Timestamp::from_millisecond(event.timestamp?).ok()?;
-        // An emulator may give none.
-        let by_content = || format!("{when} {:?} {:?}", event.log_stream_name, event.message);
-        let id = event.event_id.clone().unwrap_or_else(by_content);
-        Some(Self { id, when, whose: whose.to_owned(), message: event.message? })
+    fn of(event: Event, whose: &str) -> Self {
+        let Event { id, when, message } = event;
+        Self { id, when, whose: whose.to_owned(), message }
     }
 
     fn text(&self) -> String {
@@ -160,27 +156,17 @@ pub(crate) fn text(when: Timestamp, whose: &str, message: &str) -> String {
     format!("{when:.3} {:<8} {}\n", printable(whose), one_line(message.trim_end()))
 }
 
-async fn lines(client: &Client, groups: &[Group], wanted: &Wanted) -> Result<Vec<Line>, String> {
-    let all = try_join_all(groups.iter().map(|group| of_group(client, group, wanted))).await?;
+async fn lines(logs: &Logs, groups: &[Group], wanted: &Wanted) -> Result<Vec<Line>, String> {
+    let all = try_join_all(groups.iter().map(|group| of_group(logs, group, wanted))).await?;
     let mut lines: Vec<Line> = all.into_iter().flatten().collect();
     lines.sort_by_key(|line| line.when);
     Ok(lines)
 }
 
-async fn of_group(client: &Client, group: &Group, wanted: &Wanted) -> Result<Vec<Line>, String> {
-    let mut pages = client
-        .filter_log_events()
-        .log_group_name(&group.name)
-        .start_time(wanted.from.as_millisecond())
-        .set_end_time(wanted.to.map(Timestamp::as_millisecond))
-        .into_paginator()
-        .send();
-    let mut lines = Vec::new();
-    while let Some(page) = pages.next().await {
-        let page =
-            page.map_err(|error| format!("FilterLogEvents of {}: {}", group.name, DisplayErrorContext(error)))?;
-        lines.extend(page.events.unwrap_or_default().into_iter().filter_map(|event| Line::of(event, &group.whose)));
-    }
+async fn of_group(logs: &Logs, group: &Group, wanted: &Wanted) -> Result<Vec<Line>, String> {
+    let events = logs.events(&group.name, wanted.from, wanted.to).await;
+    let events = events.map_err(|failure| format!("FilterLogEvents of {}: {failure}", group.name))?;
+    let mut lines: Vec<Line> = events.into_iter().map(|event| Line::of(event, &group.whose)).collect();
     if let Some(run) = wanted.run.as_ref().filter(|_| group.names_runs()) {
         lines.retain(|line| line.message.contains(run));
     }

@@ -5,7 +5,6 @@ mod check;
 mod cluster;
 mod complete;
 mod console;
-mod credentials;
 mod dlq;
 #[cfg(test)]
 mod hostile;

@@ -1,17 +1,20 @@
 //! The dead-letter queues of a pipeline, on AWS.
+//!
+//! A message is sent before it is deleted, and what is neither sent nor deleted comes back by itself: whatever happens
+//! in between, none is lost.
 
 use std::collections::BTreeSet;
 
 use api::{PipelineStatus, ResourceRow};
-use aws_config::SdkConfig;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use jiff::Timestamp;
+use pipeline_core::dead_letters::{DeadLetter, Origin, Received, firing, revived};
 use pipeline_core::error_chain::chain;
 use serde_json::Value;
 
-use super::{DeadLetter, Origin, Received, firing, revived};
+use super::Session;
 
 /// Seconds that a message is hidden while it is read. Whatever becomes of this process, it comes back then.
 const HIDDEN_SECONDS: i32 = 60;
@@ -87,8 +90,8 @@ impl Queues {
     ///
     /// # Errors
     /// One of them was never made, or AWS does not tell its URL.
-    pub async fn of(status: &PipelineStatus, config: &SdkConfig) -> Result<Self, Error> {
-        let sqs = aws_sdk_sqs::Client::new(config);
+    pub async fn of(status: &PipelineStatus, session: &Session) -> Result<Self, Error> {
+        let sqs = aws_sdk_sqs::Client::new(&session.0);
         let find = |kind: &str, part: &'static str| {
             let is_it = |row: &&ResourceRow| row.kind == kind && row.name.trim_end_matches(".fifo").ends_with(part);
             status.resources.iter().find(is_it).map(|row| row.name.clone()).ok_or(Error::NotMade(part))
@@ -101,7 +104,7 @@ impl Queues {
         };
         let dead = [(Origin::Tasks, url("-tasks-dlq").await?), (Origin::Undelivered, url("-undelivered-dlq").await?)];
         let (tasks, sender) = (url("-tasks").await?, find("Function", "-sender")?);
-        Ok(Self { lambda: aws_sdk_lambda::Client::new(config), sqs, tasks, sender, dead })
+        Ok(Self { lambda: aws_sdk_lambda::Client::new(&session.0), sqs, tasks, sender, dead })
     }
 
     /// All dead letters, up to 1,000 of each queue; of a FIFO queue up to 10 of each group.

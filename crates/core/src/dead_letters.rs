@@ -1,17 +1,10 @@
-//! Dead letters: what lies in a pipeline's two dead-letter queues, why, and how it gets on its way again.
-//!
-//! A message is sent before it is deleted, and what is neither sent nor deleted comes back by itself: whatever happens
-//! in between, none is lost.
-
-mod queues;
+//! Dead letters: what lies in a pipeline's two dead-letter queues, why, and as what it gets on its way again.
 
 use jiff::Timestamp;
 use protocol::sqs::escape_refused;
 use protocol::{Delivery, Firing, Message, Run};
 use serde::Serialize;
 use serde_json::Value;
-
-pub use queues::{Error, Queues, Report};
 
 /// Which dead-letter queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -127,7 +120,7 @@ fn told_by_firing(message: &Received) -> Told {
 
 /// The event that the sender did not get, or failed with: as Scheduler leaves it, or in Lambda's record of a failure.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>
-fn firing(body: &str) -> Option<String> {
+pub fn firing(body: &str) -> Option<String> {
     let body: Value = serde_json::from_str(body).ok()?;
     let is_record = body.get("requestContext").is_some();
     let event = if is_record { body.get("requestPayload")? } else { &body };
@@ -135,7 +128,7 @@ fn firing(body: &str) -> Option<String> {
 }
 
 /// A message of the tasks' queue as it was before it was given up.
-fn revived(body: &str) -> String {
+pub fn revived(body: &str) -> String {
     match serde_json::from_str(body) {
         Ok(Message::Deliver(delivery)) => {
             let delivery = Message::Deliver(Delivery { gave_up: None, not_before: None, ..delivery });
