@@ -19,7 +19,7 @@ pub(super) struct Script {
 pub(super) enum Ends {
     Done,
     /// AWS works on it, or more is to do.
-    LookAgain,
+    Reread,
     /// Done if these are the tags that it then has.
     DoneIfTagged(Tags),
     /// The operator itself refuses, without a call.
@@ -37,7 +37,7 @@ pub(super) fn script(id: &Id, goal: &Goal, judged: &Judged) -> Script {
             update(&wanted.resource, have, differences)
         }
         (Goal::Gone, Verdict::Delete, Some(_)) => delete(id),
-        _ => Script { calls: Vec::new(), ends: Ends::LookAgain },
+        _ => Script { calls: Vec::new(), ends: Ends::Reread },
     }
 }
 
@@ -55,7 +55,7 @@ fn create(resource: &Resource) -> Script {
     match resource {
         Resource::LogGroup(_) | Resource::Role(_) => Script { calls: vec![make, set], ends: Ends::Done },
         // A new function is Pending, and its asynchronous settings wait for that to end.
-        Resource::Function(_) | Resource::EventSourceMapping(_) => Script { calls: vec![make], ends: Ends::LookAgain },
+        Resource::Function(_) | Resource::EventSourceMapping(_) => Script { calls: vec![make], ends: Ends::Reread },
         Resource::Queue(_) => Script { calls: vec![make], ends: Ends::DoneIfTagged(tags) },
         Resource::Parameter(_) | Resource::ScheduleGroup(_) | Resource::LayerVersion(_) | Resource::Schedule(_) => {
             Script { calls: vec![make], ends: Ends::Done }
@@ -91,7 +91,7 @@ fn change(resource: &Resource, have: &Observed, changed: Changed<'_>) -> Script 
             let set = changed.any(&fields).then(|| set(&fields));
             done(set.into_iter().collect())
         }
-        Resource::Parameter(_) if changed.any(&["type"]) => Script { calls: vec![Call::Delete], ends: Ends::LookAgain },
+        Resource::Parameter(_) if changed.any(&["type"]) => Script { calls: vec![Call::Delete], ends: Ends::Reread },
         Resource::Parameter(_) => done(changed.any(&["value"]).then(|| set(&["value"])).into_iter().collect()),
         Resource::Role(_) if changed.any(&["path"]) => {
             Script { calls: Vec::new(), ends: Ends::Refused(ErrorClass::Conflict) }
@@ -101,17 +101,17 @@ fn change(resource: &Resource, have: &Observed, changed: Changed<'_>) -> Script 
             let set = one_by_one.into_iter().filter(|key| changed.any(&[key])).map(|key| set(&[key]));
             done(set.collect())
         }
-        Resource::LayerVersion(_) => Script { calls: vec![Call::Delete], ends: Ends::LookAgain },
+        Resource::LayerVersion(_) => Script { calls: vec![Call::Delete], ends: Ends::Reread },
         Resource::Function(_) if changed.any(&["packageType"]) => {
-            Script { calls: vec![Call::Delete], ends: Ends::LookAgain }
+            Script { calls: vec![Call::Delete], ends: Ends::Reread }
         }
         Resource::Function(_) => {
             let configuration: Vec<&'static str> =
                 fields.into_iter().filter(|key| !CODE.contains(key) && !ASYNC.contains(key)).collect();
             let (keys, ends) = if changed.any(&configuration) {
-                (configuration, Ends::LookAgain)
+                (configuration, Ends::Reread)
             } else if changed.any(&CODE) {
-                (CODE.to_vec(), Ends::LookAgain)
+                (CODE.to_vec(), Ends::Reread)
             } else if changed.any(&ASYNC) {
                 (ASYNC.to_vec(), Ends::Done)
             } else {
@@ -120,10 +120,10 @@ fn change(resource: &Resource, have: &Observed, changed: Changed<'_>) -> Script 
             Script { calls: vec![set(&keys)], ends }
         }
         Resource::EventSourceMapping(_) if changed.any(&["queue"]) => {
-            Script { calls: vec![Call::Delete], ends: Ends::LookAgain }
+            Script { calls: vec![Call::Delete], ends: Ends::Reread }
         }
         Resource::EventSourceMapping(_) if changed.any(&fields) => {
-            Script { calls: vec![set(&fields)], ends: Ends::LookAgain }
+            Script { calls: vec![set(&fields)], ends: Ends::Reread }
         }
         Resource::EventSourceMapping(_) => done(Vec::new()),
         Resource::Schedule(_) => done(vec![Call::Replace { fields: wanted, tags: resource.tags().clone() }]),
@@ -137,7 +137,7 @@ fn delete(id: &Id) -> Script {
             Script { calls: vec![policy, Call::Delete], ends: Ends::Done }
         }
         Kind::EventSourceMapping | Kind::ScheduleGroup | Kind::LayerVersion => {
-            Script { calls: vec![Call::Delete], ends: Ends::LookAgain }
+            Script { calls: vec![Call::Delete], ends: Ends::Reread }
         }
         Kind::LogGroup | Kind::Queue | Kind::Parameter | Kind::Function | Kind::Schedule => {
             Script { calls: vec![Call::Delete], ends: Ends::Done }
