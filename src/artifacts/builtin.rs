@@ -17,7 +17,7 @@ pub enum FunctionsError {
         "no zips of the built-in functions in {places}; build them with `cargo run -p package-functions`, or name their directory with --functions-dir"
     )]
     None {
-        /// Where was looked.
+        /// The directories that were searched.
         places: String,
     },
     /// A zip cannot be read.

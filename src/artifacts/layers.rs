@@ -1,5 +1,5 @@
-//! Builds the zips of layers of packages, beside the reconciles of pipelines: a build takes seconds or minutes, and nobody waits for
-//! another's.
+//! Builds the zips of layers of packages in the background: a build takes seconds or minutes, and reconciles do not
+//! wait for it.
 //!
 //! A zip is kept on disk by what it is made of, so it is built once. Only a version that is to be published is built.
 
@@ -68,7 +68,7 @@ pub enum BuildError {
     /// There is no uv.
     #[error("the operator cannot run `{}`: {source}", program.display())]
     NoTool {
-        /// Where it was looked for.
+        /// The path or name that was run.
         program: PathBuf,
         /// What the operating system answered.
         source: std::io::Error,
@@ -140,7 +140,7 @@ impl Layers {
             };
             let Resource::LayerVersion(version) = &mut wanted.resource else { continue };
             let LayerContent::Python(packages) = &version.content.content else { continue };
-            match self.look(&version.content, packages) {
+            match self.built(&version.content, packages) {
                 Known::Built(zip) => version.zip = Some(zip),
                 Known::Building(None) => building = Some(format!("layer `{}` is being built", version.content.name)),
                 Known::Building(Some(error)) | Known::Failed(error, _) => refusals.push(Refusal {
@@ -158,8 +158,8 @@ impl Layers {
         }
     }
 
-    /// What is known of a layer's zip; its build begins when nothing is.
-    fn look(self: &Arc<Self>, layer: &Layer, packages: &Packages) -> Known {
+    /// The state of a layer's zip. Starts the build if there is none, or if it is time to retry a failed one.
+    fn built(self: &Arc<Self>, layer: &Layer, packages: &Packages) -> Known {
         let path = self.path(layer);
         let mut known = self.known.lock();
         let failed = match known.get(&path) {

@@ -156,7 +156,7 @@ pub struct PlanSettings {
     #[arg(long, value_enum, default_value_t = Colour::Auto)]
     pub color: Colour,
 
-    /// What decides how pipelines look on AWS: set it as for the operator, or the plan differs.
+    /// Settings that change what is made on AWS: set them as for the operator, or the plan differs.
     #[command(flatten)]
     pub installation: InstallationSettings,
 }

@@ -56,7 +56,7 @@ async fn all(settings: &RunSettings) -> Vec<Finding> {
     findings
 }
 
-/// What a running operator also looks at when it starts.
+/// Checks that the operator also makes when it starts.
 pub(super) async fn cluster(client: &Client, settings: &RunSettings) -> Vec<Finding> {
     let first = api_server(client).await;
     if !first.is_well {

@@ -11,7 +11,7 @@ use pipeline_core::names::ClusterName;
 use crate::artifacts::layers::PackageIndex;
 use crate::drift::observed_cache::Periods;
 
-/// What decides how pipelines look on AWS, whichever command looks at them.
+/// Settings that change what is made on AWS, shared by the operator and the commands.
 #[derive(Clone, Debug, clap::Args)]
 pub struct InstallationSettings {
     /// Name that tells this cluster's resources on AWS from another's: lower-case letters, digits and `-`, at most 32.
@@ -91,7 +91,7 @@ pub struct LayerSettings {
 /// Settings of a running operator.
 #[derive(Clone, Debug, clap::Args)]
 pub struct RunSettings {
-    /// What decides how pipelines look on AWS.
+    /// Settings that change what is made on AWS.
     #[command(flatten)]
     pub installation: InstallationSettings,
 

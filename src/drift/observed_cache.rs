@@ -257,7 +257,8 @@ impl Remembered {
         other
     }
 
-    /// Notes what looks otherwise than before and was not investigated yet; whether there is any.
+    /// Records the resources that differ from the last observation and were not investigated yet. Returns whether there
+    /// are any.
     fn suspect(&mut self, snapshots: &ListedResources) -> bool {
         let tag_keys = &self.found.tag_keys;
         let differing: BTreeMap<Id, u64> = self

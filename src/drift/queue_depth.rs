@@ -1,8 +1,8 @@
 //! How many messages wait in a pipeline's queues once a run of it has ended.
 //!
-//! The sweep counts messages every few minutes; after a run people look at once. So the reader of the inbox, which hears of the
-//! end of a run, has the queues counted here: the count goes into what is remembered of the pipeline, and a reconcile, which
-//! then need not ask AWS, writes it into `status.queue`.
+//! The sweep counts messages every few minutes, but people want the number right after a run. So the reader of the inbox
+//! counts the queues here when a report says that a run ended. The count goes into the observed cache, from which a
+//! reconcile writes it into `status.queue` without another read of AWS.
 
 use std::sync::Arc;
 

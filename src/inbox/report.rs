@@ -1,7 +1,7 @@
 //! A message of the inbox, read as what it is: a text that anybody who got at a function may have written.
 
 use jiff::{SignedDuration, Timestamp};
-use pipeline_core::names::{MAX_OBJECT_NAME, is_label, is_subdomain};
+use pipeline_core::names::{MAX_OBJECT_NAME, Part, is_label, is_subdomain};
 use pipeline_core::pipeline::MAX_TASKS;
 use pipeline_core::text::one_line;
 use protocol::{MAX_REPORT, News, PipelineRef, Report, RunRef, brief};
@@ -18,7 +18,7 @@ pub(super) struct Unverified {
     /// The pipeline that it says it is about.
     pub(super) pipeline: PipelineRef,
     /// Which of the pipeline's functions must have sent it.
-    pub(super) part: &'static str,
+    pub(super) part: Part<'static>,
     run: RunRef,
     news: Vec<News>,
 }
@@ -70,10 +70,10 @@ fn check(holds: bool, otherwise: &'static str) -> Result<(), &'static str> {
 }
 
 /// The function that all of the news must come from.
-fn part(news: &[News]) -> Option<&'static str> {
+fn part(news: &[News]) -> Option<Part<'static>> {
     let of = |one: &News| match one {
-        News::Fired { .. } => "sender",
-        News::Started { .. } | News::Ended { .. } | News::Delivered { .. } | News::GaveUp { .. } => "runner",
+        News::Fired { .. } => Part::Sender,
+        News::Started { .. } | News::Ended { .. } | News::Delivered { .. } | News::GaveUp { .. } => Part::Runner,
     };
     let first = of(news.first()?);
     news.iter().all(|one| of(one) == first).then_some(first)
@@ -157,9 +157,9 @@ mod tests {
     #[test]
     fn what_a_function_says_is_read() {
         let report = read(|_| ()).unwrap();
-        assert_eq!((report.part, report.run.tasks, report.news.len()), ("runner", 2, 1));
+        assert_eq!((report.part, report.run.tasks, report.news.len()), (Part::Runner, 2, 1));
         let fired = json!([{"kind": "fired", "at": "2026-01-01T09:00:00Z", "tasks": ["a", "b"]}]);
-        assert_eq!(read(|report| report["news"] = fired.clone()).unwrap().part, "sender");
+        assert_eq!(read(|report| report["news"] = fired.clone()).unwrap().part, Part::Sender);
     }
 
     #[test]

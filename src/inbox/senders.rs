@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws::{Aws, AwsError, resource};
-use pipeline_core::names::{ClusterName, Owner};
+use pipeline_core::names::{ClusterName, Owner, Part};
 use pipeline_core::resource::{Id, Kind};
 use protocol::PipelineRef;
 
@@ -16,7 +16,7 @@ const MAX_KNOWN: usize = 2000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Role {
     pipeline: PipelineRef,
-    part: &'static str,
+    part: Part<'static>,
     uid: String,
 }
 
@@ -61,10 +61,10 @@ async fn observe_sender(
     let Unverified { pipeline, part, .. } = report;
     let PipelineRef { namespace, name } = pipeline.clone();
     let owner = Owner { cluster: cluster.clone(), namespace, name, uid: String::new() };
-    let seen = resource::observe(aws, &Id::new(Kind::Role, owner.part(part))).await?;
-    let found = seen.and_then(|seen| Some((seen.revision?, Owner::of(&seen.tags)?)));
+    let seen = resource::observe(aws, &Id::new(Kind::Role, owner.part(*part))).await?;
+    let found = seen.and_then(|seen| Some((seen.unique_id?, Owner::of(&seen.tags)?)));
     Ok(found.filter(|(_, of)| *of == Owner { uid: of.uid.clone(), ..owner.clone() }).map(|(id, of)| {
-        let role = Role { pipeline: pipeline.clone(), part, uid: of.uid };
+        let role = Role { pipeline: pipeline.clone(), part: *part, uid: of.uid };
         (id, role)
     }))
 }

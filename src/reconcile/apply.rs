@@ -31,7 +31,7 @@ const SETTLE_POLL: Duration = Duration::from_millis(500);
 /// When something is read first that AWS has made and still works on.
 const FIRST_POLL: Duration = Duration::from_millis(250);
 
-/// How often something is looked for that AWS says exists and does not show.
+/// How often a resource is read that AWS says exists but does not show yet.
 const HIDDEN_POLL: Duration = Duration::from_secs(1);
 
 /// How long what was seen counts as the present, for a change.

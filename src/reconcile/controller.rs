@@ -12,6 +12,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 use kube::runtime::{Controller, Predicate as _, PredicateConfig, WatchStreamExt as _, predicates, reflector, watcher};
 use kube::{Client, ResourceExt as _};
+use pipeline_core::arn::Arn;
 use pipeline_core::backoff::{self, Exponential};
 use pipeline_core::error_chain::chain;
 use pipeline_core::requeue::Requeue;
@@ -171,7 +172,7 @@ fn back_off(pipeline: &ScheduledTaskPipeline, context: &ReconcileContext) -> Dur
 /// The account that a pipeline lives in, as far as its spec says; empty for the operator's own.
 fn account(pipeline: &ScheduledTaskPipeline) -> &str {
     let role = pipeline.spec.aws.as_ref().and_then(|aws| aws.role_arn.as_deref());
-    role.and_then(|arn| arn.split(':').nth(4)).unwrap_or_default()
+    role.and_then(Arn::parse).map_or("", |role| role.account)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "kube hands it over so")]

@@ -2,6 +2,7 @@
 
 use api::PipelineStatus;
 use jiff::Timestamp;
+use pipeline_core::names::Part;
 use pipeline_core::runs::missed::Expectation;
 use pipeline_core::runs::reports_nothing;
 
@@ -34,8 +35,8 @@ pub(super) fn expect_firings(
         flexible_window_minutes: pipeline.flexible_window_minutes,
         schedule_arn: aws.location.schedule_arn(&schedule, &schedule),
         tasks: u32::try_from(object.spec.tasks.len()).unwrap_or(u32::MAX),
-        sender: owner.part("sender"),
-        undelivered: owner.part("undelivered-dlq"),
+        sender: owner.part(Part::Sender),
+        undelivered: owner.part(Part::Undelivered),
     };
     context.expectations.expect(&owner.uid, expectation, &previous.runs);
 }

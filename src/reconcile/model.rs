@@ -1,8 +1,8 @@
 //! The plan as a model: the operator's decisions, taken by the real code, against an AWS that is a value.
 //!
-//! A [`World`] is all that there is: AWS, the custom resource with its status rows, and what the operator has in
-//! memory. Its transitions are the operator's writes one by one, AWS finishing what it works on, and disturbances, of
-//! which there is a [`Budget`]: crashes, lost calls and answers, edits, deletions, rebuilt clusters, and other people.
+//! A [`World`] is one state: AWS, the custom resource with its status rows, and what the operator has in memory. Its
+//! transitions are single writes of the operator, AWS finishing what it works on, and disturbances, which a [`Budget`]
+//! limits: crashes, lost calls and answers, edits, deletions, rebuilt clusters, and other people.
 //! Reads are consistent: AWS's delays in showing what it has are for the end-to-end tests.
 
 mod aws;
@@ -39,7 +39,7 @@ use shared::{Pool, Shared};
 use verbs::{Script, script};
 use world::{Cr, World, come_to_rest};
 
-/// When a step looks again: no state knows the time.
+/// The pause before a step reads again. The model has no clock, so any value would do.
 const SOON: Duration = Duration::from_secs(1);
 
 /// Whether to explore for as long as it takes: in the breadth, one more disturbance and every order of what could run
@@ -48,7 +48,7 @@ fn is_deep() -> bool {
     env::var_os("TASK_PIPELINES_DEEP_MODEL").is_some()
 }
 
-/// What was computed once.
+/// Results that are computed once for each key.
 type Memo<K, V> = RefCell<HashMap<K, V>>;
 
 /// What stays the same from state to state.
@@ -63,7 +63,7 @@ struct Setting {
     /// By resource.
     judged: Pool<Id, Judged>,
     scripts: Memo<(Shared<Planned>, usize, Shared<Judged>), Rc<Script>>,
-    /// By what the custom resource was.
+    /// By the custom resource that they were made for.
     plans: Pool<Cr, Planned>,
     /// By states.
     rows: Pool<Vec<u8>, Rows>,
@@ -79,7 +79,7 @@ struct Spec {
 }
 
 impl Setting {
-    /// Pipelines of these specs, of which only some resources are looked at.
+    /// Pipelines of these specs, reduced to the resources that `keep` selects.
     fn new(specs: &[ScheduledTaskPipelineSpec], keep: impl Fn(&Id) -> bool, every_order: bool) -> Self {
         let spec = |spec: &ScheduledTaskPipelineSpec| {
             let mut resources = desired_by(spec);
@@ -163,12 +163,12 @@ fn slot(resource: &Resource, index: usize) -> Slot {
     Slot { kind: id.kind.to_string(), id, queue, arn }
 }
 
-/// The UID that a thing's tags say, if they say one.
+/// The UID in a resource's tags, if there is one.
 fn uid_of(thing: &Thing) -> Option<&str> {
     thing.tags.get(tag::UID).map(String::as_str)
 }
 
-/// How a resource is called in a trace.
+/// The name of a resource in a trace.
 fn short(id: &Id) -> String {
     format!("{} …{}", id.kind, id.name.rsplit(&owner().prefix()).next().unwrap_or_default())
 }

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 use pipeline_core::depth;
 use pipeline_core::event::Event;
+use pipeline_core::names::Part;
 use pipeline_core::reason::Acted;
 use protocol::{Firing, RunRef, Trigger};
 use serde_json::Value;
@@ -54,7 +55,7 @@ pub(super) async fn fire(
             ),
         ),
         Ok((run, payload)) => {
-            aws::invocation::invoke_async(aws, &owner.part("sender"), payload).await?;
+            aws::invocation::invoke_async(aws, &owner.part(Part::Sender), payload).await?;
             let note = format!("run {} was fired by hand, by token `{token}`", run.run_id);
             context.expectations.fired(&owner.uid, run);
             Event::new(Acted::RunNow, note)

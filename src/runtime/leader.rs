@@ -26,7 +26,7 @@ const TERM_SECONDS: i32 = 10;
 /// How long a leader works on without having renewed: less than the term, so that its last call ends before another's first.
 const LEADS_FOR: Duration = Duration::from_secs(7);
 
-/// How often a leader renews, and how often a standby looks.
+/// How often a leader renews its lease, and how often a standby reads it.
 const PERIOD: Duration = Duration::from_secs(1);
 
 /// An attempt at either.

@@ -50,6 +50,29 @@ fn is_no(text: &str) -> Vec<(usize, String)> {
     found.map(|[before, verb, no, after]| (verb.0, [&*before.1, &*verb.1, &*no.1, &*after.1].join(" "))).collect()
 }
 
+/// Where a text has "look" as a noun, for a reconcile or an observation.
+fn looks(text: &str) -> Vec<(usize, String)> {
+    let of_line = |(number, line): (usize, &str)| {
+        let lower = line.to_lowercase();
+        let words: Vec<&str> =
+            lower.split(|character: char| !(character.is_alphanumeric() || character == '_')).collect();
+        let is_noun = |[before, word]: &&[&str; 2]| {
+            ["look", "looks"].contains(word)
+                && ["a", "the", "one", "each", "every", "this", "no", "two"].contains(before)
+        };
+        words.array_windows().filter(is_noun).map(|pair| (number, pair.join(" "))).collect::<Vec<_>>()
+    };
+    (1..).zip(text.lines()).flat_map(of_line).collect()
+}
+
+#[test]
+fn a_reconcile_and_an_observation_are_called_so() {
+    let found = in_code(&["src", "crates", "lambdas"], looks);
+    assert!(found.is_empty(), "write \"reconcile\" or \"observation\", as docs/style.md has it:\n{}", found.join("\n"));
+    assert_eq!(looks("/// Text.\n/// Between two looks").len(), 1);
+    assert_eq!(looks("look at the log; one that looks like a token; a person can look up"), []);
+}
+
 #[test]
 fn nothing_is_said_to_be_no_such_thing() {
     let found = in_code(&["src", "crates", "lambdas", "hack/package"], is_no);

@@ -135,7 +135,7 @@ async fn an_idle_pipeline_costs_its_queues_and_a_share_of_the_lists() {
     assert!(singly["GetFunctionEventInvokeConfig"] <= 2 * per_list, "{singly:?} in {per_list} sweeps");
 }
 
-/// Waits until only sweeps read, since what was just written is looked at once; gives their calls by operation.
+/// Waits until only sweeps read, since a fresh write is observed once more; gives their calls by operation.
 async fn quiet(lab: &Lab) -> BTreeMap<String, usize> {
     eventually("sweeps alone read", async || {
         lab.strict.forget_calls().await;

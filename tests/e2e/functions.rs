@@ -62,7 +62,7 @@ async fn at_rest(lab: &Lab, function: &str) {
     .await;
 }
 
-/// Looks at a pipeline that has converged, which writes nothing.
+/// Reconciles a pipeline that has converged, which writes nothing.
 async fn unchanged(lab: &Lab, name: &str) {
     lab.strict.forget_calls().await;
     lab.resync(name).await;
@@ -318,7 +318,7 @@ async fn code_comes_from_a_config_map_and_follows_it() {
     let before = lab.aws.function(&function).await.code_sha256;
     let zip = data_encoding::BASE64.encode(&specs::EMPTY_ZIP);
     lab.config_map("report", json!({"binaryData": {"code.zip": zip}})).await;
-    // ConfigMaps are read at each look, and not watched.
+    // ConfigMaps are read by each reconcile, and not watched.
     lab.resync("filed").await;
     eventually("the function has the zip", async || {
         let now = lab.aws.function(&function).await.code_sha256;

@@ -194,7 +194,7 @@ async fn layers_come_from_config_maps_from_s3_and_from_others() {
     let before = lab.aws.function(&function).await.layers.unwrap();
     lab.config_map("deps", json!({"data": {"requirements-layer.txt": "greeting==2.0\n"}})).await;
     lab.config_map("files", json!({"data": {"words.py": "TEXT = 'edited'\n"}})).await;
-    // ConfigMaps are read at each look, and not watched.
+    // ConfigMaps are read by each reconcile, and not watched.
     lab.resync("mixed").await;
     eventually("the function has the new ones", async || {
         let now = lab.aws.function(&function).await.layers.unwrap();

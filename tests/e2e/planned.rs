@@ -116,7 +116,7 @@ async fn what_was_changed_on_aws_is_told_with_what_it_was_and_will_be() {
     lab.apply("moved", spec.clone()).await;
     lab.ready("moved").await;
     let names = lab.names("moved");
-    // Looked at from outside alone: nobody mends it.
+    // Without an operator nothing repairs it.
     let mut lab = lab;
     lab.operator = None;
     lab.aws.lambda.update_function_configuration().function_name(&names.runner).memory_size(999).send().await.unwrap();

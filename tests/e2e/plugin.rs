@@ -1,4 +1,4 @@
-//! `kubectl pipelines`: pipelines looked at, fired, suspended and resumed.
+//! `kubectl pipelines`: show, fire, suspend and resume pipelines.
 
 use serde_json::{Value, json};
 

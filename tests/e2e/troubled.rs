@@ -196,10 +196,13 @@ async fn a_storm_of_throttling_is_met_with_few_attempts_and_delays_nobody_else()
         let count = |operation: &str, resource: &str| {
             calls.iter().filter(|call| call.operation == operation && call.resource == resource).count()
         };
-        // The first look at a pipeline reads nothing, each later one reads its parameter once.
-        let looks = 1 + count("GetParameter", &names.parameter);
+        // The first reconcile of a pipeline reads nothing, each later one reads its parameter once.
+        let reconciles = 1 + count("GetParameter", &names.parameter);
         let attempts = count("PutParameter", &names.parameter);
-        assert!(attempts <= looks * usize::try_from(ATTEMPTS).unwrap(), "{attempts} attempts in {looks} looks");
+        assert!(
+            attempts <= reconciles * usize::try_from(ATTEMPTS).unwrap(),
+            "{attempts} attempts in {reconciles} reconciles"
+        );
     }
     lab.strict.clear_faults().await;
     for number in 0..3 {

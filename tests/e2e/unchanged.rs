@@ -56,7 +56,7 @@ async fn an_operator_that_starts_again_finds_nothing_to_do() {
 }
 
 #[tokio::test]
-async fn a_command_to_look_is_recorded_once() {
+async fn a_command_to_reconcile_is_recorded_once() {
     let lab = Lab::new().await;
     lab.apply("calm", specs::message(specs::YEARLY)).await;
     lab.ready("calm").await;

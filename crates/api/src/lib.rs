@@ -38,7 +38,7 @@ pub const FINALIZER: &str = "taskpipelines.dev/cleanup";
 
 /// Annotations that are commands: each new token acts once.
 pub mod annotation {
-    /// Look at AWS now.
+    /// Reads AWS now, whenever its value, an opaque token, changes.
     pub const RECONCILE_NOW: &str = "taskpipelines.dev/reconcile-now";
     /// Fires a run whenever its value, an opaque token, changes.
     pub const RUN_NOW: &str = "taskpipelines.dev/run-now";

@@ -12,12 +12,13 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use pipeline_core::arn::Arn;
 use pipeline_core::location::{AssumedRole, Location, Target};
 use tokio::sync::{Mutex, Semaphore};
 
 use super::{Access, Aws, AwsError, AwsRequests, Leadership, Operation, Pacer, Pacing, Shared, attempt};
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
 /// One attempt of a call. The SDK has no default, and a connection that hangs would hold a reconcile for ever.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -153,7 +154,7 @@ impl Accounts {
         let request = Box::pin(client.get_caller_identity().send());
         let answer = attempt(Operation::GetCallerIdentity, &self.shared.requests, request).await?;
         let location = Location {
-            partition: answer.arn().and_then(|arn| arn.split(':').nth(1)).unwrap_or("aws").to_owned(),
+            partition: answer.arn().and_then(Arn::parse).map_or("aws", |arn| arn.partition).to_owned(),
             account: answer.account().unwrap_or_default().to_owned(),
             region: region.to_owned(),
             endpoint: self.own.endpoint_url().map(str::to_owned),

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use crate::code::{Artifacts, Code};
 use crate::iam::{self, Permissions, Service};
 use crate::location::Location;
-use crate::names::Owner;
+use crate::names::{Owner, Part};
 use crate::pipeline::{Callee, FunctionLayer, Lambda, Layer, Pipeline};
 use crate::resource::{
     AsyncInvoke, EventSourceMapping, Function, Id, Kind, LayerVersion, LogGroup, Parameter, Queue, Redrive, Resource,
@@ -96,7 +96,7 @@ pub fn possible_ids(owner: &Owner) -> BTreeSet<Id> {
 }
 
 /// A Lambda function with what goes with it.
-struct Part<'pipeline> {
+struct DesiredFunction<'pipeline> {
     name: String,
     lambda: &'pipeline Lambda,
     permissions: Permissions,
@@ -105,7 +105,11 @@ struct Part<'pipeline> {
     async_invoke: Option<AsyncInvoke>,
 }
 
-fn parts<'pipeline>(pipeline: &'pipeline Pipeline, names: &Names, location: &Location) -> Vec<Part<'pipeline>> {
+fn parts<'pipeline>(
+    pipeline: &'pipeline Pipeline,
+    names: &Names,
+    location: &Location,
+) -> Vec<DesiredFunction<'pipeline>> {
     let undelivered = AsyncInvoke {
         max_retries: ASYNC_RETRIES,
         max_age_seconds: pipeline.invocation.max_age_seconds.min(MAX_ASYNC_AGE_SECONDS),
@@ -123,7 +127,7 @@ fn parts<'pipeline>(pipeline: &'pipeline Pipeline, names: &Names, location: &Loc
         Code::Zip { .. } | Code::S3 { .. } | Code::Image(_) => None,
     };
     let dead_letters = of_built_in(&pipeline.runner, "DEAD_LETTER_QUEUE_URL", &names.tasks_dlq);
-    let hop = |name: &str, lambda, permissions: Permissions, async_invoke| Part {
+    let hop = |name: &str, lambda, permissions: Permissions, async_invoke| DesiredFunction {
         name: name.to_owned(),
         lambda,
         permissions: permissions.with(key.as_slice()),
@@ -147,7 +151,7 @@ fn parts<'pipeline>(pipeline: &'pipeline Pipeline, names: &Names, location: &Loc
     let functions = pipeline.functions.iter().map(|it| {
         let name = names.function(&it.name);
         let parameter = |secret: &str| names.secret(&it.name, secret);
-        Part {
+        DesiredFunction {
             permissions: function(&name, it.secrets.iter().map(|secret| parameter(&secret.name)), location),
             environment: it.secrets.iter().map(|secret| (secret.variable.clone(), parameter(&secret.name))).collect(),
             name,
@@ -158,7 +162,7 @@ fn parts<'pipeline>(pipeline: &'pipeline Pipeline, names: &Names, location: &Loc
     hops.into_iter().chain(functions).collect()
 }
 
-impl Part<'_> {
+impl DesiredFunction<'_> {
     fn log_group(&self, pipeline: &Pipeline) -> Resource {
         Resource::LogGroup(LogGroup {
             name: log_group(&self.name),
@@ -187,14 +191,14 @@ impl Part<'_> {
 }
 
 /// The layers of the operator's that functions have, each once.
-fn layer_versions(parts: &[Part<'_>], owner: &Owner) -> Vec<Resource> {
+fn layer_versions(parts: &[DesiredFunction<'_>], owner: &Owner) -> Vec<Resource> {
     let all = parts.iter().flat_map(|part| &part.lambda.layers);
     let layers: BTreeSet<&Layer> = all.filter_map(FunctionLayer::built).collect();
     layers.into_iter().map(|layer| Resource::LayerVersion(layer_version(layer, owner))).collect()
 }
 
 fn layer_version(layer: &Layer, owner: &Owner) -> LayerVersion {
-    let name = owner.part(&format!("layer-{}", layer.name));
+    let name = owner.part(Part::Layer(&layer.name));
     LayerVersion { layer: name, content: layer.clone(), zip: None, owner_tags: owner.tags() }
 }
 
@@ -244,7 +248,7 @@ fn queues(pipeline: &Pipeline, names: &Names, location: &Location) -> [Resource;
 
 fn roles(
     pipeline: &Pipeline,
-    parts: &[Part<'_>],
+    parts: &[DesiredFunction<'_>],
     names: &Names,
     installation: &Installation,
     location: &Location,

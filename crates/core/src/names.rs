@@ -2,6 +2,7 @@
 //!
 //! Names are known before anything exists, so policies, targets and mappings need no created resource's output.
 
+mod part;
 mod tag_keys;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use kube::ResourceExt as _;
 use protocol::PipelineRef;
 use sha2::{Digest, Sha256};
 
+pub use part::Part;
 pub use tag_keys::TagKeys;
 
 /// Tags of one AWS resource.
@@ -34,19 +36,6 @@ pub mod tag {
 
     /// Those that say whose a resource is: without them it is not the pipeline's.
     pub const OWNER: [&str; 4] = [CLUSTER, NAMESPACE, NAME, UID];
-}
-
-/// What the names of a pipeline's functions end in.
-pub mod part {
-    /// Of a function that tasks call.
-    pub fn function(name: &str) -> String {
-        format!("fn-{name}")
-    }
-
-    /// Of the parameter with a secret of such a function.
-    pub fn secret(function: &str, secret: &str) -> String {
-        format!("fn-{function}-{secret}")
-    }
 }
 
 /// Characters of the readable front of a name. With the hash (10), two hyphens and the longest part
@@ -74,7 +63,7 @@ impl ClusterName {
     }
 
     /// Name of an SSM parameter of the pipeline whose names begin with `front`.
-    pub fn parameter(&self, front: &str, part: &str) -> String {
+    pub fn parameter(&self, front: &str, part: Part<'_>) -> String {
         format!("/taskpipelines/{self}/{front}/{part}")
     }
 
@@ -221,7 +210,7 @@ impl Owner {
     }
 
     /// Name of a function or role.
-    pub fn part(&self, part: &str) -> String {
+    pub fn part(&self, part: Part<'_>) -> String {
         format!("{}-{part}", self.prefix())
     }
 
@@ -231,7 +220,7 @@ impl Owner {
     }
 
     /// Name of an SSM parameter.
-    pub fn parameter(&self, part: &str) -> String {
+    pub fn parameter(&self, part: Part<'_>) -> String {
         self.cluster.parameter(&self.prefix(), part)
     }
 }
@@ -259,7 +248,7 @@ mod tests {
 
     #[test]
     fn names_are_readable_and_stable() {
-        assert_eq!(owner("team-a", "hello").part("sender"), "team-a-hello-p6e4e2htmc-sender");
+        assert_eq!(owner("team-a", "hello").part(Part::Sender), "team-a-hello-p6e4e2htmc-sender");
     }
 
     #[test]
@@ -300,7 +289,7 @@ mod tests {
         fn every_name_fits_its_limit(namespace in "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", name in "[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", part in "[a-z0-9]{20}") {
             let owner = owner(&namespace, &name);
             let allowed = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-            for longest in [owner.part(&format!("layer-{part}")), owner.part("undelivered-dlq"), owner.prefix()] {
+            for longest in [owner.part(Part::Layer(&part)), owner.part(Part::Undelivered), owner.prefix()] {
                 prop_assert!(longest.len() <= 64, "{longest}");
                 prop_assert!(allowed(&longest), "{longest}");
                 prop_assert!(longest.starts_with(|character: char| character.is_ascii_alphanumeric()), "{longest}");

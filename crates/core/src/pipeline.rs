@@ -41,7 +41,7 @@ use crate::code::{Artifacts, Code};
 use crate::configuration::Configuration;
 use crate::iam::Statement;
 use crate::location::Target;
-use crate::names::{Owner, Tags};
+use crate::names::{Owner, Part, Tags};
 use crate::secret_text::SecretText;
 use refusal::Refusals;
 
@@ -269,7 +269,7 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
     let queue = queue::resolve(queue, running.timeout_seconds, &travelling_tasks, &target, context, &mut refusals);
     let tags = tags::resolve(tags, context, &mut refusals);
 
-    let parameter_name = parameter.is_some().then(|| context.owner.parameter("channels"));
+    let parameter_name = parameter.is_some().then(|| context.owner.parameter(Part::Channels));
     let input = input::build(context.owner, parameter_name, travelling_tasks, travelling_channels, &mut refusals);
 
     match (timing, sender, runner) {

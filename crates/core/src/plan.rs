@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, ToSpan as _};
 
+use crate::arn::Arn;
 use crate::names::{Owner, Ownership, TagKeys};
-use crate::resource::{Difference, Id, Kind, Observed, Resource, diff};
+use crate::resource::{Difference, Field, Id, Kind, Observed, Resource, diff};
 
 /// What was read on AWS. An id that is missing was not read: what is wanted is then created first and asked
 /// about later, and what is to be deleted is read when its turn comes.
@@ -273,8 +274,8 @@ fn needs(resource: &Resource, wanted: &BTreeSet<Id>) -> BTreeSet<Id> {
         }
         Resource::Function(function) => {
             let destination = function.async_invoke.iter().map(|invoke| invoke.on_failure_arn.as_str());
-            let queues = destination.filter_map(|arn| arn.rsplit(':').next()).map(|name| Id::new(Kind::Queue, name));
-            let role = function.role_arn.rsplit('/').next().map(|name| Id::new(Kind::Role, name));
+            let queues = destination.filter_map(Arn::parse).map(|arn| Id::new(Kind::Queue, arn.name()));
+            let role = Arn::parse(&function.role_arn).map(|arn| Id::new(Kind::Role, arn.name()));
             let log_group = Id::new(Kind::LogGroup, format!("/aws/lambda/{}", function.name));
             let layers = function.layers.iter().map(|name| Id::new(Kind::LayerVersion, name));
             queues.chain(role).chain(layers).chain([log_group]).collect()
@@ -302,7 +303,7 @@ fn order_visibility(steps: &mut [Step]) {
     }) else {
         return;
     };
-    let lowers = steps.iter().any(|step| step.id == queue && lowers_visibility(&step.verdict));
+    let lowers = steps.iter().any(|step| step.id == queue && lowers_visibility(step));
     let (first, second) = if lowers { (function, queue) } else { (queue, function) };
     if let Some(step) = steps.iter_mut().find(|step| step.id == second) {
         step.after.insert(first);
@@ -322,7 +323,7 @@ fn follow_roles(steps: &mut [Step], owner: &Owner) {
     for step in steps {
         let (Goal::Present(wanted), Some(have)) = (&mut step.goal, &step.have) else { continue };
         let Resource::Function(function) = &wanted.resource else { continue };
-        let role = function.role_arn.rsplit('/').next().and_then(|name| roles.get(name));
+        let role = Arn::parse(&function.role_arn).and_then(|arn| roles.get(arn.name()));
         wanted.changed_after = match role {
             // It comes after the function's last change.
             Some((true, _)) => have.since,
@@ -334,11 +335,12 @@ fn follow_roles(steps: &mut [Step], owner: &Owner) {
     }
 }
 
-fn lowers_visibility(verdict: &Verdict) -> bool {
-    verdict.differences().iter().filter(|difference| difference.field == "visibilityTimeout").any(|difference| {
-        let seconds = |text: &str| text.parse::<u64>().unwrap_or_default();
-        seconds(&difference.to) < seconds(&difference.from)
-    })
+/// Whether a queue is to hide messages for less time than it does.
+fn lowers_visibility(step: &Step) -> bool {
+    let (Goal::Present(wanted), Some(have)) = (&step.goal, &step.have) else { return false };
+    let Resource::Queue(queue) = &wanted.resource else { return false };
+    let Some(Field::Plain(seconds)) = have.fields.get("visibilityTimeout") else { return false };
+    seconds.as_u64().is_some_and(|seconds| u64::from(queue.visibility_timeout()) < seconds)
 }
 
 impl Plan {

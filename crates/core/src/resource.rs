@@ -198,6 +198,9 @@ pub struct Observed {
     pub depth: Option<QueueDepth>,
     /// AWS's mark of this state, where it gives one: another mark means that something was changed since.
     pub revision: Option<String>,
+    /// AWS's id of this very resource, if it is a role: another role of the same name has another.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>
+    pub unique_id: Option<String>,
     /// When it was made, if it is a role, or last changed, if it is a function: a function holds on to the role that it
     /// was given, even when that is deleted and made again under the same name.
     pub since: Option<Timestamp>,

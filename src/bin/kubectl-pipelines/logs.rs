@@ -10,6 +10,7 @@ use aws::own::logs::{Event, Logs};
 use clap_complete::engine::ArgValueCompleter;
 use futures::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
+use pipeline_core::names::Part;
 use pipeline_core::resource::Kind;
 use pipeline_core::text::{one_line, printable};
 use task_pipelines::cli::exit_status::ExitStatus;
@@ -100,7 +101,11 @@ impl Group {
 
 fn groups(status: &PipelineStatus) -> Vec<Group> {
     let prefix = Prefix::of(status);
-    let whose = |name: &str| prefix.part(name).unwrap_or(name).trim_start_matches("fn-").to_owned();
+    let whose = |name: &str| match prefix.part(name) {
+        Some(Part::Function(function)) => function.to_owned(),
+        Some(part) => part.to_string(),
+        None => name.to_owned(),
+    };
     let rows = status.resources.iter().filter(|row| row.kind == Kind::LogGroup.to_string());
     rows.map(|row| Group { name: row.name.clone(), whose: whose(&row.name) }).collect()
 }

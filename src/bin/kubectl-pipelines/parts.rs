@@ -1,6 +1,7 @@
 //! Which part of a pipeline an AWS resource is, by its name.
 
 use api::PipelineStatus;
+use pipeline_core::names::Part;
 use pipeline_core::resource::Kind;
 
 /// What all names of a pipeline have in common, as its status shows it: the name of its schedule group.
@@ -13,9 +14,9 @@ impl<'status> Prefix<'status> {
         Self(group.map(|row| row.name.as_str()))
     }
 
-    /// What stands behind it in a name, such as `sender` or `fn-report`.
-    pub(crate) fn part<'name>(&self, name: &'name str) -> Option<&'name str> {
-        let (_, part) = name.split_once(self.0?)?;
-        Some(part.trim_start_matches(['-', '/']))
+    /// The part that has a name; none for a name that is not the pipeline's.
+    pub(crate) fn part<'name>(&self, name: &'name str) -> Option<Part<'name>> {
+        let (_, ending) = name.split_once(self.0?)?;
+        Part::parse(ending.trim_start_matches(['-', '/']))
     }
 }

@@ -4,6 +4,7 @@ use std::error::Error;
 
 use api::{PipelineStatus, ResourceRow, ScheduledTaskPipeline};
 use kube::ResourceExt as _;
+use pipeline_core::names::Part;
 use pipeline_core::resource::Kind;
 use pipeline_core::text::{one_line, printable};
 use serde::Serialize;
@@ -49,11 +50,21 @@ pub(crate) fn resources(status: &PipelineStatus) -> Vec<Resource> {
     let rows = &status.resources;
     let prefix = Prefix::of(status);
     let function = Kind::Function.to_string();
-    let parts: Vec<&str> =
-        rows.iter().filter(|row| row.kind == function).filter_map(|row| prefix.part(&row.name)).collect();
+    let functions: Vec<&str> = rows
+        .iter()
+        .filter(|row| row.kind == function)
+        .filter_map(|row| match prefix.part(&row.name)? {
+            Part::Function(name) => Some(name),
+            _ => None,
+        })
+        .collect();
     let mut resources: Vec<Resource> = rows
         .iter()
-        .map(|row| Resource { hop: hop(row, prefix, &parts), row: row.clone(), console: console::link(row, region) })
+        .map(|row| Resource {
+            hop: hop(row, prefix, &functions),
+            row: row.clone(),
+            console: console::link(row, region),
+        })
         .collect();
     let place = |hop: &str| HOPS.iter().position(|known| *known == hop).unwrap_or(HOPS.len());
     resources.sort_by(|a, b| (place(&a.hop), &a.hop).cmp(&(place(&b.hop), &b.hop)));
@@ -61,18 +72,21 @@ pub(crate) fn resources(status: &PipelineStatus) -> Vec<Resource> {
 }
 
 fn hop(row: &ResourceRow, prefix: Prefix<'_>, functions: &[&str]) -> String {
-    let Some(part) = prefix.part(&row.name) else { return "other".to_owned() };
-    let hop = match part.trim_end_matches(".fifo") {
-        "" | "scheduler" => "schedule",
-        "sender" => "sender",
-        "runner" | "channels" => "runner",
-        "tasks" | "tasks-dlq" | "undelivered-dlq" => "queue",
-        part if part.starts_with("layer-") => "layers",
-        part => {
-            // A function's secrets are named `fn-<function>-<secret>`.
-            let owner = functions.iter().filter(|function| part.starts_with(**function)).max_by_key(|name| name.len());
-            return owner.map_or("other", |owner| owner).replacen("fn-", "function ", 1);
+    let hop = match prefix.part(&row.name) {
+        Some(Part::Schedule | Part::Scheduler) => "schedule",
+        Some(Part::Sender) => "sender",
+        Some(Part::Runner | Part::Channels) => "runner",
+        Some(Part::Tasks | Part::TasksDeadLetters | Part::Undelivered) => "queue",
+        Some(Part::Layer(_)) => "layers",
+        Some(Part::Secret { function, .. }) => return format!("function {function}"),
+        Some(Part::Function(name)) => {
+            // A secret of a function reads as one whose name begins with that function's.
+            let owners = functions.iter().filter(|function| name.starts_with(**function));
+            return owners
+                .max_by_key(|name| name.len())
+                .map_or_else(|| "other".to_owned(), |owner| format!("function {owner}"));
         }
+        None => "other",
     };
     hop.to_owned()
 }

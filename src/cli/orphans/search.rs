@@ -76,11 +76,11 @@ pub async fn find(
 /// All resources of an owner, each confirmed by a direct read: lists are eventually consistent, and incomplete.
 async fn left_by(aws: &Aws, owner: &Owner, listed: BTreeSet<Id>) -> Result<Vec<Orphan>, AwsError> {
     let ids: BTreeSet<Id> = list::ids_of(aws, owner).await?.into_iter().chain(listed).collect();
-    let looks = ids.into_iter().map(|id| async move {
+    let reads = ids.into_iter().map(|id| async move {
         let seen = resource::observe(aws, &id).await?;
         Ok::<_, AwsError>(seen.map(|seen| (id, seen)))
     });
-    let seen = try_join_all(looks).await?.into_iter().flatten();
+    let seen = try_join_all(reads).await?.into_iter().flatten();
     let ours = seen.filter(|(_, seen)| owner.ownership(&seen.tags) == Ownership::Ours);
     Ok(ours.map(|(id, seen)| orphan(aws, owner, id, seen)).collect())
 }

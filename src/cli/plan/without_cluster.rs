@@ -46,7 +46,7 @@ impl WithoutCluster {
         let pipeline = offline.resolve(&owner, spec, true).map_err(ReconcileError::Refused)?;
         let aws = self.accounts.get(&pipeline.target).await?;
         let wanted = desired(&pipeline, &self.installation, &aws.location).iter().map(Resource::id).collect();
-        let mut have = whatever_the_uid(look(&aws, &owner, wanted).await?, &owner);
+        let mut have = whatever_the_uid(observe_named(&aws, &owner, wanted).await?, &owner);
         let known = ours(&have, &owner);
         let has_schedule = known.keys().any(|id| id.kind == Kind::Schedule);
         let pipeline = offline.resolve(&owner, spec, has_schedule).map_err(ReconcileError::Refused)?;
@@ -71,8 +71,9 @@ impl WithoutCluster {
     }
 }
 
-/// Reads what is wanted, and at all that AWS may have under the pipeline's names: the usual, and what an index finds.
-async fn look(aws: &Aws, owner: &Owner, wanted: BTreeSet<Id>) -> Result<Have, AwsError> {
+/// Observes the desired resources, and all others that AWS may have under the pipeline's names: those that every pipeline
+/// can have, and those that the lists of AWS show.
+async fn observe_named(aws: &Aws, owner: &Owner, wanted: BTreeSet<Id>) -> Result<Have, AwsError> {
     let owners = list::owners(aws, &owner.cluster).await?;
     let same = |(it, _): &(Owner, _)| (&it.namespace, &it.name) == (&owner.namespace, &owner.name);
     let listed = owners.into_iter().filter(same).flat_map(|(_, ids)| ids);

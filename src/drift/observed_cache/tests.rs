@@ -83,14 +83,14 @@ fn aws_is_asked_again_after_the_time_of_a_full_read_and_where_no_sweep_comes() {
 }
 
 #[test]
-fn what_lists_show_as_before_is_not_worth_a_look() {
+fn what_lists_show_as_before_needs_no_observation() {
     let memory = memory(&[wanted(30)]);
     assert!(!sweep(&memory, &[wanted(30)], |_| {}));
     assert!(is_fresh(&memory, &[wanted(30)]));
 }
 
 #[test]
-fn each_change_that_lists_show_is_worth_a_look() {
+fn each_change_that_lists_show_needs_an_observation() {
     let as_it_was = seen(&wanted(30));
     for now in [
         Observed { fields: Fields::new(), ..as_it_was.clone() },
@@ -106,7 +106,7 @@ fn each_change_that_lists_show_is_worth_a_look() {
 }
 
 #[test]
-fn a_foreign_tag_is_not_worth_a_look_and_one_of_the_pipelines_is() {
+fn a_foreign_tag_needs_no_observation_and_one_of_the_pipelines_is() {
     let tagged = |key: &'static str| {
         move |seen: &mut Observed| {
             seen.tags.insert(key.to_owned(), "x".to_owned());
@@ -123,7 +123,7 @@ fn a_foreign_tag_is_not_worth_a_look_and_one_of_the_pipelines_is() {
 }
 
 #[test]
-fn what_a_look_found_to_be_nothing_is_not_looked_into_twice() {
+fn what_an_observation_found_to_be_nothing_is_not_investigated_twice() {
     let memory = memory(&[wanted(30)]);
     let lag = |seen: &mut Observed| seen.tags = Tags::new();
     assert!(sweep(&memory, &[wanted(30)], lag));

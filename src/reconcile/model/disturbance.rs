@@ -20,9 +20,9 @@ impl World {
     pub(in super::super) fn disturbances(&self, setting: &Setting) -> Result<Next, String> {
         let mut next = Next::new();
         if let Some(budget) = self.spend(|budget| &mut budget.crashes)
-            && self.look.is_some()
+            && self.reconcile.is_some()
         {
-            next.push((Event::Crashes, Self { look: None, budget, ..self.clone() }));
+            next.push((Event::Crashes, Self { reconcile: None, budget, ..self.clone() }));
         }
         if let Some(budget) = self.spend(|budget| &mut budget.faults) {
             next.extend(self.faults(setting, budget)?);
@@ -57,20 +57,22 @@ impl World {
     }
 
     fn faults(&self, setting: &Setting, budget: Budget) -> Result<Next, String> {
-        let Some(look) = self.look.as_ref().filter(|look| look.stage == Stage::Apply) else { return Ok(Next::new()) };
+        let Some(reconcile) = self.reconcile.as_ref().filter(|reconcile| reconcile.stage == Stage::Apply) else {
+            return Ok(Next::new());
+        };
         let mut next = Next::new();
         let spent = Self { budget, ..self.clone() };
-        for index in 0..look.steps.len() {
+        for index in 0..reconcile.steps.len() {
             for fault in [Fault::Lost, Fault::AnswerLost, Fault::Unknown, Fault::Repeated, Fault::TagsRefused] {
-                let step = spent.step(setting, look, index, Some(fault))?;
+                let step = spent.step(setting, reconcile, index, Some(fault))?;
                 next.extend(step.filter(|(event, _)| matches!(event, Event::Calls(..))));
             }
-            if let Progress::LooksAgain { .. } = look.steps[index] {
-                let mut after = look.clone();
+            if let Progress::Rereads { .. } = reconcile.steps[index] {
+                let mut after = reconcile.clone();
                 after.steps[index] = Progress::Ended(Ended::Waiting);
-                // Undisturbed, it goes on the next time.
+                // The next reconcile goes on, so this one does not count as without effect.
                 after.without_effect = false;
-                let event = Event::GivesUp(look.planned.plan.steps[index].id.clone());
+                let event = Event::GivesUp(reconcile.planned.plan.steps[index].id.clone());
                 next.push(spent.clone().after_step(setting, after, event));
             }
         }
@@ -83,7 +85,7 @@ impl World {
         let made = |spec: usize| {
             let uid = self.uid + 1;
             // A rebuilt cluster's operator is another process.
-            Self { cr: Some(Cr::new(setting, uid, spec)), uid, look: None, retained: false, ..spent.clone() }
+            Self { cr: Some(Cr::new(setting, uid, spec)), uid, reconcile: None, retained: false, ..spent.clone() }
         };
         match &self.cr {
             Some(cr) => {
@@ -100,15 +102,15 @@ impl World {
     }
 
     /// Whether the operator is about to change or delete what it saw of a resource. AWS has no conditional writes, so
-    /// who swaps a thing for another in this moment is not noticed.
+    /// a replacement of the resource at this moment goes unnoticed.
     fn is_about_to_write(&self, id: &Id) -> bool {
-        let Some(look) = self.look.as_ref() else { return false };
-        look.planned.plan.steps.iter().zip(&look.steps).any(|(step, progress)| {
+        let Some(reconcile) = self.reconcile.as_ref() else { return false };
+        reconcile.planned.plan.steps.iter().zip(&reconcile.steps).any(|(step, progress)| {
             step.id == *id
                 && match progress {
                     Progress::Waits => step.have.is_some(),
                     Progress::Acts { judged, calls, .. } => judged.have.is_some() || *calls > 0,
-                    Progress::LooksAgain { .. } | Progress::Ended(_) => false,
+                    Progress::Rereads { .. } | Progress::Ended(_) => false,
                 }
         })
     }

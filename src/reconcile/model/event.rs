@@ -1,4 +1,4 @@
-//! What may happen, in the words of a trace.
+//! The transitions, and how a trace names them.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use pipeline_core::resource::Id;
 
 use super::short;
 
-/// How many disturbances are still to come, of each sort and in all.
+/// How many disturbances may still happen, of each sort and in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in super::super) struct Budget {
     pub(in super::super) all: u8,
-    /// The operator dies, or the API server does not take what it writes.
+    /// The operator crashes, or the API server refuses what it writes.
     pub(in super::super) crashes: u8,
-    /// A call is lost, its answer is, it is made twice, or a policy protects a tag; or waiting takes too long.
+    /// A call or its answer is lost, a call is made twice, a policy protects a tag, or a wait takes too long.
     pub(in super::super) faults: u8,
     /// The spec changes.
     pub(in super::super) edits: u8,
@@ -20,22 +20,22 @@ pub(in super::super) struct Budget {
     pub(in super::super) lives: u8,
     /// Somebody changes or deletes something on AWS.
     pub(in super::super) drifts: u8,
-    /// Somebody takes a name, or gives it back.
+    /// Somebody else creates a resource of a pipeline's name, or deletes it again.
     pub(in super::super) foreigners: u8,
 }
 
-/// No disturbance at all.
+/// No disturbances.
 pub(in super::super) const CALM: Budget =
     Budget { all: 0, crashes: 0, faults: 0, edits: 0, lives: 0, drifts: 0, foreigners: 0 };
 
-/// What happens.
+/// One transition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in super::super) enum Event {
     Reconciles,
     WritesFinalizer,
     Announces,
     Calls(Id, &'static str, Option<Fault>),
-    LooksAgain(Id),
+    Rereads(Id),
     Reports,
     LetsGo,
     Settles(Id),
@@ -57,22 +57,22 @@ pub(in super::super) enum Event {
 /// What goes wrong with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Fault {
-    /// It never arrives.
+    /// The call never arrives.
     Lost,
-    /// It is carried out, the answer never arrives, and the operator looks.
+    /// It is carried out, the answer never arrives, and the operator reads the resource again.
     AnswerLost,
-    /// It is carried out, and nothing that the operator tries then arrives.
+    /// It is carried out, the answer never arrives, and no call after it arrives.
     Unknown,
-    /// The answer was lost, and it is made again without a look.
+    /// It is carried out, the answer never arrives, and it is made again without a read.
     Repeated,
-    /// A policy protects the tags that it is about.
+    /// A policy protects the tags that the call changes.
     TagsRefused,
 }
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Reconciles => write!(f, "the operator looks"),
+            Self::Reconciles => write!(f, "the operator reconciles"),
             Self::WritesFinalizer => write!(f, "the operator adds the finalizer"),
             Self::Announces => write!(f, "the operator announces rows"),
             Self::Calls(id, call, None) => write!(f, "the operator calls: {call} {}", short(id)),
@@ -80,13 +80,13 @@ impl fmt::Display for Event {
                 let fault = match fault {
                     Fault::Lost => "lost on the way",
                     Fault::AnswerLost => "carried out, the answer lost",
-                    Fault::Unknown => "carried out, the answer lost, and no look succeeds",
+                    Fault::Unknown => "carried out, the answer lost, and no read succeeds",
                     Fault::Repeated => "made twice",
                     Fault::TagsRefused => "refused",
                 };
                 write!(f, "! the operator calls: {call} {}; {fault}", short(id))
             }
-            Self::LooksAgain(id) => write!(f, "the operator looks again at {}", short(id)),
+            Self::Rereads(id) => write!(f, "the operator reads {} again", short(id)),
             Self::Reports => write!(f, "the operator reports rows"),
             Self::LetsGo => write!(f, "the operator lets the pipeline go"),
             Self::Settles(id) => write!(f, "AWS is done with {}", short(id)),

@@ -7,7 +7,7 @@ use pipeline_core::resource::{Id, Kind, diff};
 
 use super::aws::{Aws, Call, Slot, State, Thing, last, layers, text};
 use super::disturbance::FOREIGN_TAG;
-use super::operator::Look;
+use super::operator::Reconcile;
 use super::world::World;
 use super::{Setting, owner_of, short, uid_of};
 
@@ -27,14 +27,14 @@ impl World {
     pub(super) fn judge_write(
         &self,
         setting: &Setting,
-        look: &Look,
+        reconcile: &Reconcile,
         before: &Aws,
         slot: usize,
         call: &Call,
     ) -> Result<(), String> {
-        let owner = &look.planned.owner;
+        let owner = &reconcile.planned.owner;
         let id = &setting.slots[slot].id;
-        let cr = self.cr.as_ref().filter(|cr| cr.uid == look.planned.seen.uid);
+        let cr = self.cr.as_ref().filter(|cr| cr.uid == reconcile.planned.seen.uid);
         if !cr.is_some_and(|cr| cr.finalizer && cr.lists(&setting.slots[slot])) {
             return Err(format!("{} was written to without a row in the status and a finalizer", short(id)));
         }
@@ -97,9 +97,13 @@ impl World {
     /// It should not rest there.
     pub(in super::super) fn rest(&self, setting: &Setting) -> Result<Rest, String> {
         let Some(cr) = &self.cr else { return Ok(Rest::Gone) };
-        if let Some(look) = &self.look {
-            let named = look.meets_a_conflict();
-            return if named { Ok(Rest::Conflict) } else { Err(format!("the operator is stuck: {}", look.troubles())) };
+        if let Some(reconcile) = &self.reconcile {
+            let named = reconcile.meets_a_conflict();
+            return if named {
+                Ok(Rest::Conflict)
+            } else {
+                Err(format!("the operator is stuck: {}", reconcile.troubles()))
+            };
         }
         let owner = owner_of(cr.uid);
         let want = setting.want(cr.spec, cr.uid);

@@ -1,6 +1,6 @@
 //! The operator's part: what `reconcile` and `apply` do, one write at a time, with the real plan, verdicts and rows.
 //!
-//! A look is all that the operator keeps in memory; a crash forgets it.
+//! A [`Reconcile`] is all that the operator keeps in memory; a crash loses it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,28 +23,28 @@ use crate::reconcile::status;
 
 pub(super) type Rows = Vec<ResourceRow>;
 
-/// How often a step looks again before its patience ends.
-pub(super) const MAX_LOOKS: u8 = 4;
+/// How often a step reads its resource again before it gives up waiting.
+pub(super) const MAX_REREADS: u8 = 4;
 
-/// What AWS had of one resource, and what to do about it.
+/// One resource as AWS showed it, and what to do about it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Judged {
     pub(super) have: Option<Observed>,
     pub(super) verdict: Verdict,
 }
 
-/// One look at one pipeline.
+/// One reconcile of one pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Look {
+pub(super) struct Reconcile {
     pub(super) planned: Shared<Planned>,
     pub(super) stage: Stage,
     /// How far each step of the plan is.
     pub(super) steps: Vec<Progress>,
-    /// Whether it has changed nothing, and no call of it got lost.
+    /// Whether it has changed nothing on AWS, and none of its calls was lost.
     pub(super) without_effect: bool,
 }
 
-/// What a look writes next.
+/// What a reconcile writes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Stage {
     Finalizer,
@@ -52,10 +52,10 @@ pub(super) enum Stage {
     Apply,
 }
 
-/// How far a step is.
+/// How far a step has come.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Progress {
-    /// For the steps before it.
+    /// The steps before it have not ended.
     Waits,
     Acts {
         judged: Shared<Judged>,
@@ -63,10 +63,10 @@ pub(super) enum Progress {
         calls: usize,
         /// Whether one of them was refused that changes tags alone.
         refused: bool,
-        looks: u8,
+        rereads: u8,
     },
-    LooksAgain {
-        looks: u8,
+    Rereads {
+        rereads: u8,
     },
     Ended(Ended),
 }
@@ -82,16 +82,16 @@ pub(super) enum Ended {
     Blocked(Id),
 }
 
-/// What a look is for.
+/// The purpose of a reconcile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Task {
     Manage,
-    /// The schedule first: the rest is there afterwards.
+    /// The schedule is deleted first, alone, so that nothing fires any more.
     DeleteSchedule,
     DeleteRest,
 }
 
-/// A plan, and all that it was made of.
+/// A plan, and what it was computed from.
 pub(super) struct Planned {
     pub(super) task: Task,
     pub(super) seen: Cr,
@@ -106,7 +106,7 @@ pub(super) struct Planned {
     wanted_tags: TagKeys,
 }
 
-// A plan follows from these.
+// The plan and the rest follow from these three.
 impl PartialEq for Planned {
     fn eq(&self, other: &Self) -> bool {
         self.task == other.task && self.seen == other.seen && self.have == other.have
@@ -123,13 +123,13 @@ impl fmt::Debug for Planned {
     }
 }
 
-/// What a look at an idle pipeline leads to.
+/// What the reconcile of an idle pipeline begins with.
 pub(super) enum Begun {
-    /// Nothing: all is as it should be, as far as the operator can tell.
+    /// Nothing: as far as the operator sees, nothing differs.
     Quiet,
-    /// The pipeline is let go at once.
+    /// The finalizer is removed at once.
     LetsGo,
-    Busy(Look),
+    Busy(Reconcile),
 }
 
 /// `reconcile`, up to the first write.
@@ -211,15 +211,16 @@ fn busy(
     };
     let planned = Planned { task, seen: seen.clone(), have, owner, plan, gone, announced, announced_tags, wanted_tags };
     let planned = setting.plans.share(seen.clone(), planned);
-    let mut look = Look { planned, stage, steps, without_effect: true };
-    look.advance(setting, seen);
-    let nothing_new = look.has_ended() && look.report(setting) == seen.rows && look.tag_keys() == seen.tag_keys;
-    let quiet = nothing_new && look.planned.task == Task::Manage;
-    if quiet { Begun::Quiet } else { Begun::Busy(look) }
+    let mut reconcile = Reconcile { planned, stage, steps, without_effect: true };
+    reconcile.advance(setting, seen);
+    let nothing_new =
+        reconcile.has_ended() && reconcile.report(setting) == seen.rows && reconcile.tag_keys() == seen.tag_keys;
+    let quiet = nothing_new && reconcile.planned.task == Task::Manage;
+    if quiet { Begun::Quiet } else { Begun::Busy(reconcile) }
 }
 
-impl Look {
-    /// Goes on to the next write that is one.
+impl Reconcile {
+    /// Skips to the next write that would change something.
     pub(super) fn advance(&mut self, setting: &Setting, cr: &Cr) {
         let Planned { announced, announced_tags, .. } = &*self.planned;
         if self.stage == Stage::Announce && *announced == cr.rows && *announced_tags == cr.tag_keys {
@@ -239,7 +240,7 @@ impl Look {
         }
     }
 
-    /// What a step comes to without a call.
+    /// The next progress of a step that needs no call, if there is one.
     fn next(&self, setting: &Setting, index: usize, outcomes: &BTreeMap<Id, Outcome>) -> Option<Progress> {
         match &self.steps[index] {
             Progress::Waits => {
@@ -251,44 +252,44 @@ impl Look {
                 if let Some(by) = blocker(step, outcomes) {
                     return Some(Progress::Ended(Ended::Blocked(by)));
                 }
-                // What was seen is too old to be deleted.
+                // A resource is read again right before it is deleted.
                 if step.verdict == Verdict::Delete {
-                    return Some(Progress::LooksAgain { looks: 0 });
+                    return Some(Progress::Rereads { rereads: 0 });
                 }
                 let judged = Judged { have: step.have.clone(), verdict: step.verdict.clone() };
                 Some(judge(setting, &step.id, judged, 0))
             }
-            Progress::LooksAgain { looks } if *looks >= MAX_LOOKS => Some(Progress::Ended(Ended::Waiting)),
-            Progress::Acts { .. } | Progress::LooksAgain { .. } | Progress::Ended(_) => None,
+            Progress::Rereads { rereads } if *rereads >= MAX_REREADS => Some(Progress::Ended(Ended::Waiting)),
+            Progress::Acts { .. } | Progress::Rereads { .. } | Progress::Ended(_) => None,
         }
     }
 
-    /// A step looks at AWS, and judges afresh.
-    pub(super) fn look_again(&mut self, setting: &Setting, aws: &Aws, index: usize, looks: u8) {
+    /// Reads a step's resource again, and decides anew what to do.
+    pub(super) fn reread(&mut self, setting: &Setting, aws: &Aws, index: usize, rereads: u8) {
         let step = &self.planned.plan.steps[index];
         let have = aws.observe(setting, &step.id);
         let verdict = step.goal.judge(have.as_ref(), &self.planned.owner);
-        self.steps[index] = judge(setting, &step.id, Judged { have, verdict }, looks + 1);
+        self.steps[index] = judge(setting, &step.id, Judged { have, verdict }, rereads + 1);
     }
 
     pub(super) fn has_ended(&self) -> bool {
         self.stage == Stage::Apply && self.steps.iter().all(|step| matches!(step, Progress::Ended(_)))
     }
 
-    /// Whether a pipeline whose deletion this was may go.
+    /// Whether this reconcile deleted everything, so that the finalizer may be removed.
     pub(super) fn lets_go(&self) -> bool {
         let done = |step: &Progress| matches!(step, Progress::Ended(Ended::Done(_)));
         self.planned.task == Task::DeleteRest && self.steps.iter().all(done)
     }
 
-    /// Whether AWS refuses something because somebody else has a hand in it.
+    /// Whether a step ended in a conflict with a resource of another owner.
     pub(super) fn meets_a_conflict(&self) -> bool {
         let conflict =
             |step: &Progress| matches!(step, Progress::Ended(Ended::Conflict(_) | Ended::Failed(ErrorClass::Conflict)));
         self.steps.iter().any(conflict)
     }
 
-    /// What is not done, for a person.
+    /// The steps that are not done, as text.
     pub(super) fn troubles(&self) -> String {
         let steps = self.planned.plan.steps.iter().zip(&self.steps);
         let troubles = steps.filter(|(_, progress)| !matches!(progress, Progress::Ended(Ended::Done(_))));
@@ -300,7 +301,7 @@ impl Look {
         setting.share_rows(status::rows_after(&announced, &self.applied(), &self.planned.gone).into_vec())
     }
 
-    /// What the status records of tags in the end.
+    /// The tag keys that the status records at the end.
     pub(super) fn tag_keys(&self) -> TagKeys {
         match self.planned.task {
             Task::Manage => {
@@ -314,19 +315,19 @@ impl Look {
         let steps = self.planned.plan.steps.iter().zip(&self.steps);
         let outcomes = steps.filter_map(|(step, progress)| match progress {
             Progress::Ended(ended) => Some((step.id.clone(), outcome(ended))),
-            Progress::Waits | Progress::Acts { .. } | Progress::LooksAgain { .. } => None,
+            Progress::Waits | Progress::Acts { .. } | Progress::Rereads { .. } => None,
         });
         Applied { outcomes: outcomes.collect(), ..Applied::default() }
     }
 }
 
-fn judge(setting: &Setting, id: &Id, judged: Judged, looks: u8) -> Progress {
+fn judge(setting: &Setting, id: &Id, judged: Judged, rereads: u8) -> Progress {
     match &judged.verdict {
         Verdict::InSync => Progress::Ended(Ended::Done(Some(setting.judged.share(id.clone(), judged)))),
         Verdict::Conflict { whose } => Progress::Ended(Ended::Conflict(whose.clone())),
-        Verdict::Settle(_) => Progress::LooksAgain { looks },
+        Verdict::Settle(_) => Progress::Rereads { rereads },
         Verdict::Create | Verdict::Update(_) | Verdict::TakeOver { .. } | Verdict::Replace(_) | Verdict::Delete => {
-            Progress::Acts { judged: setting.judged.share(id.clone(), judged), calls: 0, refused: false, looks }
+            Progress::Acts { judged: setting.judged.share(id.clone(), judged), calls: 0, refused: false, rereads }
         }
     }
 }

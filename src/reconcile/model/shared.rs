@@ -51,7 +51,7 @@ impl<K, T> Default for Pool<K, T> {
 }
 
 impl<K: Eq + Hash, T: PartialEq> Pool<K, T> {
-    /// The one value that equals this, looked for among those with the same key.
+    /// The one shared value that equals this; values are compared among those with the same key.
     pub(super) fn share(&self, key: K, value: T) -> Shared<T> {
         let mut values = self.values.borrow_mut();
         let alike = values.entry(key).or_default();

@@ -18,7 +18,7 @@ pub(super) struct Script {
 pub(super) enum Ends {
     Done,
     /// AWS works on it, or more is to do.
-    LookAgain,
+    Reread,
     /// Done if these are the tags that it then has.
     DoneIfTagged(Tags),
 }
@@ -38,7 +38,7 @@ pub(super) fn script(id: &Id, goal: &Goal, judged: &Judged) -> Script {
         }
         (Goal::Present(_), Verdict::Replace(_), Some(_)) => replace(id),
         (Goal::Gone, Verdict::Delete, Some(_)) => delete(id),
-        _ => Script { calls: Vec::new(), ends: Ends::LookAgain },
+        _ => Script { calls: Vec::new(), ends: Ends::Reread },
     }
 }
 
@@ -56,7 +56,7 @@ fn create(resource: &Resource) -> Script {
     match resource {
         Resource::LogGroup(_) | Resource::Role(_) => Script { calls: vec![make, set], ends: Ends::Done },
         // A new function is Pending, and its asynchronous settings wait for that to end.
-        Resource::Function(_) | Resource::EventSourceMapping(_) => Script { calls: vec![make], ends: Ends::LookAgain },
+        Resource::Function(_) | Resource::EventSourceMapping(_) => Script { calls: vec![make], ends: Ends::Reread },
         Resource::Queue(_) => Script { calls: vec![make], ends: Ends::DoneIfTagged(tags) },
         Resource::Parameter(_) | Resource::ScheduleGroup(_) | Resource::LayerVersion(_) | Resource::Schedule(_) => {
             Script { calls: vec![make], ends: Ends::Done }
@@ -65,7 +65,7 @@ fn create(resource: &Resource) -> Script {
 }
 
 fn replace(id: &Id) -> Script {
-    Script { ends: Ends::LookAgain, ..delete(id) }
+    Script { ends: Ends::Reread, ..delete(id) }
 }
 
 fn take_over(id: &Id, resource: &Resource, have: &Observed, differences: &[Difference]) -> Script {
@@ -74,7 +74,7 @@ fn take_over(id: &Id, resource: &Resource, have: &Observed, differences: &[Diffe
     }
     if differences.iter().any(|difference| id.kind.is_replaced_for(difference)) {
         let owner = Changed(differences).tags(resource.tags()).owner;
-        return Script { calls: vec![Call::Tag(owner)], ends: Ends::LookAgain };
+        return Script { calls: vec![Call::Tag(owner)], ends: Ends::Reread };
     }
     update(resource, have, differences)
 }
@@ -119,9 +119,9 @@ fn change(resource: &Resource, have: &Observed, changed: Changed<'_>) -> Script 
             let configuration: Vec<&'static str> =
                 fields.into_iter().filter(|key| !CODE.contains(key) && !ASYNC.contains(key)).collect();
             let (keys, ends) = if changed.any(&configuration) {
-                (configuration, Ends::LookAgain)
+                (configuration, Ends::Reread)
             } else if changed.any(&CODE) {
-                (CODE.to_vec(), Ends::LookAgain)
+                (CODE.to_vec(), Ends::Reread)
             } else if changed.any(&ASYNC) {
                 (ASYNC.to_vec(), Ends::Done)
             } else {
@@ -130,7 +130,7 @@ fn change(resource: &Resource, have: &Observed, changed: Changed<'_>) -> Script 
             Script { calls: vec![set(&keys)], ends }
         }
         Resource::EventSourceMapping(_) if changed.any(&fields) => {
-            Script { calls: vec![set(&fields)], ends: Ends::LookAgain }
+            Script { calls: vec![set(&fields)], ends: Ends::Reread }
         }
         Resource::EventSourceMapping(_) => done(Vec::new()),
         Resource::Schedule(_) => done(vec![Call::Replace { fields: wanted, tags: resource.tags().clone() }]),
@@ -144,7 +144,7 @@ fn delete(id: &Id) -> Script {
             Script { calls: vec![policy, Call::Delete], ends: Ends::Done }
         }
         Kind::EventSourceMapping | Kind::ScheduleGroup | Kind::LayerVersion => {
-            Script { calls: vec![Call::Delete], ends: Ends::LookAgain }
+            Script { calls: vec![Call::Delete], ends: Ends::Reread }
         }
         Kind::LogGroup | Kind::Queue | Kind::Parameter | Kind::Function | Kind::Schedule => {
             Script { calls: vec![Call::Delete], ends: Ends::Done }

@@ -1,4 +1,4 @@
-//! All that there is, and what follows from it undisturbed.
+//! The state of the model, and its transitions without disturbances.
 
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::{TagKeys, Tags};
@@ -8,12 +8,12 @@ use pipeline_core::resource::{Id, Kind};
 use super::aws::{Answer, Aws, Call, Slot, State, Thing};
 use super::event::{Budget, Event, Fault};
 use super::invariant::Rest;
-use super::operator::{Begun, Ended, Look, Planned, Progress, Rows, Stage, begin};
+use super::operator::{Begun, Ended, Planned, Progress, Reconcile, Rows, Stage, begin};
 use super::shared::Shared;
 use super::verbs::Ends;
 use super::{Setting, uid_of};
 
-/// The custom resource, as the operator finds it.
+/// The custom resource, as the operator reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Cr {
     pub(super) uid: u8,
@@ -24,29 +24,29 @@ pub(super) struct Cr {
     pub(super) deleting: bool,
 }
 
-/// A state.
+/// One state of the model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in super::super) struct World {
     pub(super) aws: Aws,
     pub(super) cr: Option<Cr>,
-    /// What the operator has in memory, while it looks at the pipeline.
-    pub(super) look: Option<Look>,
+    /// The reconcile that is in progress: what the operator has in memory.
+    pub(super) reconcile: Option<Reconcile>,
     /// The last UID that the API server gave.
     pub(super) uid: u8,
-    /// Whether what carries that UID was left on AWS on purpose.
+    /// Whether the resources of that UID were left on AWS on purpose (`deletionPolicy: Retain`).
     pub(super) retained: bool,
     pub(super) budget: Budget,
 }
 
 pub(super) type Next = Vec<(Event, World)>;
 
-/// Undisturbed steps after which a pipeline that has not come to rest never will.
+/// Undisturbed steps after which a run counts as endless.
 const PATIENCE: usize = 2_000;
 
-/// Lets the operator and AWS alone until nothing more happens, and says where that is.
+/// Runs the operator and AWS without disturbances until nothing more happens.
 ///
 /// # Errors
-/// What must never happen has, it goes on for ever, or rests where it should not.
+/// An invariant is broken, the run does not end, or it ends in a state that it should not end in.
 pub(in super::super) fn come_to_rest(
     setting: &Setting,
     mut world: World,
@@ -64,16 +64,16 @@ pub(in super::super) fn come_to_rest(
 }
 
 impl World {
-    /// A pipeline just made, with the first spec.
+    /// A pipeline that was just created, with the first spec.
     pub(in super::super) fn new(setting: &Setting, budget: Budget) -> Self {
         let cr = Some(Cr::new(setting, 1, 0));
-        Self { aws: Aws::new(setting), cr, look: None, uid: 1, retained: false, budget }
+        Self { aws: Aws::new(setting), cr, reconcile: None, uid: 1, retained: false, budget }
     }
 
-    /// What may happen without a disturbance.
+    /// All transitions that need no disturbance.
     ///
     /// # Errors
-    /// What must never happen has.
+    /// An invariant is broken.
     pub(in super::super) fn calm(&self, setting: &Setting) -> Result<Next, String> {
         let mut next = self.operator(setting)?;
         for slot in 0..setting.slots.len() {
@@ -94,49 +94,51 @@ impl World {
 
     /// The operator's next steps.
     fn operator(&self, setting: &Setting) -> Result<Next, String> {
-        let Some(look) = &self.look else {
+        let Some(reconcile) = &self.reconcile else {
             let Some(cr) = &self.cr else { return Ok(Next::new()) };
             return Ok(match begin(setting, &self.aws, cr)? {
                 Begun::Quiet => Next::new(),
                 Begun::LetsGo => vec![(Event::LetsGo, self.let_go(setting))],
-                Begun::Busy(look) => vec![(Event::Reconciles, Self { look: Some(look), ..self.clone() })],
+                Begun::Busy(reconcile) => {
+                    vec![(Event::Reconciles, Self { reconcile: Some(reconcile), ..self.clone() })]
+                }
             });
         };
-        if look.has_ended() {
-            if !look.lets_go() {
-                let reported = self.write_status(look.report(setting), look.tag_keys(), None);
-                // The next look would be the same to the letter, and so would what comes of it.
-                let same = look.without_effect
+        if reconcile.has_ended() {
+            if !reconcile.lets_go() {
+                let reported = self.write_status(reconcile.report(setting), reconcile.tag_keys(), None);
+                // The next reconcile would plan the same, and have no effect either.
+                let same = reconcile.without_effect
                     && match reported.cr.as_ref().map(|cr| begin(setting, &self.aws, cr)).transpose()? {
-                        Some(Begun::Busy(again)) => again.planned == look.planned,
+                        Some(Begun::Busy(again)) => again.planned == reconcile.planned,
                         Some(Begun::Quiet | Begun::LetsGo) | None => false,
                     };
                 return Ok(if same { Next::new() } else { vec![(Event::Reports, reported)] });
             }
-            let changed = self.changed_since_the_look(look);
-            let idle = Self { look: None, ..self.clone() };
+            let changed = self.changed_since_observed(reconcile);
+            let idle = Self { reconcile: None, ..self.clone() };
             return Ok(vec![(Event::LetsGo, if changed { idle } else { self.let_go(setting) })]);
         }
-        Ok(match look.stage {
-            Stage::Finalizer if self.changed_since_the_look(look) => {
-                vec![(Event::WritesFinalizer, Self { look: None, ..self.clone() })]
+        Ok(match reconcile.stage {
+            Stage::Finalizer if self.changed_since_observed(reconcile) => {
+                vec![(Event::WritesFinalizer, Self { reconcile: None, ..self.clone() })]
             }
             Stage::Finalizer => {
                 let mut world = self.clone();
                 let cr = world.cr.as_mut().expect("unchanged");
                 cr.finalizer = true;
-                world.look = Some(look.at(setting, Stage::Announce, cr));
+                world.reconcile = Some(reconcile.at(setting, Stage::Announce, cr));
                 vec![(Event::WritesFinalizer, world)]
             }
             Stage::Announce => {
-                let Planned { announced, announced_tags, .. } = &*look.planned;
+                let Planned { announced, announced_tags, .. } = &*reconcile.planned;
                 let written = self.write_status(announced.clone(), announced_tags.clone(), None);
-                let goes_on = written.cr.as_ref().filter(|cr| cr.uid == look.planned.seen.uid);
-                let look = goes_on.map(|cr| look.at(setting, Stage::Apply, cr));
-                vec![(Event::Announces, Self { look, ..written })]
+                let goes_on = written.cr.as_ref().filter(|cr| cr.uid == reconcile.planned.seen.uid);
+                let reconcile = goes_on.map(|cr| reconcile.at(setting, Stage::Apply, cr));
+                vec![(Event::Announces, Self { reconcile, ..written })]
             }
             Stage::Apply => {
-                let steps = (0..look.steps.len()).map(|index| self.step(setting, look, index, None));
+                let steps = (0..reconcile.steps.len()).map(|index| self.step(setting, reconcile, index, None));
                 let mut next: Next = steps.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
                 if !setting.every_order {
                     next.truncate(1);
@@ -146,17 +148,17 @@ impl World {
         })
     }
 
-    /// The API server refuses a change of finalizers to what is no longer what was looked at.
-    fn changed_since_the_look(&self, look: &Look) -> bool {
-        let seen = &look.planned.seen;
+    /// The API server refuses a change of finalizers if the custom resource changed since it was read.
+    fn changed_since_observed(&self, reconcile: &Reconcile) -> bool {
+        let seen = &reconcile.planned.seen;
         let same = |cr: &Cr| cr.uid == seen.uid && cr.spec == seen.spec && cr.deleting == seen.deleting;
         !self.cr.as_ref().is_some_and(same)
     }
 
-    /// The status is written to the pipeline of that UID, or not at all.
-    fn write_status(&self, rows: Shared<Rows>, tag_keys: TagKeys, look: Option<Look>) -> Self {
-        let uid = self.look.as_ref().map(|look| look.planned.seen.uid);
-        let mut world = Self { look, ..self.clone() };
+    /// Writes the status, unless the custom resource has another UID by now.
+    fn write_status(&self, rows: Shared<Rows>, tag_keys: TagKeys, reconcile: Option<Reconcile>) -> Self {
+        let uid = self.reconcile.as_ref().map(|reconcile| reconcile.planned.seen.uid);
+        let mut world = Self { reconcile, ..self.clone() };
         if let Some(cr) = world.cr.as_mut().filter(|cr| Some(cr.uid) == uid) {
             cr.rows = rows;
             cr.tag_keys = tag_keys;
@@ -166,39 +168,39 @@ impl World {
 
     fn let_go(&self, setting: &Setting) -> Self {
         let retained = self.cr.as_ref().is_some_and(|cr| setting.specs[cr.spec].retain);
-        Self { cr: None, look: None, retained, ..self.clone() }
+        Self { cr: None, reconcile: None, retained, ..self.clone() }
     }
 
-    /// A step's next call or look, if it is its turn.
+    /// The next call or read of a step, if the steps before it have ended.
     pub(super) fn step(
         &self,
         setting: &Setting,
-        look: &Look,
+        reconcile: &Reconcile,
         index: usize,
         fault: Option<Fault>,
     ) -> Result<Option<(Event, Self)>, String> {
-        let step = &look.planned.plan.steps[index];
+        let step = &reconcile.planned.plan.steps[index];
         let mut world = self.clone();
-        let mut after = look.clone();
-        let event = match &look.steps[index] {
+        let mut after = reconcile.clone();
+        let event = match &reconcile.steps[index] {
             Progress::Waits | Progress::Ended(_) => return Ok(None),
-            Progress::LooksAgain { looks } => {
+            Progress::Rereads { rereads } => {
                 if fault.is_some() || self.is_busy(setting, &step.id) {
                     return Ok(None);
                 }
-                after.look_again(setting, &self.aws, index, *looks);
-                Event::LooksAgain(step.id.clone())
+                after.reread(setting, &self.aws, index, *rereads);
+                Event::Rereads(step.id.clone())
             }
-            Progress::Acts { judged, calls, refused, looks } => {
-                let script = setting.script(&look.planned, index, judged);
+            Progress::Acts { judged, calls, refused, rereads } => {
+                let script = setting.script(&reconcile.planned, index, judged);
                 let Some(call) = script.calls.get(*calls) else {
-                    after.steps[index] = ended(&script.ends, None, *refused, *looks);
-                    return Ok(Some(world.after_step(setting, after, Event::LooksAgain(step.id.clone()))));
+                    after.steps[index] = ended(&script.ends, None, *refused, *rereads);
+                    return Ok(Some(world.after_step(setting, after, Event::Rereads(step.id.clone()))));
                 };
                 if fault == Some(Fault::TagsRefused) && !call.is_of_users_tags() {
                     return Ok(None);
                 }
-                let slot = slot_acted_on(setting, look, index);
+                let slot = slot_acted_on(setting, reconcile, index);
                 let answer = match fault {
                     _ if *call == Call::Delete && self.holds_foreign(setting, slot) => {
                         Answer::Refused(ErrorClass::Conflict)
@@ -206,18 +208,18 @@ impl World {
                     Some(Fault::TagsRefused) => Answer::Refused(ErrorClass::Denied),
                     Some(Fault::Lost) => Answer::Refused(ErrorClass::Transient),
                     Some(Fault::AnswerLost) => {
-                        world.call(setting, look, slot, call)?;
+                        world.call(setting, reconcile, slot, call)?;
                         Answer::Refused(ErrorClass::Waiting)
                     }
                     Some(Fault::Unknown) => {
-                        world.call(setting, look, slot, call)?;
+                        world.call(setting, reconcile, slot, call)?;
                         Answer::Refused(ErrorClass::Transient)
                     }
                     Some(Fault::Repeated) => {
-                        world.call(setting, look, slot, call)?;
-                        world.call(setting, look, slot, call)?
+                        world.call(setting, reconcile, slot, call)?;
+                        world.call(setting, reconcile, slot, call)?
                     }
-                    None => world.call(setting, look, slot, call)?,
+                    None => world.call(setting, reconcile, slot, call)?,
                 };
                 let is_deletion = judged.verdict == Verdict::Delete;
                 after.without_effect &= fault.is_none() && world.aws == self.aws;
@@ -226,14 +228,14 @@ impl World {
                 let goes_on = answer == Answer::Done || is_refusal || (answer == Answer::Missing && is_deletion);
                 after.steps[index] = match answer {
                     _ if goes_on && calls + 1 < script.calls.len() => {
-                        Progress::Acts { judged: judged.clone(), calls: calls + 1, refused, looks: *looks }
+                        Progress::Acts { judged: judged.clone(), calls: calls + 1, refused, rereads: *rereads }
                     }
                     _ if is_refusal => Progress::Ended(Ended::TagsRefused),
                     Answer::Missing if is_deletion => Progress::Ended(Ended::Done(None)),
-                    Answer::Done => ended(&script.ends, world.aws.things[slot].as_deref(), refused, *looks),
-                    // Looked into; what an update misses is made again.
+                    Answer::Done => ended(&script.ends, world.aws.things[slot].as_deref(), refused, *rereads),
+                    // Read again; a resource that an update did not find is created again.
                     Answer::Exists | Answer::Missing | Answer::Refused(ErrorClass::Waiting) => {
-                        Progress::LooksAgain { looks: *looks }
+                        Progress::Rereads { rereads: *rereads }
                     }
                     Answer::Refused(class) => Progress::Ended(Ended::Failed(class)),
                 };
@@ -243,14 +245,14 @@ impl World {
         Ok(Some(world.after_step(setting, after, event)))
     }
 
-    pub(super) fn after_step(self, setting: &Setting, mut look: Look, event: Event) -> (Event, Self) {
+    pub(super) fn after_step(self, setting: &Setting, mut reconcile: Reconcile, event: Event) -> (Event, Self) {
         // The status is not written in between, so the rows are those of the announcement.
-        let announced = look.planned.seen.clone();
-        look.advance(setting, &announced);
-        (event, Self { look: Some(look), ..self })
+        let announced = reconcile.planned.seen.clone();
+        reconcile.advance(setting, &announced);
+        (event, Self { reconcile: Some(reconcile), ..self })
     }
 
-    /// Whether a schedule group holds a schedule that does not say that it is the same pipeline's: the operator looks
+    /// Whether a schedule group holds a schedule whose tags do not name the same pipeline: the operator checks this
     /// before it deletes the group.
     fn holds_foreign(&self, setting: &Setting, slot: usize) -> bool {
         let id = &setting.slots[slot].id;
@@ -259,7 +261,7 @@ impl World {
         schedule.is_some_and(|schedule| uid_of(schedule) != uid_of(group))
     }
 
-    /// Whether AWS works on a resource, so that looking again shows nothing new.
+    /// Whether AWS still works on a resource, so that another read shows nothing new.
     fn is_busy(&self, setting: &Setting, id: &Id) -> bool {
         setting.slots_of(id).any(|slot| {
             let busy = self.aws.things[slot].as_ref().is_some_and(|thing| thing.state != State::Settled);
@@ -267,15 +269,15 @@ impl World {
         })
     }
 
-    /// AWS carries out a call of the operator's, unless it refuses.
+    /// Carries out a call of the operator on AWS, unless AWS refuses it.
     ///
     /// # Errors
-    /// The operator should not have made it.
-    fn call(&mut self, setting: &Setting, look: &Look, slot: usize, call: &Call) -> Result<Answer, String> {
+    /// The call breaks an invariant.
+    fn call(&mut self, setting: &Setting, reconcile: &Reconcile, slot: usize, call: &Call) -> Result<Answer, String> {
         let before = self.aws.clone();
         let answer = self.aws.carry_out(setting, slot, call);
         if self.aws != before {
-            self.judge_write(setting, look, &before, slot, call)?;
+            self.judge_write(setting, reconcile, &before, slot, call)?;
         }
         Ok(answer)
     }
@@ -292,12 +294,12 @@ impl Cr {
     }
 }
 
-impl Look {
-    /// The same look, at another stage.
+impl Reconcile {
+    /// The same reconcile, at another stage.
     fn at(&self, setting: &Setting, stage: Stage, cr: &Cr) -> Self {
-        let mut look = Self { stage, ..self.clone() };
-        look.advance(setting, cr);
-        look
+        let mut reconcile = Self { stage, ..self.clone() };
+        reconcile.advance(setting, cr);
+        reconcile
     }
 }
 
@@ -308,13 +310,13 @@ pub(super) fn checked(setting: &Setting, next: Next) -> Result<Next, String> {
     Ok(next)
 }
 
-/// What an act comes to that AWS has carried out.
-fn ended(ends: &Ends, thing: Option<&Thing>, refused: bool, looks: u8) -> Progress {
+/// The progress of a step whose last call AWS has carried out.
+fn ended(ends: &Ends, thing: Option<&Thing>, refused: bool, rereads: u8) -> Progress {
     match ends {
         Ends::Done if refused => Progress::Ended(Ended::TagsRefused),
         Ends::Done => Progress::Ended(Ended::Done(None)),
         Ends::DoneIfTagged(tags) if thing.is_some_and(|thing| has(thing, tags)) => Progress::Ended(Ended::Done(None)),
-        Ends::LookAgain | Ends::DoneIfTagged(_) => Progress::LooksAgain { looks },
+        Ends::Reread | Ends::DoneIfTagged(_) => Progress::Rereads { rereads },
     }
 }
 
@@ -322,12 +324,12 @@ fn has(thing: &Thing, tags: &Tags) -> bool {
     tags.iter().all(|(key, value)| thing.tags.get(key) == Some(value))
 }
 
-/// Where a step acts: on what it saw, or on the name that it wants.
-fn slot_acted_on(setting: &Setting, look: &Look, index: usize) -> usize {
-    let step = &look.planned.plan.steps[index];
-    let seen = match &look.steps[index] {
+/// The slot that a step writes to: that of the resource it observed, else that of the name it desires.
+fn slot_acted_on(setting: &Setting, reconcile: &Reconcile, index: usize) -> usize {
+    let step = &reconcile.planned.plan.steps[index];
+    let seen = match &reconcile.steps[index] {
         Progress::Acts { judged, .. } => judged.have.as_ref(),
-        Progress::Waits | Progress::LooksAgain { .. } | Progress::Ended(_) => None,
+        Progress::Waits | Progress::Rereads { .. } | Progress::Ended(_) => None,
     };
     match (&step.goal, seen) {
         (_, Some(have)) => setting.slots.iter().position(|slot| slot.arn == have.arn).expect("seen"),

@@ -54,14 +54,14 @@ impl Lab {
         counts.into_iter().map(|(write, count)| (write.replace(&front, "FRONT"), count)).collect()
     }
 
-    /// Oracle (c): looks three times at a pipeline that has converged, and nothing at all is written.
+    /// Oracle (c): three reconciles of a pipeline that has converged write nothing at all.
     pub(crate) async fn settled(&self, pipeline: &str) {
         // The last words about what was done may still be on their way when the status is written.
         self.resync(pipeline).await;
         let before = self.gate().writes();
         self.resyncs(pipeline, 3).await;
         let written: Vec<String> = self.gate().journal().split_off(before).iter().map(ToString::to_string).collect();
-        assert!(written.is_empty(), "three looks at a pipeline that is as it should be wrote {written:?}");
+        assert!(written.is_empty(), "three reconciles of a pipeline that has converged wrote {written:?}");
     }
 
     /// Oracle (d): what operators logged that none may.

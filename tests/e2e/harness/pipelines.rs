@@ -105,7 +105,7 @@ impl Lab {
         self.until(name, &format!("has a run that ended {result:?}"), has_ended).await.status.unwrap()
     }
 
-    /// Makes the operator look at a pipeline that it has made, and waits until it has done so.
+    /// Makes the operator reconcile a pipeline that it has made, and waits until it has done so.
     pub(crate) async fn resync(&self, name: &str) {
         self.resyncs(name, 1).await;
     }
@@ -113,21 +113,21 @@ impl Lab {
     /// The same, so many times.
     pub(crate) async fn resyncs(&self, name: &str, count: usize) {
         // Any annotation will do, and one that is not a command leaves no trace in the status.
-        // A look begins with the reads, and the next begins after it; so the start of one more proves the end of the last.
+        // A reconcile begins with its reads, and the next begins after its end: so the start of one more proves the end of the last.
         for _ in 0..=count {
             static TOKEN: AtomicU64 = AtomicU64::new(0);
-            let before = self.looks().await;
+            let before = self.reconciles().await;
             let token = TOKEN.fetch_add(1, Ordering::Relaxed).to_string();
-            self.patch(name, json!({"metadata": {"annotations": {"example.com/look": token}}})).await;
-            eventually("the operator looks at AWS", async || {
-                let looks = self.looks().await;
-                if looks > before { Ok(()) } else { Err(self.log()) }
+            self.patch(name, json!({"metadata": {"annotations": {"example.com/resync": token}}})).await;
+            eventually("the operator reconciles", async || {
+                let reconciles = self.reconciles().await;
+                if reconciles > before { Ok(()) } else { Err(self.log()) }
             })
             .await;
         }
     }
 
-    async fn looks(&self) -> usize {
+    async fn reconciles(&self) -> usize {
         self.strict.calls().await.iter().filter(|call| call.operation == "GetSchedule").count()
     }
 

@@ -8,14 +8,14 @@ fn limit() -> Duration {
     Duration::from_mins(if env::var_os("TASK_PIPELINES_SOAK").is_some() { 60 } else { 3 })
 }
 
-/// Between two looks.
+/// The pause between two checks.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Looks until it is so; an `Err` says how it is instead, and the last one is shown when time is up.
-pub(crate) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
+/// Checks until it is `Ok`; an `Err` says what is the case instead, and the last one is shown when time is up.
+pub(crate) async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Result<T, String>) -> T {
     let deadline = Instant::now() + limit();
     loop {
-        match look().await {
+        match check().await {
             Ok(found) => return found,
             Err(instead) if Instant::now() > deadline => {
                 panic!("{what}: not within {} s; in the end: {instead}", limit().as_secs())

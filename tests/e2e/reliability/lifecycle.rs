@@ -199,7 +199,7 @@ impl Reference {
     }
 }
 
-/// Waits until three looks write nothing any more, and checks how it then is: for lives in which something is done twice.
+/// Waits until three reconciles write nothing any more, and checks how it then is: for lives in which something is done twice.
 pub(super) async fn rests(lab: &Lab, act: Act) {
     eventually("all is at rest", async || {
         let before = lab.gate().writes();

@@ -31,7 +31,7 @@ async fn n03_an_operator_that_still_sees_the_predecessor_being_deleted_leaves_it
     });
     let (gets, watches) = (lab.gate().reads().gets, lab.gate().reads().watches);
     lab.start(&Settings::default());
-    eventually("the operator has looked at what it sees", async || {
+    eventually("the operator has reconciled what it sees", async || {
         let reads = lab.gate().reads();
         if reads.gets > gets && reads.watches > watches { Ok(()) } else { Err(format!("{reads:?}")) }
     })

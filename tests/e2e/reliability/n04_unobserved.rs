@@ -1,4 +1,4 @@
-//! 4: what cancels itself while nobody looks.
+//! 4: changes that cancel each other out before the operator observes either.
 
 use serde_json::json;
 

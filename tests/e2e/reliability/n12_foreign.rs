@@ -114,7 +114,7 @@ async fn describe(lab: &Lab, name: &str, description: &str) {
     request.set_action_after_completion(was.action_after_completion).send().await.unwrap();
 }
 
-/// Makes the operator look, waits for the conflict, and checks that nothing was written to AWS.
+/// Makes the operator reconcile, waits for the conflict, and checks that nothing was written to AWS.
 async fn conflict(lab: &Lab, kind: Kind, words: &[&str]) {
     let written = lab.gate().writes();
     lab.resync(NAME).await;
@@ -208,7 +208,7 @@ async fn make(lab: &Lab, names: &Names, kind: Kind) {
 }
 
 #[tokio::test]
-async fn n12_what_somebody_makes_between_the_look_and_the_creation_stays_theirs() {
+async fn n12_what_somebody_makes_between_the_observation_and_the_creation_stays_theirs() {
     for (kind, creation) in [
         (Kind::Queue, "sqs:CreateQueue"),
         (Kind::LogGroup, "logs:CreateLogGroup"),

@@ -16,7 +16,7 @@ async fn n18_an_operator_that_is_asked_to_stop_finishes_what_it_has_begun() {
     lab.gate().go_on();
     let status = eventually("the operator ends", async || operator.ended().ok_or_else(|| "it runs".to_owned())).await;
     assert!(status.success(), "{status}");
-    // It has gone on to the end of its look, not only of the call.
+    // It has gone on to the end of its reconcile, not only of the call.
     assert!(condition(&lab.get(NAME).await, "Ready").is_some_and(|ready| ready.status == "True"));
     lab.start(&Settings::default());
     Act::Create.done(&lab).await;

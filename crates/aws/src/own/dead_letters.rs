@@ -12,6 +12,8 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use jiff::Timestamp;
 use pipeline_core::dead_letters::{DeadLetter, Origin, Received, firing, revived};
 use pipeline_core::error_chain::chain;
+use pipeline_core::names::Part;
+use pipeline_core::resource::Kind;
 use serde_json::Value;
 
 use super::Session;
@@ -33,7 +35,7 @@ const MAX_MESSAGES: usize = 1_000;
 pub enum Error {
     /// The pipeline has no such resource yet.
     #[error("the pipeline's status lists no {0}: it was never ready")]
-    NotMade(&'static str),
+    NotMade(Part<'static>),
     /// AWS refused or did not answer.
     #[error("{action} of {name}: {reason}")]
     Aws {
@@ -92,18 +94,19 @@ impl Queues {
     /// One of them was never made, or AWS does not tell its URL.
     pub async fn of(status: &PipelineStatus, session: &Session) -> Result<Self, Error> {
         let sqs = aws_sdk_sqs::Client::new(&session.0);
-        let find = |kind: &str, part: &'static str| {
-            let is_it = |row: &&ResourceRow| row.kind == kind && row.name.trim_end_matches(".fifo").ends_with(part);
+        let find = |kind: Kind, part: Part<'static>| {
+            let is_it = |row: &&ResourceRow| row.kind == kind.to_string() && part.is_end_of(&row.name);
             status.resources.iter().find(is_it).map(|row| row.name.clone()).ok_or(Error::NotMade(part))
         };
-        let url = async |part: &'static str| {
-            let name = find("Queue", part)?;
+        let url = async |part: Part<'static>| {
+            let name = find(Kind::Queue, part)?;
             let request = sqs.get_queue_url().queue_name(&name).set_queue_owner_aws_account_id(status.account.clone());
             let answer = request.send().await.map_err(failed("GetQueueUrl", &name))?;
             answer.queue_url.ok_or(Error::NotMade(part))
         };
-        let dead = [(Origin::Tasks, url("-tasks-dlq").await?), (Origin::Undelivered, url("-undelivered-dlq").await?)];
-        let (tasks, sender) = (url("-tasks").await?, find("Function", "-sender")?);
+        let dead =
+            [(Origin::Tasks, url(Part::TasksDeadLetters).await?), (Origin::Undelivered, url(Part::Undelivered).await?)];
+        let (tasks, sender) = (url(Part::Tasks).await?, find(Kind::Function, Part::Sender)?);
         Ok(Self { lambda: aws_sdk_lambda::Client::new(&session.0), sqs, tasks, sender, dead })
     }
 

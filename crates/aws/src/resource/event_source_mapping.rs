@@ -11,6 +11,7 @@ use aws_sdk_lambda::types::{
     EventSourceMappingConfiguration, Filter, FilterCriteria, FunctionResponseType, ProvisionedPollerConfig,
     ScalingConfig,
 };
+use pipeline_core::arn::Arn;
 use pipeline_core::resource::{EventSourceMapping, Field, Fields, Id, Kind, Observed};
 use serde_json::json;
 
@@ -137,7 +138,7 @@ fn of_answer(answer: GetEventSourceMappingOutput) -> EventSourceMappingConfigura
 /// All mappings from a queue of ours to a function of ours, without their tags.
 pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
     let ours = |mapping: EventSourceMappingConfiguration| {
-        let function = mapping.function_arn().and_then(|arn| arn.rsplit(':').next()).unwrap_or_default();
+        let function = mapping.function_arn().and_then(Arn::parse).map_or("", |arn| arn.name());
         let id = is_from_our_queue(&mapping, function).then(|| Id::new(Kind::EventSourceMapping, function))?;
         Some((id, without_tags(aws, &mapping)))
     };
@@ -189,7 +190,7 @@ fn is_from_our_queue(mapping: &EventSourceMappingConfiguration, function: &str) 
 
 /// Name of the queue that a mapping reads.
 fn queue(mapping: &EventSourceMappingConfiguration) -> Option<&str> {
-    mapping.event_source_arn().and_then(|arn| arn.rsplit(':').next())
+    mapping.event_source_arn().and_then(Arn::parse).map(|arn| arn.name())
 }
 
 fn read(mapping: &EventSourceMappingConfiguration) -> Fields {
@@ -248,7 +249,7 @@ pub(super) async fn delete(aws: &Aws, have: &Observed) -> Result<Progress, AwsEr
 
 /// A mapping's ARN ends in its UUID.
 fn uuid(have: &Observed) -> &str {
-    have.arn.rsplit(':').next().unwrap_or_default()
+    Arn::parse(&have.arn).map_or("", |arn| arn.name())
 }
 
 #[cfg(test)]

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use aws_sdk_lambda::types::{Architecture, LayerVersionContentInput, LayerVersionsListItem, LayersListItem, Runtime};
 use aws_smithy_runtime_api::client::result::SdkError;
+use pipeline_core::arn::Arn;
 use pipeline_core::code::S3Object;
-use pipeline_core::names::{Owner, Tags, tag};
+use pipeline_core::names::{Owner, Part, Tags, tag};
 use pipeline_core::pipeline::{LayerContent, Packages};
 use pipeline_core::resource::{Field, Fields, Id, LayerVersion, Observed};
 use tokio::sync::Semaphore;
@@ -135,7 +136,7 @@ pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
 
 /// All versions of a pipeline's layers, whatever their content.
 pub(super) async fn ids_of(aws: &Aws, owner: &Owner) -> Result<Vec<Id>, AwsError> {
-    let front = owner.part("layer-");
+    let front = owner.part(Part::Layer(""));
     let mut found = Vec::new();
     for (latest, _) in list(aws).await?.into_iter().filter(|(id, _)| id.name.starts_with(&front)) {
         let (layer, _) = LayerVersion::parts(&latest.name);
@@ -161,7 +162,7 @@ async fn delete_version(aws: &Aws, layer: &str, version: i64) -> Result<(), AwsE
 
 /// A version's ARN ends in its number.
 fn number(arn: &str) -> i64 {
-    arn.rsplit(':').next().and_then(|number| number.parse().ok()).unwrap_or_default()
+    Arn::parse(arn).and_then(|arn| arn.name().parse().ok()).unwrap_or_default()
 }
 
 fn read(version: &LayerVersionsListItem) -> Observed {

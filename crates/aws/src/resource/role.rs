@@ -90,7 +90,15 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
     }
     let tags = read_tags(role.tags);
     let since = moment(&role.create_date);
-    Ok(Some(Observed { arn: role.arn, tags, fields, revision: Some(role.role_id), since, ..Observed::default() }))
+    Ok(Some(Observed {
+        arn: role.arn,
+        tags,
+        fields,
+        revision: Some(role.role_id.clone()),
+        unique_id: Some(role.role_id),
+        since,
+        ..Observed::default()
+    }))
 }
 
 /// All roles there are, each as a read would show it.
@@ -120,7 +128,8 @@ fn read(role: RoleDetail) -> Observed {
         arn: role.arn.unwrap_or_default(),
         tags: read_tags(role.tags),
         fields,
-        revision: role.role_id,
+        revision: role.role_id.clone(),
+        unique_id: role.role_id,
         since: role.create_date.as_ref().and_then(moment),
         ..Observed::default()
     }

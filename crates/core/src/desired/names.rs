@@ -1,6 +1,6 @@
 //! What a pipeline's resources are called.
 
-use crate::names::{ClusterName, Owner, part};
+use crate::names::{ClusterName, Owner, Part};
 
 /// The names of one pipeline.
 pub(super) struct Names {
@@ -25,30 +25,30 @@ impl Names {
     /// The names that begin with `front`, or with anything where that is `*`.
     pub(super) fn new(front: &str, cluster: &ClusterName, fifo: bool) -> Self {
         let suffix = if fifo { ".fifo" } else { "" };
+        let name = |part: Part<'_>| format!("{front}-{part}");
         Self {
             cluster: cluster.clone(),
             front: front.to_owned(),
-            sender: format!("{front}-sender"),
-            runner: format!("{front}-runner"),
-            scheduler: format!("{front}-scheduler"),
+            sender: name(Part::Sender),
+            runner: name(Part::Runner),
+            scheduler: name(Part::Scheduler),
             schedule: front.to_owned(),
-            tasks: format!("{front}-tasks{suffix}"),
-            tasks_dlq: format!("{front}-tasks-dlq{suffix}"),
-            // Scheduler and Lambda cannot send to a FIFO queue.
-            undelivered_dlq: format!("{front}-undelivered-dlq"),
-            parameter: cluster.parameter(front, "channels"),
+            tasks: name(Part::Tasks) + suffix,
+            tasks_dlq: name(Part::TasksDeadLetters) + suffix,
+            undelivered_dlq: name(Part::Undelivered),
+            parameter: cluster.parameter(front, Part::Channels),
             inbox: cluster.inbox(),
         }
     }
 
     /// A function that tasks call, and its role.
     pub(super) fn function(&self, name: &str) -> String {
-        format!("{}-{}", self.front, part::function(name))
+        format!("{}-{}", self.front, Part::Function(name))
     }
 
     /// The parameter that holds a secret of such a function.
     pub(super) fn secret(&self, function: &str, secret: &str) -> String {
-        self.cluster.parameter(&self.front, &part::secret(function, secret))
+        self.cluster.parameter(&self.front, Part::Secret { function, secret })
     }
 }
 

@@ -10,7 +10,7 @@ use super::lambda::Settings;
 use super::layer::Layers;
 use super::refusal::{Refusals, quoted};
 use super::{Context, Function, FunctionSecret, hop, name, secret, task};
-use crate::names::part;
+use crate::names::Part;
 
 /// Functions of a pipeline at most.
 pub(super) const MAX_FUNCTIONS: usize = 20;
@@ -109,7 +109,7 @@ fn check_parameters(functions: &[api::Function], refusals: &mut Refusals) {
     for function in functions {
         for secret in &function.secrets {
             let field = format!("spec.functions[{}].secrets[{}]", function.name, secret.name);
-            let parameter = part::secret(&function.name, &secret.name);
+            let parameter = Part::Secret { function: &function.name, secret: &secret.name }.to_string();
             if let Some(other) = seen.insert(parameter.clone(), field.clone()) {
                 let message = format!("its parameter would be called {}, like that of `{other}`", quoted(&parameter));
                 refusals.invalid_hint(format!("{field}.name"), message, "rename one of the two");

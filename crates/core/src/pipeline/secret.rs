@@ -7,7 +7,7 @@ use protocol::{SecretKey, Secrets};
 
 use super::http_syntax;
 use super::refusal::{Refusals, quoted};
-use crate::names::{MAX_OBJECT_NAME, is_subdomain, part};
+use crate::names::{MAX_OBJECT_NAME, Part, is_subdomain};
 use crate::secret_text::SecretText;
 
 /// Characters that an SSM parameter of the free standard tier holds.
@@ -99,7 +99,7 @@ pub fn secret_refs(spec: &ScheduledTaskPipelineSpec) -> Vec<SecretUse> {
 pub(super) fn of_function(function: &str, secret: &FunctionSecret) -> SecretUse {
     let FunctionSecret { name, secret_key_ref } = secret;
     SecretUse {
-        key: part::secret(function, name),
+        key: Part::Secret { function, secret: name }.to_string(),
         reference: secret_key_ref.clone(),
         field: format!("spec.functions[{function}].secrets[{name}].secretKeyRef"),
         kind: Kind::Text,

@@ -13,7 +13,7 @@ use crate::arn::Arn;
 use crate::configuration::is_function_arn;
 use crate::depth;
 use crate::location::Target;
-use crate::names::{Owner, part};
+use crate::names::{Owner, Part};
 
 /// Tasks of a pipeline at most.
 pub const MAX_TASKS: usize = 100;
@@ -118,7 +118,7 @@ fn one(task: &Task, channels: &[Channel], owner: Option<&Owner>, refusals: &mut 
     let action = match (message, http, function, function_arn) {
         (Some(MessageTask {}), None, None, None) => Action::Message,
         (None, Some(http), None, None) => Action::Http(request(&format!("{field}.http"), name, http, refusals)),
-        (None, None, Some(function), None) => Action::Function { name: owner?.part(&part::function(function)) },
+        (None, None, Some(function), None) => Action::Function { name: owner?.part(Part::Function(function)) },
         (None, None, None, Some(arn)) => Action::Function { name: arn.clone() },
         _ => return None,
     };

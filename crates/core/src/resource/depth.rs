@@ -3,6 +3,7 @@
 use api::QueueDepth;
 
 use super::{Id, Kind, Observed};
+use crate::names::Part;
 
 /// Messages in the pipeline's queues, of those that were observed.
 pub fn depth<'seen>(seen: impl Iterator<Item = (&'seen Id, &'seen Observed)>) -> QueueDepth {
@@ -17,7 +18,7 @@ pub fn depth<'seen>(seen: impl Iterator<Item = (&'seen Id, &'seen Observed)>) ->
 
 /// Whether a resource is one of the two dead-letter queues.
 pub fn is_dead_letter_queue(id: &Id) -> bool {
-    id.kind == Kind::Queue && id.name.trim_end_matches(".fifo").ends_with("-dlq")
+    id.kind == Kind::Queue && [Part::TasksDeadLetters, Part::Undelivered].iter().any(|part| part.is_end_of(&id.name))
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ pub(crate) enum Lists {
 pub(crate) struct Reads {
     pub(crate) lists: usize,
     pub(crate) watches: usize,
-    /// Looks at single pipelines.
+    /// Reads of single pipelines.
     pub(crate) gets: usize,
     /// What the last list said.
     pub(crate) last_list: Option<Arc<Value>>,

@@ -11,6 +11,7 @@ use crate::code::{Code, Entry, S3Object};
 use crate::configuration::Configuration;
 use crate::iam::Statement;
 use crate::location::{self, AssumedRole};
+use crate::names::Part;
 use crate::pipeline::{Callee, FunctionLayer, Invocation, Lambda, Queue};
 
 fn firing(pipeline: &Pipeline) -> Firing {
@@ -192,7 +193,7 @@ fn secrets_travel_by_key_alone() {
     assert!(!pipeline.input.contains("sesame") && !format!("{pipeline:?}").contains("sesame"));
 
     let Firing { parameter, tasks, channels, .. } = firing(&pipeline);
-    assert_eq!(parameter, Some(owner().parameter("channels")));
+    assert_eq!(parameter, Some(owner().parameter(Part::Channels)));
     let header = |name: &str, value| Header { name: name.to_owned(), value };
     assert_eq!(
         tasks[0].action,
@@ -304,7 +305,7 @@ fn tasks_travel_with_the_name_of_their_function() {
     ));
     let actions: Vec<Action> = firing(&pipeline).tasks.into_iter().map(|task| task.action).collect();
     let name = |name: &str| Action::Function { name: name.to_owned() };
-    assert_eq!(actions, [name(&owner().part("fn-f")), name(existing)]);
+    assert_eq!(actions, [name(&owner().part(Part::Function("f"))), name(existing)]);
     let called = BTreeSet::from([Callee::Own("f".to_owned()), Callee::Existing(existing.to_owned())]);
     assert_eq!(pipeline.called, called);
 }
