@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 
 use super::function::{NoZip, Upload};
 use super::{Changed, Progress, pages};
-use crate::{Aws, AwsError, Operation};
+use crate::{Aws, AwsError};
 
 /// Layers or versions on a page of a list, the most there are.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_ListLayerVersions.html>
@@ -41,11 +41,11 @@ pub(super) async fn create(aws: &Aws, wanted: &LayerVersion) -> Result<Progress,
             .compatible_architectures(Architecture::from(architecture.as_str())),
         LayerContent::Zip(_) | LayerContent::S3(_) => request,
     };
-    let send = || async {
+    let filled_in = || async {
         let upload = upload(wanted, aws.uploads()).await.map_err(SdkError::construction_failure)?;
-        Upload::fill_in(upload, request.clone().customize()).send().await
+        Ok(Upload::fill_in(upload, request.clone().customize()))
     };
-    let answer = aws.call(Operation::PublishLayerVersion, send).await?;
+    let answer = aws.call_prepared(filled_in).await?;
     // A reconcile might not show it yet, and what is not shown would be published again.
     Ok(Progress::Made(Observed {
         arn: answer.layer_version_arn.unwrap_or_default(),
@@ -115,7 +115,7 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
 async fn versions(aws: &Aws, layer: &str) -> Result<Vec<LayerVersionsListItem>, AwsError> {
     let ask = |marker| async move {
         let request = aws.lambda.list_layer_versions().layer_name(layer).max_items(LIST_PAGE).set_marker(marker);
-        let answer = aws.call(Operation::ListLayerVersions, || request.clone().send()).await?;
+        let answer = aws.call(request).await?;
         Ok((answer.layer_versions.unwrap_or_default(), answer.next_marker))
     };
     let mut found = match pages::all(ask).await {
@@ -134,7 +134,7 @@ pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
     };
     pages::all(|marker| async move {
         let request = aws.lambda.list_layers().max_items(LIST_PAGE).set_marker(marker);
-        let answer = aws.call(Operation::ListLayers, || request.clone().send()).await?;
+        let answer = aws.call(request).await?;
         Ok((answer.layers.unwrap_or_default().into_iter().filter_map(ours).collect(), answer.next_marker))
     })
     .await
@@ -162,7 +162,7 @@ pub(super) async fn delete(aws: &Aws, name: &str, have: &Observed) -> Result<Pro
 
 async fn delete_version(aws: &Aws, layer: &str, version: i64) -> Result<(), AwsError> {
     let request = aws.lambda.delete_layer_version().layer_name(layer).version_number(version);
-    aws.call(Operation::DeleteLayerVersion, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(())
 }
 

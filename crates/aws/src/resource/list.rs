@@ -13,7 +13,7 @@ use pipeline_core::names::{ClusterName, Owner, Tags, tag};
 use pipeline_core::resource::{Fields, Id, Kind, Observed};
 
 use super::{event_source_mapping, function, layer_version, log_group, pages, parameter, queue, role, schedule};
-use crate::{Aws, AwsError, Operation};
+use crate::{Aws, AwsError};
 
 /// What lists show, by resource. A resource that is missing is not there.
 pub type ListedResources = BTreeMap<Id, Observed>;
@@ -150,7 +150,7 @@ async fn tags(aws: &Aws, cluster: &ClusterName) -> Result<BTreeMap<String, Tags>
         let request = aws.tagging.get_resources().tag_filters(ours.clone()).resources_per_page(TAGS_PAGE);
         let request = request.set_resource_type_filters(Some(TAGGED.map(str::to_owned).into()));
         let request = request.set_pagination_token(token);
-        let answer = aws.call(Operation::GetResources, || request.clone().send()).await?;
+        let answer = aws.call(request).await?;
         let page = answer.resource_tag_mapping_list.unwrap_or_default().into_iter().filter_map(tagged).collect();
         Ok((page, answer.pagination_token))
     });

@@ -1,0 +1,99 @@
+//! The one place in which AWS is called: paced, counted, by the leader alone, and again where that can help.
+//!
+//! It is around the SDK, not inside: its interceptors cannot wait, and its connector gets requests that are signed, whose
+//! signatures would age while they wait.
+
+use std::future::ready;
+use std::time::Instant;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use pipeline_core::error_class::ErrorClass;
+use tokio::time::sleep;
+
+use super::{Aws, AwsError, AwsRequests, Operation, retry};
+
+/// A request of the SDK's, whose type says which operation it is.
+pub(crate) trait Request: Send + Sync {
+    /// What it asks for.
+    const OPERATION: Operation;
+    /// What AWS answers.
+    type Output: Send;
+    /// What else AWS may answer.
+    type Error: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static;
+
+    /// Sends it, at once.
+    fn send(self) -> impl Future<Output = Result<Self::Output, SdkError<Self::Error, HttpResponse>>> + Send;
+}
+
+impl Aws {
+    /// Makes a call when the rate limits allow and this operator leads, and makes it again where that can help.
+    ///
+    /// # Errors
+    /// What AWS answered, or that it did not answer.
+    pub(crate) async fn call<R: Request + Clone>(&self, request: R) -> Result<R::Output, AwsError> {
+        self.call_prepared(|| ready(Ok(request.clone()))).await
+    }
+
+    /// The same with a request that cannot be cloned, or takes something that is to be held no longer than needed: it is
+    /// prepared for each attempt, when that may be made.
+    ///
+    /// # Errors
+    /// As [`Aws::call`], or the request cannot be prepared.
+    pub(crate) async fn call_prepared<R, F>(&self, prepare: impl Fn() -> F) -> Result<R::Output, AwsError>
+    where
+        R: Request,
+        F: Future<Output = Result<R, SdkError<R::Error, HttpResponse>>>,
+    {
+        let mut failed = 0;
+        loop {
+            let permit = self.shared.pacer.permit(&self.location, R::OPERATION, &self.caller).await;
+            self.shared.leadership.held().await;
+            let error = match attempt(&self.shared.requests, prepare()).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if let (ErrorClass::Throttled, Some(permit)) = (error.class, permit) {
+                permit.throttled();
+            }
+            failed += 1;
+            match retry::pause(&error, failed) {
+                Some(pause) => sleep(pause).await,
+                None => return Err(error),
+            }
+        }
+    }
+
+    /// Makes a call that reads something which may not be there.
+    ///
+    /// # Errors
+    /// As [`Aws::call`], but for "not found".
+    pub(crate) async fn find<R: Request + Clone>(&self, request: R) -> Result<Option<R::Output>, AwsError> {
+        match self.call(request).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Makes a call once, and counts it.
+pub(crate) async fn attempt<R: Request>(
+    requests: &AwsRequests,
+    prepare: impl Future<Output = Result<R, SdkError<R::Error, HttpResponse>>>,
+) -> Result<R::Output, AwsError> {
+    let started = Instant::now();
+    // On the heap: the SDK's futures are tens of kilobytes.
+    let answer = Box::pin(async { prepare.await?.send().await }).await;
+    let took = started.elapsed();
+    let operation = R::OPERATION;
+    let result = answer.map_err(|error| AwsError::new(operation, &error));
+    requests.count(operation, took, &result);
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    match &result {
+        Ok(_) => tracing::debug!(aws.operation = %operation, duration_ms, "called AWS"),
+        Err(error) => tracing::debug!(aws.operation = %operation, aws.code = error.code, duration_ms, "AWS refused"),
+    }
+    result
+}
