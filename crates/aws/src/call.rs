@@ -8,24 +8,11 @@ use std::time::Instant;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use pipeline_core::error_class::ErrorClass;
 use tokio::time::sleep;
 
-use super::{Aws, AwsError, AwsRequests, Operation, retry};
-
-/// A request of the SDK's, whose type says which operation it is.
-pub(crate) trait Request: Send + Sync {
-    /// What it asks for.
-    const OPERATION: Operation;
-    /// What AWS answers.
-    type Output: Send;
-    /// What else AWS may answer.
-    type Error: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static;
-
-    /// Sends it, at once.
-    fn send(self) -> impl Future<Output = Result<Self::Output, SdkError<Self::Error, HttpResponse>>> + Send;
-}
+use super::operation::Request;
+use super::{Aws, AwsError, AwsRequests, retry};
 
 impl Aws {
     /// Makes a call when the rate limits allow and this operator leads, and makes it again where that can help.

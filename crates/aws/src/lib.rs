@@ -112,15 +112,18 @@ mod tests {
 
     use super::*;
 
-    /// Clients whose requests fail: nothing listens on port 9.
-    fn aws(access: Access) -> Aws {
-        let config = SdkConfig::builder()
+    /// Of clients whose requests fail: nothing listens on port 9.
+    pub(crate) fn config() -> SdkConfig {
+        SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new("eu-west-1"))
             .endpoint_url("http://127.0.0.1:9")
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")))
             .retry_config(RetryConfig::disabled())
-            .build();
+            .build()
+    }
+
+    pub(crate) fn aws(access: Access) -> Aws {
         let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
         let location = Location { partition, account, region, endpoint: None };
         let shared = Shared {
@@ -129,7 +132,7 @@ mod tests {
             requests: AwsRequests::default(),
             uploads: Arc::new(Semaphore::new(1)),
         };
-        Aws::new(&config, access, location, shared)
+        Aws::new(&config(), access, location, shared)
     }
 
     #[tokio::test]

@@ -1,14 +1,31 @@
 //! Every AWS call that the operator makes: one table, and all that is known of a call follows from its line.
 
+mod scope;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use pastey::paste;
 use strum::{EnumIter, IntoEnumIterator as _};
 
-use super::call::Request;
-use super::permission::Scope;
+pub(crate) use scope::Scope;
+
+/// A request of the SDK's, whose type says which operation it is.
+pub(crate) trait Request: Send + Sync {
+    /// What it asks for.
+    const OPERATION: Operation;
+    /// What AWS answers.
+    type Output: Send;
+    /// What else AWS may answer.
+    type Error: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static;
+
+    /// Sends it, at once.
+    fn send(self) -> impl Future<Output = Result<Self::Output, SdkError<Self::Error, HttpResponse>>> + Send;
+}
 
 /// Makes of the table the operations, and the SDK's request builders into [`Request`]s of theirs.
 ///
@@ -51,6 +68,12 @@ macro_rules! operations {
         }
 
         $($(request!($sdk, $operation, $($name)? $operation);)*)*
+
+        /// Each line's request, on its way to be sent.
+        #[cfg(test)]
+        fn requests(config: &aws_config::SdkConfig) -> Vec<tests::Sending> {
+            vec![$($(sending!($sdk, config, $($name)? $operation),)*)*]
+        }
     };
 }
 
@@ -94,6 +117,13 @@ macro_rules! request {
                 self.send().await
             }
         }
+    };
+}
+
+#[cfg(test)]
+macro_rules! sending {
+    ($sdk:ident, $config:ident, $name:ident $($others:ident)?) => {
+        paste!(tests::sending(|seen| $sdk::Client::new($config).[<$name:snake>]().customize().interceptor(seen)))
     };
 }
 
@@ -236,26 +266,5 @@ impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (service, name) = self.action();
         write!(f, "{service}:{name}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_and_writes_are_told_apart() {
-        assert!(Operation::PutRolePolicy.is_write());
-        assert!(Operation::AddTagsToResource.is_write());
-        assert!(!Operation::DescribeLogGroups.is_write());
-        assert!(!Operation::LambdaListTags.is_write());
-    }
-
-    #[test]
-    fn each_call_counts_against_the_limit_that_aws_documents() {
-        assert_eq!(Operation::GetFunction.family(), Family::LambdaGet);
-        assert_eq!(Operation::GetFunctionEventInvokeConfig.family(), Family::Lambda);
-        assert_eq!(Operation::SchedulerTagResource.family(), Family::ScheduleGroups);
-        assert_eq!(Operation::GetRole.family(), Family::IamRead);
     }
 }

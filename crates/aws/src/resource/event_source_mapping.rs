@@ -146,11 +146,9 @@ pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
         let id = is_from_our_queue(&mapping, function).then(|| Id::new(Kind::EventSourceMapping, function))?;
         Some((id, without_tags(aws, &mapping)))
     };
-    pages::all(|marker| async move {
-        let request = aws.lambda.list_event_source_mappings().max_items(LIST_PAGE).set_marker(marker);
-        let answer = aws.call(request).await?;
-        let found = answer.event_source_mappings.unwrap_or_default().into_iter().filter_map(ours).collect();
-        Ok((found, answer.next_marker))
+    let request = |marker| aws.lambda.list_event_source_mappings().max_items(LIST_PAGE).set_marker(marker);
+    pages::all(aws, request, |answer| {
+        (answer.event_source_mappings.unwrap_or_default().into_iter().filter_map(ours).collect(), answer.next_marker)
     })
     .await
 }

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_lambda::operation::list_layer_versions::ListLayerVersionsOutput;
 use aws_sdk_lambda::types::{Architecture, LayerVersionContentInput, LayerVersionsListItem, LayersListItem, Runtime};
 use aws_smithy_runtime_api::client::result::SdkError;
 use pipeline_core::code::S3Object;
@@ -113,12 +114,9 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
 
 /// All versions of a layer, the oldest first.
 async fn versions(aws: &Aws, layer: &str) -> Result<Vec<LayerVersionsListItem>, AwsError> {
-    let ask = |marker| async move {
-        let request = aws.lambda.list_layer_versions().layer_name(layer).max_items(LIST_PAGE).set_marker(marker);
-        let answer = aws.call(request).await?;
-        Ok((answer.layer_versions.unwrap_or_default(), answer.next_marker))
-    };
-    let mut found = match pages::all(ask).await {
+    let request = |marker| aws.lambda.list_layer_versions().layer_name(layer).max_items(LIST_PAGE).set_marker(marker);
+    let page = |answer: ListLayerVersionsOutput| (answer.layer_versions.unwrap_or_default(), answer.next_marker);
+    let mut found = match pages::all(aws, request, page).await {
         Err(error) if error.is_not_found() => Vec::new(),
         found => found?,
     };
@@ -132,10 +130,9 @@ pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
         let (name, latest) = (layer.layer_name?, layer.latest_matching_version?);
         Some((LayerVersion::id_of(&name, &said(&latest)?.content), read(&latest)))
     };
-    pages::all(|marker| async move {
-        let request = aws.lambda.list_layers().max_items(LIST_PAGE).set_marker(marker);
-        let answer = aws.call(request).await?;
-        Ok((answer.layers.unwrap_or_default().into_iter().filter_map(ours).collect(), answer.next_marker))
+    let request = |marker| aws.lambda.list_layers().max_items(LIST_PAGE).set_marker(marker);
+    pages::all(aws, request, |answer| {
+        (answer.layers.unwrap_or_default().into_iter().filter_map(ours).collect(), answer.next_marker)
     })
     .await
 }

@@ -56,11 +56,11 @@ pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
         let arn = aws.location.log_group_arn(name);
         Some((Id::new(Kind::LogGroup, name), Observed { arn, ..read(&group) }))
     };
-    pages::all(|token| async move {
-        let request = aws.logs.describe_log_groups().log_group_name_prefix(OF_FUNCTIONS).limit(LIST_PAGE);
-        let request = request.set_next_token(token);
-        let answer = aws.call(request).await?;
-        Ok((answer.log_groups.unwrap_or_default().into_iter().filter_map(shown).collect(), answer.next_token))
+    let request = |token| {
+        aws.logs.describe_log_groups().log_group_name_prefix(OF_FUNCTIONS).limit(LIST_PAGE).set_next_token(token)
+    };
+    pages::all(aws, request, |answer| {
+        (answer.log_groups.unwrap_or_default().into_iter().filter_map(shown).collect(), answer.next_token)
     })
     .await
 }

@@ -72,7 +72,7 @@ pub(super) const LISTED: [&str; 1] = ["type"];
 pub(super) async fn list(aws: &Aws, path: &str) -> Result<Vec<(Id, Observed)>, AwsError> {
     let below = ParameterStringFilter::builder().key("Path").option("Recursive").values(path).build();
     // The builder refuses only a missing key.
-    let filters: &Vec<ParameterStringFilter> = &below.into_iter().collect();
+    let filters: Vec<ParameterStringFilter> = below.into_iter().collect();
     let shown = |parameter: ParameterMetadata| {
         let name = parameter.name()?;
         let (id, arn) = (Id::new(Kind::Parameter, name), aws.location.parameter_arn(name));
@@ -80,11 +80,15 @@ pub(super) async fn list(aws: &Aws, path: &str) -> Result<Vec<(Id, Observed)>, A
         let revision = Some(parameter.version.to_string());
         Some((id, Observed { arn, fields: kind.into_iter().collect(), revision, ..Observed::default() }))
     };
-    pages::all(|token| async move {
-        let request = aws.ssm.describe_parameters().set_parameter_filters(Some(filters.clone()));
-        let request = request.max_results(LIST_PAGE).set_next_token(token);
-        let answer = aws.call(request).await?;
-        Ok((answer.parameters.unwrap_or_default().into_iter().filter_map(shown).collect(), answer.next_token))
+    let request = |token| {
+        aws.ssm
+            .describe_parameters()
+            .set_parameter_filters(Some(filters.clone()))
+            .max_results(LIST_PAGE)
+            .set_next_token(token)
+    };
+    pages::all(aws, request, |answer| {
+        (answer.parameters.unwrap_or_default().into_iter().filter_map(shown).collect(), answer.next_token)
     })
     .await
 }

@@ -102,12 +102,14 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
 /// All roles there are, each as a read would show it.
 pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
     let shown = |role: RoleDetail| Some((Id::new(Kind::Role, role.role_name()?), read(role)));
-    pages::all(|marker| async move {
-        let request = aws.iam.get_account_authorization_details().filter(EntityType::Role);
-        let request = request.max_items(LIST_PAGE).set_marker(marker);
-        let answer = aws.call(request).await?;
-        let found = answer.role_detail_list.unwrap_or_default().into_iter().filter_map(shown).collect();
-        Ok((found, answer.marker.filter(|_| answer.is_truncated)))
+    let request = |marker| {
+        aws.iam.get_account_authorization_details().filter(EntityType::Role).max_items(LIST_PAGE).set_marker(marker)
+    };
+    pages::all(aws, request, |answer| {
+        (
+            answer.role_detail_list.unwrap_or_default().into_iter().filter_map(shown).collect(),
+            answer.marker.filter(|_| answer.is_truncated),
+        )
     })
     .await
 }

@@ -108,12 +108,9 @@ pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
         let arn = aws.location.schedule_arn(name, name);
         Some((Id::new(Kind::Schedule, name), Observed { arn, fields, revision, ..Observed::default() }))
     };
-    pages::all(|token| async move {
-        let request = aws.scheduler.list_schedules().max_results(LIST_PAGE).set_next_token(token);
-        let answer = aws.call(request).await?;
-        Ok((answer.schedules.into_iter().filter_map(shown).collect(), answer.next_token))
-    })
-    .await
+    let request = |token| aws.scheduler.list_schedules().max_results(LIST_PAGE).set_next_token(token);
+    pages::all(aws, request, |answer| (answer.schedules.into_iter().filter_map(shown).collect(), answer.next_token))
+        .await
 }
 
 fn read(answer: &GetScheduleOutput, now: Timestamp) -> Fields {

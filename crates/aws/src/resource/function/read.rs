@@ -51,10 +51,9 @@ pub(in crate::resource) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, 
         let arn = configuration.function_arn.clone().unwrap_or_else(|| aws.location.function_arn(&name));
         Some((Id::new(Kind::Function, name), Observed { arn, ..read(configuration) }))
     };
-    pages::all(|marker| async move {
-        let request = aws.lambda.list_functions().max_items(LIST_PAGE).set_marker(marker);
-        let answer = aws.call(request).await?;
-        Ok((answer.functions.unwrap_or_default().into_iter().filter_map(shown).collect(), answer.next_marker))
+    let request = |marker| aws.lambda.list_functions().max_items(LIST_PAGE).set_marker(marker);
+    pages::all(aws, request, |answer| {
+        (answer.functions.unwrap_or_default().into_iter().filter_map(shown).collect(), answer.next_marker)
     })
     .await
 }
