@@ -84,3 +84,43 @@ pub(crate) async fn attempt<R: Request>(
     }
     result
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use aws_sdk_iam::error::ErrorMetadata;
+    use aws_sdk_iam::operation::create_role::CreateRoleError;
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+    use crate::{Access, Operation};
+
+    /// A request that AWS throttles, as long as it is an early one.
+    struct Numbered(u32);
+
+    impl Request for Numbered {
+        const OPERATION: Operation = Operation::CreateRole;
+        type Output = u32;
+        type Error = CreateRoleError;
+
+        async fn send(self) -> Result<u32, SdkError<CreateRoleError, HttpResponse>> {
+            if self.0 >= 3 {
+                return Ok(self.0);
+            }
+            let throttled = CreateRoleError::generic(ErrorMetadata::builder().code("Throttling").build());
+            let answer = HttpResponse::new(StatusCode::try_from(400).unwrap(), SdkBody::empty());
+            Err(SdkError::service_error(throttled, answer))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_throttled_call_is_made_again_with_a_request_of_its_own() {
+        let aws = crate::tests::aws(Access::ReadWrite);
+        let made = AtomicU32::new(0);
+        let answer = aws.call_prepared(|| ready(Ok(Numbered(made.fetch_add(1, Ordering::Relaxed) + 1)))).await;
+        assert_eq!(answer, Ok(3));
+        assert_eq!(made.into_inner(), 3);
+    }
+}
