@@ -4,6 +4,7 @@
 //! Clients of a role serve every pipeline that uses the role, so its sessions carry no namespace's name.
 
 use std::collections::HashMap;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,13 +13,14 @@ use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use pipeline_core::arn::Arn;
 use pipeline_core::location::{AssumedRole, Location, Target};
 use tokio::sync::{Mutex, Semaphore};
 
-use super::{Access, Aws, AwsError, AwsRequests, Leadership, Operation, Pacer, Pacing, Shared, attempt};
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use super::call::attempt;
+use super::{Access, Aws, AwsError, AwsRequests, Leadership, Pacer, Pacing, Shared};
 
 /// One attempt of a call. The SDK has no default, and a connection that hangs would hold a reconcile for ever.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -151,8 +153,7 @@ impl Accounts {
         };
         let config = config.to_builder().region(Region::new(region.to_owned())).build();
         let client = aws_sdk_sts::Client::new(&config);
-        let request = Box::pin(client.get_caller_identity().send());
-        let answer = attempt(Operation::GetCallerIdentity, &self.shared.requests, request).await?;
+        let answer = attempt(&self.shared.requests, ready(Ok(client.get_caller_identity()))).await?;
         let location = Location {
             partition: answer.arn().and_then(Arn::parse).map_or("aws", |arn| arn.partition).to_owned(),
             account: answer.account().unwrap_or_default().to_owned(),

@@ -5,6 +5,7 @@
 
 mod access;
 mod accounts;
+mod call;
 mod classify;
 mod error;
 pub mod inbox_queue;
@@ -21,18 +22,11 @@ pub mod resource;
 mod retry;
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
 
 use aws_config::SdkConfig;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use pipeline_core::error_class::ErrorClass;
 use pipeline_core::location::Location;
 use tokio::sync::Semaphore;
-use tokio::time::sleep;
 
 use pacing::Pacer;
 
@@ -103,77 +97,12 @@ impl Aws {
     pub(crate) const fn uploads(&self) -> &Arc<Semaphore> {
         &self.shared.uploads
     }
-
-    /// Makes a call when the rate limits allow and this operator leads, and makes it again where that can help.
-    ///
-    /// # Errors
-    /// What AWS answered, or that it did not answer.
-    pub(crate) async fn call<T, E, F>(&self, operation: Operation, send: impl Fn() -> F) -> Result<T, AwsError>
-    where
-        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
-        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    {
-        let mut failed = 0;
-        loop {
-            let permit = self.shared.pacer.permit(&self.location, operation, &self.caller).await;
-            self.shared.leadership.held().await;
-            // On the heap: the SDK's futures are tens of kilobytes.
-            let error = match attempt(operation, &self.shared.requests, Box::pin(send())).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            if let (ErrorClass::Throttled, Some(permit)) = (error.class, permit) {
-                permit.throttled();
-            }
-            failed += 1;
-            match retry::pause(&error, failed) {
-                Some(pause) => sleep(pause).await,
-                None => return Err(error),
-            }
-        }
-    }
-
-    /// Makes a call that reads something which may not be there.
-    ///
-    /// # Errors
-    /// As [`Aws::call`], but for "not found".
-    pub(crate) async fn find<T, E, F>(&self, operation: Operation, send: impl Fn() -> F) -> Result<Option<T>, AwsError>
-    where
-        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
-        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    {
-        match self.call(operation, send).await {
-            Ok(answer) => Ok(Some(answer)),
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
 }
 
 impl fmt::Debug for Aws {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Aws").field("location", &self.location).finish_non_exhaustive()
     }
-}
-
-async fn attempt<T, E>(
-    operation: Operation,
-    requests: &AwsRequests,
-    request: Pin<Box<impl Future<Output = Result<T, SdkError<E, HttpResponse>>>>>,
-) -> Result<T, AwsError>
-where
-    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
-{
-    let started = Instant::now();
-    let result = request.await.map_err(|error| AwsError::new(operation, &error));
-    let took = started.elapsed();
-    requests.count(operation, took, &result);
-    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    match &result {
-        Ok(_) => tracing::debug!(aws.operation = %operation, duration_ms, "called AWS"),
-        Err(error) => tracing::debug!(aws.operation = %operation, aws.code = error.code, duration_ms, "AWS refused"),
-    }
-    result
 }
 
 #[cfg(test)]
@@ -185,15 +114,18 @@ mod tests {
 
     use super::*;
 
-    /// Clients whose requests fail: nothing listens on port 9.
-    fn aws(access: Access) -> Aws {
-        let config = SdkConfig::builder()
+    /// Of clients whose requests fail: nothing listens on port 9.
+    pub(crate) fn config() -> SdkConfig {
+        SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new("eu-west-1"))
             .endpoint_url("http://127.0.0.1:9")
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")))
             .retry_config(RetryConfig::disabled())
-            .build();
+            .build()
+    }
+
+    pub(crate) fn aws(access: Access) -> Aws {
         let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
         let location = Location { partition, account, region, endpoint: None };
         let shared = Shared {
@@ -202,18 +134,18 @@ mod tests {
             requests: AwsRequests::default(),
             uploads: Arc::new(Semaphore::new(1)),
         };
-        Aws::new(&config, access, location, shared)
+        Aws::new(&config(), access, location, shared)
     }
 
     #[tokio::test]
-    async fn a_read_only_client_sends_no_write_whatever_it_is_said_to_be() {
+    async fn a_read_only_client_sends_no_write() {
         let refusal = "CreateQueue is refused: this command changes nothing on AWS";
         for (access, refused) in [(Access::ReadOnly, true), (Access::ReadWrite, false)] {
             let aws = aws(access);
             let request = aws.sqs.create_queue().queue_name("a");
-            let error = aws.call(Operation::ListQueueTags, || request.clone().send()).await.unwrap_err();
+            let error = aws.call(request).await.unwrap_err();
             assert_eq!(error.message.contains(refusal), refused, "{access:?}: {error}");
-            let error = aws.call(Operation::GetRole, || aws.iam.get_role().role_name("a").send()).await.unwrap_err();
+            let error = aws.call(aws.iam.get_role().role_name("a")).await.unwrap_err();
             assert!(!error.message.contains("is refused"), "{access:?}: {error}");
         }
     }

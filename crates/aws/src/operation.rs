@@ -1,87 +1,223 @@
-//! Every AWS call that the operator makes, and the rate limit that it counts against.
+//! Every AWS call that the operator makes: one table, and all that is known of a call follows from its line.
+
+mod scope;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use pastey::paste;
 use strum::{EnumIter, IntoEnumIterator as _};
 
-/// One AWS API operation. Its display is the IAM action that it needs, such as `sqs:CreateQueue`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter)]
-#[expect(missing_docs, reason = "the names are AWS's")]
-pub enum Operation {
-    GetCallerIdentity,
-    AssumeRole,
-    GetResources,
-    CreateLogGroup,
-    DeleteLogGroup,
-    DescribeLogGroups,
-    PutRetentionPolicy,
-    LogsListTagsForResource,
-    LogsTagResource,
-    LogsUntagResource,
-    CreateQueue,
-    DeleteQueue,
-    GetQueueAttributes,
-    SetQueueAttributes,
-    ListQueueTags,
-    TagQueue,
-    UntagQueue,
-    ReceiveMessage,
-    DeleteMessage,
-    DescribeParameters,
-    GetParameter,
-    PutParameter,
-    DeleteParameter,
-    SsmListTagsForResource,
-    AddTagsToResource,
-    RemoveTagsFromResource,
-    CreateRole,
-    DeleteRole,
-    GetRole,
-    UpdateAssumeRolePolicy,
-    GetAccountAuthorizationDetails,
-    GetRolePolicy,
-    ListAttachedRolePolicies,
-    ListInstanceProfilesForRole,
-    ListRolePolicies,
-    PutRolePolicy,
-    DeleteRolePolicy,
-    PutRolePermissionsBoundary,
-    DeleteRolePermissionsBoundary,
-    TagRole,
-    UntagRole,
-    CreateFunction,
-    DeleteFunction,
-    GetFunction,
-    UpdateFunctionCode,
-    UpdateFunctionConfiguration,
-    GetFunctionEventInvokeConfig,
-    PutFunctionEventInvokeConfig,
-    DeleteFunctionEventInvokeConfig,
-    ListFunctions,
-    PublishLayerVersion,
-    DeleteLayerVersion,
-    ListLayers,
-    ListLayerVersions,
-    InvokeFunction,
-    LambdaListTags,
-    LambdaTagResource,
-    LambdaUntagResource,
-    CreateEventSourceMapping,
-    DeleteEventSourceMapping,
-    GetEventSourceMapping,
-    ListEventSourceMappings,
-    UpdateEventSourceMapping,
-    CreateScheduleGroup,
-    DeleteScheduleGroup,
-    GetScheduleGroup,
-    SchedulerListTagsForResource,
-    SchedulerTagResource,
-    SchedulerUntagResource,
-    CreateSchedule,
-    DeleteSchedule,
-    GetSchedule,
-    ListSchedules,
-    UpdateSchedule,
+pub(crate) use scope::Scope;
+
+/// A request of the SDK's, whose type says which operation it is.
+pub(crate) trait Request: Send + Sync {
+    /// What it asks for.
+    const OPERATION: Operation;
+    /// What AWS answers.
+    type Output: Send;
+    /// What else AWS may answer.
+    type Error: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static;
+
+    /// Sends it, at once.
+    fn send(self) -> impl Future<Output = Result<Self::Output, SdkError<Self::Error, HttpResponse>>> + Send;
+}
+
+/// Makes of the table the operations, and the SDK's request builders into [`Request`]s of theirs.
+///
+/// A line is `Operation: Family, Scope;`, and the SDK and IAM have the same name for it. Where several services have an
+/// operation of one name, it is `Operation = SdkName`; where IAM's name is another, `SdkName for IamName`.
+macro_rules! operations {
+    ($(
+        $sdk:ident as $service:literal {
+            $($operation:ident $(= $name:ident)? $(for $action:ident)?: $family:ident, $scope:ident;)*
+        }
+    )*) => {
+        /// One AWS API operation. Its display is the IAM action that it needs, such as `sqs:CreateQueue`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumIter)]
+        #[expect(missing_docs, reason = "the names are AWS's")]
+        pub enum Operation {
+            $($($operation,)*)*
+        }
+
+        impl Operation {
+            /// The service's prefix in IAM, and the action's name.
+            pub(crate) const fn action(self) -> (&'static str, &'static str) {
+                match self {
+                    $($(Self::$operation => ($service, first!($($action)? $($name)? $operation)),)*)*
+                }
+            }
+
+            /// The rate limit that the call counts against.
+            pub(crate) const fn family(self) -> Family {
+                match self {
+                    $($(Self::$operation => Family::$family,)*)*
+                }
+            }
+
+            /// What the call acts on.
+            pub(crate) const fn scope(self) -> Scope {
+                match self {
+                    $($(Self::$operation => Scope::$scope,)*)*
+                }
+            }
+        }
+
+        $($(request!($sdk, $operation, $($name)? $operation);)*)*
+
+        /// Each line's request, on its way to be sent.
+        #[cfg(test)]
+        fn requests(config: &aws_config::SdkConfig) -> Vec<tests::Sending> {
+            vec![$($(sending!($sdk, config, $($name)? $operation),)*)*]
+        }
+    };
+}
+
+/// The first of some names, as a text.
+macro_rules! first {
+    ($name:ident $($others:ident)*) => {
+        stringify!($name)
+    };
+}
+
+/// The SDK's request of a name is one of an operation, as it is and as one that is sent in a way of its own.
+macro_rules! request {
+    ($sdk:ident, $operation:ident, $name:ident $($others:ident)?) => {
+        paste! {
+            request!(
+                $operation,
+                $sdk::operation::[<$name:snake>]::builders::[<$name FluentBuilder>],
+                $sdk::operation::[<$name:snake>]::[<$name Output>],
+                $sdk::operation::[<$name:snake>]::[<$name Error>],
+                $sdk::client::customize::CustomizableOperation
+            );
+        }
+    };
+    ($operation:ident, $builder:path, $output:path, $error:path, $($customized:ident)::+) => {
+        impl Request for $builder {
+            const OPERATION: Operation = Operation::$operation;
+            type Output = $output;
+            type Error = $error;
+
+            async fn send(self) -> Result<$output, SdkError<$error, HttpResponse>> {
+                self.send().await
+            }
+        }
+
+        impl Request for $($customized)::+<$output, $error, $builder> {
+            const OPERATION: Operation = Operation::$operation;
+            type Output = $output;
+            type Error = $error;
+
+            async fn send(self) -> Result<$output, SdkError<$error, HttpResponse>> {
+                self.send().await
+            }
+        }
+    };
+}
+
+#[cfg(test)]
+macro_rules! sending {
+    ($sdk:ident, $config:ident, $name:ident $($others:ident)?) => {
+        paste!(tests::sending(|seen| $sdk::Client::new($config).[<$name:snake>]().customize().interceptor(seen)))
+    };
+}
+
+operations! {
+    aws_sdk_sts as "sts" {
+        GetCallerIdentity: Free, Free;
+        AssumeRole: Free, AssumedRoles;
+    }
+    aws_sdk_resourcegroupstagging as "tag" {
+        GetResources: Free, Everything;
+    }
+    aws_sdk_cloudwatchlogs as "logs" {
+        CreateLogGroup: LogGroups, LogGroups;
+        DeleteLogGroup: LogGroups, LogGroups;
+        DescribeLogGroups: LogGroups, Everything;
+        PutRetentionPolicy: LogSettings, LogGroups;
+        LogsListTagsForResource = ListTagsForResource: LogSettings, LogGroups;
+        LogsTagResource = TagResource: LogSettings, LogGroups;
+        LogsUntagResource = UntagResource: LogSettings, LogGroups;
+    }
+    aws_sdk_sqs as "sqs" {
+        CreateQueue: Sqs, Queues;
+        DeleteQueue: Sqs, Queues;
+        GetQueueAttributes: Sqs, Queues;
+        SetQueueAttributes: Sqs, Queues;
+        ListQueueTags: Sqs, Queues;
+        TagQueue: Sqs, Queues;
+        UntagQueue: Sqs, Queues;
+        ReceiveMessage: Free, Inbox;
+        DeleteMessageBatch for DeleteMessage: Free, Inbox;
+    }
+    aws_sdk_ssm as "ssm" {
+        DescribeParameters: SsmRead, Everything;
+        GetParameter: SsmRead, Parameters;
+        PutParameter: SsmWrite, Parameters;
+        DeleteParameter: SsmWrite, Parameters;
+        SsmListTagsForResource = ListTagsForResource: SsmRead, Parameters;
+        AddTagsToResource: SsmWrite, Parameters;
+        RemoveTagsFromResource: SsmWrite, Parameters;
+    }
+    aws_sdk_iam as "iam" {
+        CreateRole: IamWrite, BoundedRoles;
+        DeleteRole: IamWrite, Roles;
+        GetRole: IamRead, Everything;
+        UpdateAssumeRolePolicy: IamWrite, Roles;
+        GetAccountAuthorizationDetails: IamRead, Everything;
+        GetRolePolicy: IamRead, Everything;
+        ListAttachedRolePolicies: IamRead, Roles;
+        ListInstanceProfilesForRole: IamRead, Roles;
+        ListRolePolicies: IamRead, Roles;
+        PutRolePolicy: IamWrite, BoundedRoles;
+        DeleteRolePolicy: IamWrite, Roles;
+        PutRolePermissionsBoundary: IamWrite, BoundaryGiven;
+        DeleteRolePermissionsBoundary: IamWrite, BoundaryTaken;
+        TagRole: IamWrite, Roles;
+        UntagRole: IamWrite, Roles;
+    }
+    aws_sdk_lambda as "lambda" {
+        CreateFunction: Lambda, Functions;
+        DeleteFunction: Lambda, Functions;
+        GetFunction: LambdaGet, Functions;
+        UpdateFunctionCode: Lambda, Functions;
+        UpdateFunctionConfiguration: Lambda, Functions;
+        GetFunctionEventInvokeConfig: Lambda, Functions;
+        PutFunctionEventInvokeConfig: Lambda, Functions;
+        DeleteFunctionEventInvokeConfig: Lambda, Functions;
+        ListFunctions: Lambda, Everything;
+        PublishLayerVersion: Lambda, Layers;
+        DeleteLayerVersion: Lambda, Layers;
+        ListLayers: Lambda, Everything;
+        ListLayerVersions: Lambda, Everything;
+        Invoke for InvokeFunction: Free, Senders;
+        LambdaListTags = ListTags: Lambda, FunctionsAndMappings;
+        LambdaTagResource = TagResource: Lambda, FunctionsAndMappings;
+        LambdaUntagResource = UntagResource: Lambda, FunctionsAndMappings;
+        CreateEventSourceMapping: Lambda, NewMapping;
+        DeleteEventSourceMapping: Lambda, Mappings;
+        GetEventSourceMapping: Lambda, Mappings;
+        ListEventSourceMappings: Lambda, Everything;
+        UpdateEventSourceMapping: Lambda, Mappings;
+    }
+    aws_sdk_scheduler as "scheduler" {
+        CreateScheduleGroup: ScheduleGroups, ScheduleGroups;
+        DeleteScheduleGroup: ScheduleGroups, ScheduleGroups;
+        GetScheduleGroup: ScheduleGroups, ScheduleGroups;
+        SchedulerListTagsForResource = ListTagsForResource: ScheduleGroups, ScheduleGroups;
+        SchedulerTagResource = TagResource: ScheduleGroups, ScheduleGroups;
+        SchedulerUntagResource = UntagResource: ScheduleGroups, ScheduleGroups;
+        CreateSchedule: Schedules, Schedules;
+        DeleteSchedule: Schedules, Schedules;
+        GetSchedule: Schedules, Schedules;
+        ListSchedules: Schedules, Everything;
+        UpdateSchedule: Schedules, Schedules;
+    }
 }
 
 /// Operations that share one of AWS's rate limits, per account and region (IAM: per account).
@@ -119,112 +255,10 @@ impl Operation {
         Self::iter()
     }
 
-    /// The service's prefix in IAM, and the operation's name.
-    pub(crate) const fn action(self) -> (&'static str, &'static str) {
-        match self {
-            Self::GetResources => ("tag", "GetResources"),
-            Self::GetCallerIdentity => ("sts", "GetCallerIdentity"),
-            Self::AssumeRole => ("sts", "AssumeRole"),
-            Self::CreateLogGroup => ("logs", "CreateLogGroup"),
-            Self::DeleteLogGroup => ("logs", "DeleteLogGroup"),
-            Self::DescribeLogGroups => ("logs", "DescribeLogGroups"),
-            Self::PutRetentionPolicy => ("logs", "PutRetentionPolicy"),
-            Self::LogsListTagsForResource => ("logs", "ListTagsForResource"),
-            Self::LogsTagResource => ("logs", "TagResource"),
-            Self::LogsUntagResource => ("logs", "UntagResource"),
-            Self::CreateQueue => ("sqs", "CreateQueue"),
-            Self::DeleteQueue => ("sqs", "DeleteQueue"),
-            Self::GetQueueAttributes => ("sqs", "GetQueueAttributes"),
-            Self::SetQueueAttributes => ("sqs", "SetQueueAttributes"),
-            Self::ListQueueTags => ("sqs", "ListQueueTags"),
-            Self::TagQueue => ("sqs", "TagQueue"),
-            Self::UntagQueue => ("sqs", "UntagQueue"),
-            Self::ReceiveMessage => ("sqs", "ReceiveMessage"),
-            Self::DeleteMessage => ("sqs", "DeleteMessage"),
-            Self::DescribeParameters => ("ssm", "DescribeParameters"),
-            Self::GetParameter => ("ssm", "GetParameter"),
-            Self::PutParameter => ("ssm", "PutParameter"),
-            Self::DeleteParameter => ("ssm", "DeleteParameter"),
-            Self::SsmListTagsForResource => ("ssm", "ListTagsForResource"),
-            Self::AddTagsToResource => ("ssm", "AddTagsToResource"),
-            Self::RemoveTagsFromResource => ("ssm", "RemoveTagsFromResource"),
-            Self::CreateRole => ("iam", "CreateRole"),
-            Self::DeleteRole => ("iam", "DeleteRole"),
-            Self::GetRole => ("iam", "GetRole"),
-            Self::UpdateAssumeRolePolicy => ("iam", "UpdateAssumeRolePolicy"),
-            Self::GetAccountAuthorizationDetails => ("iam", "GetAccountAuthorizationDetails"),
-            Self::GetRolePolicy => ("iam", "GetRolePolicy"),
-            Self::ListAttachedRolePolicies => ("iam", "ListAttachedRolePolicies"),
-            Self::ListInstanceProfilesForRole => ("iam", "ListInstanceProfilesForRole"),
-            Self::ListRolePolicies => ("iam", "ListRolePolicies"),
-            Self::PutRolePolicy => ("iam", "PutRolePolicy"),
-            Self::DeleteRolePolicy => ("iam", "DeleteRolePolicy"),
-            Self::PutRolePermissionsBoundary => ("iam", "PutRolePermissionsBoundary"),
-            Self::DeleteRolePermissionsBoundary => ("iam", "DeleteRolePermissionsBoundary"),
-            Self::TagRole => ("iam", "TagRole"),
-            Self::UntagRole => ("iam", "UntagRole"),
-            Self::CreateFunction => ("lambda", "CreateFunction"),
-            Self::DeleteFunction => ("lambda", "DeleteFunction"),
-            Self::GetFunction => ("lambda", "GetFunction"),
-            Self::UpdateFunctionCode => ("lambda", "UpdateFunctionCode"),
-            Self::UpdateFunctionConfiguration => ("lambda", "UpdateFunctionConfiguration"),
-            Self::GetFunctionEventInvokeConfig => ("lambda", "GetFunctionEventInvokeConfig"),
-            Self::PutFunctionEventInvokeConfig => ("lambda", "PutFunctionEventInvokeConfig"),
-            Self::DeleteFunctionEventInvokeConfig => ("lambda", "DeleteFunctionEventInvokeConfig"),
-            Self::ListFunctions => ("lambda", "ListFunctions"),
-            Self::PublishLayerVersion => ("lambda", "PublishLayerVersion"),
-            Self::DeleteLayerVersion => ("lambda", "DeleteLayerVersion"),
-            Self::ListLayers => ("lambda", "ListLayers"),
-            Self::ListLayerVersions => ("lambda", "ListLayerVersions"),
-            Self::InvokeFunction => ("lambda", "InvokeFunction"),
-            Self::LambdaListTags => ("lambda", "ListTags"),
-            Self::LambdaTagResource => ("lambda", "TagResource"),
-            Self::LambdaUntagResource => ("lambda", "UntagResource"),
-            Self::CreateEventSourceMapping => ("lambda", "CreateEventSourceMapping"),
-            Self::DeleteEventSourceMapping => ("lambda", "DeleteEventSourceMapping"),
-            Self::GetEventSourceMapping => ("lambda", "GetEventSourceMapping"),
-            Self::ListEventSourceMappings => ("lambda", "ListEventSourceMappings"),
-            Self::UpdateEventSourceMapping => ("lambda", "UpdateEventSourceMapping"),
-            Self::CreateScheduleGroup => ("scheduler", "CreateScheduleGroup"),
-            Self::DeleteScheduleGroup => ("scheduler", "DeleteScheduleGroup"),
-            Self::GetScheduleGroup => ("scheduler", "GetScheduleGroup"),
-            Self::SchedulerListTagsForResource => ("scheduler", "ListTagsForResource"),
-            Self::SchedulerTagResource => ("scheduler", "TagResource"),
-            Self::SchedulerUntagResource => ("scheduler", "UntagResource"),
-            Self::CreateSchedule => ("scheduler", "CreateSchedule"),
-            Self::DeleteSchedule => ("scheduler", "DeleteSchedule"),
-            Self::GetSchedule => ("scheduler", "GetSchedule"),
-            Self::ListSchedules => ("scheduler", "ListSchedules"),
-            Self::UpdateSchedule => ("scheduler", "UpdateSchedule"),
-        }
-    }
-
     /// Whether the call can change anything.
     pub(crate) fn is_write(self) -> bool {
         let (_, name) = self.action();
         !["Get", "List", "Describe", "Receive"].iter().any(|verb| name.starts_with(verb))
-    }
-
-    /// The rate limit that the call counts against.
-    pub(crate) fn family(self) -> Family {
-        match self.action() {
-            // What is done with messages, and by functions, has no limit that one operator could reach.
-            (_, "ReceiveMessage" | "DeleteMessage" | "InvokeFunction") => Family::Free,
-            (_, "GetFunction") => Family::LambdaGet,
-            ("lambda", _) => Family::Lambda,
-            ("logs", "CreateLogGroup" | "DeleteLogGroup" | "DescribeLogGroups") => Family::LogGroups,
-            ("logs", _) => Family::LogSettings,
-            ("iam", _) if self.is_write() => Family::IamWrite,
-            ("iam", _) => Family::IamRead,
-            ("sqs", _) => Family::Sqs,
-            ("ssm", _) if self.is_write() => Family::SsmWrite,
-            ("ssm", _) => Family::SsmRead,
-            ("scheduler", "CreateSchedule" | "DeleteSchedule" | "GetSchedule" | "ListSchedules" | "UpdateSchedule") => {
-                Family::Schedules
-            }
-            ("scheduler", _) => Family::ScheduleGroups,
-            (_, _) => Family::Free,
-        }
     }
 }
 
@@ -232,26 +266,5 @@ impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (service, name) = self.action();
         write!(f, "{service}:{name}")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_and_writes_are_told_apart() {
-        assert!(Operation::PutRolePolicy.is_write());
-        assert!(Operation::AddTagsToResource.is_write());
-        assert!(!Operation::DescribeLogGroups.is_write());
-        assert!(!Operation::LambdaListTags.is_write());
-    }
-
-    #[test]
-    fn each_call_counts_against_the_limit_that_aws_documents() {
-        assert_eq!(Operation::GetFunction.family(), Family::LambdaGet);
-        assert_eq!(Operation::GetFunctionEventInvokeConfig.family(), Family::Lambda);
-        assert_eq!(Operation::SchedulerTagResource.family(), Family::ScheduleGroups);
-        assert_eq!(Operation::GetRole.family(), Family::IamRead);
     }
 }

@@ -1,4 +1,4 @@
-//! What the operator needs IAM to allow: declared once for each call, so that the policy it prints cannot forget one.
+//! What the operator needs IAM to allow: made of the table of calls, so that the policy it prints cannot forget one.
 //!
 //! After AWS's service authorization reference: <https://docs.aws.amazon.com/service-authorization/latest/reference/>
 
@@ -9,124 +9,9 @@ use pipeline_core::location::Location;
 use pipeline_core::names::ClusterName;
 use serde_json::{Value, json};
 
-use super::Operation;
-
-/// What a call acts on, as far as IAM can tell it apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Scope {
-    /// Nothing that IAM would ask about.
-    Free,
-    /// Everything: the call takes no resource, or has to hear "not found" of what has no path any more.
-    Everything,
-    /// The cluster's roles.
-    Roles,
-    /// The cluster's roles, as long as they carry the boundary, where one is set.
-    BoundedRoles,
-    /// The boundary of the cluster's roles, where one is set: to give it.
-    BoundaryGiven,
-    /// The boundary of the cluster's roles, where none is set: to take it away.
-    BoundaryTaken,
-    /// Roles that the configuration lets the operator assume.
-    AssumedRoles,
-    /// The functions of each pipeline.
-    Functions,
-    /// The functions, and mappings to any: both are tagged by the same calls.
-    FunctionsAndMappings,
-    /// Layers of pipelines, and their versions.
-    Layers,
-    /// Mappings to a runner.
-    Mappings,
-    /// A mapping to a runner, which has no name before it is made.
-    NewMapping,
-    /// The three queues of each pipeline, and the cluster's inbox.
-    Queues,
-    /// The cluster's inbox.
-    Inbox,
-    /// The sender of each pipeline.
-    Senders,
-    /// The cluster's parameters.
-    Parameters,
-    /// Log groups of the functions.
-    LogGroups,
-    /// Schedule groups.
-    ScheduleGroups,
-    /// Schedules.
-    Schedules,
-}
+use super::operation::{Operation, Scope};
 
 impl Operation {
-    /// What the call acts on.
-    pub(crate) const fn scope(self) -> Scope {
-        match self {
-            Self::GetCallerIdentity => Scope::Free,
-            Self::AssumeRole => Scope::AssumedRoles,
-            Self::GetRole
-            | Self::GetRolePolicy
-            | Self::DescribeLogGroups
-            | Self::ListEventSourceMappings
-            | Self::ListSchedules
-            | Self::ListFunctions
-            | Self::ListLayers
-            | Self::ListLayerVersions
-            | Self::DescribeParameters
-            | Self::GetAccountAuthorizationDetails
-            | Self::GetResources => Scope::Everything,
-            Self::DeleteRole
-            | Self::UpdateAssumeRolePolicy
-            | Self::DeleteRolePolicy
-            | Self::ListAttachedRolePolicies
-            | Self::ListInstanceProfilesForRole
-            | Self::ListRolePolicies
-            | Self::TagRole
-            | Self::UntagRole => Scope::Roles,
-            Self::CreateRole | Self::PutRolePolicy => Scope::BoundedRoles,
-            Self::PutRolePermissionsBoundary => Scope::BoundaryGiven,
-            Self::DeleteRolePermissionsBoundary => Scope::BoundaryTaken,
-            Self::CreateFunction
-            | Self::DeleteFunction
-            | Self::GetFunction
-            | Self::UpdateFunctionCode
-            | Self::UpdateFunctionConfiguration
-            | Self::GetFunctionEventInvokeConfig
-            | Self::PutFunctionEventInvokeConfig
-            | Self::DeleteFunctionEventInvokeConfig => Scope::Functions,
-            Self::PublishLayerVersion | Self::DeleteLayerVersion => Scope::Layers,
-            Self::LambdaListTags | Self::LambdaTagResource | Self::LambdaUntagResource => Scope::FunctionsAndMappings,
-            Self::CreateEventSourceMapping => Scope::NewMapping,
-            Self::DeleteEventSourceMapping | Self::GetEventSourceMapping | Self::UpdateEventSourceMapping => {
-                Scope::Mappings
-            }
-            Self::CreateQueue
-            | Self::DeleteQueue
-            | Self::GetQueueAttributes
-            | Self::SetQueueAttributes
-            | Self::ListQueueTags
-            | Self::TagQueue
-            | Self::UntagQueue => Scope::Queues,
-            Self::ReceiveMessage | Self::DeleteMessage => Scope::Inbox,
-            Self::InvokeFunction => Scope::Senders,
-            Self::GetParameter
-            | Self::PutParameter
-            | Self::DeleteParameter
-            | Self::SsmListTagsForResource
-            | Self::AddTagsToResource
-            | Self::RemoveTagsFromResource => Scope::Parameters,
-            Self::CreateLogGroup
-            | Self::DeleteLogGroup
-            | Self::PutRetentionPolicy
-            | Self::LogsListTagsForResource
-            | Self::LogsTagResource
-            | Self::LogsUntagResource => Scope::LogGroups,
-            Self::CreateScheduleGroup
-            | Self::DeleteScheduleGroup
-            | Self::GetScheduleGroup
-            | Self::SchedulerListTagsForResource
-            | Self::SchedulerTagResource
-            | Self::SchedulerUntagResource => Scope::ScheduleGroups,
-            Self::CreateSchedule | Self::DeleteSchedule | Self::GetSchedule | Self::UpdateSchedule => Scope::Schedules,
-        }
-    }
-
     /// The service that the call hands a role to, which takes `iam:PassRole`.
     const fn passes_role_to(self) -> Option<Service> {
         match self {

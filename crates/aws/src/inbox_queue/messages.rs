@@ -1,5 +1,6 @@
 //! Messages of an inbox: received, and deleted.
 
+use std::future::ready;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName as Attribute};
@@ -7,7 +8,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use futures::future::try_join_all;
 use jiff::Timestamp;
 
-use crate::{Aws, AwsError, Operation};
+use crate::{Aws, AwsError};
 
 /// How long SQS holds an empty answer back, its maximum: an idle place costs three calls a minute.
 const WAIT: Duration = Duration::from_secs(20);
@@ -63,8 +64,7 @@ async fn receive_once(aws: &Aws, inbox: &str, wait: Duration) -> Result<Vec<Mess
         .message_system_attribute_names(Attribute::SentTimestamp);
     let patience = TimeoutConfig::builder().operation_attempt_timeout(wait + ANSWER).build();
     let patient = || aws_sdk_sqs::config::Builder::new().timeout_config(patience.clone());
-    let answer =
-        aws.call(Operation::ReceiveMessage, || request.clone().customize().config_override(patient()).send()).await?;
+    let answer = aws.call_prepared(|| ready(Ok(request.clone().customize().config_override(patient())))).await?;
     Ok(answer.messages.unwrap_or_default())
 }
 
@@ -93,7 +93,7 @@ pub async fn delete(aws: &Aws, inbox: &str, messages: Vec<Received>) -> Result<(
         let entries = batch.iter().enumerate().filter_map(entry).collect();
         let request = aws.sqs.delete_message_batch().queue_url(aws.location.queue_url(inbox));
         let request = request.set_entries(Some(entries));
-        aws.call(Operation::DeleteMessage, || request.clone().send()).await.map(|_| ())
+        aws.call(request).await.map(|_| ())
     });
     try_join_all(batches).await.map(|_| ())
 }

@@ -16,7 +16,7 @@ use pipeline_core::resource::{EventSourceMapping, Field, Fields, Id, Kind, Obser
 use serde_json::json;
 
 use super::{Changed, Progress, pages};
-use crate::{Aws, AwsError, Operation};
+use crate::{Aws, AwsError};
 
 /// How often a mapping on its way to another state is read.
 const STATE_POLL: Duration = Duration::from_secs(1);
@@ -51,7 +51,7 @@ pub(super) async fn create(aws: &Aws, mapping: &EventSourceMapping) -> Result<Pr
         .set_scaling_config(mapping.max_concurrency.map(|_| scaling(mapping)))
         .function_response_types(FunctionResponseType::ReportBatchItemFailures)
         .set_tags(Some(mapping.tags.clone().into_iter().collect()));
-    let made = aws.call(Operation::CreateEventSourceMapping, || request.clone().send()).await?;
+    let made = aws.call(request).await?;
     let made = EventSourceMappingConfiguration::builder()
         .set_uuid(made.uuid)
         .set_event_source_mapping_arn(made.event_source_mapping_arn)
@@ -86,7 +86,7 @@ pub(super) async fn update(
         .set_filter_criteria(filter)
         .set_provisioned_poller_config(pollers)
         .function_response_types(FunctionResponseType::ReportBatchItemFailures);
-    let answer = aws.call(Operation::UpdateEventSourceMapping, || request.clone().send()).await?;
+    let answer = aws.call(request).await?;
     Ok(progress(answer.state()))
 }
 
@@ -100,7 +100,7 @@ pub(super) async fn observe(aws: &Aws, function: &str) -> Result<Option<Observed
     // Only a list finds a mapping by its function, and lists are behind: what it now is, it says itself.
     let Some(seen) = get(aws, listed.uuid().unwrap_or_default()).await? else { return Ok(None) };
     let request = aws.lambda.list_tags().resource(&seen.arn);
-    let Some(answer) = aws.find(Operation::LambdaListTags, || request.clone().send()).await? else { return Ok(None) };
+    let Some(answer) = aws.find(request).await? else { return Ok(None) };
     let tags = answer.tags.unwrap_or_default().into_iter().collect();
     Ok(Some(Observed { tags, ..seen }))
 }
@@ -114,7 +114,7 @@ pub(super) async fn follow(aws: &Aws, made: &Observed) -> Result<Option<Observed
 /// A mapping, without its tags.
 async fn get(aws: &Aws, uuid: &str) -> Result<Option<Observed>, AwsError> {
     let request = aws.lambda.get_event_source_mapping().uuid(uuid);
-    let mapping = aws.find(Operation::GetEventSourceMapping, || request.clone().send()).await?;
+    let mapping = aws.find(request).await?;
     Ok(mapping.map(|mapping| without_tags(aws, &of_answer(mapping))))
 }
 
@@ -142,11 +142,9 @@ pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
         let id = is_from_our_queue(&mapping, function).then(|| Id::new(Kind::EventSourceMapping, function))?;
         Some((id, without_tags(aws, &mapping)))
     };
-    pages::all(|marker| async move {
-        let request = aws.lambda.list_event_source_mappings().max_items(LIST_PAGE).set_marker(marker);
-        let answer = aws.call(Operation::ListEventSourceMappings, || request.clone().send()).await?;
-        let found = answer.event_source_mappings.unwrap_or_default().into_iter().filter_map(ours).collect();
-        Ok((found, answer.next_marker))
+    let request = |marker| aws.lambda.list_event_source_mappings().max_items(LIST_PAGE).set_marker(marker);
+    pages::all(aws, request, |answer| {
+        (answer.event_source_mappings.unwrap_or_default().into_iter().filter_map(ours).collect(), answer.next_marker)
     })
     .await
 }
@@ -167,7 +165,7 @@ async fn find(aws: &Aws, function: &str) -> Result<Option<EventSourceMappingConf
     let mut marker = None;
     loop {
         let request = aws.lambda.list_event_source_mappings().function_name(function).set_marker(marker);
-        let Some(answer) = aws.find(Operation::ListEventSourceMappings, || request.clone().send()).await? else {
+        let Some(answer) = aws.find(request).await? else {
             return Ok(None);
         };
         let mappings = answer.event_source_mappings.unwrap_or_default();
@@ -243,7 +241,7 @@ pub(super) async fn delete(aws: &Aws, have: &Observed) -> Result<Progress, AwsEr
         return Ok(Progress::waiting(why, STATE_POLL));
     }
     let request = aws.lambda.delete_event_source_mapping().uuid(uuid(have));
-    aws.call(Operation::DeleteEventSourceMapping, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(Progress::waiting("the mapping to be gone", STATE_POLL))
 }
 

@@ -20,7 +20,7 @@ use pipeline_core::names::{Tags, tag};
 use pipeline_core::resource::{Function, Observed};
 
 use super::{Changed, Progress};
-use crate::{Aws, AwsError, Operation};
+use crate::{Aws, AwsError};
 pub(super) use upload::{NoZip, Upload};
 
 pub(super) use read::{LISTED_NOT, list, observe, observe_async, take_mark};
@@ -53,11 +53,11 @@ pub(super) async fn create(aws: &Aws, function: &Function) -> Result<Progress, A
         .environment(sdk_environment(function))
         .code(sdk_code(function))
         .set_tags(Some(function.tags.clone().into_iter().collect()));
-    let send = || async {
+    let filled_in = || async {
         let upload = Upload::of_code(&function.code, aws.uploads()).await.map_err(SdkError::construction_failure)?;
-        Upload::fill_in(upload, request.clone().customize()).send().await
+        Ok(Upload::fill_in(upload, request.clone().customize()))
     };
-    let CreateFunctionOutput { state, code_sha256, .. } = aws.call(Operation::CreateFunction, send).await?;
+    let CreateFunctionOutput { state, code_sha256, .. } = aws.call_prepared(filled_in).await?;
     note_fetched(function, code_sha256);
     if matches!(function.code, Code::S3 { .. }) || state.is_some_and(|state| state != State::Active) {
         return Ok(Progress::waiting("the new function to become Active", ACTIVE_POLL));
@@ -85,7 +85,7 @@ pub(super) async fn update(
             .timeout(number(function.timeout_seconds))
             .set_layers(changed.any(&["layers"]).then(|| function.layers.clone()))
             .environment(sdk_environment(function));
-        aws.call(Operation::UpdateFunctionConfiguration, || request.clone().send()).await?;
+        aws.call(request).await?;
         return Ok(Progress::waiting("the function's new configuration", ACTIVE_POLL));
     }
     if changed.any(&CODE) {
@@ -114,11 +114,11 @@ async fn update_code(aws: &Aws, function: &Function, have: &Observed) -> Result<
         .set_s3_key(s3_key)
         .set_s3_object_version(s3_object_version)
         .set_image_uri(image_uri);
-    let send = || async {
+    let filled_in = || async {
         let upload = Upload::of_code(&function.code, aws.uploads()).await.map_err(SdkError::construction_failure)?;
-        Upload::fill_in(upload, request.clone().customize()).send().await
+        Ok(Upload::fill_in(upload, request.clone().customize()))
     };
-    let UpdateFunctionCodeOutput { code_sha256, .. } = aws.call(Operation::UpdateFunctionCode, send).await?;
+    let UpdateFunctionCodeOutput { code_sha256, .. } = aws.call_prepared(filled_in).await?;
     note_fetched(function, code_sha256);
     Ok(Progress::waiting("the function's new code", ACTIVE_POLL))
 }
@@ -140,10 +140,10 @@ async fn put_async(aws: &Aws, function: &Function) -> Result<(), AwsError> {
             .maximum_retry_attempts(number(invoke.max_retries))
             .maximum_event_age_in_seconds(number(invoke.max_age_seconds))
             .destination_config(DestinationConfig::builder().on_failure(on_failure).build());
-        aws.call(Operation::PutFunctionEventInvokeConfig, || request.clone().send()).await?;
+        aws.call(request).await?;
     } else {
         let request = aws.lambda.delete_function_event_invoke_config().function_name(&function.name);
-        aws.find(Operation::DeleteFunctionEventInvokeConfig, || request.clone().send()).await?;
+        aws.find(request).await?;
     }
     Ok(())
 }
@@ -165,21 +165,21 @@ fn sdk_environment(function: &Function) -> Environment {
 }
 
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
-    aws.call(Operation::DeleteFunction, || aws.lambda.delete_function().function_name(name).send()).await?;
+    aws.call(aws.lambda.delete_function().function_name(name)).await?;
     Ok(Progress::Done)
 }
 
 /// Puts tags on a function or a mapping.
 pub(super) async fn put_tags(aws: &Aws, arn: &str, tags: &Tags) -> Result<(), AwsError> {
     let request = aws.lambda.tag_resource().resource(arn).set_tags(Some(tags.clone().into_iter().collect()));
-    aws.call(Operation::LambdaTagResource, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(())
 }
 
 /// Removes tags from a function or a mapping.
 pub(super) async fn remove_tags(aws: &Aws, arn: &str, keys: Vec<String>) -> Result<(), AwsError> {
     let request = aws.lambda.untag_resource().resource(arn).set_tag_keys(Some(keys));
-    aws.call(Operation::LambdaUntagResource, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_lambda::operation::list_layer_versions::ListLayerVersionsOutput;
 use aws_sdk_lambda::types::{Architecture, LayerVersionContentInput, LayerVersionsListItem, LayersListItem, Runtime};
 use aws_smithy_runtime_api::client::result::SdkError;
 use pipeline_core::arn::Arn;
@@ -19,7 +20,7 @@ use tokio::sync::Semaphore;
 
 use super::function::{NoZip, Upload};
 use super::{Changed, Progress, pages};
-use crate::{Aws, AwsError, Operation};
+use crate::{Aws, AwsError};
 
 /// Layers or versions on a page of a list, the most there are.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_ListLayerVersions.html>
@@ -42,11 +43,11 @@ pub(super) async fn create(aws: &Aws, wanted: &LayerVersion) -> Result<Progress,
             .compatible_architectures(Architecture::from(architecture.as_str())),
         LayerContent::Zip(_) | LayerContent::S3(_) => request,
     };
-    let send = || async {
+    let filled_in = || async {
         let upload = upload(wanted, aws.uploads()).await.map_err(SdkError::construction_failure)?;
-        Upload::fill_in(upload, request.clone().customize()).send().await
+        Ok(Upload::fill_in(upload, request.clone().customize()))
     };
-    let answer = aws.call(Operation::PublishLayerVersion, send).await?;
+    let answer = aws.call_prepared(filled_in).await?;
     // A reconcile might not show it yet, and what is not shown would be published again.
     Ok(Progress::Made(Observed {
         arn: answer.layer_version_arn.unwrap_or_default(),
@@ -107,12 +108,9 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
 
 /// All versions of a layer, the oldest first.
 async fn versions(aws: &Aws, layer: &str) -> Result<Vec<LayerVersionsListItem>, AwsError> {
-    let ask = |marker| async move {
-        let request = aws.lambda.list_layer_versions().layer_name(layer).max_items(LIST_PAGE).set_marker(marker);
-        let answer = aws.call(Operation::ListLayerVersions, || request.clone().send()).await?;
-        Ok((answer.layer_versions.unwrap_or_default(), answer.next_marker))
-    };
-    let mut found = match pages::all(ask).await {
+    let request = |marker| aws.lambda.list_layer_versions().layer_name(layer).max_items(LIST_PAGE).set_marker(marker);
+    let page = |answer: ListLayerVersionsOutput| (answer.layer_versions.unwrap_or_default(), answer.next_marker);
+    let mut found = match pages::all(aws, request, page).await {
         Err(error) if error.is_not_found() => Vec::new(),
         found => found?,
     };
@@ -126,10 +124,9 @@ pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
         let (name, latest) = (layer.layer_name?, layer.latest_matching_version?);
         Some((LayerVersion::id_of(&name, &said(&latest)?.content), read(&latest)))
     };
-    pages::all(|marker| async move {
-        let request = aws.lambda.list_layers().max_items(LIST_PAGE).set_marker(marker);
-        let answer = aws.call(Operation::ListLayers, || request.clone().send()).await?;
-        Ok((answer.layers.unwrap_or_default().into_iter().filter_map(ours).collect(), answer.next_marker))
+    let request = |marker| aws.lambda.list_layers().max_items(LIST_PAGE).set_marker(marker);
+    pages::all(aws, request, |answer| {
+        (answer.layers.unwrap_or_default().into_iter().filter_map(ours).collect(), answer.next_marker)
     })
     .await
 }
@@ -156,7 +153,7 @@ pub(super) async fn delete(aws: &Aws, name: &str, have: &Observed) -> Result<Pro
 
 async fn delete_version(aws: &Aws, layer: &str, version: i64) -> Result<(), AwsError> {
     let request = aws.lambda.delete_layer_version().layer_name(layer).version_number(version);
-    aws.call(Operation::DeleteLayerVersion, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(())
 }
 

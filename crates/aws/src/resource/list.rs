@@ -13,7 +13,7 @@ use pipeline_core::names::{ClusterName, Owner, Tags, tag};
 use pipeline_core::resource::{Fields, Id, Kind, Observed};
 
 use super::{event_source_mapping, function, layer_version, log_group, pages, parameter, queue, role, schedule};
-use crate::{Aws, AwsError, Operation};
+use crate::{Aws, AwsError};
 
 /// What lists show, by resource. A resource that is missing is not there.
 pub type ListedResources = BTreeMap<Id, Observed>;
@@ -141,18 +141,20 @@ pub async fn ids_of(aws: &Aws, owner: &Owner) -> Result<BTreeSet<Id>, AwsError> 
 
 /// The tags of all that carries this cluster's, by ARN.
 async fn tags(aws: &Aws, cluster: &ClusterName) -> Result<BTreeMap<String, Tags>, AwsError> {
-    let ours = &TagFilter::builder().key(tag::CLUSTER).values(cluster.to_string()).build();
+    let ours = TagFilter::builder().key(tag::CLUSTER).values(cluster.to_string()).build();
     let tagged = |resource: ResourceTagMapping| {
         let tags = resource.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
         Some((resource.resource_arn?, tags))
     };
-    let found = pages::all(|token| async move {
+    let request = |token| {
         let request = aws.tagging.get_resources().tag_filters(ours.clone()).resources_per_page(TAGS_PAGE);
-        let request = request.set_resource_type_filters(Some(TAGGED.map(str::to_owned).into()));
-        let request = request.set_pagination_token(token);
-        let answer = aws.call(Operation::GetResources, || request.clone().send()).await?;
-        let page = answer.resource_tag_mapping_list.unwrap_or_default().into_iter().filter_map(tagged).collect();
-        Ok((page, answer.pagination_token))
+        request.set_resource_type_filters(Some(TAGGED.map(str::to_owned).into())).set_pagination_token(token)
+    };
+    let found = pages::all(aws, request, |answer| {
+        (
+            answer.resource_tag_mapping_list.unwrap_or_default().into_iter().filter_map(tagged).collect(),
+            answer.pagination_token,
+        )
     });
     Ok(found.await?.into_iter().collect())
 }

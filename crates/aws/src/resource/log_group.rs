@@ -8,7 +8,7 @@ use pipeline_core::names::Tags;
 use pipeline_core::resource::{Field, Id, Kind, LogGroup, Observed};
 
 use super::{Changed, Progress, pages};
-use crate::{Aws, AwsError, Operation};
+use crate::{Aws, AwsError};
 
 /// Log groups on a page of a list, the most there are.
 const LIST_PAGE: i32 = 50;
@@ -19,7 +19,7 @@ const OF_FUNCTIONS: &str = "/aws/lambda/";
 pub(super) async fn create(aws: &Aws, group: &LogGroup) -> Result<Progress, AwsError> {
     let tags = group.tags.clone().into_iter().collect();
     let request = aws.logs.create_log_group().log_group_name(&group.name).set_tags(Some(tags));
-    aws.call(Operation::CreateLogGroup, || request.clone().send()).await?;
+    aws.call(request).await?;
     put_retention(aws, group).await?;
     Ok(Progress::Done)
 }
@@ -34,7 +34,7 @@ pub(super) async fn update(aws: &Aws, group: &LogGroup, changed: Changed<'_>) ->
 async fn put_retention(aws: &Aws, group: &LogGroup) -> Result<(), AwsError> {
     let days = group.retention_days.cast_signed();
     let request = aws.logs.put_retention_policy().log_group_name(&group.name).retention_in_days(days);
-    aws.call(Operation::PutRetentionPolicy, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(())
 }
 
@@ -42,7 +42,7 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
     let Some(group) = find(aws, name).await? else { return Ok(None) };
     let arn = aws.location.log_group_arn(name);
     let request = aws.logs.list_tags_for_resource().resource_arn(&arn);
-    let Some(answer) = aws.find(Operation::LogsListTagsForResource, || request.clone().send()).await? else {
+    let Some(answer) = aws.find(request).await? else {
         return Ok(None);
     };
     let tags = answer.tags.unwrap_or_default().into_iter().collect();
@@ -56,11 +56,11 @@ pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
         let arn = aws.location.log_group_arn(name);
         Some((Id::new(Kind::LogGroup, name), Observed { arn, ..read(&group) }))
     };
-    pages::all(|token| async move {
-        let request = aws.logs.describe_log_groups().log_group_name_prefix(OF_FUNCTIONS).limit(LIST_PAGE);
-        let request = request.set_next_token(token);
-        let answer = aws.call(Operation::DescribeLogGroups, || request.clone().send()).await?;
-        Ok((answer.log_groups.unwrap_or_default().into_iter().filter_map(shown).collect(), answer.next_token))
+    let request = |token| {
+        aws.logs.describe_log_groups().log_group_name_prefix(OF_FUNCTIONS).limit(LIST_PAGE).set_next_token(token)
+    };
+    pages::all(aws, request, |answer| {
+        (answer.log_groups.unwrap_or_default().into_iter().filter_map(shown).collect(), answer.next_token)
     })
     .await
 }
@@ -70,7 +70,7 @@ async fn find(aws: &Aws, name: &str) -> Result<Option<SdkLogGroup>, AwsError> {
     let mut token = None;
     loop {
         let request = aws.logs.describe_log_groups().log_group_name_prefix(name).set_next_token(token);
-        let answer = aws.call(Operation::DescribeLogGroups, || request.clone().send()).await?;
+        let answer = aws.call(request).await?;
         let groups = answer.log_groups.unwrap_or_default();
         if let Some(group) = groups.into_iter().find(|group| group.log_group_name() == Some(name)) {
             return Ok(Some(group));
@@ -92,19 +92,19 @@ fn read(group: &SdkLogGroup) -> Observed {
 
 pub(super) async fn put_tags(aws: &Aws, arn: &str, tags: &Tags) -> Result<(), AwsError> {
     let request = aws.logs.tag_resource().resource_arn(arn).set_tags(Some(tags.clone().into_iter().collect()));
-    aws.call(Operation::LogsTagResource, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(())
 }
 
 pub(super) async fn remove_tags(aws: &Aws, arn: &str, keys: Vec<String>) -> Result<(), AwsError> {
     let request = aws.logs.untag_resource().resource_arn(arn).set_tag_keys(Some(keys));
-    aws.call(Operation::LogsUntagResource, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(())
 }
 
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
     let request = aws.logs.delete_log_group().log_group_name(name);
-    aws.call(Operation::DeleteLogGroup, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(Progress::Done)
 }
 

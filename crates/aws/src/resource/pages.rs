@@ -1,19 +1,21 @@
-//! Lists that AWS gives a page at a time. The SDK's own paginators would not wait for the rate limits.
+//! Lists that AWS gives a page at a time. The SDK's own paginators call `send` themselves, where no rate limit is asked.
 
-use crate::AwsError;
+use crate::operation::Request;
+use crate::{Aws, AwsError};
 
 /// Asks for page after page, each with the token that came with the last, and gives what is on all of them.
 ///
 /// # Errors
-/// As asking for a page.
-pub(super) async fn all<T, F>(ask: impl Fn(Option<String>) -> F) -> Result<Vec<T>, AwsError>
-where
-    F: Future<Output = Result<(Vec<T>, Option<String>), AwsError>>,
-{
+/// As [`Aws::call`].
+pub(super) async fn all<R: Request + Clone, T>(
+    aws: &Aws,
+    request: impl Fn(Option<String>) -> R,
+    page: impl Fn(R::Output) -> (Vec<T>, Option<String>),
+) -> Result<Vec<T>, AwsError> {
     let (mut found, mut token) = (Vec::new(), None);
     loop {
-        let (page, next) = ask(token).await?;
-        found.extend(page);
+        let (more, next) = page(aws.call(request(token)).await?);
+        found.extend(more);
         // Some services end with an empty token.
         token = next.filter(|token| !token.is_empty());
         if token.is_none() {
@@ -24,18 +26,35 @@ where
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_lambda::operation::list_functions::ListFunctionsError;
+    use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+    use aws_smithy_runtime_api::client::result::SdkError;
+
     use super::*;
+    use crate::{Access, Operation};
+
+    /// A request that answers with its own token.
+    #[derive(Clone)]
+    struct Echo(Option<String>);
+
+    impl Request for Echo {
+        const OPERATION: Operation = Operation::ListFunctions;
+        type Output = Option<String>;
+        type Error = ListFunctionsError;
+
+        async fn send(self) -> Result<Option<String>, SdkError<ListFunctionsError, HttpResponse>> {
+            Ok(self.0)
+        }
+    }
 
     #[tokio::test]
     async fn pages_are_asked_for_until_there_is_no_token_or_an_empty_one() {
+        let aws = crate::tests::aws(Access::ReadOnly);
         for last in [None, Some(String::new())] {
-            let found = all(|token| {
-                let page = match token.as_deref() {
-                    None => (vec![1, 2], Some("more".to_owned())),
-                    Some("more") => (vec![3], last.clone()),
-                    Some(other) => panic!("nobody gave {other:?}"),
-                };
-                async { Ok(page) }
+            let found = all(&aws, Echo, |token| match token.as_deref() {
+                None => (vec![1, 2], Some("more".to_owned())),
+                Some("more") => (vec![3], last.clone()),
+                Some(other) => panic!("nobody gave {other:?}"),
             });
             assert_eq!(found.await.unwrap(), [1, 2, 3], "{last:?}");
         }

@@ -15,7 +15,7 @@ use pipeline_core::resource::{Field, Fields, Id, Kind, Observed, Parameter};
 use pipeline_core::secret_text::SecretText;
 
 use super::{Changed, Progress, pages};
-use crate::{Aws, AwsError, Operation};
+use crate::{Aws, AwsError};
 
 /// How long the name of a deleted parameter should rest before it is used again.
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DeleteParameter.html>
@@ -26,13 +26,13 @@ const LIST_PAGE: i32 = 50;
 
 pub(super) async fn create(aws: &Aws, parameter: &Parameter) -> Result<Progress, AwsError> {
     let request = put(aws, parameter).set_tags(Some(sdk_tags(&parameter.tags)));
-    aws.call(Operation::PutParameter, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(Progress::Done)
 }
 
 pub(super) async fn update(aws: &Aws, parameter: &Parameter, changed: Changed<'_>) -> Result<Progress, AwsError> {
     if changed.any(&["value"]) {
-        aws.call(Operation::PutParameter, || put(aws, parameter).overwrite(true).send()).await?;
+        aws.call(put(aws, parameter).overwrite(true)).await?;
     }
     Ok(Progress::Done)
 }
@@ -48,10 +48,10 @@ fn put(aws: &Aws, parameter: &Parameter) -> aws_sdk_ssm::operation::put_paramete
 
 pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
     let request = aws.ssm.get_parameter().name(name).with_decryption(true);
-    let answer = aws.find(Operation::GetParameter, || request.clone().send()).await?;
+    let answer = aws.find(request).await?;
     let Some(parameter) = answer.and_then(|answer| answer.parameter) else { return Ok(None) };
     let request = aws.ssm.list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter).resource_id(name);
-    let Some(answer) = aws.find(Operation::SsmListTagsForResource, || request.clone().send()).await? else {
+    let Some(answer) = aws.find(request).await? else {
         return Ok(None);
     };
     let tags = answer.tag_list.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
@@ -67,7 +67,7 @@ pub(super) const LISTED: [&str; 1] = ["type"];
 pub(super) async fn list(aws: &Aws, path: &str) -> Result<Vec<(Id, Observed)>, AwsError> {
     let below = ParameterStringFilter::builder().key("Path").option("Recursive").values(path).build();
     // The builder refuses only a missing key.
-    let filters: &Vec<ParameterStringFilter> = &below.into_iter().collect();
+    let filters: Vec<ParameterStringFilter> = below.into_iter().collect();
     let shown = |parameter: ParameterMetadata| {
         let name = parameter.name()?;
         let (id, arn) = (Id::new(Kind::Parameter, name), aws.location.parameter_arn(name));
@@ -75,11 +75,15 @@ pub(super) async fn list(aws: &Aws, path: &str) -> Result<Vec<(Id, Observed)>, A
         let revision = Some(parameter.version.to_string());
         Some((id, Observed { arn, fields: kind.into_iter().collect(), revision, ..Observed::default() }))
     };
-    pages::all(|token| async move {
-        let request = aws.ssm.describe_parameters().set_parameter_filters(Some(filters.clone()));
-        let request = request.max_results(LIST_PAGE).set_next_token(token);
-        let answer = aws.call(Operation::DescribeParameters, || request.clone().send()).await?;
-        Ok((answer.parameters.unwrap_or_default().into_iter().filter_map(shown).collect(), answer.next_token))
+    let request = |token| {
+        aws.ssm
+            .describe_parameters()
+            .set_parameter_filters(Some(filters.clone()))
+            .max_results(LIST_PAGE)
+            .set_next_token(token)
+    };
+    pages::all(aws, request, |answer| {
+        (answer.parameters.unwrap_or_default().into_iter().filter_map(shown).collect(), answer.next_token)
     })
     .await
 }
@@ -92,21 +96,21 @@ fn read(parameter: SdkParameter) -> Fields {
 }
 
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
-    aws.call(Operation::DeleteParameter, || aws.ssm.delete_parameter().name(name).send()).await?;
+    aws.call(aws.ssm.delete_parameter().name(name)).await?;
     Ok(Progress::Done)
 }
 
 pub(super) async fn put_tags(aws: &Aws, name: &str, tags: &Tags) -> Result<(), AwsError> {
     let request = aws.ssm.add_tags_to_resource().resource_type(ResourceTypeForTagging::Parameter).resource_id(name);
     let request = request.set_tags(Some(sdk_tags(tags)));
-    aws.call(Operation::AddTagsToResource, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(())
 }
 
 pub(super) async fn remove_tags(aws: &Aws, name: &str, keys: Vec<String>) -> Result<(), AwsError> {
     let kind = ResourceTypeForTagging::Parameter;
     let request = aws.ssm.remove_tags_from_resource().resource_type(kind).resource_id(name).set_tag_keys(Some(keys));
-    aws.call(Operation::RemoveTagsFromResource, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(())
 }
 

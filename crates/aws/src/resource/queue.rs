@@ -12,7 +12,7 @@ use pipeline_core::resource::{Field, Fields, MAX_MESSAGE_SIZE, Observed, Queue};
 use serde_json::Value;
 
 use super::{Changed, Progress};
-use crate::{Aws, AwsError, Operation};
+use crate::{Aws, AwsError};
 
 /// Fields that one call sets, all together.
 const SETTINGS: [&str; 6] = [
@@ -51,7 +51,7 @@ pub(super) async fn create(aws: &Aws, queue: &Queue) -> Result<Progress, AwsErro
     }
     let tags = queue.tags.clone().into_iter().collect();
     let request = aws.sqs.create_queue().queue_name(&queue.name).set_attributes(Some(attributes)).set_tags(Some(tags));
-    aws.call(Operation::CreateQueue, || request.clone().send()).await?;
+    aws.call(request).await?;
     // An auto-tagger may have been here already.
     let has = tags_of(aws, &queue.name).await?.unwrap_or_default();
     let ours = queue.tags.iter().all(|(key, value)| has.get(key) == Some(value));
@@ -62,7 +62,7 @@ pub(super) async fn update(aws: &Aws, queue: &Queue, changed: Changed<'_>) -> Re
     if changed.any(&SETTINGS) {
         let url = aws.location.queue_url(&queue.name);
         let request = aws.sqs.set_queue_attributes().queue_url(url).set_attributes(Some(attributes(queue)));
-        aws.call(Operation::SetQueueAttributes, || request.clone().send()).await?;
+        aws.call(request).await?;
     }
     Ok(Progress::Done)
 }
@@ -75,7 +75,7 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
 /// A queue's attributes: no list shows them.
 pub(super) async fn observe_without_tags(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
     let request = aws.sqs.get_queue_attributes().queue_url(aws.location.queue_url(name)).attribute_names(Name::All);
-    let Some(answer) = aws.find(Operation::GetQueueAttributes, || request.clone().send()).await? else {
+    let Some(answer) = aws.find(request).await? else {
         return Ok(None);
     };
     let attributes = answer.attributes.unwrap_or_default();
@@ -113,26 +113,26 @@ pub(super) async fn observe_without_tags(aws: &Aws, name: &str) -> Result<Option
 
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
     let request = aws.sqs.delete_queue().queue_url(aws.location.queue_url(name));
-    aws.call(Operation::DeleteQueue, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(Progress::Done)
 }
 
 pub(super) async fn put_tags(aws: &Aws, name: &str, tags: &Tags) -> Result<(), AwsError> {
     let tags = tags.clone().into_iter().collect();
     let request = aws.sqs.tag_queue().queue_url(aws.location.queue_url(name)).set_tags(Some(tags));
-    aws.call(Operation::TagQueue, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(())
 }
 
 pub(super) async fn remove_tags(aws: &Aws, name: &str, keys: Vec<String>) -> Result<(), AwsError> {
     let request = aws.sqs.untag_queue().queue_url(aws.location.queue_url(name)).set_tag_keys(Some(keys));
-    aws.call(Operation::UntagQueue, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(())
 }
 
 async fn tags_of(aws: &Aws, name: &str) -> Result<Option<Tags>, AwsError> {
     let request = aws.sqs.list_queue_tags().queue_url(aws.location.queue_url(name));
-    let answer = aws.find(Operation::ListQueueTags, || request.clone().send()).await?;
+    let answer = aws.find(request).await?;
     Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
 }
 

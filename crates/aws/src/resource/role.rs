@@ -13,7 +13,7 @@ use pipeline_core::names::Tags;
 use pipeline_core::resource::{Field, Fields, Id, Kind, Observed, Role};
 
 use super::{Changed, Progress, pages};
-use crate::{Aws, AwsError, Operation};
+use crate::{Aws, AwsError};
 
 /// Name of the inline policy; a role of ours has this one alone.
 const POLICY_NAME: &str = "task-pipelines";
@@ -30,7 +30,7 @@ pub(super) async fn create(aws: &Aws, role: &Role) -> Result<Progress, AwsError>
         .assume_role_policy_document(role.trust.to_string())
         .set_permissions_boundary(role.boundary.clone())
         .set_tags(Some(sdk_tags(&role.tags)));
-    aws.call(Operation::CreateRole, || request.clone().send()).await?;
+    aws.call(request).await?;
     put_policy(aws, role).await?;
     Ok(Progress::Done)
 }
@@ -38,7 +38,7 @@ pub(super) async fn create(aws: &Aws, role: &Role) -> Result<Progress, AwsError>
 pub(super) async fn update(aws: &Aws, role: &Role, changed: Changed<'_>) -> Result<Progress, AwsError> {
     if changed.any(&["trust"]) {
         let request = aws.iam.update_assume_role_policy().role_name(&role.name).policy_document(role.trust.to_string());
-        aws.call(Operation::UpdateAssumeRolePolicy, || request.clone().send()).await?;
+        aws.call(request).await?;
     }
     if changed.any(&["permissionsBoundary"]) {
         put_boundary(aws, role).await?;
@@ -56,25 +56,24 @@ async fn put_policy(aws: &Aws, role: &Role) -> Result<(), AwsError> {
         .role_name(&role.name)
         .policy_name(POLICY_NAME)
         .policy_document(role.policy.to_string());
-    aws.call(Operation::PutRolePolicy, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(())
 }
 
 async fn put_boundary(aws: &Aws, role: &Role) -> Result<(), AwsError> {
     if let Some(boundary) = &role.boundary {
         let request = aws.iam.put_role_permissions_boundary().role_name(&role.name).permissions_boundary(boundary);
-        aws.call(Operation::PutRolePermissionsBoundary, || request.clone().send()).await?;
+        aws.call(request).await?;
     } else {
         let request = aws.iam.delete_role_permissions_boundary().role_name(&role.name);
-        aws.call(Operation::DeleteRolePermissionsBoundary, || request.clone().send()).await?;
+        aws.call(request).await?;
     }
     Ok(())
 }
 
 pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
     let request = aws.iam.get_role().role_name(name);
-    let Some(role) = aws.find(Operation::GetRole, || request.clone().send()).await?.and_then(|answer| answer.role)
-    else {
+    let Some(role) = aws.find(request).await?.and_then(|answer| answer.role) else {
         return Ok(None);
     };
     let mut fields = Fields::from([("path", Field::plain(role.path.as_str()))]);
@@ -85,7 +84,7 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
         fields.insert("permissionsBoundary", Field::plain(boundary));
     }
     let request = aws.iam.get_role_policy().role_name(name).policy_name(POLICY_NAME);
-    if let Some(answer) = aws.find(Operation::GetRolePolicy, || request.clone().send()).await? {
+    if let Some(answer) = aws.find(request).await? {
         fields.insert("policy", Field::Policy(Document::decode(&answer.policy_document)));
     }
     let tags = read_tags(role.tags);
@@ -104,12 +103,14 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
 /// All roles there are, each as a read would show it.
 pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
     let shown = |role: RoleDetail| Some((Id::new(Kind::Role, role.role_name()?), read(role)));
-    pages::all(|marker| async move {
-        let request = aws.iam.get_account_authorization_details().filter(EntityType::Role);
-        let request = request.max_items(LIST_PAGE).set_marker(marker);
-        let answer = aws.call(Operation::GetAccountAuthorizationDetails, || request.clone().send()).await?;
-        let found = answer.role_detail_list.unwrap_or_default().into_iter().filter_map(shown).collect();
-        Ok((found, answer.marker.filter(|_| answer.is_truncated)))
+    let request = |marker| {
+        aws.iam.get_account_authorization_details().filter(EntityType::Role).max_items(LIST_PAGE).set_marker(marker)
+    };
+    pages::all(aws, request, |answer| {
+        (
+            answer.role_detail_list.unwrap_or_default().into_iter().filter_map(shown).collect(),
+            answer.marker.filter(|_| answer.is_truncated),
+        )
     })
     .await
 }
@@ -146,9 +147,9 @@ fn moment(moment: &DateTime) -> Option<Timestamp> {
 /// Takes our inline policy and the role. What others put on it stays, and makes AWS refuse.
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
     let request = aws.iam.delete_role_policy().role_name(name).policy_name(POLICY_NAME);
-    aws.find(Operation::DeleteRolePolicy, || request.clone().send()).await?;
+    aws.find(request).await?;
     let request = aws.iam.delete_role().role_name(name);
-    match aws.call(Operation::DeleteRole, || request.clone().send()).await {
+    match aws.call(request).await {
         Ok(_) => Ok(Progress::Done),
         Err(refusal) if refusal.code == "DeleteConflict" => Err(foreign::explain(aws, name, refusal).await),
         Err(error) => Err(error),
@@ -157,13 +158,13 @@ pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> 
 
 pub(super) async fn put_tags(aws: &Aws, name: &str, tags: &Tags) -> Result<(), AwsError> {
     let request = aws.iam.tag_role().role_name(name).set_tags(Some(sdk_tags(tags)));
-    aws.call(Operation::TagRole, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(())
 }
 
 pub(super) async fn remove_tags(aws: &Aws, name: &str, keys: Vec<String>) -> Result<(), AwsError> {
     let request = aws.iam.untag_role().role_name(name).set_tag_keys(Some(keys));
-    aws.call(Operation::UntagRole, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(())
 }
 

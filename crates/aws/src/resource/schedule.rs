@@ -15,7 +15,7 @@ use pipeline_core::names::{Tags, tag};
 use pipeline_core::resource::{Field, Fields, Id, Kind, Observed, Schedule};
 
 use super::{Progress, pages};
-use crate::{Aws, AwsError, Operation};
+use crate::{Aws, AwsError};
 
 /// Retries and seconds that AWS reports where none were set.
 /// <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_RetryPolicy.html>
@@ -45,13 +45,13 @@ macro_rules! complete {
 
 pub(super) async fn create(aws: &Aws, schedule: &Schedule) -> Result<Progress, AwsError> {
     let request = complete!(aws.scheduler.create_schedule(), schedule);
-    aws.call(Operation::CreateSchedule, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(Progress::Done)
 }
 
 pub(super) async fn update(aws: &Aws, schedule: &Schedule) -> Result<Progress, AwsError> {
     let request = complete!(aws.scheduler.update_schedule(), schedule);
-    aws.call(Operation::UpdateSchedule, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(Progress::Done)
 }
 
@@ -87,7 +87,7 @@ fn target(schedule: &Schedule) -> Option<Target> {
 
 pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
     let request = aws.scheduler.get_schedule().group_name(name).name(name);
-    let Some(answer) = aws.find(Operation::GetSchedule, || request.clone().send()).await? else { return Ok(None) };
+    let Some(answer) = aws.find(request).await? else { return Ok(None) };
     let tags = answer.description().and_then(owner_tags).unwrap_or_default();
     let fields = read(&answer, Timestamp::now());
     let revision = answer.last_modification_date().map(ToString::to_string);
@@ -108,12 +108,9 @@ pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
         let arn = aws.location.schedule_arn(name, name);
         Some((Id::new(Kind::Schedule, name), Observed { arn, fields, revision, ..Observed::default() }))
     };
-    pages::all(|token| async move {
-        let request = aws.scheduler.list_schedules().max_results(LIST_PAGE).set_next_token(token);
-        let answer = aws.call(Operation::ListSchedules, || request.clone().send()).await?;
-        Ok((answer.schedules.into_iter().filter_map(shown).collect(), answer.next_token))
-    })
-    .await
+    let request = |token| aws.scheduler.list_schedules().max_results(LIST_PAGE).set_next_token(token);
+    pages::all(aws, request, |answer| (answer.schedules.into_iter().filter_map(shown).collect(), answer.next_token))
+        .await
 }
 
 fn read(answer: &GetScheduleOutput, now: Timestamp) -> Fields {
@@ -158,7 +155,7 @@ fn read_target(target: &Target) -> Fields {
 
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
     let request = aws.scheduler.delete_schedule().group_name(name).name(name);
-    aws.call(Operation::DeleteSchedule, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(Progress::Done)
 }
 

@@ -19,16 +19,16 @@ const GONE_POLL: Duration = Duration::from_secs(1);
 
 pub(super) async fn create(aws: &Aws, group: &ScheduleGroup) -> Result<Progress, AwsError> {
     let request = aws.scheduler.create_schedule_group().name(&group.name).set_tags(Some(sdk_tags(&group.tags)));
-    aws.call(Operation::CreateScheduleGroup, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(Progress::Done)
 }
 
 pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
     let request = aws.scheduler.get_schedule_group().name(name);
-    let Some(group) = aws.find(Operation::GetScheduleGroup, || request.clone().send()).await? else { return Ok(None) };
+    let Some(group) = aws.find(request).await? else { return Ok(None) };
     let arn = aws.location.schedule_group_arn(name);
     let request = aws.scheduler.list_tags_for_resource().resource_arn(&arn);
-    let Some(answer) = aws.find(Operation::SchedulerListTagsForResource, || request.clone().send()).await? else {
+    let Some(answer) = aws.find(request).await? else {
         return Ok(None);
     };
     let tags = answer.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
@@ -52,14 +52,14 @@ pub(super) async fn delete(aws: &Aws, name: &str, have: &Observed) -> Result<Pro
     let mut token = None;
     loop {
         let request = aws.scheduler.list_schedules().group_name(name).set_next_token(token);
-        let answer = aws.call(Operation::ListSchedules, || request.clone().send()).await?;
+        let answer = aws.call(request).await?;
         refuse_foreign(name, &answer.schedules)?;
         token = answer.next_token;
         if token.is_none() {
             break;
         }
     }
-    aws.call(Operation::DeleteScheduleGroup, || aws.scheduler.delete_schedule_group().name(name).send()).await?;
+    aws.call(aws.scheduler.delete_schedule_group().name(name)).await?;
     Ok(Progress::waiting("the schedule group to be gone", GONE_POLL))
 }
 
@@ -87,13 +87,13 @@ fn holds_foreign(group: &str, schedule: &str) -> AwsError {
 
 pub(super) async fn put_tags(aws: &Aws, arn: &str, tags: &Tags) -> Result<(), AwsError> {
     let request = aws.scheduler.tag_resource().resource_arn(arn).set_tags(Some(sdk_tags(tags)));
-    aws.call(Operation::SchedulerTagResource, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(())
 }
 
 pub(super) async fn remove_tags(aws: &Aws, arn: &str, keys: Vec<String>) -> Result<(), AwsError> {
     let request = aws.scheduler.untag_resource().resource_arn(arn).set_tag_keys(Some(keys));
-    aws.call(Operation::SchedulerUntagResource, || request.clone().send()).await?;
+    aws.call(request).await?;
     Ok(())
 }
 

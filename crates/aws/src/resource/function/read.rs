@@ -8,7 +8,7 @@ use pipeline_core::resource::{Field, Fields, Id, Kind, Observed};
 use serde_json::json;
 
 use super::super::pages;
-use crate::{Aws, AwsError, Operation};
+use crate::{Aws, AwsError};
 
 /// Functions on a page of a list; more are not given whatever is asked for.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html>
@@ -16,7 +16,7 @@ const LIST_PAGE: i32 = 50;
 
 pub(in crate::resource) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
     let request = aws.lambda.get_function().function_name(name);
-    let Some(answer) = aws.find(Operation::GetFunction, || request.clone().send()).await? else { return Ok(None) };
+    let Some(answer) = aws.find(request).await? else { return Ok(None) };
     let tags = answer.tags.unwrap_or_default().into_iter().collect();
     let configuration = answer.configuration.unwrap_or_else(|| FunctionConfiguration::builder().build());
     let arn = configuration.function_arn.clone().unwrap_or_else(|| aws.location.function_arn(name));
@@ -35,7 +35,7 @@ pub(in crate::resource) async fn observe(aws: &Aws, name: &str) -> Result<Option
 pub(in crate::resource) async fn observe_async(aws: &Aws, name: &str) -> Result<Fields, AwsError> {
     let request = aws.lambda.get_function_event_invoke_config().function_name(name);
     let mut fields = Fields::new();
-    if let Some(invoke) = aws.find(Operation::GetFunctionEventInvokeConfig, || request.clone().send()).await? {
+    if let Some(invoke) = aws.find(request).await? {
         let on_failure = invoke.destination_config.and_then(|config| config.on_failure?.destination);
         fields.extend(invoke.maximum_retry_attempts.map(|value| ("asyncMaximumRetryAttempts", Field::plain(value))));
         fields.extend(invoke.maximum_event_age_in_seconds.map(|value| ("asyncMaximumEventAge", Field::plain(value))));
@@ -51,10 +51,9 @@ pub(in crate::resource) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, 
         let arn = configuration.function_arn.clone().unwrap_or_else(|| aws.location.function_arn(&name));
         Some((Id::new(Kind::Function, name), Observed { arn, ..read(configuration) }))
     };
-    pages::all(|marker| async move {
-        let request = aws.lambda.list_functions().max_items(LIST_PAGE).set_marker(marker);
-        let answer = aws.call(Operation::ListFunctions, || request.clone().send()).await?;
-        Ok((answer.functions.unwrap_or_default().into_iter().filter_map(shown).collect(), answer.next_marker))
+    let request = |marker| aws.lambda.list_functions().max_items(LIST_PAGE).set_marker(marker);
+    pages::all(aws, request, |answer| {
+        (answer.functions.unwrap_or_default().into_iter().filter_map(shown).collect(), answer.next_marker)
     })
     .await
 }

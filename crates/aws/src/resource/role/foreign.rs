@@ -3,7 +3,7 @@
 use pipeline_core::error_class::ErrorClass;
 
 use super::POLICY_NAME;
-use crate::{Aws, AwsError, Operation};
+use crate::{Aws, AwsError};
 
 /// The refusal to delete a role, with what is on it. Where nothing is, AWS has not noticed yet, and is asked again.
 pub(super) async fn explain(aws: &Aws, name: &str, refusal: AwsError) -> AwsError {
@@ -22,11 +22,11 @@ pub(super) async fn explain(aws: &Aws, name: &str, refusal: AwsError) -> AwsErro
 
 async fn on_role(aws: &Aws, name: &str) -> Result<Vec<String>, AwsError> {
     let request = aws.iam.list_attached_role_policies().role_name(name);
-    let attached = aws.call(Operation::ListAttachedRolePolicies, || request.clone().send()).await?;
+    let attached = aws.call(request).await?;
     let request = aws.iam.list_role_policies().role_name(name);
-    let inline = aws.call(Operation::ListRolePolicies, || request.clone().send()).await?;
+    let inline = aws.call(request).await?;
     let request = aws.iam.list_instance_profiles_for_role().role_name(name);
-    let profiles = aws.call(Operation::ListInstanceProfilesForRole, || request.clone().send()).await?;
+    let profiles = aws.call(request).await?;
 
     let attached = attached.attached_policies.unwrap_or_default().into_iter();
     let attached = attached.filter_map(|policy| Some(format!("attached policy {}", policy.policy_arn?)));

@@ -1,0 +1,126 @@
+//! The one place in which AWS is called: paced, counted, by the leader alone, and again where that can help.
+//!
+//! It is around the SDK, not inside: its interceptors cannot wait, and its connector gets requests that are signed, whose
+//! signatures would age while they wait.
+
+use std::future::ready;
+use std::time::Instant;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use pipeline_core::error_class::ErrorClass;
+use tokio::time::sleep;
+
+use super::operation::Request;
+use super::{Aws, AwsError, AwsRequests, retry};
+
+impl Aws {
+    /// Makes a call when the rate limits allow and this operator leads, and makes it again where that can help.
+    ///
+    /// # Errors
+    /// What AWS answered, or that it did not answer.
+    pub(crate) async fn call<R: Request + Clone>(&self, request: R) -> Result<R::Output, AwsError> {
+        self.call_prepared(|| ready(Ok(request.clone()))).await
+    }
+
+    /// The same with a request that cannot be cloned, or takes something that is to be held no longer than needed: it is
+    /// prepared for each attempt, when that may be made.
+    ///
+    /// # Errors
+    /// As [`Aws::call`], or the request cannot be prepared.
+    pub(crate) async fn call_prepared<R, F>(&self, prepare: impl Fn() -> F) -> Result<R::Output, AwsError>
+    where
+        R: Request,
+        F: Future<Output = Result<R, SdkError<R::Error, HttpResponse>>>,
+    {
+        let mut failed = 0;
+        loop {
+            let permit = self.shared.pacer.permit(&self.location, R::OPERATION, &self.caller).await;
+            self.shared.leadership.held().await;
+            let error = match attempt(&self.shared.requests, prepare()).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if let (ErrorClass::Throttled, Some(permit)) = (error.class, permit) {
+                permit.throttled();
+            }
+            failed += 1;
+            match retry::pause(&error, failed) {
+                Some(pause) => sleep(pause).await,
+                None => return Err(error),
+            }
+        }
+    }
+
+    /// Makes a call that reads something which may not be there.
+    ///
+    /// # Errors
+    /// As [`Aws::call`], but for "not found".
+    pub(crate) async fn find<R: Request + Clone>(&self, request: R) -> Result<Option<R::Output>, AwsError> {
+        match self.call(request).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Makes a call once, and counts it.
+pub(crate) async fn attempt<R: Request>(
+    requests: &AwsRequests,
+    prepare: impl Future<Output = Result<R, SdkError<R::Error, HttpResponse>>>,
+) -> Result<R::Output, AwsError> {
+    let started = Instant::now();
+    // On the heap: the SDK's futures are tens of kilobytes.
+    let answer = Box::pin(async { prepare.await?.send().await }).await;
+    let took = started.elapsed();
+    let operation = R::OPERATION;
+    let result = answer.map_err(|error| AwsError::new(operation, &error));
+    requests.count(operation, took, &result);
+    let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    match &result {
+        Ok(_) => tracing::debug!(aws.operation = %operation, duration_ms, "called AWS"),
+        Err(error) => tracing::debug!(aws.operation = %operation, aws.code = error.code, duration_ms, "AWS refused"),
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use aws_sdk_iam::error::ErrorMetadata;
+    use aws_sdk_iam::operation::create_role::CreateRoleError;
+    use aws_smithy_runtime_api::http::StatusCode;
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+    use crate::{Access, Operation};
+
+    /// A request that AWS throttles, as long as it is an early one.
+    struct Numbered(u32);
+
+    impl Request for Numbered {
+        const OPERATION: Operation = Operation::CreateRole;
+        type Output = u32;
+        type Error = CreateRoleError;
+
+        async fn send(self) -> Result<u32, SdkError<CreateRoleError, HttpResponse>> {
+            if self.0 >= 3 {
+                return Ok(self.0);
+            }
+            let throttled = CreateRoleError::generic(ErrorMetadata::builder().code("Throttling").build());
+            let answer = HttpResponse::new(StatusCode::try_from(400).unwrap(), SdkBody::empty());
+            Err(SdkError::service_error(throttled, answer))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_throttled_call_is_made_again_with_a_request_of_its_own() {
+        let aws = crate::tests::aws(Access::ReadWrite);
+        let made = AtomicU32::new(0);
+        let answer = aws.call_prepared(|| ready(Ok(Numbered(made.fetch_add(1, Ordering::Relaxed) + 1)))).await;
+        assert_eq!(answer, Ok(3));
+        assert_eq!(made.into_inner(), 3);
+    }
+}
