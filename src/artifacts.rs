@@ -1,4 +1,4 @@
-//! Zips that are uploaded: the built-in functions, and layers.
+//! Zips for upload: the built-in functions, and layers.
 
 pub mod builtin;
 pub mod layers;

@@ -1,5 +1,5 @@
-//! What AWS was last seen to hold, what was written and may not show yet, the sweep that finds drift, and the
-//! count of messages after a run.
+//! Detection of drift: the last observations, recent writes that AWS may not show yet, the sweep that finds
+//! differences, and the count of messages after a run.
 
 pub mod observed_cache;
 pub mod pending_writes;

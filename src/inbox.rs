@@ -1,17 +1,19 @@
-//! Brings back what became of runs: reads each place's inbox, and writes it into the statuses of pipelines.
+//! Reads the reports of runs from the inbox of each account and region, and writes them into the statuses of pipelines.
 //!
 //! # Flow
-//! 1. Ask the inbox of an account and region for messages, waiting for up to 20 s; more of them while there are.
-//! 2. Read each as the untrusted thing it is ([`report`]), and ask who sent it ([`senders`]).
-//! 3. Write the news of each pipeline into its status, all of this round at once ([`record`]).
-//! 4. Delete what was written, and what nobody will ever believe.
+//! 1. Receive messages from the inbox of an account and region, with a wait of up to 20 s, until it is empty or the
+//!    round is full.
+//! 2. Parse each message as untrusted input ([`report`]), and check who sent it ([`senders`]).
+//! 3. Write all run events of a round into the status of their pipeline, in one write for each pipeline ([`record`]).
+//! 4. Delete the messages that were written, and those that are not valid.
 //!
 //! # Guarantees
-//! - What is deleted was written before: a crash in between brings the same news again, which change nothing.
+//! - A message is deleted only after it was written. After a crash in between it is received again, and changes
+//!   nothing.
 //! - A pipeline's functions can report only for themselves.
-//! - Runs have one writer. It has a field manager of its own and writes only `runs`, `lastRun`, `lastResult` and the
-//!   conditions `Delivering` and `OnTime`; reconciles write all the rest. It says which version of the resource it has read,
-//!   so of two operators at once neither loses what the other wrote.
+//! - Only this module writes runs. It has a field manager of its own, and writes only `runs`, `lastRun`, `lastResult`
+//!   and the conditions `Delivering` and `OnTime`; reconciles write all other fields. Its writes carry the resource
+//!   version that they were computed from, so that of two operators neither overwrites the other.
 
 mod record;
 mod report;
@@ -32,7 +34,7 @@ use pipeline_core::names::ClusterName;
 use pipeline_core::runs::missed::Expectations;
 use protocol::PipelineRef;
 
-use crate::drift::observed_cache::Memory;
+use crate::drift::observed_cache::ObservedCache;
 use crate::drift::queue_depth::QueueDepths;
 use crate::kubernetes::cluster::Cluster;
 use crate::metrics::Metrics;
@@ -40,31 +42,30 @@ use crate::runtime::per_location;
 use report::{RunReport, Unverified};
 use senders::Senders;
 
-/// Messages in one round: a hundred tasks that end together are a write or two, not a hundred.
+/// Messages in one round. A hundred tasks that end together then cause one or two writes instead of a hundred.
 const ROUND: usize = 100;
 
-/// Between two rounds that had something to write, unless more waits than a round takes: a pipeline's status is written
-/// once a second at most.
+/// Pause after a round that wrote something, unless it was full: limits writes of a pipeline's status to one a second.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Pauses after failures of one inbox in a row.
+/// Pauses after consecutive failures of one inbox.
 const BACK_OFF: Exponential = Exponential { first: Duration::from_secs(2), longest: Duration::from_secs(30) };
 
-/// For how long SQS hides a message that was received and not deleted, and some more.
+/// The default visibility timeout of SQS (30 s), and a margin.
 const HIDDEN: SignedDuration = SignedDuration::from_secs(40);
 
-/// Receives after which a message is dropped that nothing could be done with.
+/// Receives after which a message is dropped that could not be verified.
 const MAX_RECEIVES: u32 = 5;
 
-/// What reading inboxes takes.
+/// Dependencies of the reader of inboxes.
 pub struct InboxContext {
     /// The API server.
     pub cluster: Cluster,
     /// The cluster's name on AWS.
     pub cluster_name: ClusterName,
-    /// Says in which accounts and regions pipelines live.
-    pub memory: Arc<Memory>,
-    /// Which firings are expected.
+    /// Knows in which accounts and regions pipelines live.
+    pub observed_cache: Arc<ObservedCache>,
+    /// The firings that are expected, to detect missed ones.
     pub expectations: Arc<Expectations>,
     /// The inboxes that are known to exist.
     pub inboxes: Arc<Inboxes>,
@@ -74,22 +75,23 @@ pub struct InboxContext {
     pub metrics: Arc<Metrics>,
 }
 
-/// Reads the inbox of each account and region that comes up, each by itself, until it is dropped.
+/// Reads the inbox of each account and region that `places` yields, each in a task of its own, until the future is
+/// dropped.
 pub async fn run(context: &InboxContext, places: UnboundedReceiver<Aws>) {
     let caller = Caller { name: "inbox".into(), urgency: Urgency::Sweep };
     let read = |aws: Aws| Box::pin(keep_reading(context, aws.on_behalf_of(caller.clone())));
-    per_location::each(|location| context.memory.lives_in(location), places, read).await;
+    per_location::each(|location| context.observed_cache.lives_in(location), places, read).await;
 }
 
 /// Reads one inbox for as long as pipelines live there.
 async fn keep_reading(context: &InboxContext, aws: Aws) -> Aws {
     let mut senders = Senders::default();
     let mut failures = 0;
-    while context.memory.lives_in(&aws.location) {
+    while context.observed_cache.lives_in(&aws.location) {
         let began = Timestamp::now();
         let read = match round(context, &aws, &mut senders).await {
             Ok(read) => {
-                // With nothing old left in the inbox, what nobody has heard of did not happen.
+                // The inbox has no backlog, so a run without a report did not happen.
                 let judged = if read.is_recent(began) { judge(context, &aws, began).await } else { Ok(()) };
                 judged.map(|()| if (1..ROUND).contains(&read.count) { PAUSE } else { Duration::ZERO })
             }
@@ -111,10 +113,10 @@ async fn keep_reading(context: &InboxContext, aws: Aws) -> Aws {
     aws
 }
 
-/// Calls firings missing that are past their grace and that nobody has heard of, up to a time until which all news were
-/// read: those that came are written.
+/// Reports firings as missed whose grace has passed without a report. `read` is the time until which all reports were
+/// written.
 async fn judge(context: &InboxContext, aws: &Aws, read: Timestamp) -> Result<(), Failure> {
-    // What was put back for later is not in an empty answer.
+    // Deferred messages are hidden, so an empty answer does not show them.
     let read = read.saturating_sub(HIDDEN).unwrap_or(read);
     for overdue in context.expectations.overdue(&aws.location, read) {
         record::miss(context, aws, &overdue).await?;
@@ -131,25 +133,25 @@ enum Failure {
     /// The API server refuses, or cannot be reached.
     #[error("the report cannot be written")]
     ApiServer(#[from] kube::Error),
-    /// There is no inbox.
+    /// The inbox does not exist.
     #[error("it is gone")]
     NoInbox(#[from] NoInbox),
 }
 
-/// What becomes of a message.
+/// What is done with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Disposition {
-    /// It was written, or will never be: it is deleted.
+    /// Delete it: it was written, or can never be.
     Done,
-    /// It shows up again.
+    /// Leave it in the queue: SQS delivers it again.
     Again,
 }
 
-/// What a round took out of the inbox.
+/// Messages that a round received.
 #[derive(Clone, Copy, Debug, Default)]
 struct Read {
     count: usize,
-    /// When the oldest message was sent.
+    /// Time at which the oldest message was sent.
     oldest: Option<Timestamp>,
 }
 
@@ -158,20 +160,20 @@ impl Read {
         Self { count: messages.len(), oldest: messages.iter().filter_map(|message| message.sent).min() }
     }
 
-    /// Whether what was there by then is just what was sent shortly before: so nothing has waited, and nothing waits. An
-    /// answer of SQS may be short of what there is, but it does not hold back what is old alone.
+    /// Whether the inbox has no backlog: the round was not full, and all of its messages were sent shortly before it.
+    /// SQS may return fewer messages than there are, but does not systematically omit old ones.
     fn is_recent(self, began: Timestamp) -> bool {
         let recent = began.saturating_sub(HIDDEN).unwrap_or(began);
         self.count < ROUND && self.oldest.is_none_or(|oldest| oldest >= recent)
     }
 }
 
-/// Receives, writes and deletes once.
+/// One round: receives, writes and deletes messages.
 async fn round(context: &InboxContext, aws: &Aws, senders: &mut Senders) -> Result<Read, Failure> {
     let inbox = context.cluster_name.inbox();
     let messages = match inbox_queue::receive(aws, &inbox, ROUND).await {
-        // Somebody deleted it, or the last pipeline is on its way out.
-        Err(error) if error.is_not_found() && context.memory.lives_in(&aws.location) => {
+        // Somebody deleted the inbox although pipelines live here: it is created again.
+        Err(error) if error.is_not_found() && context.observed_cache.lives_in(&aws.location) => {
             context.inboxes.make_again(aws, &context.cluster_name).await?;
             return Ok(Read::default());
         }
@@ -207,17 +209,17 @@ async fn round(context: &InboxContext, aws: &Aws, senders: &mut Senders) -> Resu
     failure.map_or(Ok(read), Err)
 }
 
-/// What to make of a message.
+/// Whether a message counts.
 enum Verification {
     /// A valid report of a pipeline's own function.
     Accepted(PipelineRef, RunReport),
-    /// Nobody will ever believe it.
+    /// Not valid, and never will be: it is deleted.
     Rejected,
-    /// Not by what is known now: a role may be too new to be seen.
+    /// Cannot be verified yet: AWS may not show a new role.
     Deferred,
 }
 
-/// What a message says, and whether its sender may say so.
+/// Parses a message, and verifies that its sender may report for the pipeline.
 async fn verify(
     context: &InboxContext,
     aws: &Aws,
@@ -232,7 +234,7 @@ async fn verify(
             return Ok(Verification::Rejected);
         }
     };
-    // A user or an account is not a function.
+    // Only ids of a role's sessions have a `:`. Users and accounts are not functions.
     let Some((role, _)) = sender.split_once(':') else { return Ok(Verification::Rejected) };
     let pipeline = report.pipeline.clone();
     if let Some(report) = senders.authenticate(aws, &context.cluster_name, role, report).await? {
@@ -251,7 +253,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    /// Whether all that was reported is known, after a round that began at second 100 with messages sent at these.
+    /// Whether the inbox has no backlog after a round that began at second 100, with messages sent at these seconds.
     fn is_recent(sent: &[i64]) -> bool {
         let message = |second: &i64| Received { sent: Some(at(*second)), ..Received::default() };
         let messages: Vec<Received> = sent.iter().map(message).collect();

@@ -1,4 +1,4 @@
-//! What the operator tells Prometheus. The names are a contract: alerts, the dashboard and `docs/metrics.md` use them.
+//! Metrics for Prometheus. The names are a contract: alerts, the dashboard and `docs/metrics.md` use them.
 
 mod lead;
 mod pipelines;
@@ -24,16 +24,16 @@ pub use pipelines::Pipelines;
 pub use reconciles::Reconciles;
 pub use requests::ApiServerRequests;
 
-/// All of it.
+/// All metrics of the operator.
 pub struct Metrics {
     registry: Registry,
-    /// How each pipeline is.
+    /// Conditions, runs and queues of each pipeline.
     pub pipelines: Arc<Pipelines>,
-    /// How reconciles of pipelines go.
+    /// Reconciles: results, durations and queue.
     pub reconciles: Reconciles,
-    /// What is asked of AWS.
+    /// Requests to AWS.
     pub aws: AwsRequests,
-    /// What is asked of the API server.
+    /// Requests to the API server.
     pub api_server: ApiServerRequests,
     drift: Family<DriftLabels, Counter>,
     durations: Histogram,
@@ -46,10 +46,10 @@ struct DriftLabels {
     field: String,
 }
 
-/// Upper ends of the buckets of a task's duration: a message, a request, a function, the longest there is.
+/// Upper bounds of the buckets for a task's duration in seconds: a message, a request, a function, the longest timeout.
 const DURATIONS: [f64; 8] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0];
 
-/// What stands in place of a field when the whole resource was deleted.
+/// Label `field` of drift in which the whole resource was deleted.
 const DELETED: &str = "(deleted)";
 
 impl Default for Metrics {
@@ -78,15 +78,15 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Also tells whether this operator leads: who stands for the lease of this name.
+    /// Adds the gauge that shows whether this operator leads, that is, holds the lease of this name.
     pub fn tell_lead(&mut self, lease: &str, leadership: Leadership) {
         self.registry.register_collector(Box::new(Lead::new(lease, leadership)));
     }
 
-    /// Counts what was put right: `task_pipelines_drift_total{kind, field}`.
+    /// Counts corrected drift: `task_pipelines_drift_total{kind, field}`.
     pub fn count_drift(&self, drift: &Drift) {
         let count = |field: &str| {
-            // A tag's key is the user's; one label serves them all.
+            // Users choose the keys of tags, so all tags share one label.
             let field = if field.starts_with("tags.") { "tags" } else { field };
             self.drift.get_or_create(&DriftLabels { kind: drift.id.kind.to_string(), field: field.to_owned() }).inc();
         };
@@ -96,7 +96,7 @@ impl Metrics {
         drift.differences.iter().for_each(|difference| count(&difference.field));
     }
 
-    /// Counts a run that ended, and how long its tasks took.
+    /// Counts a run that ended, and the durations of its tasks.
     pub fn count_run(&self, pipeline: &ScheduledTaskPipeline, run: &Run) {
         self.pipelines.count_run(pipeline, run);
         for duration in run.tasks.iter().filter_map(|task| task.duration_ms) {
@@ -104,15 +104,15 @@ impl Metrics {
         }
     }
 
-    /// Counts a message of an inbox that says nothing.
+    /// Counts a message of an inbox that was dropped as not valid.
     pub fn count_dropped(&self) {
         self.dropped.inc();
     }
 
-    /// All of it, as Prometheus reads it.
+    /// All metrics in the text format of Prometheus.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        // Writing to a text does not fail.
+        // Writing to a `String` does not fail.
         let _ = encode(&mut text, &self.registry);
         text
     }

@@ -1,16 +1,17 @@
 //! One reconcile of one pipeline: from its custom resource to AWS, and back to its status.
 //!
-//! [`reconcile`] reads the pipeline as it is now and hands it to one of three: `unreadable` says so of a spec that this version
-//! cannot read, `cleanup` takes a deleted pipeline away, and `manage` does all the rest in these steps, each passing on what
-//! it found:
+//! [`reconcile`] reads the live custom resource and hands it to one of three modules: `unreadable` reports a spec that
+//! this version cannot read, `cleanup` deletes the resources of a deleted pipeline, and `manage` does everything else
+//! in these steps, each of which passes its result to the next:
 //!
-//! 1. `planning::desired` (API server): the spec and its Secrets, resolved, and the AWS resources that this takes.
-//! 2. `planning::observe` (AWS): those resources as they are. Skipped while the last observation is fresh.
-//! 3. `planning::plan` (pure): the steps from the one to the other.
-//! 4. `apply` (AWS): the steps, carried out; the finalizer and the rows of the status are written before.
-//! 5. `update_status` (API server): status, conditions and events, and when the pipeline comes next.
+//! 1. `planning::desired` (API server): resolves the spec with its Secrets, and computes the desired AWS resources.
+//! 2. `planning::observe` (AWS): reads those resources. Skipped while the last observation is fresh.
+//! 3. `planning::plan` (pure): computes the steps from the observed to the desired state.
+//! 4. `apply` (AWS): carries out the steps. The finalizer and the rows of the status are written first.
+//! 5. `update_status` (API server): writes status, conditions and events, and decides when the pipeline comes next.
 //!
-//! `controller` has the watch before and the requeue after. A plan for people ends after step 3: [`plan_of`].
+//! `controller` has the watch before and the requeue after these steps. The plan that commands print ends after step 3:
+//! [`plan_of`].
 
 pub mod apply;
 mod cleanup;
@@ -50,21 +51,21 @@ pub use error::ReconcileError;
 pub use failures::Failures;
 pub use planning::plan_of;
 
-/// How long one reconcile may wait for AWS before it makes room and comes back.
+/// How long one reconcile may wait for AWS before it gives up its slot and is requeued.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Reads a pipeline, and does what is to be done. What stands in the way is said in its status.
+/// Reconciles a pipeline once. Problems are reported in its status.
 ///
 /// # Errors
 /// The API server does not answer, or refuses.
 pub async fn reconcile(cached: &ScheduledTaskPipeline, context: &ReconcileContext) -> Result<Requeue, ReconcileError> {
-    // A cache may be old, and what follows deletes and creates.
+    // The cache may be stale, and a reconcile creates and deletes.
     let Some(Stored { pipeline, unreadable }) = context.plan.cluster.live(cached).await? else {
         context.forget(cached);
         return Ok(Requeue::OnChange);
     };
     if pipeline.status.as_ref().and_then(|status| status.observed_generation) != pipeline.metadata.generation {
-        // A new spec deserves a new start.
+        // A new spec resets the back-off.
         context.failures.reset(&pipeline.uid().unwrap_or_default());
     }
     let mut subject = Subject::new(pipeline, &context.plan.cluster_name);

@@ -9,10 +9,10 @@ use data_encoding::BASE64;
 use pipeline_core::code::{Artifact, Artifacts, Builtin};
 use sha2::{Digest, Sha256};
 
-/// Why there are no functions to deploy.
+/// Why the built-in functions cannot be found.
 #[derive(Debug, thiserror::Error)]
 pub enum FunctionsError {
-    /// None of the places has a zip.
+    /// None of the directories has a zip.
     #[error(
         "no zips of the built-in functions in {places}; build them with `cargo run -p package-functions`, or name their directory with --functions-dir"
     )]
@@ -31,7 +31,7 @@ pub enum FunctionsError {
     },
 }
 
-/// Finds the zips, in the given directory or in the usual ones.
+/// Finds the zips in the given directory, or else in the default ones.
 ///
 /// # Errors
 /// There are none, or one cannot be read.
@@ -71,7 +71,7 @@ fn read_all(place: &Path) -> Result<Artifacts, FunctionsError> {
     Ok(found)
 }
 
-/// Hashes what is copied into it: a zip is never held in memory for its hash.
+/// A writer that hashes its input, so that a zip need not be in memory.
 struct HashWriter(Sha256);
 
 impl io::Write for HashWriter {
@@ -85,7 +85,7 @@ impl io::Write for HashWriter {
     }
 }
 
-/// The architecture that the operator itself runs on: the default for its functions.
+/// The architecture of the operator's own process, the default for its functions.
 pub const fn own_architecture() -> Architecture {
     if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::X8664 }
 }

@@ -1,7 +1,8 @@
 //! Builds the zips of layers of packages in the background: a build takes seconds or minutes, and reconciles do not
 //! wait for it.
 //!
-//! A zip is kept on disk by what it is made of, so it is built once. Only a version that is to be published is built.
+//! Zips are cached on disk by their content's hash, so that each is built once. Only versions that are about to be
+//! published are built.
 
 mod python;
 mod tree;
@@ -24,13 +25,13 @@ use tokio::sync::Semaphore;
 
 pub use python::{PackageIndex, Tools};
 
-/// Builds at the same time: each takes some hundred megabytes of memory or disk.
+/// Maximum number of concurrent builds: each takes some hundred megabytes of memory or disk.
 const BUILDS: usize = 2;
 
-/// How long a failure is the answer, before it is tried again.
+/// How long a failed build is reported before it is tried again.
 pub const RETRY: Duration = Duration::from_mins(1);
 
-/// Bytes of zips that are kept; above them the oldest go.
+/// Maximum size of the cache in bytes; beyond it, the oldest zips are deleted.
 const MAX_KEPT: u64 = 1 << 30;
 
 /// The zips of layers: those on disk, and those being built.
@@ -42,30 +43,30 @@ pub struct Layers {
     known: Mutex<HashMap<PathBuf, Known>>,
 }
 
-/// What is known of a zip.
+/// The state of a zip.
 #[derive(Clone, Debug)]
 enum Known {
     Built(Arc<Artifact>),
-    /// Being built; what went wrong the last time, if anything did.
+    /// The build is in progress; holds the error of the last one, if that failed.
     Building(Option<Arc<BuildError>>),
     Failed(Arc<BuildError>, Instant),
 }
 
-/// How far the zips of a plan are.
+/// The state of all zips of a plan.
 #[derive(Debug)]
 pub enum Build {
     /// All layers are built, and their zips are in the cache.
     Done,
-    /// One is being built, as this says.
+    /// At least one build is in progress; the text says which.
     Building(String),
-    /// Some cannot be built.
+    /// At least one cannot be built.
     Failed(Vec<Refusal>),
 }
 
 /// Why a layer cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// There is no uv.
+    /// uv cannot be run.
     #[error("the operator cannot run `{}`: {source}", program.display())]
     NoTool {
         /// The path or name that was run.
@@ -76,20 +77,20 @@ pub enum BuildError {
     /// The requirements cannot be installed.
     #[error("uv says: {0}")]
     Refused(String),
-    /// It took too long.
+    /// uv did not finish in time.
     #[error("uv did not end within {} s", .0.as_secs())]
     TimedOut(Duration),
-    /// Lambda would not take it.
+    /// The layer exceeds a limit of Lambda.
     #[error("it has {size} bytes {what}, and Lambda takes {max}")]
     TooLarge {
-        /// In which form.
+        /// The form that is too large: zipped or unzipped.
         what: &'static str,
         /// Bytes of the layer.
         size: u64,
-        /// Bytes that Lambda takes.
+        /// Lambda's limit in bytes.
         max: u64,
     },
-    /// The disk.
+    /// The cache cannot be written.
     #[error("the operator cannot write below `{}`: {source}", path.display())]
     Disk {
         /// The directory of the cache.
@@ -97,10 +98,10 @@ pub enum BuildError {
         /// What the operating system answered.
         source: std::io::Error,
     },
-    /// The zip.
+    /// The files cannot be zipped.
     #[error("it cannot be zipped: {0}")]
     Zip(#[from] zip::result::ZipError),
-    /// The operator's own fault.
+    /// The build panicked, or was cancelled.
     #[error("the build broke off")]
     BrokenOff,
 }
@@ -124,12 +125,12 @@ impl BuildError {
 }
 
 impl Layers {
-    /// Keeps zips in a directory, which need not be there yet.
+    /// Uses a directory as the cache, which need not exist yet.
     pub fn new(tools: Tools, directory: PathBuf) -> Self {
         Self { tools, directory, turns: Semaphore::new(BUILDS), known: Mutex::default() }
     }
 
-    /// Gives the layer versions that a plan publishes their zips, and has those built that are missing.
+    /// Puts the zips into the layer versions that a plan publishes, and starts builds for those that are missing.
     pub fn fill(self: &Arc<Self>, plan: &mut Plan) -> Build {
         let mut refusals = Vec::new();
         let mut building = None;
@@ -197,12 +198,12 @@ impl Layers {
     fn build_now(&self, packages: &Packages, path: &Path) -> Result<Artifact, BuildError> {
         if !path.exists() {
             fs::create_dir_all(&self.directory).map_err(BuildError::disk(&self.directory))?;
-            // Of this process alone, and moved to its place when it is whole.
+            // Built in a directory of this process, and renamed once it is complete.
             let workshop = path.with_extension(std::process::id().to_string());
             let zip = workshop.join("zip");
             let built = python::build(packages, &self.tools, &workshop, &zip)
                 .and_then(|()| fs::rename(&zip, path).map_err(BuildError::disk(path)));
-            // What is left of it is in nobody's way.
+            // Leftovers do no harm.
             let _ = fs::remove_dir_all(&workshop);
             built?;
             self.prune();
@@ -211,14 +212,14 @@ impl Layers {
         Ok(Artifact { path: path.to_owned(), sha256 })
     }
 
-    /// Another index may have other packages of the same name.
+    /// The path includes a hash of the index: another index may have other packages of the same name.
     fn path(&self, layer: &Layer) -> PathBuf {
         let index = Sha256::digest(self.tools.index.expose());
         let index = BASE32_NOPAD.encode(&index[..5]).to_ascii_lowercase();
         self.directory.join(format!("{}-{index}.zip", layer.digest()))
     }
 
-    /// Drops the oldest zips above what is kept. One that is missed is built again.
+    /// Deletes the oldest zips beyond the cache's limit. A zip that is needed again is rebuilt.
     fn prune(&self) {
         let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
         let mut zips: Vec<(std::time::SystemTime, u64, PathBuf)> = entries
@@ -233,7 +234,7 @@ impl Layers {
         for (_, size, path) in zips {
             kept += size;
             if kept > MAX_KEPT {
-                // It may be gone already.
+                // Another process may have deleted it.
                 let _ = fs::remove_file(path);
             }
         }

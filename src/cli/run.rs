@@ -19,8 +19,8 @@ use tokio::sync::watch;
 
 use super::{check, runtime, setup};
 use crate::cli::settings::{InstallationSettings, RunSettings};
-use crate::drift::observed_cache::Memory;
-use crate::drift::pending_writes::Propagation;
+use crate::drift::observed_cache::ObservedCache;
+use crate::drift::pending_writes::PendingWrites;
 use crate::drift::queue_depth::QueueDepths;
 use crate::drift::sweep;
 use crate::inbox::{self, InboxContext};
@@ -79,16 +79,16 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
         let (to_read, new_to_read) = mpsc::unbounded();
         let (asks, requests) = mpsc::unbounded();
         let cluster = Cluster::new(client.clone(), settings.watch_namespace.clone());
-        let memory = Arc::new(Memory::new(settings.periods()));
+        let observed_cache = Arc::new(ObservedCache::new(settings.periods()));
         let expectations = Arc::new(Expectations::default());
         let known_inboxes = Arc::new(Inboxes::default());
         let inbox = InboxContext {
             cluster: cluster.clone(),
             cluster_name: cluster_name.clone(),
-            memory: Arc::clone(&memory),
+            observed_cache: Arc::clone(&observed_cache),
             expectations: Arc::clone(&expectations),
             inboxes: Arc::clone(&known_inboxes),
-            queue_depths: QueueDepths::new(Arc::clone(&memory), asks.clone()),
+            queue_depths: QueueDepths::new(Arc::clone(&observed_cache), asks.clone()),
             metrics: Arc::clone(&metrics),
         };
         let plan = PlanContext { cluster, accounts, configuration, installation, cluster_name };
@@ -98,8 +98,8 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             resync: settings.resync(),
             secret_retry: settings.secret_retry(),
             concurrency: AccountConcurrency::new(settings.concurrency),
-            memory,
-            propagation: Propagation::default(),
+            observed_cache,
+            pending_writes: PendingWrites::default(),
             places: [to_sweep, to_read],
             expectations,
             inboxes: known_inboxes,
@@ -108,7 +108,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
         };
         let namespace = settings.watch_namespace.as_deref();
         let context = Arc::new(context);
-        let sweeps = sweep::run(&context.plan.cluster_name, &context.memory, new_to_sweep, asks);
+        let sweeps = sweep::run(&context.plan.cluster_name, &context.observed_cache, new_to_sweep, asks);
         let inboxes = inbox::run(&inbox, new_to_read);
         let reconciles = async {
             let shared = Arc::clone(&context);

@@ -1,7 +1,7 @@
-//! What the operator remembers of pipelines from one reconcile to the next.
+//! The last observation of each pipeline, kept between reconciles.
 //!
-//! A reason not to ask AWS, never a reason to change anything. It goes with the
-//! process, and the next reconcile of a pipeline makes it again.
+//! The cache only ever saves reads of AWS; nothing is changed because of its content. It lives in the process, and is
+//! rebuilt by the next reconcile of each pipeline.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -15,7 +15,7 @@ use pipeline_core::names::{TagKeys, Tags};
 use pipeline_core::resource::{Field, Id, Kind, Observed, Resource, depth};
 use protocol::PipelineRef;
 
-/// How a resource was when all was as wanted: hashes, so that a thousand pipelines fit into little memory.
+/// A resource at the time of an observation, as hashes, so that a thousand pipelines need little memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     fields: BTreeMap<&'static str, u64>,
@@ -24,13 +24,13 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// How AWS has it, tags of others aside.
+    /// Hashes an observed resource, without the tags of others.
     pub fn of(seen: &Observed, tag_keys: &TagKeys) -> Self {
         let fields = seen.fields.iter().map(|(name, field)| (*name, mark_of(field))).collect();
         Self { fields, tags: mark(&tag_keys.only(&seen.tags)), revision: seen.revision.clone() }
     }
 
-    /// Whether what a list shows differs from it.
+    /// Whether a listed resource differs in the fields that lists show.
     fn differs(&self, kind: Kind, listed: &Observed, tag_keys: &TagKeys) -> bool {
         let now = Self::of(listed, tag_keys);
         let shown = |fields: &BTreeMap<&'static str, u64>| -> BTreeMap<&'static str, u64> {
@@ -51,7 +51,7 @@ fn mark_of(field: &Field) -> u64 {
     hasher.finish()
 }
 
-/// One number for all that is wanted, secrets included.
+/// Hash of the desired resources, secrets included.
 pub fn desired_hash(want: &[Resource]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for resource in want {
@@ -62,67 +62,67 @@ pub fn desired_hash(want: &[Resource]) -> u64 {
     hasher.finish()
 }
 
-/// One number for texts by key.
+/// Hash of a map of texts.
 pub fn mark(tags: &Tags) -> u64 {
     let mut hasher = DefaultHasher::new();
     tags.hash(&mut hasher);
     hasher.finish()
 }
 
-/// What a reconcile found in sync.
+/// What a reconcile observed of a pipeline that is in sync.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub struct Observation {
     /// The pipeline.
     pub pipeline: PipelineRef,
-    /// Where on AWS it lives.
+    /// Account and region of its resources.
     pub location: Location,
-    /// Which of its resources' tags are its own.
+    /// Keys of the tags that are the pipeline's own.
     pub tag_keys: TagKeys,
-    /// Its resources. One that was just written was not read, and is missing here.
+    /// Its resources. Those that were just written, and not read since, are missing.
     pub snapshots: BTreeMap<Id, Snapshot>,
-    /// Whether none is missing, and AWS shows each as it is.
+    /// Whether no resource is missing, and AWS shows none as it was before a recent write.
     pub complete: bool,
     /// Hash of the desired resources, as [`desired_hash`] gives it.
     pub desired_hash: u64,
-    /// Messages in its queues.
+    /// Number of messages in its queues.
     pub depth: QueueDepth,
-    /// What else asks for a reconcile when it changes: a mark of the pipeline's annotations.
+    /// Hash of the pipeline's annotations, which can be commands.
     pub annotations: u64,
 }
 
-struct Remembered {
-    found: Found,
-    /// When it was read.
+struct Entry {
+    observation: Observation,
+    /// Time of the observation.
     read: Instant,
-    /// When it is to be read even if nothing seems to have changed.
+    /// Time of the next full read, even if nothing seems to have changed.
     read_again: Instant,
-    /// Until when the last sweep counts as an observation of it.
+    /// The last sweep counts as an observation until this time.
     fresh_until: Instant,
-    /// Whether `found` still holds.
+    /// False once [`ObservedCache::invalidate`] was called.
     trusted: bool,
-    /// What a list showed that led to a reconcile, by resource.
+    /// Hashes of listed resources that differ and made the sweep ask for a reconcile.
     suspected: BTreeMap<Id, u64>,
-    /// The same of reconciles that came to nothing: not investigated twice.
+    /// Hashes of listed resources that a reconcile found to be harmless. They are not investigated again.
     dismissed: BTreeMap<Id, u64>,
 }
 
-/// How long what is remembered counts.
+/// Periods of the sweep and of full reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Periods {
-    /// Between two sweeps.
+    /// Time between two sweeps.
     pub sweep: Duration,
-    /// Between two reconciles of a pipeline of which the sweeps show nothing new.
+    /// Time between two full reads of a pipeline of which the sweeps show no change.
     pub full_read: Duration,
 }
 
-/// What is remembered of all pipelines, by UID.
-pub struct Memory {
+/// The last observation of each pipeline, by UID.
+pub struct ObservedCache {
     periods: Periods,
-    pipelines: Mutex<HashMap<String, Remembered>>,
+    pipelines: Mutex<HashMap<String, Entry>>,
 }
 
-impl Memory {
-    /// Remembers nothing yet.
+impl ObservedCache {
+    /// An empty cache.
     pub fn new(periods: Periods) -> Self {
         Self { periods, pipelines: Mutex::default() }
     }
@@ -132,19 +132,19 @@ impl Memory {
         self.periods.sweep
     }
 
-    /// Keeps what a reconcile found. `changed` says whether the reconcile had something to mend. Answers whether the pipeline is
-    /// the first known in its account and region.
+    /// Stores an observation. `changed` says whether the reconcile had to change anything. Returns whether the pipeline
+    /// is the first known one in its account and region.
     #[must_use]
-    pub fn remember(&self, uid: &str, found: Found, changed: bool) -> bool {
+    pub fn record(&self, uid: &str, observation: Observation, changed: bool) -> bool {
         let now = Instant::now();
         let mut pipelines = self.pipelines.lock();
-        let first = !pipelines.values().any(|other| other.found.location == found.location);
+        let first = !pipelines.values().any(|other| other.observation.location == observation.location);
         let dismissed = match pipelines.get(uid) {
             Some(before) if !changed => before.dismissed.iter().chain(&before.suspected).map(cloned).collect(),
             Some(_) | None => BTreeMap::new(),
         };
-        let remembered = Remembered {
-            found,
+        let entry = Entry {
+            observation,
             read: now,
             read_again: now + pipeline_core::backoff::spread(self.periods.full_read),
             fresh_until: now + self.periods.sweep * 3,
@@ -152,68 +152,69 @@ impl Memory {
             suspected: BTreeMap::new(),
             dismissed,
         };
-        pipelines.insert(uid.to_owned(), remembered);
+        pipelines.insert(uid.to_owned(), entry);
         first
     }
 
-    /// Reads AWS next time, whatever is remembered.
+    /// Makes the next reconcile read AWS.
     pub fn invalidate(&self, uid: &str) {
-        if let Some(remembered) = self.pipelines.lock().get_mut(uid) {
-            remembered.trusted = false;
+        if let Some(entry) = self.pipelines.lock().get_mut(uid) {
+            entry.trusted = false;
         }
     }
 
-    /// Drops all that is known of a pipeline.
+    /// Drops the observation of a pipeline.
     pub fn forget(&self, uid: &str) {
         self.pipelines.lock().remove(uid);
     }
 
-    /// Whether just this was wanted when all was last as wanted.
+    /// Whether the desired resources had this hash at the last observation.
     pub fn wanted(&self, uid: &str, desired_hash: u64) -> bool {
-        self.pipelines.lock().get(uid).is_some_and(|remembered| remembered.found.desired_hash == desired_hash)
+        self.pipelines.lock().get(uid).is_some_and(|entry| entry.observation.desired_hash == desired_hash)
     }
 
-    /// Whether AWS need not be asked: what is wanted is what was found, and the sweeps have shown nothing else since.
-    /// Answers how many messages the queues held.
+    /// The queue depth if the observation is fresh: the desired state, the location and the annotations are the same,
+    /// and no sweep since has shown a difference. Else `None`: AWS has to be read.
     pub fn is_fresh(&self, uid: &str, desired_hash: u64, location: &Location, annotations: u64) -> Option<QueueDepth> {
         let now = Instant::now();
         let pipelines = self.pipelines.lock();
-        let Remembered { found, read: _, read_again, fresh_until, trusted, suspected, dismissed: _ } =
+        let Entry { observation, read: _, read_again, fresh_until, trusted, suspected, dismissed: _ } =
             pipelines.get(uid)?;
-        let same = found.complete
-            && found.location == *location
-            && found.annotations == annotations
-            && found.desired_hash == desired_hash;
+        let same = observation.complete
+            && observation.location == *location
+            && observation.annotations == annotations
+            && observation.desired_hash == desired_hash;
         let fresh = now < *read_again && now < *fresh_until;
-        (*trusted && suspected.is_empty() && fresh && same).then_some(found.depth)
+        (*trusted && suspected.is_empty() && fresh && same).then_some(observation.depth)
     }
 
     /// Whether a pipeline is known to live in an account and region.
     pub fn lives_in(&self, location: &Location) -> bool {
-        self.pipelines.lock().values().any(|remembered| remembered.found.location == *location)
+        self.pipelines.lock().values().any(|entry| entry.observation.location == *location)
     }
 
-    /// Names of a pipeline's queues, as far as they were seen.
+    /// Names of the pipeline's queues that were observed.
     pub fn queues(&self, uid: &str) -> BTreeSet<String> {
         let pipelines = self.pipelines.lock();
-        let ids = pipelines.get(uid).into_iter().flat_map(|remembered| remembered.found.snapshots.keys());
+        let ids = pipelines.get(uid).into_iter().flat_map(|entry| entry.observation.snapshots.keys());
         ids.filter(|id| id.kind == Kind::Queue).map(|id| id.name.clone()).collect()
     }
 
-    /// Takes over how many messages a pipeline's queues hold now.
+    /// Updates the queue depth from listed queues.
     pub fn recount(&self, uid: &str, snapshots: &ListedResources) {
-        if let Some(remembered) = self.pipelines.lock().get_mut(uid) {
-            remembered.count(snapshots);
+        if let Some(entry) = self.pipelines.lock().get_mut(uid) {
+            entry.count(snapshots);
         }
     }
 
-    /// What to ask for by itself in an account and region; nothing when no pipeline is known there.
+    /// The resources in an account and region that lists do not show and the sweep has to read individually; `None` if
+    /// no pipeline lives there.
     pub fn individually(&self, location: &Location) -> Option<IndividualReads> {
         let pipelines = self.pipelines.lock();
-        let mut here = pipelines.values().filter(|remembered| remembered.found.location == *location).peekable();
+        let mut here = pipelines.values().filter(|entry| entry.observation.location == *location).peekable();
         here.peek()?;
         let mut individually = IndividualReads::default();
-        for (id, snapshot) in here.flat_map(|remembered| &remembered.found.snapshots) {
+        for (id, snapshot) in here.flat_map(|entry| &entry.observation.snapshots) {
             if id.kind == Kind::Queue {
                 individually.queues.insert(id.name.clone());
             } else if id.kind == Kind::LayerVersion {
@@ -225,17 +226,18 @@ impl Memory {
         Some(individually)
     }
 
-    /// Compares what a sweep begun at `since` shows with what is remembered; returns the pipelines worth a reconcile.
+    /// Compares the lists of a sweep that began at `since` with the observations. Returns the pipelines that need a
+    /// reconcile.
     pub fn compare(&self, location: &Location, snapshots: &ListedResources, since: Instant) -> Vec<PipelineRef> {
         let mut worth_a_reconcile = Vec::new();
-        for remembered in self.pipelines.lock().values_mut() {
-            // What was read while the lists were made is newer than they are.
-            if remembered.found.location == *location && remembered.read < since {
-                let other_depth = remembered.count(snapshots);
-                let suspicious = remembered.suspect(snapshots);
-                remembered.fresh_until = Instant::now() + self.periods.sweep * 3;
-                if other_depth || suspicious || !remembered.found.complete {
-                    worth_a_reconcile.push(remembered.found.pipeline.clone());
+        for entry in self.pipelines.lock().values_mut() {
+            // An observation that began after the sweep is newer than its lists.
+            if entry.observation.location == *location && entry.read < since {
+                let other_depth = entry.count(snapshots);
+                let suspicious = entry.suspect(snapshots);
+                entry.fresh_until = Instant::now() + self.periods.sweep * 3;
+                if other_depth || suspicious || !entry.observation.complete {
+                    worth_a_reconcile.push(entry.observation.pipeline.clone());
                 }
             }
         }
@@ -247,22 +249,22 @@ fn cloned((id, hash): (&Id, &u64)) -> (Id, u64) {
     (id.clone(), *hash)
 }
 
-impl Remembered {
-    /// Takes over how many messages the queues hold; whether it changed.
+impl Entry {
+    /// Updates the queue depth from listed queues. Returns whether it changed.
     fn count(&mut self, snapshots: &ListedResources) -> bool {
-        let held: BTreeSet<&Id> = self.found.snapshots.keys().collect();
+        let held: BTreeSet<&Id> = self.observation.snapshots.keys().collect();
         let depth = depth::depth(snapshots.iter().filter(|(id, _)| held.contains(id)));
-        let other = depth != self.found.depth;
-        self.found.depth = depth;
+        let other = depth != self.observation.depth;
+        self.observation.depth = depth;
         other
     }
 
     /// Records the resources that differ from the last observation and were not investigated yet. Returns whether there
     /// are any.
     fn suspect(&mut self, snapshots: &ListedResources) -> bool {
-        let tag_keys = &self.found.tag_keys;
+        let tag_keys = &self.observation.tag_keys;
         let differing: BTreeMap<Id, u64> = self
-            .found
+            .observation
             .snapshots
             .iter()
             .filter_map(|(id, snapshot)| match snapshots.get(id) {
@@ -279,7 +281,7 @@ impl Remembered {
     }
 }
 
-/// One number for all that a list shows of a resource.
+/// Hash of all that a list shows of a resource.
 fn print(listed: &Observed, tag_keys: &TagKeys) -> u64 {
     let Snapshot { fields, tags, revision } = Snapshot::of(listed, tag_keys);
     let mut hasher = DefaultHasher::new();

@@ -1,4 +1,4 @@
-//! What was just written and AWS may not show yet: that is not what somebody else did.
+//! Recent writes that AWS may not show yet, so that they are not taken for drift.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -8,24 +8,24 @@ use pipeline_core::location::Location;
 use pipeline_core::plan::{Goal, Have, Plan};
 use pipeline_core::resource::{Field, Fields, Id, Kind, Resource};
 
-/// How long SQS takes at most to show a queue's attributes as they were set.
+/// The longest that SQS takes to show changed attributes of a queue.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
 const ATTRIBUTES: Duration = Duration::from_mins(1);
 
-/// The same for how long a queue keeps messages.
+/// The longest that SQS takes to show a changed retention period.
 const RETENTION: Duration = Duration::from_mins(15);
 
 fn takes(field: &str) -> Duration {
     if field == "messageRetentionPeriod" { RETENTION } else { ATTRIBUTES }
 }
 
-/// The queues that were changed lately.
+/// Queues that were changed recently, with their fields before and after.
 #[derive(Debug, Default)]
-pub struct Propagation {
+pub struct PendingWrites {
     changes: Mutex<HashMap<(Location, Id), Change>>,
 }
 
-/// How a queue was and is to be.
+/// A write to a queue: its fields before and after.
 #[derive(Clone, Debug)]
 pub struct Change {
     at: Instant,
@@ -34,7 +34,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// The fields that AWS may still show as they were, each with what it was and is.
+    /// The fields that AWS may still show with their old value: name, old value, new value.
     fn under_way(&self) -> impl Iterator<Item = (&'static str, Option<&Field>, Option<&Field>)> {
         let names = self.from.keys().chain(self.to.keys()).copied();
         let fields = names.map(|name| (name, self.from.get(name), self.to.get(name)));
@@ -43,7 +43,7 @@ impl Change {
     }
 }
 
-/// The queues that a plan changes.
+/// The writes to existing queues that a plan contains.
 pub fn changes(plan: &Plan) -> Vec<(Id, Change)> {
     let queues = plan.steps.iter().filter(|step| step.id.kind == Kind::Queue);
     let changes = queues.filter_map(|step| match (&step.goal, &step.have) {
@@ -56,9 +56,14 @@ pub fn changes(plan: &Plan) -> Vec<(Id, Change)> {
     changes.collect()
 }
 
-impl Propagation {
-    /// Notes which changes were carried out just now: those of the resources that were `updated`.
-    pub fn note<'ids>(&self, location: &Location, changes: Vec<(Id, Change)>, updated: impl Iterator<Item = &'ids Id>) {
+impl PendingWrites {
+    /// Records the writes that were carried out: those to resources in `updated`.
+    pub fn record<'ids>(
+        &self,
+        location: &Location,
+        changes: Vec<(Id, Change)>,
+        updated: impl Iterator<Item = &'ids Id>,
+    ) {
         let updated: BTreeSet<&Id> = updated.collect();
         let mut noted = self.changes.lock();
         noted.retain(|_, change| change.under_way().next().is_some());
@@ -66,13 +71,13 @@ impl Propagation {
         noted.extend(done.map(|(id, change)| ((location.clone(), id), Change { at: Instant::now(), ..change })));
     }
 
-    /// Whether AWS may not show one of these yet as it is.
+    /// Whether AWS may still show one of these resources as it was before a write.
     pub fn is_under_way<'ids>(&self, location: &Location, mut ids: impl Iterator<Item = &'ids Id>) -> bool {
         let noted = self.changes.lock();
         ids.any(|id| noted.get(&(location.clone(), id.clone())).is_some_and(|it| it.under_way().next().is_some()))
     }
 
-    /// Takes fields that are still shown as they were for what was written, if that is still wanted.
+    /// Replaces old values in observations by the values that were just written, if those are still desired.
     pub fn overlay(&self, location: &Location, want: &[Resource], have: &mut Have) {
         let noted = self.changes.lock();
         for resource in want {
@@ -115,21 +120,21 @@ mod tests {
         })
     }
 
-    /// A change that was carried out so long ago.
-    fn noted(from: &Resource, to: &Resource, age: Duration) -> Propagation {
-        let propagation = Propagation::default();
+    /// A write that was carried out `age` ago.
+    fn noted(from: &Resource, to: &Resource, age: Duration) -> PendingWrites {
+        let pending = PendingWrites::default();
         let change = Change { at: Instant::now(), from: from.fields(), to: to.fields() };
-        propagation.note(&location(), vec![(to.id(), change)], [to.id()].iter());
+        pending.record(&location(), vec![(to.id(), change)], [to.id()].iter());
         let then = Instant::now().checked_sub(age).expect("the machine has run for longer");
-        propagation.changes.lock().values_mut().for_each(|change| change.at = then);
-        propagation
+        pending.changes.lock().values_mut().for_each(|change| change.at = then);
+        pending
     }
 
-    /// What a reconcile takes a queue for that AWS shows as `shown`.
-    fn seen(propagation: &Propagation, want: &Resource, shown: &Resource) -> Fields {
+    /// The fields that a reconcile works with if AWS shows the queue as `shown`.
+    fn seen(pending: &PendingWrites, want: &Resource, shown: &Resource) -> Fields {
         let observed = Observed { fields: shown.fields(), ..Observed::default() };
         let mut have = Have::from([(want.id(), Some(observed))]);
-        propagation.overlay(&location(), std::slice::from_ref(want), &mut have);
+        pending.overlay(&location(), std::slice::from_ref(want), &mut have);
         have.remove(&want.id()).flatten().unwrap().fields
     }
 
@@ -157,6 +162,6 @@ mod tests {
     fn what_is_wanted_otherwise_by_now_is_written() {
         let (old, new) = (queue(60, 30, None), queue(120, 90, None));
         assert_eq!(seen(&noted(&old, &new, Duration::ZERO), &old, &new), new.fields());
-        assert_eq!(seen(&Propagation::default(), &new, &old), old.fields());
+        assert_eq!(seen(&PendingWrites::default(), &new, &old), old.fields());
     }
 }

@@ -1,8 +1,8 @@
 //! How many messages wait in a pipeline's queues once a run of it has ended.
 //!
-//! The sweep counts messages every few minutes, but people want the number right after a run. So the reader of the inbox
-//! counts the queues here when a report says that a run ended. The count goes into the observed cache, from which a
-//! reconcile writes it into `status.queue` without another read of AWS.
+//! The sweep counts messages every few minutes, but people want the number right after a run. So the reader of the
+//! inbox counts the queues here when a report says that a run ended. The count goes into the observed cache, from which
+//! a reconcile writes it into `status.queue` without another read of AWS.
 
 use std::sync::Arc;
 
@@ -15,28 +15,28 @@ use pipeline_core::error_chain::chain;
 use pipeline_core::names::pipeline_ref;
 use protocol::PipelineRef;
 
-use super::observed_cache::Memory;
+use super::observed_cache::ObservedCache;
 
-/// Counts messages between two sweeps.
+/// Counts the messages of single pipelines between two sweeps.
 pub struct QueueDepths {
-    memory: Arc<Memory>,
+    observed_cache: Arc<ObservedCache>,
     requests: UnboundedSender<PipelineRef>,
 }
 
 impl QueueDepths {
-    /// Keeps counts in `memory`, and asks for reconciles by `requests`.
-    pub fn new(memory: Arc<Memory>, requests: UnboundedSender<PipelineRef>) -> Self {
-        Self { memory, requests }
+    /// Stores counts in `observed_cache`, and asks for reconciles through `requests`.
+    pub fn new(observed_cache: Arc<ObservedCache>, requests: UnboundedSender<PipelineRef>) -> Self {
+        Self { observed_cache, requests }
     }
 
-    /// Counts the messages in a pipeline's queues, and asks for a reconcile that writes the count into the status. Where AWS
-    /// does not answer, the next sweep counts.
+    /// Counts the messages in a pipeline's queues, and asks for a reconcile that writes the count into the status. If
+    /// AWS does not answer, the next sweep counts.
     pub async fn refresh(&self, aws: &Aws, pipeline: &ScheduledTaskPipeline) {
         let uid = pipeline.uid().unwrap_or_default();
-        match list::queues(aws, &self.memory.queues(&uid)).await {
+        match list::queues(aws, &self.observed_cache.queues(&uid)).await {
             Ok(queues) => {
-                self.memory.recount(&uid, &queues.into_iter().collect());
-                // Nobody reconciles any more when the operator stops.
+                self.observed_cache.recount(&uid, &queues.into_iter().collect());
+                // The receiver is gone when the operator stops.
                 let _ = self.requests.unbounded_send(pipeline_ref(pipeline));
             }
             Err(error) => tracing::debug!(error = chain(&error), "queues were not counted"),

@@ -1,4 +1,4 @@
-//! Writes news into a pipeline's status, and tells what is worth telling.
+//! Writes run events into a pipeline's status, and publishes Kubernetes Events for failures.
 
 use api::{NEWS_CONDITIONS, PipelineStatus, Run, RunResult, ScheduledTaskPipeline};
 use aws::Aws;
@@ -15,10 +15,10 @@ use serde::Serialize;
 use super::report::RunReport;
 use super::{Disposition, InboxContext};
 
-/// Attempts at a status that somebody else writes at the same time.
+/// Attempts at a write that conflicts with another writer.
 const ATTEMPTS: usize = 3;
 
-/// The part of a status that news are about.
+/// The fields of the status that this module owns.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RunStatusPatch {
@@ -43,7 +43,7 @@ impl RunStatusPatch {
         }
     }
 
-    /// What follows from other runs.
+    /// The same fields after the runs have changed.
     fn with(&self, runs: Vec<Run>, pipeline: &ScheduledTaskPipeline, now: Timestamp) -> Self {
         let generation = pipeline.metadata.generation.unwrap_or_default();
         let last = runs.first();
@@ -56,7 +56,7 @@ impl RunStatusPatch {
     }
 }
 
-/// Writes all that reports say of one pipeline.
+/// Writes all reports of one pipeline into its status.
 ///
 /// # Errors
 /// The API server does not answer, or refuses.
@@ -75,18 +75,18 @@ pub(super) async fn record(
     .await
 }
 
-/// Writes that firings of one pipeline are missing, as far as its status does not know better.
+/// Writes missed firings of one pipeline, unless its status has a report of them by now.
 ///
 /// # Errors
 /// The API server does not answer, or refuses.
 pub(super) async fn miss(context: &InboxContext, aws: &Aws, overdue: &Overdue) -> kube::Result<()> {
     let Overdue { uid, expectation, runs: late } = overdue;
     let disposition = write(context, aws, &expectation.pipeline, |pipeline, all| {
-        // Another one of its name, or one that is being deleted: nobody expects it to fire.
+        // A new pipeline of the same name, or one that is being deleted: its firings are not expected.
         if pipeline.uid().as_ref() != Some(uid) || pipeline.metadata.deletion_timestamp.is_some() {
             return;
         }
-        // Older runs than those that are kept are forgotten, not missing.
+        // Runs older than the kept ones were dropped, not missed.
         let oldest = if all.len() < runs::MAX_RUNS { None } else { all.iter().map(runs::due).min() };
         let is_newer = |run: &RunRef| {
             oldest.is_none_or(|oldest| runs::was_due(run) > oldest)
@@ -104,7 +104,7 @@ pub(super) async fn miss(context: &InboxContext, aws: &Aws, overdue: &Overdue) -
     Ok(())
 }
 
-/// Changes the runs of a pipeline, and writes what follows from them.
+/// Applies a change to the runs of a pipeline, and writes the fields that depend on them.
 async fn write(
     context: &InboxContext,
     aws: &Aws,
@@ -115,7 +115,7 @@ async fn write(
         let pipeline = match context.cluster.find(wanted).await {
             Ok(Some(stored)) => match stored.whole() {
                 Ok(pipeline) => pipeline,
-                // A version that this operator cannot read: the news are for one that can.
+                // A later version of the custom resource: its operator will handle the message.
                 Err(_) => return Ok(Disposition::Again),
             },
             Ok(None) => return Ok(Disposition::Done),
@@ -124,7 +124,7 @@ async fn write(
         let before = RunStatusPatch::of(&pipeline.status.clone().unwrap_or_default());
         let uid = pipeline.uid().unwrap_or_default();
         let mut all = before.runs.clone();
-        // Only the built-in runner says how a run ends: of others a run would never be more than begun.
+        // Only the built-in runner reports how a run ends; with another runner, a run would stay `Running` for ever.
         if pipeline.spec.runner.hop.code.is_none() {
             change(&pipeline, &mut all);
         }
@@ -143,7 +143,7 @@ async fn write(
                 return Ok(Disposition::Done);
             }
             Err(kube::Error::Api(refusal)) if refusal.is_conflict() => {}
-            // It went in between.
+            // The pipeline was deleted in the meantime.
             Err(kube::Error::Api(refusal)) if refusal.is_not_found() => return Ok(Disposition::Done),
             Err(error) => return Err(error),
         }
@@ -159,7 +159,7 @@ fn had_ended(run: &Run, before: &[Run]) -> bool {
     before.iter().any(|old| old.run_id == run.run_id && old.result == run.result)
 }
 
-/// Counts what is new, and writes events for what a person may want to look into: never one for a run that went well.
+/// Updates metrics, and publishes events for failures and misses; never for a run that succeeded.
 async fn tell(
     context: &InboxContext,
     pipeline: &ScheduledTaskPipeline,
@@ -192,7 +192,7 @@ async fn tell(
             note = event.note,
             "a run needs attention"
         );
-        // The status says it as well; an event that cannot be written is not a reason to hold up what follows.
+        // The status has the same information, so a failed event does not stop the rest.
         if let Err(error) = context.cluster.publish(pipeline, &event).await {
             tracing::warn!(error = pipeline_core::error_chain::chain(&error), "no event can be written");
         }

@@ -1,4 +1,4 @@
-//! A message of the inbox, read as what it is: a text that anybody who got at a function may have written.
+//! Parses a message of the inbox. It is untrusted: anybody who controls a function may have written it.
 
 use jiff::{SignedDuration, Timestamp};
 use pipeline_core::names::{MAX_OBJECT_NAME, Part, is_label, is_subdomain};
@@ -6,24 +6,24 @@ use pipeline_core::pipeline::MAX_TASKS;
 use pipeline_core::text::one_line;
 use protocol::{MAX_REPORT, News, PipelineRef, Report, RunRef, brief};
 
-/// News in one report: those of one task with 20 channels, twice over.
+/// Maximum number of run events in one report: twice those of one task with 20 channels.
 const MAX_NEWS: usize = 44;
 
-/// How far ahead of our clock another's may be.
+/// How far ahead of the operator's clock a timestamp may be.
 const SKEW: SignedDuration = SignedDuration::from_mins(10);
 
-/// A message within all bounds, that anybody may have sent. What it says counts once its sender is known: [`Self::sent_by`].
+/// A well-formed message of an unknown sender. Its content counts once the sender is verified: [`Self::sent_by`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Unverified {
-    /// The pipeline that it says it is about.
+    /// The pipeline that the message claims to be about.
     pub(super) pipeline: PipelineRef,
-    /// Which of the pipeline's functions must have sent it.
+    /// The function of the pipeline that must have sent it.
     pub(super) part: Part<'static>,
     run: RunRef,
     news: Vec<News>,
 }
 
-/// What a pipeline's own function says of a run of it.
+/// A report of a run by one of the pipeline's own functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RunReport {
     /// UID of the pipeline.
@@ -36,7 +36,7 @@ impl Unverified {
     /// Reads a message.
     ///
     /// # Errors
-    /// What is wrong with it, without any of its text.
+    /// What is wrong with the message; never quotes it.
     pub(super) fn read(body: &str, now: Timestamp) -> Result<Self, &'static str> {
         if body.len() > MAX_REPORT {
             return Err("it is too long");
@@ -59,7 +59,8 @@ impl Unverified {
         Ok(Self { pipeline, part, run, news })
     }
 
-    /// Believes it: a function of the pipeline of this UID, [`Self::pipeline`], has sent it.
+    /// Accepts the message, after its sender was verified to be a function of the pipeline with this UID and the name
+    /// in [`Self::pipeline`].
     pub(super) fn sent_by(self, uid: String) -> RunReport {
         RunReport { uid, run: self.run, news: self.news }
     }
@@ -69,7 +70,7 @@ fn check(holds: bool, otherwise: &'static str) -> Result<(), &'static str> {
     if holds { Ok(()) } else { Err(otherwise) }
 }
 
-/// The function that all of the news must come from.
+/// The function that sends these run events; `None` if no single function sends all of them.
 fn part(news: &[News]) -> Option<Part<'static>> {
     let of = |one: &News| match one {
         News::Fired { .. } => Part::Sender,
@@ -79,8 +80,8 @@ fn part(news: &[News]) -> Option<Part<'static>> {
     news.iter().all(|one| of(one) == first).then_some(first)
 }
 
-/// News within their bounds: names are names, moments have been, texts are short and have nothing in them that a terminal
-/// or a log would act on.
+/// Checks and cleans a run event: names must be valid, times are capped at `latest`, and texts are cut and made free of
+/// characters that a terminal or a log would interpret.
 fn bounded(news: News, run: &RunRef, latest: Timestamp) -> Result<News, &'static str> {
     let named = |name: &str| check(is_label(name, 63), "it names no task or channel");
     let placed =
@@ -101,7 +102,7 @@ fn bounded(news: News, run: &RunRef, latest: Timestamp) -> Result<News, &'static
             named(&task)?;
             placed(position, attempt)?;
             let (at, error) = (moment(at), error.map(|text| plain(&text)));
-            // An integer in JSON that every reader takes.
+            // Not every JSON parser reads greater integers exactly.
             let duration_ms = duration_ms.min(1 << 53);
             News::Ended { at, task, position, attempt, status, again, duration_ms, error }
         }
@@ -122,7 +123,7 @@ fn is_run_id(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
 }
 
-/// A printable text on one line, cut at 256 characters.
+/// Reduces a text to one printable line of up to 256 characters.
 fn plain(text: &str) -> String {
     brief(&one_line(text))
 }
@@ -191,7 +192,7 @@ mod tests {
         assert_eq!(error.chars().count(), 256);
     }
 
-    /// Every place of a report, as JSON pointers.
+    /// Every value of a report, as JSON pointers.
     const PLACES: [&str; 16] = [
         "/pipeline",
         "/pipeline/namespace",
@@ -211,7 +212,7 @@ mod tests {
         "/news/0/error",
     ];
 
-    /// What somebody may write in place of what is expected.
+    /// Values that an attacker may put in place of the expected ones.
     fn odd() -> impl Strategy<Value = Value> {
         prop_oneof![
             any::<i64>().prop_map(Value::from),
@@ -244,7 +245,7 @@ mod tests {
         ) {
             let text = report(|report| {
                 for (place, value) in &breaks {
-                    // An earlier one may have taken it away.
+                    // An earlier replacement may have removed this place.
                     if let Some(found) = report.pointer_mut(place) {
                         *found = value.clone();
                     }
@@ -256,7 +257,7 @@ mod tests {
                 runs::settle(&mut all);
                 let told = serde_json::to_string(&all).unwrap();
                 prop_assert!(told.len() < 4_096, "{}", told);
-                // JSON would escape them.
+                // Control characters would show up as JSON escapes.
                 prop_assert!(!told.contains("\\u001b") && !told.contains("\\n"), "{}", told);
             }
         }

@@ -1,4 +1,5 @@
-//! Who may say what: SQS tells the role that sent a message, and a pipeline's roles have names that follow from its own.
+//! Verifies senders: SQS reports the role that sent a message, and the names of a pipeline's roles follow from the
+//! pipeline.
 
 use std::collections::HashMap;
 
@@ -9,10 +10,10 @@ use protocol::PipelineRef;
 
 use super::report::{RunReport, Unverified};
 
-/// Roles that are remembered: two for each of more pipelines than an account has room for.
+/// Cache size: two roles for each of more pipelines than fit into an account.
 const MAX_KNOWN: usize = 2000;
 
-/// Whose a role is.
+/// The pipeline and function that a role belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Role {
     pipeline: PipelineRef,
@@ -20,15 +21,15 @@ struct Role {
     uid: String,
 }
 
-/// The roles of functions that have reported so far, by id. An id is never given twice, so what is known stays true; a
-/// role that is made anew has another.
+/// Roles that have sent reports, by their unique id. AWS never reuses an id, so entries stay valid; a role that is
+/// created again has a new id.
 #[derive(Debug, Default)]
 pub(super) struct Senders {
     roles: HashMap<String, Role>,
 }
 
 impl Senders {
-    /// The report, if the role of this id, which sent it, is that of the function and pipeline that it must come from.
+    /// Accepts a report if the role with this id, which sent it, is that of the expected function and pipeline.
     ///
     /// # Errors
     /// AWS does not show the role.
@@ -52,7 +53,7 @@ impl Senders {
     }
 }
 
-/// The role that must have sent a report, as AWS has it: its id, and whose it is.
+/// Reads the role that must have sent a report: its id, and the pipeline that its tags name.
 async fn observe_sender(
     aws: &Aws,
     cluster: &ClusterName,

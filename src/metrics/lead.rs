@@ -1,4 +1,4 @@
-//! Whether this operator leads, in client-go's name.
+//! Whether this operator leads, under the name that client-go uses.
 
 use std::fmt;
 

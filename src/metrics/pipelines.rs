@@ -1,5 +1,5 @@
-//! How each pipeline is, by what the API server shows of it. Conditions have the names that Karpenter's
-//! `operatorpkg` gave them: <https://github.com/awslabs/operatorpkg/tree/main/status>.
+//! Metrics of each pipeline, taken from the watched objects. Conditions have the names that Karpenter's `operatorpkg`
+//! uses: <https://github.com/awslabs/operatorpkg/tree/main/status>.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -25,17 +25,17 @@ pub struct Pipelines {
 #[derive(Debug, Default)]
 struct State {
     shown: BTreeMap<PipelineRef, Shown>,
-    /// Those of a list that has begun and not ended: the others are gone.
+    /// Pipelines seen in a list that is in progress. At its end, all others are dropped.
     listed: Option<BTreeSet<PipelineRef>>,
     /// Changes of conditions, by their type, status and reason.
     transitions: BTreeMap<[String; 3], u64>,
     ended: BTreeMap<(PipelineRef, RunResult), u64>,
 }
 
-/// How runs end.
+/// Results of runs that have ended.
 const ENDS: [RunResult; 4] = [RunResult::Succeeded, RunResult::Failed, RunResult::Partial, RunResult::Missed];
 
-/// What is told of one pipeline.
+/// The values of one pipeline.
 #[derive(Debug)]
 struct Shown {
     conditions: Vec<Said>,
@@ -55,7 +55,7 @@ struct Said {
 }
 
 impl Pipelines {
-    /// Takes in what a watch brings.
+    /// Updates the values from an event of the watch.
     pub fn see(&self, event: &Event<ScheduledTaskPipeline>) {
         let mut state = self.state.lock();
         match event {
@@ -104,7 +104,7 @@ impl State {
             conditions,
             deleted: pipeline.metadata.deletion_timestamp.as_ref().map(|time| time.0),
             next: status.next_run.as_ref().and_then(|next| next.parse().ok()),
-            // Ten runs that failed leave none that succeeded in the status.
+            // Kept from before: ten failed runs push the last success out of the status.
             last_success: succeeded.max(before.and_then(|before| before.last_success)),
             pending: status.plan.len(),
             waiting: queue.visible,
@@ -119,7 +119,7 @@ impl State {
     }
 }
 
-/// A gauge: its name, its help, and its value.
+/// A gauge: its name, its help text, and a function that gives its value.
 type Figure<'a, T, V> = (&'a str, &'a str, &'a dyn Fn(&T) -> V);
 
 impl Collector for Pipelines {
@@ -154,7 +154,7 @@ impl Collector for Pipelines {
             None,
             MetricType::Counter,
         )?;
-        // All results, or Prometheus would not see the first of a kind as an increase.
+        // All results, zeros included, or Prometheus would not see the first run with a result as an increase.
         for (key, result) in state.shown.keys().flat_map(|key| ENDS.map(|result| (key, result))) {
             let count = state.ended.get(&(key.clone(), result)).copied().unwrap_or_default();
             let labels = [

@@ -15,10 +15,11 @@ use tokio::time::Instant;
 /// What controller-runtime would call this controller.
 const CONTROLLER: &str = "scheduledtaskpipeline";
 
-/// Upper ends of the buckets of times: a reconcile that finds nothing to do, one that waits for AWS, and one that is held up.
+/// Upper bounds of the buckets in seconds: for reconciles that find nothing to do, that wait for AWS, and that are
+/// stuck.
 const SECONDS: [f64; 10] = [0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 600.0];
 
-/// How reconciles go.
+/// Metrics of reconciles.
 #[derive(Debug)]
 pub struct Reconciles {
     ended: Family<ResultLabels, Counter>,
@@ -53,7 +54,7 @@ struct QueueLabels {
 const ALL: ControllerLabels = ControllerLabels { controller: CONTROLLER };
 const QUEUE: QueueLabels = QueueLabels { name: CONTROLLER, controller: CONTROLLER };
 
-/// How controller-runtime would call the end of a reconcile.
+/// The label that controller-runtime uses for the result of a reconcile.
 const fn label<E>(ended: &Result<Requeue, E>) -> &'static str {
     match ended {
         Ok(Requeue::OnChange) => "success",
@@ -63,7 +64,7 @@ const fn label<E>(ended: &Result<Requeue, E>) -> &'static str {
 }
 
 impl Reconciles {
-    /// Nothing yet.
+    /// Registers the metrics, all at zero.
     pub fn new(registry: &mut Registry) -> Self {
         let reconciles = Self {
             ended: Family::default(),
@@ -96,17 +97,17 @@ impl Reconciles {
         reconciles
     }
 
-    /// So many go on at a time, in each account.
+    /// Sets the maximum number of concurrent reconciles for each account.
     pub fn allow(&self, most: u16) {
         self.most.get_or_create(&ALL).set(most.into());
     }
 
-    /// A reconcile is asked for again, since the last one came to nothing.
+    /// Counts a requeue after a failure.
     pub fn count_retry(&self) {
         self.retried.get_or_create(&QUEUE).inc();
     }
 
-    /// A pipeline begins to wait for a reconcile.
+    /// Counts a pipeline that starts to wait for a reconcile.
     pub fn wait(&self) -> Waiting<'_> {
         self.added.get_or_create(&QUEUE).inc();
         Waiting { reconciles: self, since: Instant::now(), _one: One::of(self.depth.get_or_create_owned(&QUEUE)) }
@@ -125,7 +126,7 @@ pub struct Waiting<'reconciles> {
 }
 
 impl<'reconciles> Waiting<'reconciles> {
-    /// Its turn has come.
+    /// The wait ends, and the reconcile starts.
     pub fn begin(self) -> Running<'reconciles> {
         self.reconciles.queued_seconds.get_or_create(&QUEUE).observe(self.since.elapsed().as_secs_f64());
         let one = One::of(self.reconciles.active.get_or_create_owned(&ALL));
@@ -133,7 +134,7 @@ impl<'reconciles> Waiting<'reconciles> {
     }
 }
 
-/// A reconcile under way.
+/// A reconcile in progress.
 pub struct Running<'reconciles> {
     reconciles: &'reconciles Reconciles,
     since: Instant,
@@ -141,7 +142,7 @@ pub struct Running<'reconciles> {
 }
 
 impl Running<'_> {
-    /// It came to its end.
+    /// Records the result and the duration.
     pub fn end<E>(self, ended: &Result<Requeue, E>) {
         let seconds = self.since.elapsed().as_secs_f64();
         self.reconciles.ended.get_or_create(&ResultLabels { controller: CONTROLLER, result: label(ended) }).inc();
@@ -153,7 +154,7 @@ impl Running<'_> {
     }
 }
 
-/// One more of something, for as long as this lives.
+/// Raises a gauge by one until it is dropped.
 struct One(Gauge);
 
 impl One {

@@ -1,4 +1,4 @@
-//! What is asked of the API server, and what came of it.
+//! Metrics of requests to the API server.
 
 use std::task::{Context, Poll};
 
@@ -11,7 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use tower::{Layer, Service};
 
-/// Requests to the API server, in client-go's name: a layer of the client.
+/// Counts requests to the API server under the name that client-go uses, as a layer of the client.
 #[derive(Clone, Debug, Default)]
 pub struct ApiServerRequests {
     made: Family<HttpLabels, Counter>,
@@ -32,15 +32,15 @@ impl ApiServerRequests {
         requests
     }
 
-    /// Those to a host.
+    /// Sets the label `host`.
     #[must_use]
     pub fn to(&self, host: &str) -> Self {
         Self { made: self.made.clone(), host: host.to_owned() }
     }
 
-    /// Counts a request that was answered, or was not.
+    /// Counts a request; `status` is `None` if there was no answer.
     pub fn count(&self, method: &Method, status: Option<StatusCode>) {
-        // As client-go says that nothing came back.
+        // The value that client-go uses for a request without an answer.
         let code = status.map_or_else(|| "<error>".to_owned(), |status| status.as_str().to_owned());
         self.made.get_or_create(&HttpLabels { code, method: method.to_string(), host: self.host.clone() }).inc();
     }
@@ -54,7 +54,7 @@ impl<S> Layer<S> for ApiServerRequests {
     }
 }
 
-/// Passes requests on, and counts them by what came back.
+/// Forwards requests, and counts them by the status of their answers.
 #[derive(Clone, Debug)]
 pub struct Counting<S> {
     inner: S,

@@ -1,4 +1,4 @@
-//! Takes a pipeline away: what it holds on AWS, then its finalizer.
+//! Deletes a pipeline: first its resources on AWS, then its finalizer.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,18 +26,18 @@ use super::subject::{self, Subject};
 use super::{PATIENCE, events};
 use crate::kubernetes::cluster::has_finalizer;
 
-/// How long the runner may go on after the schedule is gone.
+/// How long the runner may work off the queue after the schedule is deleted.
 const DRAIN: Duration = Duration::from_mins(5);
 
-/// How often the queue is read meanwhile.
+/// How often the queue is read until it is empty.
 const DRAIN_POLL: Duration = Duration::from_secs(2);
 
-/// What follows when everything of one step is gone.
+/// What follows when all resources of one step are gone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Then {
-    /// The rest is still there.
+    /// The other resources come next.
     Requeue,
-    /// Nothing is left.
+    /// Nothing is left: the finalizer is removed.
     Finish,
 }
 
@@ -47,7 +47,7 @@ pub(super) async fn cleanup(context: &ReconcileContext, subject: &Subject) -> Re
         context.forget(pipeline);
         return Ok(Requeue::OnChange);
     }
-    // Nobody expects it to fire any more.
+    // A deleted pipeline has no missed firings.
     context.expectations.forget(&owner.uid);
     let held: Vec<Id> = previous.held.keys().cloned().collect();
     if held.is_empty() {
@@ -65,7 +65,8 @@ pub(super) async fn cleanup(context: &ReconcileContext, subject: &Subject) -> Re
     let aws = subject::aws(&context.plan, subject, &target).await?;
 
     let (schedules, rest): (Vec<Id>, Vec<Id>) = held.into_iter().partition(|id| id.kind == Kind::Schedule);
-    // First the schedule alone: a firing that was just handed over gets to the queue before that is read.
+    // The schedule goes first, alone: a firing that it has just handed over then reaches the queue before the queue is
+    // read.
     let have = observe_all(&aws, schedules.clone()).await?;
     if have.values().any(Option::is_some) {
         let what = Removal { ids: schedules, have, ..Removal::default() };
@@ -87,13 +88,13 @@ pub(super) async fn cleanup(context: &ReconcileContext, subject: &Subject) -> Re
             format!("deleted with the queue: {}, not processed within {} s", counted(left, "message"), DRAIN.as_secs()),
         ));
     }
-    // The schedule's row, if it is still there, goes with the others.
+    // The schedule itself is gone, but its row may still be in the status.
     let ids = rest.into_iter().chain(schedules).collect();
     let what = Removal { ids, unseen, events, ..Removal::default() };
     Box::pin(delete_resources(context, subject, &aws, what, Then::Finish)).await
 }
 
-/// Why everything stays on AWS, if it does.
+/// Why everything stays on AWS; `None` if it is to be deleted.
 fn retains(pipeline: &ScheduledTaskPipeline) -> Option<&'static str> {
     match (pipeline.spec.mode, pipeline.spec.deletion_policy) {
         (Mode::Observe, _) => Some("mode is Observe"),
@@ -102,20 +103,20 @@ fn retains(pipeline: &ScheduledTaskPipeline) -> Option<&'static str> {
     }
 }
 
-/// What to take away.
+/// The resources that one step of a deletion removes.
 #[derive(Default)]
 struct Removal {
-    /// The resources.
+    /// The resources to delete.
     ids: Vec<Id>,
-    /// What was seen of them; each is read again just before it goes.
+    /// Observations of them, if there are any. Each is read again right before it is deleted.
     have: Have,
-    /// Those that cannot be read: a queue that may hold dead letters stays.
+    /// Queues that cannot be read. They are not deleted, as they may hold dead letters.
     unseen: BTreeMap<Id, AwsError>,
-    /// What there is to tell when the others are gone.
+    /// Events to publish once all the resources are gone.
     events: Vec<Event>,
 }
 
-/// Reads several resources at once; one that cannot be read stops no other.
+/// Reads several resources concurrently. An error of one does not stop the others.
 async fn observe_each(aws: &Aws, ids: impl IntoIterator<Item = Id>) -> (Have, BTreeMap<Id, AwsError>) {
     let reads = ids.into_iter().map(|id| async move {
         let seen = resource::observe(aws, &id).await;
@@ -131,7 +132,7 @@ async fn observe_each(aws: &Aws, ids: impl IntoIterator<Item = Id>) -> (Have, BT
     (have, unseen)
 }
 
-/// Deletes these, and goes on when they are gone.
+/// Deletes resources, and continues with `then` once they are gone.
 async fn delete_resources(
     context: &ReconcileContext,
     subject: &Subject,
@@ -160,13 +161,13 @@ async fn delete_resources(
     finish(context, subject, status, &health, all_events).await
 }
 
-/// The inbox goes with the last pipeline of its account and region.
+/// Deletes the inbox if this was the last pipeline of its account and region.
 async fn delete_inbox(context: &ReconcileContext, subject: &Subject, aws: &Aws) -> Result<(), ReconcileError> {
-    let ReconcileContext { plan: PlanContext { cluster, cluster_name, .. }, memory, inboxes, .. } = context;
+    let ReconcileContext { plan: PlanContext { cluster, cluster_name, .. }, observed_cache, inboxes, .. } = context;
     let (account, region) = (&aws.location.account, &aws.location.region);
-    // Forgotten first, or the reader of the inbox would make it again.
-    memory.forget(&subject.owner.uid);
-    if !memory.lives_in(&aws.location) && !cluster.stays_in(account, region, &subject.owner.uid).await? {
+    // The reader of the inbox would create it again for a pipeline that it still knows.
+    observed_cache.forget(&subject.owner.uid);
+    if !observed_cache.lives_in(&aws.location) && !cluster.stays_in(account, region, &subject.owner.uid).await? {
         inboxes.delete(aws, cluster_name).await?;
     }
     Ok(())
@@ -190,7 +191,7 @@ fn undelivered(owner: &Owner, have: &Have) -> u64 {
     depth.visible + depth.in_flight
 }
 
-/// Whether a queue stays for the dead letters in it.
+/// Whether a dead-letter queue stays because it holds messages.
 fn keeps(pipeline: &ScheduledTaskPipeline, id: &Id, have: &Have) -> bool {
     let messages = have.get(id).and_then(Option::as_ref).and_then(|seen| seen.depth);
     let full = messages.is_some_and(|depth| depth.visible + depth.in_flight > 0);
@@ -202,10 +203,10 @@ fn deleting_for(subject: &Subject) -> Duration {
     Duration::try_from(Timestamp::now().duration_since(since)).unwrap_or_default()
 }
 
-/// Bytes of ARNs in one event, whose note may have 1024.
+/// Bytes of ARNs in one event: the API server limits a note to 1024 bytes.
 const MAX_ARNS: usize = 900;
 
-/// What stays, in as many events as it takes.
+/// Events that list the resources that stay on AWS, as many as their ARNs need.
 pub(super) fn retained(why: &str, rows: &Rows) -> Vec<Event> {
     let mut lists: Vec<String> = Vec::new();
     for row in rows.iter() {

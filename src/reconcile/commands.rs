@@ -1,4 +1,4 @@
-//! Tokens of commands that are given by annotation: each acts once.
+//! Tokens of the commands that are given as annotations. Each token acts once.
 
 use api::{PipelineStatus, ScheduledTaskPipeline, annotation};
 use data_encoding::HEXLOWER;
@@ -6,13 +6,13 @@ use kube::ResourceExt as _;
 use pipeline_core::text::truncate;
 use sha2::{Digest as _, Sha256};
 
-/// Bytes of a token that count: it stands in the status.
+/// Tokens are cut to this many bytes, since the status holds them.
 const MAX_TOKEN: usize = 253;
 
-/// Tokens of `run-now` that are remembered; one that comes back after so many others acts again.
+/// How many handled tokens of `run-now` are remembered. One that is set again after so many others acts again.
 const REMEMBERED: usize = 50;
 
-/// Bytes of a token's hash that are remembered.
+/// Bytes of the hash that is kept of a handled token.
 const HASH: usize = 6;
 
 /// The token of a command.
@@ -35,7 +35,7 @@ pub(super) fn handle_run_now(status: &mut PipelineStatus, token: String) {
     status.last_run_now = Some(token);
 }
 
-/// Records the token of `reconcile-now`, so that it acts once: a reconcile, which is what it asks for, has just been taken.
+/// Records the token of `reconcile-now` as handled: the reconcile that it asks for is this one.
 pub(super) fn take_reconcile_now(pipeline: &ScheduledTaskPipeline, status: &mut PipelineStatus) {
     let token = of(pipeline, annotation::RECONCILE_NOW);
     status.last_reconcile_now = token.or_else(|| status.last_reconcile_now.take());
@@ -70,7 +70,7 @@ mod tests {
             assert_eq!(new_run_now(&annotated(token), &status), None, "{token}");
         }
         assert_eq!(status.last_run_now.as_deref(), Some("second"));
-        // What an earlier version handled.
+        // Handled by an earlier version, which kept no hashes.
         let before = PipelineStatus { last_run_now: Some("old".to_owned()), ..PipelineStatus::default() };
         assert_eq!(new_run_now(&annotated("old"), &before), None);
     }

@@ -1,4 +1,4 @@
-//! What plans and reconciles are made with.
+//! Dependencies of plans and reconciles.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use pipeline_core::runs::missed::Expectations;
 
 use super::failures::Failures;
 use crate::artifacts::layers::Layers;
-use crate::drift::observed_cache::Memory;
-use crate::drift::pending_writes::Propagation;
+use crate::drift::observed_cache::ObservedCache;
+use crate::drift::pending_writes::PendingWrites;
 use crate::kubernetes::cluster::Cluster;
 use crate::metrics::Metrics;
 use crate::runtime::concurrency::AccountConcurrency;
 
-/// What it takes to say what would be done about a pipeline.
+/// Dependencies of a plan: read access to the API server and to AWS, and the settings.
 pub struct PlanContext {
     /// The API server.
     pub cluster: Cluster,
@@ -29,46 +29,46 @@ pub struct PlanContext {
     pub accounts: Accounts,
     /// What pipelines may reach beyond their own resources.
     pub configuration: Configuration,
-    /// What all pipelines share.
+    /// Settings and artifacts that all pipelines share.
     pub installation: Installation,
     /// The cluster's name on AWS.
     pub cluster_name: ClusterName,
 }
 
-/// What it takes to do it, and to say so.
+/// Dependencies of a reconcile, beyond those of its plan.
 pub struct ReconcileContext {
-    /// What plans are made with.
+    /// Dependencies of the plan.
     pub plan: PlanContext,
-    /// Builds layers.
+    /// Builds the zips of layers in the background.
     pub layers: Arc<Layers>,
     /// Time between two reconciles of an unchanged pipeline.
     pub resync: Duration,
-    /// Time after which a missing Secret is looked for again.
+    /// Time after which the Secrets of a pipeline that lacks one are read again.
     pub secret_retry: Duration,
     /// Limits concurrent reconciles for each account.
     pub concurrency: AccountConcurrency,
-    /// What AWS was last seen to hold of each pipeline.
-    pub memory: Arc<Memory>,
-    /// What was just written and AWS may not show yet.
-    pub propagation: Propagation,
-    /// Tells the sweep, and the reader of inboxes, of accounts and regions that pipelines live in.
+    /// The last observation of each pipeline.
+    pub observed_cache: Arc<ObservedCache>,
+    /// Recent writes that AWS may not show yet.
+    pub pending_writes: PendingWrites,
+    /// Tell the sweep and the reader of inboxes of each account and region that has pipelines.
     pub places: [UnboundedSender<Aws>; 2],
-    /// Which firings are expected.
+    /// The firings that are expected, to detect missed ones.
     pub expectations: Arc<Expectations>,
     /// The inboxes that are known to exist.
     pub inboxes: Arc<Inboxes>,
     /// The counters that Prometheus reads.
     pub metrics: Arc<Metrics>,
-    /// How long to back off.
+    /// Failures in a row of each pipeline, for the back-off.
     pub failures: Failures,
 }
 
 impl ReconcileContext {
-    /// Drops all that is known of a pipeline which is gone.
+    /// Drops all state of a pipeline that is gone.
     pub fn forget(&self, pipeline: &ScheduledTaskPipeline) {
         let uid = pipeline.uid().unwrap_or_default();
         self.failures.reset(&uid);
-        self.memory.forget(&uid);
+        self.observed_cache.forget(&uid);
         self.expectations.forget(&uid);
     }
 }

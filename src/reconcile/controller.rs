@@ -1,4 +1,4 @@
-//! Watches pipelines, and has each reconciled when it changes, when it is asked for, and from time to time.
+//! Watches pipelines, and reconciles each when it changes, on request, and periodically.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,19 +26,19 @@ use crate::runtime::probes::Probes;
 /// cancelled.
 const MAX_RECONCILE: Duration = Duration::from_mins(10);
 
-/// No limit of the controller's own: requests wait for a slot of their account.
+/// The controller itself sets no limit: [`AccountConcurrency`] limits reconciles for each account.
 const UNBOUNDED: u16 = 0;
 
-/// Edits in quick succession count as one.
+/// Edits within this time cause one reconcile.
 const DEBOUNCE: Duration = Duration::from_millis(20);
 
-/// Pauses after failures of one pipeline in a row.
+/// Pauses after consecutive failures of one pipeline.
 const BACK_OFF: Exponential = Exponential { first: Duration::from_secs(2), longest: Duration::from_mins(5) };
 
-/// How often a missing CRD is looked for.
+/// How often the operator checks for a missing CRD.
 const CRD_POLL: Duration = Duration::from_secs(5);
 
-/// Waits until the API server knows pipelines and shows them, saying what is missing.
+/// Waits until the CRD is installed and pipelines can be listed, and logs what is missing.
 async fn wait_for_crd(api: &Api<Stored>) {
     loop {
         match api.list(&ListParams::default().limit(1)).await {
@@ -56,7 +56,7 @@ async fn wait_for_crd(api: &Api<Stored>) {
     }
 }
 
-/// Runs until `stop`, then finishes what is under way. Also reconciles each pipeline that `requests` names.
+/// Runs until `stop`, then finishes the reconciles in progress. Also reconciles each pipeline that `requests` yields.
 pub async fn run(
     client: Client,
     namespace: Option<&str>,
@@ -70,13 +70,13 @@ pub async fn run(
     wait_for_crd(&api).await;
     probes.wait_for("the first list of all pipelines");
     let (reader, writer) = reflector::store();
-    // A change of status alone is our own, and so is one of finalizers: a reconcile adds ours and goes on. A mark of deletion
-    // counts as a generation. Annotations can be commands.
+    // Changes of status or finalizers alone are the operator's own. An edit of the spec and the start of a deletion
+    // both change the generation, and annotations can be commands.
     let worth_reconciling = predicates::generation.combine(predicates::annotations);
     let remembering = Arc::clone(&context);
     let changes = watcher(api, watcher::Config::default())
         .default_backoff()
-        // Each attempt: who runs the operator has to know that edits and deletions wait.
+        // Logged at each attempt: until it succeeds, edits and deletions have no effect.
         .inspect_err(|error| tracing::warn!(error = chain(error), "pipelines are not listed or watched; trying again"))
         .map_ok(pipeline)
         .inspect_ok(move |event| see(event, &remembering, &probes))
@@ -100,7 +100,7 @@ pub async fn run(
         .await;
 }
 
-/// The event with the pipeline, also where it cannot be read in full: a reconcile says so in its status.
+/// The event with its pipeline, also if that cannot be read in full: the reconcile reports this in the status.
 fn pipeline(event: Event<Stored>) -> Event<ScheduledTaskPipeline> {
     match event {
         Event::Apply(stored) => Event::Apply(stored.pipeline),
@@ -111,7 +111,7 @@ fn pipeline(event: Event<Stored>) -> Event<ScheduledTaskPipeline> {
     }
 }
 
-/// Tells Prometheus and the kubelet of it. A pipeline whose finalizer somebody took away goes without a last reconcile.
+/// Updates metrics and probes. A pipeline whose finalizer somebody removed disappears without a last reconcile.
 fn see(event: &Event<ScheduledTaskPipeline>, context: &ReconcileContext, probes: &Probes) {
     context.metrics.pipelines.see(event);
     match event {
@@ -122,13 +122,13 @@ fn see(event: &Event<ScheduledTaskPipeline>, context: &ReconcileContext, probes:
     }
 }
 
-/// What no reconcile reads is not kept: a reconcile asks for the live object.
+/// Drops fields that are not needed in the cache: a reconcile reads the live object.
 fn prune(pipeline: &mut ScheduledTaskPipeline) {
     pipeline.managed_fields_mut().clear();
     pipeline.status = None;
 }
 
-/// [`reconcile`], once the pipeline's account has room for it.
+/// Runs [`reconcile`] once a slot of the pipeline's account is free.
 async fn reconcile_in_turn(
     pipeline: Arc<ScheduledTaskPipeline>,
     context: Arc<ReconcileContext>,
@@ -150,13 +150,13 @@ async fn reconcile_in_turn(
     Ok(action(ended?, &pipeline, &context))
 }
 
-/// When kube is to bring the pipeline again.
+/// Translates a requeue for kube's controller.
 fn action(requeue: Requeue, pipeline: &ScheduledTaskPipeline, context: &ReconcileContext) -> Action {
     match requeue {
         Requeue::OnChange => Action::await_change(),
         Requeue::Resync => Action::requeue(backoff::spread(context.resync)),
         Requeue::In(time) => Action::requeue(time),
-        // Never later than promised.
+        // The jitter adds up to 10 %: the pause must not exceed the setting.
         Requeue::WhenSecretsMayExist => Action::requeue(backoff::spread(context.secret_retry.mul_f64(0.9))),
         Requeue::BackOff => Action::requeue(back_off(pipeline, context)),
     }
@@ -169,7 +169,7 @@ fn back_off(pipeline: &ScheduledTaskPipeline, context: &ReconcileContext) -> Dur
     backoff::spread(BACK_OFF.after(failures))
 }
 
-/// The account that a pipeline lives in, as far as its spec says; empty for the operator's own.
+/// The account in the ARN of the spec's role; empty for the operator's own account.
 fn account(pipeline: &ScheduledTaskPipeline) -> &str {
     let role = pipeline.spec.aws.as_ref().and_then(|aws| aws.role_arn.as_deref());
     role.and_then(Arn::parse).map_or("", |role| role.account)

@@ -1,20 +1,21 @@
-//! What others changed on AWS, told apart from what was asked for.
+//! Tells drift (changes that others made on AWS) from changes that an edit asked for.
 
 use pipeline_core::plan::drift::Drift;
 use pipeline_core::resource::{Id, Kind};
 
 use crate::reconcile::apply::{Applied, AppliedChange};
 
-/// What is known of how AWS was before a reconcile.
+/// The state before a reconcile.
 #[derive(Clone, Copy, Debug)]
 pub struct Before {
-    /// Whether it had been made just as it is wanted now; secrets aside, of which nothing is kept.
+    /// Whether AWS already matched what is desired now, values of secrets aside, of which the status keeps no trace.
     pub in_sync: bool,
-    /// Whether the secrets are those that this operator put there, as far as it remembers.
+    /// Whether the secrets are unchanged since this process last wrote them; false if it does not know.
     pub same_secrets: bool,
 }
 
-/// What was put right of what others did: all that had to be done where nothing else was asked for.
+/// The applied changes that corrected drift: all of them, if the pipeline was in sync with the same desired state
+/// before.
 pub fn drift(applied: &Applied, before: Before) -> Vec<Drift> {
     let by_others = |id: &Id| before.in_sync && (id.kind != Kind::Parameter || before.same_secrets);
     let put_right = applied.changes.iter().filter_map(|(id, change)| match change {

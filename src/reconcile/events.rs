@@ -1,4 +1,4 @@
-//! Events of a pipeline: what the operator did, what others did, and how the pipeline is from now on.
+//! Events of a pipeline: what the operator changed, what others changed, and changes of the pipeline's condition.
 
 use api::PipelineStatus;
 use pipeline_core::event::Event;
@@ -10,8 +10,8 @@ use pipeline_core::text::{printable, truncate};
 use crate::reconcile::apply::{Applied, AppliedChange};
 use crate::reconcile::ready::{Health, State};
 
-/// Events for what was changed: one for all that was made, one for each thing that was changed, and one for each that
-/// others had changed.
+/// Events for applied changes: one for everything that was created, one for each resource that was updated, and one for
+/// each that had drifted.
 pub fn of_changes(applied: &Applied, drift: &[Drift]) -> Vec<Event> {
     let drifted = |id: &Id| drift.iter().find(|drift| drift.id == *id);
     let listed = |wanted: &AppliedChange| {
@@ -47,20 +47,20 @@ fn of_drift(Drift { id, differences }: &Drift) -> Event {
     Event::new(Acted::DriftCorrected, note)
 }
 
-/// Fields, each with what it was and is.
+/// Lists fields with their old and new values.
 fn listing(differences: &[Difference]) -> String {
     let line = |one: &Difference| format!("{}: {} → {}", one.field, brief(&one.from), brief(&one.to));
     differences.iter().map(line).collect::<Vec<_>>().join(", ")
 }
 
-/// Characters of a value in an event.
+/// Values are cut to this many characters in an event.
 const MAX_VALUE: usize = 120;
 
 fn brief(value: &str) -> String {
     if value.is_empty() { "(unset)".to_owned() } else { truncate(&printable(value), MAX_VALUE) }
 }
 
-/// An event for a pipeline that fails otherwise than before, or is well again.
+/// An event if the pipeline fails for another reason than before, or has recovered.
 pub fn of_health(before: &PipelineStatus, health: &Health) -> Option<Event> {
     let old = before.condition("Ready");
     let same = old.is_some_and(|old| old.reason == health.reason.to_string() && old.message == health.message);

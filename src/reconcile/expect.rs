@@ -1,4 +1,4 @@
-//! Has the firings of a pipeline expected.
+//! Registers a pipeline's firings with the check for missed ones.
 
 use api::PipelineStatus;
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use super::context::ReconcileContext;
 use super::planning::Desired;
 use super::subject::Subject;
 
-/// Expects firings as this status says that they come.
+/// Expects the firings of the schedule in this status.
 pub(super) fn expect_firings(
     context: &ReconcileContext,
     subject: &Subject,
@@ -28,8 +28,8 @@ pub(super) fn expect_firings(
         schedule: pipeline.schedule.clone(),
         window: pipeline.window,
         suspended: pipeline.suspended,
-        audible: !silent,
-        unsaid: silent && !previous.says_not_reported,
+        reports_runs: !silent,
+        condition_missing: silent && !previous.says_not_reported,
         since: since.unwrap_or(now),
         missed_after_seconds: pipeline.missed_after_seconds,
         flexible_window_minutes: pipeline.flexible_window_minutes,

@@ -1,15 +1,15 @@
-//! How often reconciles of a pipeline failed in a row.
+//! Counts consecutive failures of each pipeline's reconciles.
 
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
 
-/// Failures in a row, by the pipeline's UID.
+/// Consecutive failures, by the UID of the pipeline.
 #[derive(Debug, Default)]
 pub struct Failures(Mutex<HashMap<String, u32>>);
 
 impl Failures {
-    /// Counts one more; answers how many there are.
+    /// Adds a failure, and returns how many there are now.
     pub fn count(&self, uid: &str) -> u32 {
         let mut failures = self.0.lock();
         let count = failures.entry(uid.to_owned()).or_default();
@@ -17,7 +17,7 @@ impl Failures {
         *count
     }
 
-    /// Begins anew.
+    /// Resets the count to zero.
     pub fn reset(&self, uid: &str) {
         self.0.lock().remove(uid);
     }

@@ -1,4 +1,4 @@
-//! The end of a reconcile: status and events are written, and said is when the pipeline comes next.
+//! The end of a reconcile: writes status and events, and returns when the pipeline comes next.
 
 use api::PipelineStatus;
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use super::previous::PreviousState;
 use super::ready::{self, Health};
 use super::subject::Subject;
 
-/// Writes the status in between, as it then stands.
+/// Writes the status during a reconcile, and keeps it as the previous status of what follows.
 pub(super) async fn write_status(
     context: &ReconcileContext,
     subject: &mut Subject,
@@ -34,7 +34,7 @@ pub(super) async fn finish_early(
     finish(context, subject, subject.previous.status().clone(), health, Vec::new()).await
 }
 
-/// Ends a reconcile: writes the status where it changed, and publishes events for what is new.
+/// Ends a reconcile: writes the status if it changed, and publishes the events.
 pub(super) async fn finish(
     context: &ReconcileContext,
     subject: &Subject,
@@ -72,7 +72,7 @@ pub(super) async fn publish_events(
             tracing::info!(%reason, note, "pipeline changed");
         }
         match context.plan.cluster.publish(&subject.pipeline, event).await {
-            // A namespace that is being deleted takes no more events, and must not wait for one.
+            // The API server refuses events in a namespace that is being deleted; the deletion must go on without them.
             Err(kube::Error::Api(status)) if status.is_forbidden() => {
                 tracing::warn!(reason = status.message, "no event can be written");
             }

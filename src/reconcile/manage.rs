@@ -1,4 +1,4 @@
-//! Makes a pipeline and keeps it as its spec says.
+//! Creates a pipeline's resources on AWS, and keeps them as the spec says.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ use crate::artifacts::layers::{self, Build};
 use crate::drift::pending_writes;
 use crate::kubernetes::cluster::has_finalizer;
 
-/// How often a layer that is being built is read.
+/// How often the operator checks whether a layer is built.
 const LAYER_POLL: Duration = Duration::from_secs(1);
 
 pub(super) async fn manage(context: &ReconcileContext, subject: &mut Subject) -> Result<Requeue, ReconcileError> {
@@ -42,7 +42,7 @@ pub(super) async fn manage(context: &ReconcileContext, subject: &mut Subject) ->
     }
     let observed = observe(context, subject, &desired, &resources).await?;
     let mut planned = planning::plan(subject, desired, resources, observed);
-    // Before anything is written: what cannot be built changes nothing.
+    // Built before anything is written, so that a layer that cannot be built changes nothing.
     if let Some(health) = build_layers(context, subject, &mut planned.plan) {
         return finish_early(context, subject, &health).await;
     }
@@ -51,7 +51,7 @@ pub(super) async fn manage(context: &ReconcileContext, subject: &mut Subject) ->
     update_status(context, subject, &planned, &applied, now).await
 }
 
-/// The first word about a new pipeline: to kstatus, one without a status counts as done.
+/// Writes a first status for a new pipeline: kstatus takes a resource without a status for ready.
 async fn write_initial_status(
     context: &ReconcileContext,
     subject: &mut Subject,
@@ -63,7 +63,7 @@ async fn write_initial_status(
     }
     let mut status = before.clone();
     status.observed_generation = Some(subject.generation());
-    // What came with the pipeline, perhaps out of a backup, was not asked for now.
+    // A token that the pipeline was created with, perhaps from a backup, does not ask for a run now.
     if let Some(token) = commands::new_run_now(&subject.pipeline, before) {
         commands::handle_run_now(&mut status, token);
     }
@@ -71,16 +71,17 @@ async fn write_initial_status(
     write_status(context, subject, status).await
 }
 
-/// How many messages the queues held when all was last seen as desired, if AWS need not be asked again.
+/// The queue depth of the last observation, if it is fresh, so that AWS need not be read; else `None`.
 fn last_observation(context: &ReconcileContext, subject: &Subject, desired: &Desired) -> Option<QueueDepth> {
     let Subject { pipeline, owner, previous } = subject;
     if !has_finalizer(pipeline) || !previous.was_in_sync_with(&desired.fingerprint) {
         return None;
     }
-    context.memory.is_fresh(&owner.uid, desired.hash, &desired.aws.location, annotations(subject))
+    context.observed_cache.is_fresh(&owner.uid, desired.hash, &desired.aws.location, annotations(subject))
 }
 
-/// Nothing was wanted otherwise, and nothing has changed on AWS: what moves by itself is refreshed.
+/// Ends a reconcile without a read of AWS: neither the spec nor AWS has changed. Refreshes the next firings and the
+/// queue depth.
 async fn still_in_sync(
     context: &ReconcileContext,
     subject: &Subject,
@@ -95,7 +96,7 @@ async fn still_in_sync(
     finish(context, subject, status, &in_sync(&desired.pipeline, now), Vec::new()).await
 }
 
-/// What AWS has. Of a pipeline that has nothing there yet AWS is not asked: what exists already, creation shows.
+/// Reads the pipeline's resources. Skips the reads if the status lists none: creation reports names that exist.
 async fn observe(
     context: &ReconcileContext,
     subject: &Subject,
@@ -106,12 +107,13 @@ async fn observe(
         return Ok(Have::new());
     }
     let observed = planning::observe(subject, &desired.aws, resources).await;
-    let mut observed = observed.inspect_err(|_| context.memory.invalidate(&subject.owner.uid))?;
-    context.propagation.overlay(&desired.aws.location, resources, &mut observed);
+    let mut observed = observed.inspect_err(|_| context.observed_cache.invalidate(&subject.owner.uid))?;
+    context.pending_writes.overlay(&desired.aws.location, resources, &mut observed);
     Ok(observed)
 }
 
-/// Has the zips built of the layers that are to be published; why there is nothing to be done yet, unless all are there.
+/// Builds the layers that the plan publishes. Returns the health to report if some are not ready yet, or cannot be
+/// built.
 fn build_layers(context: &ReconcileContext, subject: &Subject, plan: &mut Plan) -> Option<Health> {
     match context.layers.fill(plan) {
         Build::Done => None,
@@ -123,17 +125,17 @@ fn build_layers(context: &ReconcileContext, subject: &Subject, plan: &mut Plan) 
     }
 }
 
-/// What has to be in the cluster before anything is made on AWS.
+/// Writes what must be in the cluster before anything is created on AWS.
 async fn prepare(context: &ReconcileContext, subject: &mut Subject, planned: &Planned) -> Result<(), ReconcileError> {
-    // The finalizer first, or a pipeline deleted this moment would be gone before what is about to be made.
+    // Without the finalizer, a pipeline that is deleted now would be gone before its new resources.
     context.plan.cluster.add_finalizer(&subject.pipeline).await?;
     record_planned_rows(context, subject, planned).await?;
     make_inbox(context, subject, planned).await;
     Ok(())
 }
 
-/// Rows for what is about to be made, and the keys of its tags, written before it is: deletion works on the rows, and
-/// only tags with these keys are ever removed.
+/// Writes the rows of resources that are about to be created, and the keys of their tags. Deletion works on the rows,
+/// and only tags with recorded keys are ever removed.
 async fn record_planned_rows(
     context: &ReconcileContext,
     subject: &mut Subject,
@@ -148,8 +150,8 @@ async fn record_planned_rows(
     if status == *previous.status() { Ok(()) } else { write_status(context, subject, status).await }
 }
 
-/// The inbox, once a row says that there is something to delete: the last deletion takes the inbox along. Without one a
-/// pipeline works all the same, and what it reports is lost.
+/// Creates the inbox, after the rows are written: the deletion of the last pipeline then deletes it. Without an inbox
+/// the pipeline works, but its reports are lost.
 async fn make_inbox(context: &ReconcileContext, subject: &Subject, planned: &Planned) {
     if subject.previous.rows.is_empty() {
         return;
@@ -161,6 +163,6 @@ async fn make_inbox(context: &ReconcileContext, subject: &Subject, planned: &Pla
 
 async fn apply(context: &ReconcileContext, subject: &Subject, Planned { desired, plan, .. }: &Planned) -> Applied {
     let applied = apply::apply(&desired.aws, &subject.owner, plan, PATIENCE).await;
-    context.propagation.note(&desired.aws.location, pending_writes::changes(plan), applied.updated());
+    context.pending_writes.record(&desired.aws.location, pending_writes::changes(plan), applied.updated());
     applied
 }

@@ -1,4 +1,4 @@
-//! Mode `Observe`: says what would be done, and does nothing.
+//! Mode `Observe`: reports the plan, and changes nothing.
 
 use api::Change;
 use jiff::Timestamp;
@@ -26,14 +26,14 @@ pub(super) async fn observe_only(
     now: Timestamp,
 ) -> Result<Requeue, ReconcileError> {
     let Subject { pipeline, owner, previous } = subject;
-    // First of all, so that the pipeline can go at any time: then without a word.
+    // Removed first: a pipeline that holds nothing can then be deleted at any time, without a last reconcile.
     if has_finalizer(pipeline) {
         publish_events(context, subject, &retained("mode is Observe", &previous.rows)).await?;
         context.plan.cluster.remove_finalizer(pipeline).await?;
     }
     let (desired, resources) = planning::desired(&context.plan, subject, now).await?;
     let mut observed = planning::observe(subject, &desired.aws, &resources).await?;
-    context.propagation.overlay(&desired.aws.location, &resources, &mut observed);
+    context.pending_writes.overlay(&desired.aws.location, &resources, &mut observed);
     let Planned { desired, plan, changes, .. } = planning::plan(subject, desired, resources, observed);
     let mut status = previous.status().clone();
     status.account = Some(desired.aws.location.account.clone());

@@ -1,4 +1,4 @@
-//! From a custom resource to its plan: nothing here changes anything, on AWS or in the cluster.
+//! From a custom resource to its plan. Nothing here changes anything on AWS or in the cluster.
 
 use std::collections::BTreeSet;
 
@@ -18,21 +18,21 @@ use crate::artifacts::builtin::own_architecture;
 use crate::drift::observed_cache;
 use crate::reconcile::apply::observe_all;
 
-/// What a pipeline should be on AWS, and where.
+/// A resolved pipeline, and the AWS clients for its account and region.
 pub(super) struct Desired {
     pub(super) pipeline: Pipeline,
     pub(super) aws: Aws,
-    /// Hash of all its resources, but for the values of secrets.
+    /// Hash of all desired resources except the values of secrets, for the status.
     pub(super) fingerprint: String,
-    /// The same with secrets, for the operator's own memory.
+    /// Hash of all desired resources including secrets; kept only in the process.
     pub(super) hash: u64,
 }
 
-/// A pipeline's plan, and what it was made of.
+/// A plan, and what it was computed from.
 pub(super) struct Planned {
     pub(super) desired: Desired,
     pub(super) plan: Plan,
-    /// The plan for people and machines, a change for each step.
+    /// The plan as `status.plan` shows it: one change for each step.
     pub(super) changes: Vec<Change>,
     pub(super) knowledge: Knowledge,
 }
@@ -49,7 +49,7 @@ pub async fn plan_of(pipeline: ScheduledTaskPipeline, context: &PlanContext) -> 
     Ok(PlanReport::new(&subject.owner, &desired.aws.location, changes, knowledge))
 }
 
-/// What the spec, its Secrets and its `ConfigMaps` ask for, and the resources that this takes.
+/// Resolves the spec with its Secrets and `ConfigMaps`, and computes the desired resources.
 pub(super) async fn desired(
     context: &PlanContext,
     subject: &Subject,
@@ -63,13 +63,13 @@ pub(super) async fn desired(
     Ok((Desired { pipeline, aws, fingerprint, hash }, resources))
 }
 
-/// What AWS has of these resources, and of those that the status lists.
+/// Reads these resources, and those that the status lists.
 pub(super) async fn observe(subject: &Subject, aws: &Aws, resources: &[Resource]) -> Result<Have, AwsError> {
     let ids: BTreeSet<Id> = resources.iter().map(Resource::id).chain(subject.previous.held.keys().cloned()).collect();
     observe_all(aws, ids).await
 }
 
-/// What is to be done, from what is desired and what was observed. Pure.
+/// Computes the steps from the observed to the desired state. Pure.
 pub(super) fn plan(subject: &Subject, desired: Desired, resources: Vec<Resource>, observed: Have) -> Planned {
     let Subject { owner, previous, .. } = subject;
     let plan =
@@ -79,7 +79,7 @@ pub(super) fn plan(subject: &Subject, desired: Desired, resources: Vec<Resource>
     Planned { desired, plan, changes, knowledge }
 }
 
-/// The custom resource with its Secrets and `ConfigMaps`, checked.
+/// Reads the Secrets and `ConfigMaps` of the custom resource, and validates all of it.
 async fn resolve(context: &PlanContext, subject: &Subject, now: Timestamp) -> Result<Pipeline, ReconcileError> {
     let Subject { pipeline, owner, previous } = subject;
     let keys: Vec<_> = pipeline::secret_refs(&pipeline.spec).into_iter().map(|used| used.reference).collect();

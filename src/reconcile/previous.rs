@@ -13,34 +13,34 @@ use pipeline_core::runs::due;
 
 use super::status::Rows;
 
-/// How far two clocks may be apart.
+/// Tolerated difference between two clocks.
 const CLOCKS: SignedDuration = SignedDuration::from_secs(30);
 
-/// The status as a reconcile found it, or last wrote it.
+/// The status as the reconcile read it, or last wrote it.
 pub(super) struct PreviousState {
-    /// The reconciler's own part.
+    /// The fields that the reconciler owns.
     status: PipelineStatus,
     /// `status.resources`.
     pub(super) rows: Rows,
-    /// Which resources those are, and which of them the pipeline held.
+    /// The resources in those rows, and which of them were seen to be the pipeline's own.
     pub(super) held: BTreeMap<Id, Held>,
-    /// Which tags on AWS are the pipeline's.
+    /// Keys of the tags on AWS that are the pipeline's.
     pub(super) tag_keys: TagKeys,
-    /// The runs that the inbox brought.
+    /// `status.runs`, which the recorder of the inbox owns.
     pub(super) runs: Vec<Run>,
-    /// Whether a condition says that runs are not reported.
+    /// Whether the conditions already say that runs are not reported.
     pub(super) says_not_reported: bool,
-    /// When the schedule last fired since it fires as it does.
+    /// When the last known firing was due, since the schedule was last changed.
     pub(super) last_firing: Option<Timestamp>,
 }
 
 impl PreviousState {
-    /// Of the whole status of a pipeline.
+    /// Parses the status of a pipeline.
     pub(super) fn of(whole: &PipelineStatus) -> Self {
         Self::new(whole.clone().without_news(), whole)
     }
 
-    /// Of the reconciler's own part, and the whole that has what the inbox brought.
+    /// From `own`, the fields that the reconciler owns, and the whole status, for those that the inbox's recorder owns.
     pub(super) fn new(own: PipelineStatus, whole: &PipelineStatus) -> Self {
         let rows = Rows::from(&own.resources[..]);
         Self {
@@ -54,12 +54,12 @@ impl PreviousState {
         }
     }
 
-    /// The reconciler's own part, for what is written anew from it.
+    /// The fields that the reconciler owns, as the base of the next status.
     pub(super) fn status(&self) -> &PipelineStatus {
         &self.status
     }
 
-    /// Where the pipeline lives. One that was only observed has nothing anywhere.
+    /// The account and region that hold the pipeline. Unset for a pipeline that was only observed.
     pub(super) fn home<'a>(&'a self, own_region: Option<&'a str>) -> Home<'a> {
         let lives = !self.rows.is_empty();
         Home {
@@ -69,17 +69,17 @@ impl PreviousState {
         }
     }
 
-    /// Whether the pipeline was made before: then it goes on as it was.
+    /// Whether the pipeline was created before, and so keeps firing whatever is wrong now.
     pub(super) fn was_made(&self) -> bool {
         self.rows.iter().any(|row| !row.unseen)
     }
 
-    /// Whether AWS once had all that this is the fingerprint of.
+    /// Whether AWS matched the desired state with this fingerprint when the status was written.
     pub(super) fn was_in_sync_with(&self, fingerprint: &str) -> bool {
         self.status.in_sync_with.as_deref() == Some(fingerprint)
     }
 
-    /// Whether fewer resources are missing, wrong or still to go in this status.
+    /// Whether `after` has fewer resources that are not ready: the reconcile made progress.
     pub(super) fn is_behind(&self, after: &PipelineStatus) -> bool {
         let pending = |status: &PipelineStatus| {
             let is_pending = |state: ResourceState| state != ResourceState::Ready;

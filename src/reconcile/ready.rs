@@ -1,6 +1,7 @@
-//! How a pipeline is, in the words of its conditions.
+//! The condition of a pipeline.
 //!
-//! The one place that turns what happened into `Ready`, `Reconciling` and `Stalled`, and into the time of the next reconcile.
+//! The only place that turns the outcome of a reconcile into the conditions `Ready`, `Reconciling` and `Stalled`, and
+//! into the time of the next reconcile.
 
 use std::borrow::Cow;
 
@@ -18,49 +19,50 @@ use pipeline_core::resource::Id;
 use crate::reconcile::apply::{Applied, Outcome};
 use crate::reconcile::error::ReconcileError;
 
-/// How a pipeline is.
+/// The outcome of a reconcile, as conditions show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
-    /// Which way it is.
+    /// Which conditions are true.
     pub state: State,
-    /// One word a person can look up.
+    /// Reason of the conditions: one word that a person can look up.
     pub reason: Reason,
-    /// What, where, and what to do.
+    /// Message of the conditions: what is wrong, where, and what to do.
     pub message: String,
     /// When the pipeline comes next.
     pub requeue: Requeue,
 }
 
-/// Which way a pipeline is.
+/// State of a pipeline; decides which conditions are true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// As wanted.
+    /// AWS matches the spec.
     Ready,
-    /// On its way, without a failure.
+    /// In progress, without a failure.
     Progressing,
-    /// Something failed that mends itself.
+    /// Something failed, and may succeed at the next attempt.
     Failing,
-    /// Something failed that only a person can mend.
+    /// Something failed that only a person can fix.
     Stalled,
 }
 
 impl Health {
-    /// The first word about a pipeline.
+    /// Of a new pipeline, before its first reconcile.
     pub fn new_pipeline() -> Self {
         Self::progressing(Underway::Reconciling, "the operator has begun", Requeue::Resync)
     }
 
-    /// Everything is as wanted.
+    /// AWS matches the spec.
     pub fn ready(reason: Settled, message: &str) -> Self {
         Self { state: State::Ready, reason: reason.into(), message: message.to_owned(), requeue: Requeue::Resync }
     }
 
-    /// On the way.
+    /// In progress.
     pub fn progressing(reason: Underway, message: impl Into<String>, requeue: Requeue) -> Self {
         Self { state: State::Progressing, reason: reason.into(), message: message.into(), requeue }
     }
 
-    /// Of a pipeline whose reconcile broke off; nothing where the status cannot be written. One that `was_made` goes on.
+    /// Of a reconcile that ended with an error; `None` if the status cannot be written. A pipeline that `was_made` goes
+    /// on firing.
     pub fn of_error(error: &ReconcileError, was_made: bool) -> Option<Self> {
         match error {
             ReconcileError::ApiServer(_) | ReconcileError::TooLong(_) => None,
@@ -71,7 +73,7 @@ impl Health {
         }
     }
 
-    /// The spec cannot be carried out; a pipeline that `runs` goes on as its last good spec said.
+    /// The spec cannot be carried out. A pipeline that `runs` keeps firing as its last valid spec said.
     pub fn refused(refusals: &[Refusal], runs: bool) -> Self {
         let (reason, mut message) = pipeline::summary(refusals);
         if runs {
@@ -82,7 +84,7 @@ impl Health {
         Self { state: State::Stalled, reason: reason.into(), message, requeue }
     }
 
-    /// There is no AWS to work with.
+    /// AWS clients for the pipeline's account cannot be had.
     pub fn no_aws(error: &NoAws) -> Self {
         match error {
             NoAws::Region => {
@@ -94,12 +96,12 @@ impl Health {
         }
     }
 
-    /// A call failed on the way.
+    /// An AWS call failed outside of the plan's steps.
     pub fn aws(error: &AwsError) -> Self {
         Self::failed(error.class, &error.to_string(), &error.remedy())
     }
 
-    /// Something stands in the way that only a person can mend.
+    /// A conflict that only a person can resolve.
     pub fn conflict(message: &str) -> Self {
         Self::failed(ErrorClass::Conflict, message, ErrorClass::Conflict.remedy())
     }
@@ -110,11 +112,11 @@ impl Health {
         Self { state, reason: class.into(), message, requeue: Requeue::BackOff }
     }
 
-    /// What came of a plan; nothing when every step is done.
+    /// Of an applied plan; `None` if every step is done.
     pub fn of(applied: &Applied, doing: Underway) -> Option<Self> {
         let failures = applied.outcomes.iter().filter_map(|(id, outcome)| failure(id, outcome));
         let failures: Vec<Failure> = failures.collect();
-        // What only a person can mend comes first.
+        // Failures that only a person can fix are reported first.
         if let Some(worst) = failures.iter().max_by_key(|failure| failure.class.needs_a_person()) {
             let more = more(failures.len() - 1);
             return Some(Self::failed(worst.class, &format!("{}{more}", worst.message), &worst.remedy));
@@ -122,7 +124,7 @@ impl Health {
         Self::waiting(applied, doing).or_else(|| Self::tags_refused(applied))
     }
 
-    /// AWS is not done with something.
+    /// Some steps wait for AWS.
     fn waiting(applied: &Applied, doing: Underway) -> Option<Self> {
         let waits: Vec<(&Id, &aws::resource::Wait)> = applied
             .outcomes
@@ -141,7 +143,7 @@ impl Health {
         Some(Self::progressing(doing, message, Requeue::In(soonest)))
     }
 
-    /// All is done but some tags.
+    /// Everything is done except tags that AWS refuses to change.
     fn tags_refused(applied: &Applied) -> Option<Self> {
         let refusals = applied.outcomes.iter().flat_map(|(id, outcome)| match outcome {
             Outcome::TagsRefused { seen: _, refusals } => refusals.iter().map(|refusal| (id, refusal)).collect(),
@@ -167,15 +169,15 @@ fn more(count: usize) -> String {
     if count == 0 { String::new() } else { format!(" (and {count} more, see resources)") }
 }
 
-/// How long AWS may take with a new role or a busy function before it counts as refusing: some of what it answers then
-/// is also what it answers to a role that can never work.
+/// How long AWS may take for a new role or a busy function before the wait counts as a failure: some of these answers
+/// are the same as those for a role that can never work.
 const MAX_WAIT: SignedDuration = SignedDuration::from_mins(5);
 
-/// How long a deletion may take before it counts as held up, the time for undelivered messages included.
+/// How long a deletion may take before it counts as stalled, the time for undelivered messages included.
 const MAX_DELETION: SignedDuration = SignedDuration::from_mins(10);
 
 impl Health {
-    /// What waits too long is stalled: the same answer of AWS can be permanent.
+    /// Turns a wait that takes too long into a stall: the same answer of AWS can be permanent.
     #[must_use]
     pub fn not_for_ever(self, before: &[Condition], deleted: Option<Timestamp>, now: Timestamp) -> Self {
         let since = |type_: &str| before.iter().find(|condition| condition.type_ == type_);
@@ -199,7 +201,7 @@ impl Health {
     }
 }
 
-/// What stands in the way of a resource.
+/// Why one resource is not ready.
 struct Failure {
     class: ErrorClass,
     message: String,
@@ -220,10 +222,11 @@ fn failure(id: &Id, outcome: &Outcome) -> Option<Failure> {
     }
 }
 
-/// Characters of a condition's message; the API server refuses longer ones.
+/// Maximum length of a condition's message, in characters; the API server refuses longer ones.
 const MAX_MESSAGE: usize = 32_768;
 
-/// The conditions that say it, as kstatus wants them: `Reconciling` and `Stalled` only while true, and never both.
+/// The conditions for a health, by the rules of kstatus: `Reconciling` and `Stalled` exist only while true, and never
+/// both.
 /// <https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md>
 pub fn conditions(health: &Health, before: &[Condition], generation: i64, now: Timestamp) -> Vec<Condition> {
     let (ready, extra) = match health.state {

@@ -1,7 +1,8 @@
 //! The annotation `taskpipelines.dev/run-now`: fires a pipeline by hand.
 //!
-//! A token acts once. It is recorded after the sender took the firing: a crash in between hands it over once more, as the
-//! same run. What may never be recorded, since nothing was fired, is tried again at the next reconcile.
+//! A token acts once. It is recorded after the sender accepted the firing: if the operator crashes in between, the
+//! firing is handed over again, as the same run. If nothing was fired, the token is not recorded, and the next
+//! reconcile tries again.
 
 use api::{PipelineStatus, annotation};
 use aws::AwsError;
@@ -23,7 +24,7 @@ use super::subject::Subject;
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MAX_PAYLOAD: usize = 262_144;
 
-/// Why a pipeline is not fired by hand.
+/// Why a pipeline cannot be fired by hand.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 enum Refused {
     #[error("it is not a JSON object: {0}; write one, such as {{\"day\": \"2026-03-01\"}}")]
@@ -34,7 +35,7 @@ enum Refused {
     TooLarge(usize),
 }
 
-/// Fires the pipeline if somebody asks for it, suspended or not; and tells so.
+/// Fires the pipeline if the annotation has a new token, suspended or not. Returns an event for it.
 pub(super) async fn fire(
     context: &ReconcileContext,
     subject: &Subject,
@@ -65,14 +66,15 @@ pub(super) async fn fire(
     Ok(Some(event))
 }
 
-/// Records a `run-now` that cannot be answered, and says so.
+/// Records the token of a `run-now` that cannot be carried out, and returns an event with the reason.
 pub(super) fn refuse(subject: &Subject, status: &mut PipelineStatus, why: &str) -> Option<Event> {
     let token = commands::new_run_now(&subject.pipeline, subject.previous.status())?;
     commands::handle_run_now(status, token);
     Some(Event::new(Acted::RunNowRefused, format!("annotation {}: {why}; nothing was fired", annotation::RUN_NOW)))
 }
 
-/// The run, and what the sender is to get: the schedule's Input, marked, and with other input where that is given.
+/// The run, and the payload for the sender: the schedule's Input marked as manual, with the annotation's input if there
+/// is one.
 fn firing(
     input: &str,
     schedule_arn: &str,

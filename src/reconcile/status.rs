@@ -1,4 +1,4 @@
-//! What the status says of a pipeline, derived from what was done and seen.
+//! The parts of the status that follow from the plan and its outcome.
 
 mod rows;
 mod schedule;
@@ -15,7 +15,7 @@ pub use rows::{Rows, rows_after, rows_before};
 pub use schedule::{fires_otherwise, put_schedule, restart_schedule};
 pub use tag_keys::{tag_keys_after, tag_keys_before};
 
-/// What is still to be done after a plan was carried out, as far as it went.
+/// The changes of a plan that are not done after it was applied.
 pub fn still_pending(plan: &Plan, changes: &[Change], applied: &Applied) -> Vec<Change> {
     let steps = plan.steps.iter().zip(changes);
     let pending = steps.filter_map(|(step, change)| pending(change.clone(), applied.outcomes.get(&step.id)?));

@@ -1,4 +1,4 @@
-//! What one reconcile is about.
+//! The pipeline that a reconcile works on, with its previous status.
 
 use api::{ScheduledTaskPipeline, annotation};
 use aws::{Aws, Caller, Urgency};
@@ -13,9 +13,9 @@ use super::context::PlanContext;
 use super::error::ReconcileError;
 use super::previous::PreviousState;
 
-/// The pipeline of a reconcile.
+/// The pipeline that a reconcile works on.
 pub(super) struct Subject {
-    /// As it was last read or written, without its status.
+    /// The custom resource as last read or written, without its status.
     pub(super) pipeline: ScheduledTaskPipeline,
     pub(super) owner: Owner,
     pub(super) previous: PreviousState,
@@ -37,13 +37,13 @@ impl Subject {
         self.pipeline.metadata.generation.unwrap_or_default()
     }
 
-    /// Since when the pipeline is being deleted, if it is.
+    /// Since when the pipeline is being deleted; `None` if it is not.
     pub(super) fn deleted(&self) -> Option<Timestamp> {
         self.pipeline.metadata.deletion_timestamp.as_ref().map(|time| time.0)
     }
 }
 
-/// The account and region that hold the pipeline: fixed once anything is there.
+/// AWS clients for the pipeline's account and region, which are fixed once anything was created.
 pub(super) async fn aws(context: &PlanContext, subject: &Subject, target: &Target) -> Result<Aws, ReconcileError> {
     let aws = context.accounts.get(target).await?;
     if let Some(account) = subject.previous.home(None).account.filter(|account| *account != aws.location.account) {
@@ -57,7 +57,7 @@ pub(super) async fn aws(context: &PlanContext, subject: &Subject, target: &Targe
     Ok(aws.on_behalf_of(caller))
 }
 
-/// How soon a pipeline needs what it asks AWS for.
+/// How urgent the AWS calls of this reconcile are.
 fn urgency(subject: &Subject) -> Urgency {
     let Subject { pipeline, previous, .. } = subject;
     let status = previous.status();
@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
 
-    /// The urgency of a pipeline of generation 2 with this metadata and status.
+    /// Checks the urgency of a pipeline of generation 2 with this metadata and status.
     fn check(metadata: &Value, status: &Value, expected: Urgency) {
         let mut pipeline = json!({
             "apiVersion": "taskpipelines.dev/v1alpha1", "kind": "ScheduledTaskPipeline",

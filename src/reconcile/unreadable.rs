@@ -1,4 +1,5 @@
-//! A pipeline whose spec the API server takes and this version cannot read: it says so, and can be deleted.
+//! Pipelines whose spec the API server accepts and this version cannot read: reports this in the status, and allows
+//! deletion.
 
 use api::{Allows, Unreadable};
 use pipeline_core::pipeline::Refusal;
@@ -15,14 +16,14 @@ pub(super) async fn reconcile(
     subject: &Subject,
     unreadable: &Unreadable,
 ) -> Result<Requeue, ReconcileError> {
-    // Not the message: it may quote the spec.
+    // The message is not logged: it may quote the spec.
     tracing::warn!(field = unreadable.field, "a pipeline cannot be read");
     match unreadable.allows {
         Allows::Deletion if subject.deleted().is_some() => return Box::pin(cleanup(context, subject)).await,
         Allows::Deletion | Allows::Refusal => {}
         Allows::Nothing => return Ok(Requeue::Resync),
     }
-    context.memory.invalidate(&subject.owner.uid);
+    context.observed_cache.invalidate(&subject.owner.uid);
     Err(ReconcileError::Refused(vec![Refusal {
         reason: Refused::InvalidSpec,
         field: unreadable.field.clone(),

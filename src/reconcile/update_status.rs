@@ -1,4 +1,4 @@
-//! The step after a plan was carried out: what came of it is remembered, and said in the status.
+//! The step after a plan was applied: remembers the outcome, and writes it into the status.
 
 use std::collections::BTreeMap;
 
@@ -23,9 +23,9 @@ use super::planning::Planned;
 use super::ready::Health;
 use super::subject::Subject;
 use super::{commands, events, run_now, status};
-use crate::drift::observed_cache::{self, Found, Snapshot};
+use crate::drift::observed_cache::{self, Observation, Snapshot};
 
-/// Says what came of a plan. A `run-now` is answered last, when all that it needs is there.
+/// Writes the outcome of a plan into the status. Handles `run-now` last, when everything that a run needs exists.
 pub(super) async fn update_status(
     context: &ReconcileContext,
     subject: &Subject,
@@ -34,7 +34,7 @@ pub(super) async fn update_status(
     now: Timestamp,
 ) -> Result<Requeue, ReconcileError> {
     let desired = &planned.desired;
-    let same_secrets = context.memory.wanted(&subject.owner.uid, desired.hash);
+    let same_secrets = context.observed_cache.wanted(&subject.owner.uid, desired.hash);
     let drift = drift(applied, Before { in_sync: planned.knowledge.was_in_sync, same_secrets });
     for one in &drift {
         context.metrics.count_drift(one);
@@ -44,7 +44,7 @@ pub(super) async fn update_status(
     if failing.is_none() {
         remember(context, subject, planned, applied, &tag_keys, depth);
     } else {
-        context.memory.invalidate(&subject.owner.uid);
+        context.observed_cache.invalidate(&subject.owner.uid);
     }
     let mut status = status_after(subject, planned, applied, &tag_keys, depth, now);
     if has_schedule(applied) {
@@ -53,7 +53,7 @@ pub(super) async fn update_status(
     commands::take_reconcile_now(&subject.pipeline, &mut status);
     let mut events = events::of_changes(applied, &drift);
     let mut health = failing.unwrap_or_else(|| in_sync(&desired.pipeline, now));
-    // A tag that AWS refuses holds up no command.
+    // Tags that AWS refuses to change do not block commands.
     if applied.outcomes.values().all(Outcome::is_usable) {
         match run_now::fire(context, subject, desired, &mut status).await {
             Ok(fired) => events.extend(fired),
@@ -63,13 +63,13 @@ pub(super) async fn update_status(
     finish(context, subject, status, &health, events).await
 }
 
-/// Which tags are the pipeline's now.
+/// Keys of the tags that are the pipeline's after this plan.
 fn tag_keys(subject: &Subject, planned: &Planned, applied: &Applied) -> TagKeys {
     let wanted = status::tag_keys_before(&TagKeys::default(), &planned.plan);
     status::tag_keys_after(&subject.previous.tag_keys, &wanted, applied)
 }
 
-/// The status after a plan was carried out, as far as it went.
+/// The status after a plan was applied, completely or in part.
 fn status_after(
     subject: &Subject,
     planned: &Planned,
@@ -96,7 +96,7 @@ fn status_after(
     if applied.outcomes.values().all(|outcome| matches!(outcome, Outcome::Done(_))) {
         status.in_sync_with = Some(desired.fingerprint.clone());
     } else {
-        // Of what is wanted now, AWS may have any part.
+        // AWS may have any part of the new desired state, so only the same fingerprint stays.
         status.in_sync_with = status.in_sync_with.filter(|before| *before == desired.fingerprint);
     }
     status
@@ -107,7 +107,7 @@ fn has_schedule(applied: &Applied) -> bool {
     applied.outcomes.iter().any(made)
 }
 
-/// Remembers what was found, so that AWS need not be asked again before something changes.
+/// Stores the observation, so that AWS need not be read again before something changes.
 fn remember(
     context: &ReconcileContext,
     subject: &Subject,
@@ -119,8 +119,8 @@ fn remember(
     let aws = &planned.desired.aws;
     let snapshot = |(id, seen): (&Id, &Observed)| (id.clone(), Snapshot::of(seen, tag_keys));
     let snapshots: BTreeMap<Id, Snapshot> = applied.seen().map(snapshot).collect();
-    let propagates = context.propagation.is_under_way(&aws.location, snapshots.keys());
-    let found = Found {
+    let propagates = context.pending_writes.is_under_way(&aws.location, snapshots.keys());
+    let observation = Observation {
         pipeline: subject.owner.pipeline(),
         location: aws.location.clone(),
         tag_keys: tag_keys.clone(),
@@ -130,20 +130,20 @@ fn remember(
         depth,
         annotations: annotations(subject),
     };
-    if context.memory.remember(&subject.owner.uid, found, !applied.changes.is_empty()) {
-        // Nobody sweeps or reads any more when the operator stops.
+    if context.observed_cache.record(&subject.owner.uid, observation, !applied.changes.is_empty()) {
+        // The receivers are gone when the operator stops.
         for places in &context.places {
             let _ = places.unbounded_send(aws.clone());
         }
     }
 }
 
-/// One number for the annotations, which can be commands.
+/// A hash of the annotations, some of which are commands.
 pub(super) fn annotations(subject: &Subject) -> u64 {
     observed_cache::mark(subject.pipeline.annotations())
 }
 
-/// How a pipeline is with which nothing is wrong.
+/// Health of a pipeline that AWS matches.
 pub(super) fn in_sync(pipeline: &Pipeline, now: Timestamp) -> Health {
     if pipeline.suspended {
         Health::ready(Settled::Suspended, "everything on AWS is as wanted, and the schedule is disabled")

@@ -13,39 +13,39 @@ use super::{Header, SecretSource, schema};
     "[has(self.slack), has(self.discord), has(self.telegram), has(self.teams), has(self.webhook)].filter(x, x).size() == 1"
 ).message("a channel has exactly one of slack, discord, telegram, teams and webhook"))]
 pub struct Channel {
-    /// Name of the channel, unique within the pipeline; tasks name it in `notify`.
+    /// Name of the channel, unique within the pipeline. Tasks name it in `notify`.
     #[schemars(length(min = 1, max = 40), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub name: String,
-    /// A Slack incoming webhook.
+    /// A Slack incoming webhook, which posts to the Slack channel that it was created for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slack: Option<Slack>,
-    /// A Discord webhook.
+    /// A Discord webhook, which posts to the Discord channel that it was created for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discord: Option<Discord>,
-    /// A Telegram bot.
+    /// A Telegram bot that posts to one chat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telegram: Option<Telegram>,
-    /// A Microsoft Teams workflow webhook.
+    /// The webhook of a Microsoft Teams workflow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teams: Option<Teams>,
-    /// Any HTTP endpoint: gets the whole result as JSON.
+    /// Any HTTP endpoint. It gets the whole result as JSON, by POST.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<Webhook>,
 }
 
-/// A Slack incoming webhook.
+/// A Slack incoming webhook, which posts to the Slack channel that it was created for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Slack {
-    /// The webhook's URL, which is a secret.
+    /// URL of the webhook. It authorises posts, so it is read from a Secret.
     pub webhook_url: SecretSource,
 }
 
-/// A Discord webhook.
+/// A Discord webhook, which posts to the Discord channel that it was created for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Discord {
-    /// The webhook's URL, which is a secret.
+    /// URL of the webhook. It authorises posts, so it is read from a Secret.
     pub webhook_url: SecretSource,
 }
 
@@ -53,39 +53,39 @@ pub struct Discord {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Telegram {
-    /// The bot's token.
+    /// Token of the bot, such as `123456789:AAE…`.
     pub bot_token: SecretSource,
-    /// The chat to post to.
+    /// Chat to post to: its number, or the `@name` of a public channel or group.
     #[schemars(length(min = 1, max = 128))]
     pub chat_id: String,
-    /// The topic within the chat.
+    /// Id of the topic within the chat. Default: no topic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub thread_id: Option<i64>,
 }
 
-/// A Microsoft Teams workflow webhook.
+/// The webhook of a Microsoft Teams workflow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Teams {
-    /// The webhook's URL, which is a secret.
+    /// URL of the webhook. It authorises posts, so it is read from a Secret.
     pub webhook_url: SecretSource,
 }
 
-/// Any HTTP endpoint.
+/// An HTTP endpoint that gets results as JSON: exactly one of `url` and `urlFrom`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("has(self.url) != has(self.urlFrom)").message("a webhook has exactly one of url and urlFrom"))]
 pub struct Webhook {
-    /// Absolute `http://` or `https://` URL.
+    /// Absolute `http://` or `https://` URL. Use `urlFrom` for a URL that is a secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048))]
     #[x_kube(validation = schema::absolute_url())]
     pub url: Option<String>,
-    /// The URL, where it is a secret.
+    /// The Secret that holds the URL, in place of `url`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url_from: Option<SecretSource>,
-    /// Request headers.
+    /// Headers of the request, at most 50.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]

@@ -16,25 +16,27 @@ pub struct Function {
     /// Name of the function, unique within the pipeline, at most 20 characters.
     #[schemars(length(min = 1, max = 20), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
     pub name: String,
-    /// Lambda runtime, such as `python3.13`, `nodejs22.x` or `provided.al2023`.
+    /// Lambda runtime, such as `python3.13`, `nodejs22.x` or `provided.al2023`. Required, except for an image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 40))]
     pub runtime: Option<String>,
-    /// Entry point, such as `index.handler`.
+    /// Entry point, such as `index.handler`, which inline code has to define in `index`. Required, except for an image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub handler: Option<String>,
     /// Where the code comes from.
     pub code: Code,
-    /// Names of `layers`, or ARNs of layer versions.
+    /// Layers of the function, in the order in which they are unpacked: names of `spec.layers`, or ARNs of layer
+    /// versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5), inner(length(min = 1, max = 256)))]
     pub layers: Vec<String>,
-    /// Environment variables.
+    /// Environment variables, by name: at most 4096 bytes of names and values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::environment")]
     pub environment: BTreeMap<String, String>,
-    /// Secrets the function may read; its environment holds their SSM parameters' names in `<NAME>_PARAMETER`.
+    /// Secrets that the function may read. Each is kept in an SSM parameter, whose name the function finds in the
+    /// variable `<NAME>_PARAMETER`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -67,11 +69,11 @@ pub struct Function {
     "[has(self.inline), has(self.configMapRef), has(self.s3), has(self.image)].filter(x, x).size() == 1"
 ).message("code has exactly one of inline, configMapRef, s3 and image"))]
 pub struct Code {
-    /// Source text: becomes `index.py` or `index.mjs`.
+    /// Source text of a Python or Node.js function; becomes `index.py` or `index.mjs`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 262_144))]
     pub inline: Option<String>,
-    /// A `ConfigMap`: text files, or a zip in `binaryData`.
+    /// A `ConfigMap` that holds the code: text files, or one zip in `binaryData`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_map_ref: Option<ConfigMapRef>,
     /// A zip in S3. Must be allowed for the namespace by the operator's configuration.
@@ -93,7 +95,7 @@ pub struct S3Object {
     /// Key of the object.
     #[schemars(length(min = 1, max = 1024))]
     pub key: String,
-    /// Version of the object.
+    /// Version of the object. Default: the latest when the code is deployed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
     pub version: Option<String>,
@@ -122,7 +124,7 @@ pub struct Layer {
     /// Python packages from the package index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub python: Option<PythonLayer>,
-    /// A `ConfigMap` with the layer's files, or a zip in `binaryData`.
+    /// A `ConfigMap` that holds the layer: its files, or one zip in `binaryData`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config_map_ref: Option<ConfigMapRef>,
     /// A zip in S3. Must be allowed for the namespace by the operator's configuration.
@@ -139,11 +141,11 @@ pub struct PythonLayer {
     /// Python version, such as `3.13`.
     #[schemars(length(min = 3, max = 8), regex(pattern = r"^3\.\d+$"))]
     pub version: String,
-    /// Lines as pip takes them, such as `humanize==4.13.0`.
+    /// Requirements of packages by name, one a line as in pip, such as `humanize==4.13.0`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 256)))]
     pub requirements: Option<Vec<String>>,
-    /// A `ConfigMap` that holds such lines.
+    /// A `ConfigMap` that holds the requirements, in place of `requirements`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requirements_from: Option<RequirementsFrom>,
 }
@@ -152,7 +154,7 @@ pub struct PythonLayer {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RequirementsFrom {
-    /// The `ConfigMap` and key that hold the lines.
+    /// The `ConfigMap` and key that hold the requirements, one a line.
     pub config_map_ref: ConfigMapKeyRef,
 }
 
@@ -168,7 +170,7 @@ pub struct Sender {
     #[serde(default = "default_sender_timeout")]
     #[schemars(range(min = 3, max = 900))]
     pub timeout_seconds: u32,
-    /// What it has in common with the runner.
+    /// The fields that the runner has too.
     #[serde(flatten)]
     pub hop: Hop,
 }
@@ -191,15 +193,15 @@ pub struct Runner {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 900))]
     pub timeout_seconds: Option<u32>,
-    /// Messages handed to one invocation at most; 1 with `concurrencyPolicy: Queue`.
+    /// Messages that one invocation gets at most. Default: 1, and always 1 with `concurrencyPolicy: Queue`.
     #[serde(default = "default_batch_size")]
     #[schemars(range(min = 1, max = 10))]
     pub batch_size: u32,
-    /// Invocations at the same time at most. Default: no limit of its own.
+    /// Invocations at the same time at most. Default: no limit beyond Lambda's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2, max = 1000))]
     pub max_concurrency: Option<u32>,
-    /// What it has in common with the sender.
+    /// The fields that the sender has too.
     #[serde(flatten)]
     pub hop: Hop,
 }
@@ -227,11 +229,12 @@ pub struct Hop {
     #[serde(default = "default_log_retention")]
     #[schemars(schema_with = "schema::log_retention")]
     pub log_retention_days: u32,
-    /// Further environment variables.
+    /// Further environment variables, by name: at most 4096 bytes of names and values, those of the operator included.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::environment")]
     pub environment: BTreeMap<String, String>,
-    /// Names of `layers`, or ARNs of layer versions.
+    /// Layers of the function, in the order in which they are unpacked: names of `spec.layers`, or ARNs of layer
+    /// versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5), inner(length(min = 1, max = 256)))]
     pub layers: Vec<String>,
@@ -239,15 +242,16 @@ pub struct Hop {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::policy_statements")]
     pub policy_statements: Vec<Value>,
-    /// Your own code in place of the built-in function; it finds the queue in `QUEUE_URL` and gets the event as it is: a
-    /// sender the Scheduler's, a runner that of SQS. With a runner's, `channels`, `notify` and `template` are refused.
+    /// Your own code in place of the built-in function. It finds the URL of the queue in `QUEUE_URL`, and gets the
+    /// event as AWS sends it: a sender that of EventBridge Scheduler, a runner that of SQS. With your own runner,
+    /// `channels`, `notify` and `template` are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<Code>,
-    /// Lambda runtime of `code`, such as `python3.13`.
+    /// Lambda runtime of `code`, such as `python3.13`. Only with `code`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 40))]
     pub runtime: Option<String>,
-    /// Entry point of `code`, such as `index.handler`.
+    /// Entry point of `code`, such as `index.handler`. Only with `code`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub handler: Option<String>,
@@ -271,10 +275,10 @@ impl Default for Hop {
 /// A processor architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Architecture {
-    /// AWS Graviton.
+    /// AWS Graviton processors.
     #[serde(rename = "arm64")]
     Arm64,
-    /// Intel and AMD.
+    /// Intel and AMD processors.
     #[serde(rename = "x86_64")]
     X8664,
 }

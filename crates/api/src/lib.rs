@@ -33,17 +33,17 @@ pub use task::{Header, Http, HttpMethod, MessageTask, NotifyOn, Retry, Task};
 /// API group of the custom resource, and prefix of its annotations and finalizer.
 pub const GROUP: &str = "taskpipelines.dev";
 
-/// Held until everything on AWS is gone.
+/// Finalizer that holds a deleted pipeline until its AWS resources are deleted.
 pub const FINALIZER: &str = "taskpipelines.dev/cleanup";
 
 /// Annotations that are commands: each new token acts once.
 pub mod annotation {
-    /// Reads AWS now, whenever its value, an opaque token, changes.
+    /// Makes the operator read AWS and reconcile, whenever its value, an opaque token, changes.
     pub const RECONCILE_NOW: &str = "taskpipelines.dev/reconcile-now";
     /// Fires a run whenever its value, an opaque token, changes.
     pub const RUN_NOW: &str = "taskpipelines.dev/run-now";
     /// Input of the tasks that `RUN_NOW` fires, in place of their own: a JSON object.
     pub const RUN_INPUT: &str = "taskpipelines.dev/run-input";
-    /// Why somebody suspended it, for people.
+    /// Reason for the suspension, as text for people.
     pub const SUSPEND_REASON: &str = "taskpipelines.dev/suspend-reason";
 }

@@ -69,27 +69,28 @@ pub struct ScheduledTaskPipelineSpec {
     /// own `cron(...)`, `rate(...)` and `at(...)`.
     #[schemars(length(min = 1, max = 256))]
     pub schedule: String,
-    /// IANA time zone of the schedule, such as `Europe/Berlin`.
+    /// IANA time zone of the schedule, such as `Europe/Berlin`. Default: `UTC`.
     #[serde(default = "default_time_zone")]
     #[schemars(length(min = 1, max = 50))]
     pub time_zone: String,
-    /// Keeps everything, but fires nothing.
+    /// Disables the schedule; everything on AWS stays, and `run-now` still works. Default: false.
     #[serde(default)]
     pub suspend: bool,
-    /// Nothing fires before this time.
+    /// The schedule fires nothing before this time. Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
-    /// Nothing fires after this time.
+    /// The schedule fires nothing after this time. Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_time: Option<Time>,
-    /// Lets EventBridge fire up to so many minutes later, to spread load.
+    /// Minutes by which EventBridge may fire late, to spread load. Default: it fires on time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1440))]
     pub flexible_window_minutes: Option<u32>,
-    /// `Allow`: runs of one task may overlap. `Queue`: they never do (a FIFO queue). Cannot be changed.
+    /// `Allow`: runs of one task may overlap. `Queue`: they never do (a FIFO queue). Cannot be changed. Default:
+    /// `Allow`.
     #[serde(default)]
     pub concurrency_policy: ConcurrencyPolicy,
-    /// What one firing does: one message each. At least one, unless `sender.code` is set.
+    /// The tasks that each firing runs, at most 100. At least one, unless `sender.code` is set.
     #[serde(default)]
     #[schemars(length(max = 100))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -99,12 +100,12 @@ pub struct ScheduledTaskPipelineSpec {
     #[schemars(length(max = 20))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub functions: Vec<Function>,
-    /// Layers that the operator publishes.
+    /// Layers that the operator publishes for the pipeline's functions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub layers: Vec<Layer>,
-    /// Where results go.
+    /// Chats and endpoints that results are posted to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -114,7 +115,7 @@ pub struct ScheduledTaskPipelineSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 60, max = 86400))]
     pub missed_after_seconds: Option<u32>,
-    /// How hard EventBridge Scheduler tries to hand a firing to the sender.
+    /// How long and how often EventBridge Scheduler tries to hand a firing to the sender.
     #[serde(default)]
     pub invocation: Invocation,
     /// The queue between sender and runner.
@@ -126,17 +127,20 @@ pub struct ScheduledTaskPipelineSpec {
     /// The Lambda function that runs tasks and delivers their results.
     #[serde(default)]
     pub runner: Runner,
-    /// What happens to everything on AWS when this resource is deleted.
+    /// What happens to the AWS resources when this resource is deleted. `Delete`: they are deleted. `Retain`: they
+    /// stay, and the schedule goes on firing. Default: `Delete`.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
-    /// `Manage`, or `Observe`: report what would be done, and change nothing.
+    /// `Manage`: create the AWS resources and keep them as specified. `Observe`: only report what would be done, in
+    /// `status.plan`. Default: `Manage`.
     #[serde(default)]
     pub mode: Mode,
     /// Another region or account than the operator's own. Must be allowed for the namespace by the operator's
     /// configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aws: Option<Aws>,
-    /// Put on everything on AWS that can be tagged, and removed there once they are removed here. Tags of others stay.
+    /// Tags of all AWS resources that can be tagged. A tag that is removed here is removed there. Tags that others set
+    /// stay.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::tags")]
     pub tags: BTreeMap<String, String>,
@@ -159,17 +163,17 @@ pub enum ConcurrencyPolicy {
 /// What happens to everything on AWS when the resource is deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum DeletionPolicy {
-    /// It is deleted.
+    /// They are deleted.
     #[default]
     Delete,
-    /// It stays, and goes on firing.
+    /// They stay, and the schedule goes on firing.
     Retain,
 }
 
 /// Whether the operator may change anything on AWS.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Mode {
-    /// It makes and keeps the pipeline.
+    /// It creates the AWS resources, and keeps them as specified.
     #[default]
     Manage,
     /// It only reports what it would do.
@@ -180,11 +184,11 @@ pub enum Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Invocation {
-    /// How often a firing is handed over again after a failure.
+    /// Retries after a failed hand-over of a firing to the sender. Default: 5.
     #[serde(default = "default_max_attempts")]
     #[schemars(range(min = 0, max = 185))]
     pub max_attempts: u32,
-    /// Seconds after which a firing is given up.
+    /// Seconds after which a firing that cannot be handed over goes to the dead-letter queue. Default: 3600.
     #[serde(default = "default_max_age_seconds")]
     #[schemars(range(min = 60, max = 86400))]
     pub max_age_seconds: u32,
@@ -208,7 +212,7 @@ const fn default_max_age_seconds() -> u32 {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Queue {
-    /// Seconds that a message waits at most before it is lost.
+    /// Seconds after which a message that was not processed is lost. Default: 345600 (4 days).
     #[serde(default = "default_retention_seconds")]
     #[schemars(range(min = 60, max = 1_209_600))]
     pub retention_seconds: u32,
@@ -216,20 +220,21 @@ pub struct Queue {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 43200))]
     pub visibility_timeout_seconds: Option<u32>,
-    /// How often a message is received before it goes to the dead-letter queue, beside the receives that retries and
-    /// deliveries need.
+    /// How often a message is received before it goes to the dead-letter queue, in addition to the receives that
+    /// retries and deliveries need. Default: 5.
     #[serde(default = "default_max_receive_count")]
     #[schemars(range(min = 1, max = 900))]
     pub max_receive_count: u32,
-    /// KMS key for all queues. Must be allowed for the namespace by the operator's configuration.
+    /// ARN of the KMS key that encrypts all queues. Must be allowed for the namespace by the operator's configuration.
+    /// Default: SQS's own key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048))]
     pub kms_key_id: Option<String>,
-    /// Seconds that a dead letter is kept.
+    /// Seconds that a dead-letter queue keeps a message. Default: 1209600 (14 days).
     #[serde(default = "default_dead_letter_retention_seconds")]
     #[schemars(range(min = 60, max = 1_209_600))]
     pub dead_letter_retention_seconds: u32,
-    /// Whether deletion takes dead-letter queues that hold messages.
+    /// Whether a deletion also deletes dead-letter queues that hold messages. Default: false, such queues stay.
     #[serde(default)]
     pub delete_with_messages: bool,
 }
@@ -263,15 +268,15 @@ const fn default_dead_letter_retention_seconds() -> u32 {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Aws {
-    /// Region, such as `eu-central-1`.
+    /// Region of the pipeline, such as `eu-central-1`. Default: the operator's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 40))]
     pub region: Option<String>,
-    /// Role that the operator assumes.
+    /// ARN of a role that the operator assumes for this pipeline. The pipeline is in the role's account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 20, max = 2048))]
     pub role_arn: Option<String>,
-    /// External id that the role's trust policy asks for.
+    /// External id that the role's trust policy requires. Only with `roleArn`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 1224))]
     pub external_id: Option<String>,

@@ -1,15 +1,15 @@
-//! What the operator reports.
+//! The status of a pipeline.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// State of the pipeline, as last seen.
+/// State of the pipeline, as the operator last observed it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PipelineStatus {
-    /// Generation of the spec that the rest of the status speaks of.
+    /// `metadata.generation` of the spec that this status is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// AWS account that holds the pipeline, fixed at the first reconcile.
@@ -18,63 +18,66 @@ pub struct PipelineStatus {
     /// AWS region that holds the pipeline, fixed at the first reconcile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// Last token of the annotation `taskpipelines.dev/run-now` that was handled.
+    /// Last value of the annotation `taskpipelines.dev/run-now` that was handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run_now: Option<String>,
-    /// Hashes of the last 50 tokens of `taskpipelines.dev/run-now` that were handled, the newest last: none acts twice.
+    /// For the operator's own use: hashes of the last 50 values of `taskpipelines.dev/run-now` that were handled,
+    /// newest last. None of them fires again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub handled_run_now: Vec<String>,
-    /// Last token of the annotation `taskpipelines.dev/reconcile-now` that was handled.
+    /// Last value of the annotation `taskpipelines.dev/reconcile-now` that was handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_reconcile_now: Option<String>,
-    /// `Ready`, `Reconciling`, `Stalled`, `Delivering` and `OnTime`.
+    /// Conditions of the types `Ready`, `Reconciling`, `Stalled`, `Delivering` and `OnTime`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
     /// The schedule as EventBridge has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<ScheduleStatus>,
-    /// One row per AWS resource.
+    /// The AWS resources of the pipeline: one row for each that exists or is about to be created.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resources: Vec<ResourceRow>,
-    /// Keys of tags that `spec.tags` has named and that may be on AWS: tags with other keys, which are not the pipeline's, are
-    /// never changed or removed.
+    /// For the operator's own use: keys that `spec.tags` has named and that may still be on AWS. Tags with other keys
+    /// are not the pipeline's, and are never changed or removed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tag_keys: Vec<String>,
-    /// What would be done, in `Observe` mode or while something is pending: at most 50 resources and 50 fields.
+    /// Changes that are to be made on AWS, in `Observe` mode or while some are pending: at most 50 resources and 50
+    /// fields.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plan: Vec<Change>,
-    /// Hash of all that was wanted when AWS last had it all. While it is still that, what differs was changed on AWS.
+    /// For the operator's own use: hash of the desired resources when AWS last matched all of them. While it is the
+    /// same, differences are changes that others made on AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_sync_with: Option<String>,
-    /// The last 10 runs.
+    /// The last 10 runs, newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runs: Vec<Run>,
-    /// Messages in the queues.
+    /// Number of messages in the pipeline's queues, as last counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<QueueDepth>,
-    /// When the last run was due.
+    /// When the last run was due (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_run: Option<String>,
-    /// How the last run ended.
+    /// How the last run ended, or `Running`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_result: Option<RunResult>,
-    /// When the schedule fires next.
+    /// When the schedule fires next (RFC 3339, in its time zone).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_run: Option<String>,
 }
 
-/// Conditions that news of runs are about.
+/// Types of the conditions that follow from runs.
 pub const NEWS_CONDITIONS: [&str; 2] = ["Delivering", "OnTime"];
 
 impl PipelineStatus {
-    /// The condition of a type, if it was ever said.
+    /// The condition of a type, if there is one.
     pub fn condition(&self, kind: &str) -> Option<&Condition> {
         self.conditions.iter().find(|condition| condition.type_ == kind)
     }
 
-    /// The part that reconciles write. The rest, what is known of runs, is written by the reader of the inbox, under a field
-    /// manager of its own: so neither ever overwrites the other.
+    /// The fields that the reconciler owns. The fields about runs are owned by the recorder of the inbox, under a field
+    /// manager of its own, so that neither overwrites the other.
     #[must_use]
     pub fn without_news(mut self) -> Self {
         self.runs.clear();
@@ -89,38 +92,39 @@ impl PipelineStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ScheduleStatus {
-    /// Expression, as EventBridge has it.
+    /// Schedule expression in EventBridge's syntax, such as `cron(0 9 ? * MON-FRI *)`.
     pub expression: String,
-    /// `ENABLED` or `DISABLED`.
+    /// `ENABLED`, or `DISABLED` while the pipeline is suspended.
     pub state: String,
-    /// Since when it fires so: from then on firings are expected.
+    /// Since when the schedule has been as it is (RFC 3339). Firings before this time are not expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
     /// The next 3 firings, in the schedule's time zone; empty for `rate()` until its phase is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub next: Vec<String>,
-    /// What may surprise, such as dates that daylight saving skips.
+    /// Possible surprises, such as times that a change to daylight saving time skips.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }
 
-/// One AWS resource.
+/// One AWS resource of the pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResourceRow {
-    /// Kind, such as `Queue`.
+    /// Kind of the resource, such as `Queue` or `Function`.
     pub kind: String,
-    /// Name on AWS.
+    /// Name of the resource on AWS.
     pub name: String,
-    /// Amazon Resource Name.
+    /// Amazon Resource Name; absent until it is known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub arn: String,
-    /// State.
+    /// Whether the resource matches the spec, or what is being done about it.
     pub state: ResourceState,
-    /// What it waits for, or why it failed.
+    /// What the resource waits for, or why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Whether it was never seen to be the pipeline's own: it may not be there, or be somebody else's.
+    /// For the operator's own use: whether the resource was never observed to be the pipeline's own. It may not exist,
+    /// or belong to somebody else.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unseen: bool,
 }
@@ -128,75 +132,76 @@ pub struct ResourceRow {
 /// State of an AWS resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ResourceState {
-    /// As wanted.
+    /// It matches the spec.
     Ready,
-    /// Being made.
+    /// It is being created.
     Creating,
-    /// Being changed.
+    /// It is being changed.
     Updating,
-    /// Being deleted.
+    /// It is being deleted.
     Deleting,
-    /// Something else must come first.
+    /// It waits for another resource.
     Waiting,
-    /// AWS refused.
+    /// A call failed; see the message.
     Failed,
     /// It exists and belongs to somebody else.
     Conflict,
 }
 
-/// One step of the plan.
+/// One resource that is to be changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Change {
-    /// What would be done.
+    /// What is to be done with the resource.
     pub action: Action,
     /// Kind of the resource.
     pub kind: String,
     /// Name of the resource on AWS.
     pub name: String,
-    /// Whether it was changed on AWS, outside of the pipeline: it had been in sync with all that is wanted now.
+    /// Whether the difference is drift: AWS matched the present spec before, and somebody else changed it.
     #[serde(default, skip_serializing_if = "is_false")]
     pub drift: bool,
-    /// What AWS is waited for, or whose the resource is.
+    /// What the operator waits for, or who owns the resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// What would change.
+    /// Fields that are to be changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<FieldChange>,
 }
 
-/// What would be done about one resource.
+/// What is to be done with one resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Action {
-    /// Make it.
+    /// Create it.
     Create,
     /// Change it.
     Update,
-    /// Delete it and make another, since AWS cannot change it.
+    /// Delete and create it, since AWS cannot change these fields.
     Replace,
-    /// Make an earlier pipeline's of the same name this one's.
+    /// Make it this pipeline's: it belongs to an earlier pipeline of the same name.
     TakeOver,
     /// Delete it.
     Delete,
-    /// Wait until AWS is done with it.
+    /// Wait until AWS has finished a change of it.
     Wait,
-    /// Leave it alone, and all else with it: it is somebody else's.
+    /// Nothing, for it or any other resource: it belongs to somebody else.
     Conflict,
-    /// Nothing.
+    /// Nothing: it matches the spec.
     InSync,
 }
 
-/// One thing that differs.
+/// One field that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FieldChange {
-    /// The field, or where in it: `memorySize`, `policy`, `environment.LOG`, `input.tasks[hello].template`, `tags.team`.
+    /// Name of the field, or a path into it: `memorySize`, `policy`, `environment.LOG`, `input.tasks[hello].template`,
+    /// `tags.team`.
     pub field: String,
-    /// What it is; empty when unset.
+    /// Value on AWS; empty if unset.
     pub from: String,
-    /// What it should be; empty when to be unset.
+    /// Value that the spec asks for; empty if it is to be unset.
     pub to: String,
-    /// Whether this is why the resource must be replaced.
+    /// Whether AWS cannot change this field, so that the resource must be replaced.
     #[serde(default, skip_serializing_if = "is_false")]
     pub forces_replacement: bool,
 }
@@ -206,45 +211,45 @@ const fn is_false(flag: &bool) -> bool {
     !*flag
 }
 
-/// One run.
+/// One run: what a firing of the schedule or of `run-now` started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Run {
-    /// Id of the run.
+    /// Id of the run: 16 lower-case letters and digits, as in the functions' logs.
     pub run_id: String,
-    /// When it was due.
+    /// When the run was due (RFC 3339).
     pub scheduled_time: String,
-    /// What fired it.
+    /// What started the run.
     pub trigger: RunTrigger,
-    /// How it ended.
+    /// How the run ended, or `Running`.
     pub result: RunResult,
-    /// When its first task started.
+    /// When its first task started (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<String>,
-    /// When the last of its tasks ended that has.
+    /// When the task that ended last did so (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<String>,
-    /// Tasks by result.
+    /// Number of tasks by result.
     pub counts: RunCounts,
-    /// Where it got stuck, if it is `Missed` or some of its tasks are.
+    /// Where the run got stuck, if all or some of its tasks were missed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// The tasks: all of a run of up to 10, else those that did not succeed, 10 at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tasks: Vec<TaskRun>,
-    /// One letter a task, in the order they had when the run was fired: `s` succeeded, `f` failed, `r` running, `m`
-    /// missed, `.` not heard of yet.
+    /// One letter for each task, in the order of the spec when the run was fired: `s` succeeded, `f` failed, `r`
+    /// running, `m` missed, `.` no report yet.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub marks: String,
-    /// When a channel last got one of its results.
+    /// When a result of the run was last delivered to a channel (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivered_at: Option<String>,
-    /// Results that a channel will not get, 10 at most.
+    /// Results that could not be delivered to a channel, at most 10.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undelivered: Vec<Undelivered>,
 }
 
-/// A result that a channel will not get.
+/// A result that could not be delivered to a channel.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Undelivered {
@@ -252,7 +257,7 @@ pub struct Undelivered {
     pub task: String,
     /// Name of the channel.
     pub channel: String,
-    /// What the channel's service said, cut at 256 characters.
+    /// The answer of the channel's service, cut at 256 characters.
     pub error: String,
 }
 
@@ -268,7 +273,7 @@ pub enum RunTrigger {
 /// How a run ended, or that it has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum RunResult {
-    /// All its tasks did.
+    /// All its tasks succeeded.
     Succeeded,
     /// None of its tasks succeeded.
     Failed,
@@ -283,7 +288,7 @@ pub enum RunResult {
 /// How a task of a run ended, or that it has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum TaskResult {
-    /// It did what it should.
+    /// An attempt succeeded.
     Succeeded,
     /// Its last attempt failed.
     Failed,
@@ -301,9 +306,9 @@ pub struct RunCounts {
     pub succeeded: u32,
     /// Tasks whose last attempt failed.
     pub failed: u32,
-    /// Tasks that have not ended.
+    /// Tasks that wait or run.
     pub running: u32,
-    /// Tasks that never started.
+    /// Tasks that did not start in time.
     pub missed: u32,
 }
 
@@ -313,25 +318,25 @@ pub struct RunCounts {
 pub struct TaskRun {
     /// Name of the task.
     pub name: String,
-    /// Its result.
+    /// How the task ended, or `Running`.
     pub result: TaskResult,
-    /// How often it was tried.
+    /// Number of attempts so far.
     pub attempts: u32,
-    /// How long its last attempt took, in milliseconds.
+    /// Duration of the last attempt, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
-    /// Why it failed, cut at 256 characters.
+    /// Why the last attempt failed, cut at 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-/// Messages in the queues.
+/// Number of messages in the pipeline's queues, as last counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct QueueDepth {
-    /// Messages that wait.
+    /// Messages that wait to be processed.
     pub visible: u64,
-    /// Messages that the runner has.
+    /// Messages that the runner is processing, or that wait for a retry.
     pub in_flight: u64,
     /// Messages in the two dead-letter queues.
     pub dead_letters: u64,

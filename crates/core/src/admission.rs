@@ -1,4 +1,4 @@
-//! What the API server would refuse of a spec, said without one: the schema's types and bounds, and its CEL rules.
+//! Validates a spec offline as the API server would: types and bounds of the schema, and CEL rules.
 //!
 //! A validator of JSON Schema is not enough. Tried with `jsonschema` 0.61 without its default features: 22 more crates, 25 s
 //! of a processor to build; of a CRD's schema it takes unknown fields, two tasks of one name
@@ -35,12 +35,12 @@ impl fmt::Display for Broken {
     }
 }
 
-/// What the API server would make of a spec.
+/// What the API server would do with a spec.
 #[derive(Clone, Debug)]
 pub struct Admission {
-    /// The spec with its defaults filled in, where its types can be read.
+    /// The spec with its defaults; `None` if its types cannot be read.
     pub spec: Option<ScheduledTaskPipelineSpec>,
-    /// Every rule that it breaks; the API server takes it only if there is none.
+    /// Every rule that the spec breaks. The API server accepts it only if there is none.
     pub broken: Vec<Broken>,
 }
 
@@ -61,7 +61,7 @@ pub fn admit(spec: &Value) -> Admission {
             return Admission { spec: None, broken };
         }
     };
-    // With its defaults, as rules see it; a rule may also be about what the types cannot hold.
+    // CEL rules see the spec with its defaults. A rule may also be about a value that the Rust types cannot hold.
     let mut defaulted = json!(read);
     merge(&mut defaulted, spec);
     let rules = validate_cel_schema::<ScheduledTaskPipelineSpec>(&defaulted, None).err();
@@ -74,7 +74,7 @@ pub fn admit(spec: &Value) -> Admission {
     Admission { spec: Some(read), broken }
 }
 
-/// Adds what stands in the spec and the types left out.
+/// Adds the parts of the spec that the Rust types do not have.
 fn merge(defaulted: &mut Value, spec: &Value) {
     match (defaulted, spec) {
         (Value::Object(defaulted), Value::Object(spec)) => {
@@ -91,7 +91,7 @@ fn merge(defaulted: &mut Value, spec: &Value) {
     }
 }
 
-/// A path of the CEL engine, `.tasks` or `tasks[0].http`, as ours.
+/// Translates a path of the CEL engine (`.tasks` or `tasks[0].http`) into ours.
 fn named(spec: &Value, path: &str) -> String {
     let mut value = Some(spec);
     let mut named = "spec".to_owned();
@@ -151,7 +151,7 @@ fn check(path: &str, schema: &JSONSchemaProps, value: &Value, broken: &mut Vec<B
     }
 }
 
-/// The type that a value should have and has not.
+/// The type that the schema asks for, if the value has another.
 fn wrong_type<'schema>(schema: &'schema JSONSchemaProps, value: &Value) -> Option<&'schema str> {
     if schema.x_kubernetes_int_or_string == Some(true) {
         return (!value.is_i64() && !value.is_string()).then_some("integer or string");

@@ -1,4 +1,4 @@
-//! Zips that are the same bytes whenever, wherever and by whichever version they are made of the same files.
+//! Reproducible zips: the same files give the same bytes, on every machine and with every version of the compressor.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,7 +25,7 @@ pub(crate) enum ArchiveError {
     /// A name or a size is beyond the format.
     #[error(transparent)]
     Zip(#[from] zip::result::ZipError),
-    /// The rest of a file does not fit.
+    /// Writing into memory failed.
     #[error(transparent)]
     Write(#[from] std::io::Error),
 }
@@ -34,12 +34,12 @@ pub(crate) enum ArchiveError {
 pub const UNKNOWN: &str = "(known after apply)";
 
 impl Zip {
-    /// A zip of which nothing is known: it can be planned, never deployed.
+    /// A zip with unknown content: it can be planned, but never deployed.
     pub(crate) fn unknown() -> Self {
         Self { bytes: Vec::new(), sha256: UNKNOWN.to_owned() }
     }
 
-    /// A zip that somebody else made.
+    /// A zip that was made elsewhere.
     pub fn of(bytes: Vec<u8>) -> Self {
         let sha256 = BASE64.encode(&Sha256::digest(&bytes));
         Self { bytes, sha256 }
@@ -50,7 +50,8 @@ impl Zip {
     /// # Errors
     /// A file's name is longer than the format allows.
     pub(crate) fn pack(files: &Files) -> Result<Self, ArchiveError> {
-        // Another version of a compressor writes other bytes, and Lambda would get what it has.
+        // Stored without compression: another version of the compressor would write other bytes, and Lambda would get
+        // the same code again.
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)
             .last_modified_time(DateTime::default())
@@ -63,7 +64,7 @@ impl Zip {
         Ok(Self::of(zip.finish()?.into_inner()))
     }
 
-    /// All of it.
+    /// The bytes of the zip.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -1,4 +1,4 @@
-//! What Lambda functions run.
+//! The code of Lambda functions.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,14 +19,14 @@ pub enum Code {
     Zip {
         /// The zip, as it is uploaded.
         zip: Arc<Zip>,
-        /// How it is started.
+        /// How Lambda starts it.
         entry: Entry,
     },
     /// A zip in S3, which Lambda fetches.
     S3 {
         /// Bucket, key and version of the zip.
         object: S3Object,
-        /// How it is started.
+        /// How Lambda starts it.
         entry: Entry,
     },
     /// A container image's URI.
@@ -40,7 +40,7 @@ pub struct S3Object {
     pub bucket: String,
     /// Key of the object.
     pub key: String,
-    /// Version of the object; absent: whichever is the latest when the code is deployed.
+    /// Version of the object; `None`: the latest at the time of the deployment.
     pub version: Option<String>,
 }
 
@@ -56,7 +56,7 @@ pub struct Entry {
 /// The zip of a built-in function on disk. It is read for each upload.
 #[derive(Debug)]
 pub struct Artifact {
-    /// Where it lies.
+    /// Path of the zip.
     pub path: PathBuf,
     /// SHA-256 in Base64, as Lambda reports it.
     pub sha256: String,
@@ -75,7 +75,7 @@ pub enum Builtin {
 }
 
 impl Builtin {
-    /// Its name, in names on AWS and of zips.
+    /// Its name, as part of names on AWS and of zips.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sender => "sender",
@@ -85,7 +85,7 @@ impl Builtin {
 }
 
 impl Code {
-    /// How Lambda starts it; an image knows that by itself.
+    /// How Lambda starts it; `None` for an image, which defines this itself.
     pub fn entry(&self) -> Option<Entry> {
         match self {
             // Amazon Linux 2023 and nothing else. It starts the zip's `bootstrap` whatever the handler; the API asks for
@@ -97,11 +97,11 @@ impl Code {
     }
 }
 
-/// Characters of the readable part of an object's mark.
+/// Maximum length of the readable part of an object's mark.
 const MAX_READABLE: usize = 120;
 
 impl S3Object {
-    /// What tells it from any other object and version, in characters that a tag may have, none of them a space.
+    /// A text that identifies the object and its version, in characters that are allowed in a tag, without spaces.
     pub fn mark(&self) -> String {
         let Self { bucket, key, version } = self;
         let version = version.as_deref().unwrap_or_default();

@@ -1,8 +1,8 @@
-//! What pipelines may reach beyond their own resources on AWS: the operator's configuration, by namespace.
+//! The operator's configuration: what the pipelines of each namespace may use beyond their own resources.
 //!
-//! Deny by default: without a file, and for a namespace that no entry is for, nothing is allowed. [`Configuration::parse`]
-//! reports all mistakes at once, each with its path; every question is answered with a [`Missing`] that says what the
-//! configuration would have to hold.
+//! Denies by default: without a file, and for a namespace without an entry, nothing is allowed.
+//! [`Configuration::parse`] reports all mistakes at once, each with its path. Every denied check returns a [`Missing`]
+//! that says what the configuration would have to contain.
 
 pub mod file;
 mod pattern;
@@ -23,7 +23,7 @@ pub use pattern::Pattern;
 pub use validate::{InvalidConfiguration, Mistake};
 pub(crate) use validate::{is_action, is_arn, is_function_arn, is_key_arn, is_layer_arn, is_region, is_role_arn};
 
-/// What pipelines may, checked. The default allows nothing.
+/// A validated configuration. The default allows nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Configuration {
     entries: Vec<Entry>,
@@ -31,7 +31,7 @@ pub struct Configuration {
     reserved_tags: Vec<Pattern>,
 }
 
-/// What the namespaces of one entry may.
+/// One entry: what its namespaces may use.
 #[derive(Clone, Debug)]
 struct Entry {
     namespaces: Vec<Pattern>,
@@ -54,12 +54,12 @@ struct Role {
     regions: Vec<String>,
 }
 
-/// That something is not allowed.
+/// A denial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
-    /// What is not allowed, and where.
+    /// The subject of the denial, with its namespace.
     pub what: String,
-    /// What the configuration would have to hold.
+    /// The rule that the configuration lacks.
     pub rule: String,
 }
 
@@ -79,7 +79,7 @@ impl Configuration {
         self.answer(allowed, namespace, &format!("region `{region}`"), "regions", region)
     }
 
-    /// The role that a namespace may use, with the external id of the configuration.
+    /// Returns a role that a namespace may use, with the external id from the configuration.
     ///
     /// # Errors
     /// No entry for the namespace lists it, or none with this external id or region.
@@ -168,7 +168,7 @@ impl Configuration {
     /// Whether a namespace may give its functions' roles a statement.
     ///
     /// # Errors
-    /// An action on a resource that no statement of the namespace's entries allows; the first.
+    /// The first action on a resource that no statement of the namespace's entries allows.
     pub(crate) fn policy_statement(&self, namespace: &str, statement: &Statement) -> Result<(), Missing> {
         let allowed: Vec<&AllowedStatement> =
             self.of(namespace).flat_map(|(_, entry)| &entry.policy_statements).collect();
@@ -211,7 +211,8 @@ impl Configuration {
         self.entries.iter().flat_map(|entry| &entry.functions).map(Pattern::as_str)
     }
 
-    /// Read permissions that creating functions takes, for all layers, objects and images that any namespace may use.
+    /// Read permissions that the operator needs to create functions, for all layers, objects and images that any
+    /// namespace may use.
     pub fn sources(&self, partition: &str) -> Vec<Statement> {
         let all = |patterns: fn(&Entry) -> &[Pattern]| -> Vec<String> {
             let texts: BTreeSet<&str> = self.entries.iter().flat_map(patterns).map(Pattern::as_str).collect();
@@ -234,12 +235,12 @@ impl Configuration {
             .collect()
     }
 
-    /// What any namespace may give to its functions' roles.
+    /// IAM statements that any namespace may add to the roles of its functions.
     pub fn policy_statements(&self) -> impl Iterator<Item = Statement> {
         self.entries.iter().flat_map(|entry| &entry.policy_statements).map(AllowedStatement::widest)
     }
 
-    /// The entries for a namespace, with their numbers.
+    /// The entries that apply to a namespace, with their indices.
     fn of(&self, namespace: &str) -> impl Iterator<Item = (usize, &Entry)> {
         let is_for = move |entry: &Entry| entry.namespaces.iter().any(|pattern| pattern.matches(namespace));
         self.entries.iter().enumerate().filter(move |(_, entry)| is_for(entry))
@@ -271,7 +272,7 @@ impl Configuration {
     }
 }
 
-/// The last part of a pattern of ARNs.
+/// The resource part of a pattern of ARNs.
 fn resource(arns: &Pattern) -> Pattern {
     Pattern::new(arns.as_str().splitn(6, ':').nth(5).unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! IAM policy documents: as types when we write them, as what they grant when we compare them.
+//! IAM policy documents: types to write them, and grants to compare them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,7 +25,7 @@ impl Service {
     }
 }
 
-/// Lets a service assume a role, under conditions that must hold of the caller.
+/// A trust policy: lets a service assume a role, under conditions on the caller.
 pub fn trust(service: Service, conditions: &[(&str, String)]) -> Value {
     let mut statement = json!({
         "Effect": "Allow",
@@ -40,7 +40,7 @@ pub fn trust(service: Service, conditions: &[(&str, String)]) -> Value {
     json!({ "Version": VERSION, "Statement": [statement] })
 }
 
-/// The policy language's current version; any other text means the old one.
+/// The current version of the policy language. Any other version means the old one.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html>
 const VERSION: &str = "2012-10-17";
 
@@ -54,12 +54,12 @@ pub struct Statement {
     pub actions: Vec<String>,
     /// ARNs of resources, with wildcards.
     pub resources: Vec<String>,
-    /// When it holds; empty: always.
+    /// Conditions under which it applies; empty: always.
     pub condition: Condition,
 }
 
 impl Statement {
-    /// The statement as IAM writes it.
+    /// The statement as a JSON object.
     pub fn document(&self) -> Value {
         let Self { actions, resources, condition } = self;
         let mut statement = json!({ "Effect": "Allow", "Action": actions, "Resource": resources });
@@ -70,12 +70,12 @@ impl Statement {
     }
 }
 
-/// What a role may do: statements of actions and resources.
+/// Collects the statements of a role's policy.
 #[derive(Clone, Debug, Default)]
 pub struct Permissions(Vec<Value>);
 
 impl Permissions {
-    /// Also allows these actions on these resources, if there are any.
+    /// Adds a statement for these actions on these resources, unless there are no resources.
     #[must_use]
     pub fn allow<const A: usize>(mut self, actions: [&str; A], resources: impl IntoIterator<Item = String>) -> Self {
         let resources: Vec<String> = resources.into_iter().collect();
@@ -85,14 +85,14 @@ impl Permissions {
         self
     }
 
-    /// Also allows what these statements say.
+    /// Adds statements.
     #[must_use]
     pub fn with(mut self, statements: &[Statement]) -> Self {
         self.0.extend(statements.iter().map(Statement::document));
         self
     }
 
-    /// Also allows what others may.
+    /// Adds all statements of another policy.
     #[must_use]
     pub fn and(mut self, others: Self) -> Self {
         self.0.extend(others.0);
@@ -110,32 +110,32 @@ impl Permissions {
     }
 }
 
-/// A policy of these statements.
+/// A policy document with these statements.
 pub fn document(statements: &[Value]) -> Value {
     json!({ "Version": VERSION, "Statement": statements })
 }
 
-/// A policy document. Two are equal when they mean the same, however they group, order or spell it.
+/// A policy document. Two documents are equal if they grant the same, however they group, order or spell it.
 #[derive(Clone, Debug)]
 pub struct Document(Value);
 
-/// One action on one resource for somebody under some conditions: what documents are compared by.
+/// One action on one resource, for one principal, under one set of conditions: the unit that documents are compared by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Grant {
     /// `Allow` or `Deny`.
     effect: String,
-    /// For whom, and under which conditions, for a person; empty where there is neither.
+    /// Principal and conditions as text; empty if there is neither.
     terms: String,
-    /// Empty in a trust policy, which names none.
+    /// Empty in a trust policy, which has no resources.
     resource: String,
-    /// In lower case: names of actions know no case.
+    /// In lower case: names of actions are case-insensitive.
     action: String,
 }
 
-/// Grants, each with its action as it is written.
+/// Grants, each with its action as the document spells it.
 type Grants = BTreeMap<Grant, String>;
 
-/// The version that a document has which names none.
+/// The version of a document that names none.
 const OLD_VERSION: &str = "2008-10-17";
 
 impl Document {
@@ -144,14 +144,14 @@ impl Document {
         Self(document)
     }
 
-    /// A document as IAM hands it out: percent-encoded JSON (RFC 3986, so `+` stands for itself).
-    /// What does not parse is compared as the text it is.
+    /// A document as IAM returns it: percent-encoded JSON (RFC 3986, so `+` is literal). A text that does not parse is
+    /// compared as text.
     pub fn decode(document: &str) -> Self {
         let text = percent_decode_str(document).decode_utf8_lossy();
         Self(serde_json::from_str(&text).unwrap_or_else(|_| Value::from(text.as_ref())))
     }
 
-    /// What one document grants and the other does not, for a person: first what goes, then what comes.
+    /// The differences of two documents, as sentences: first what only `from` grants, then what only `to` grants.
     pub fn changes(from: Option<&Self>, to: Option<&Self>) -> (Vec<String>, Vec<String>) {
         let grants = |document: Option<&Self>| document.map(Self::grants).unwrap_or_default();
         let (from, to) = (grants(from), grants(to));
@@ -168,7 +168,7 @@ impl Document {
             None => &[],
         };
         let version = document.get("Version").and_then(Value::as_str).unwrap_or(OLD_VERSION);
-        // The version decides what variables in a statement mean.
+        // The version decides how variables in a statement are read.
         let version = (version != VERSION).then(|| unit(&json!(format!("policy language of {version}"))));
         statements.iter().flat_map(statement_grants).chain(version).collect()
     }
@@ -186,7 +186,7 @@ impl fmt::Display for Document {
     }
 }
 
-/// What is not a statement, compared as it is.
+/// Anything that is not a statement; compared as JSON.
 fn unit(value: &Value) -> (Grant, String) {
     let action = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     (Grant { effect: String::new(), terms: String::new(), resource: String::new(), action: action.clone() }, action)
@@ -205,7 +205,8 @@ fn statement_grants(statement: &Value) -> Vec<(Grant, String)> {
     resources.iter().flat_map(|resource| actions.iter().map(|action| grant(resource, action.clone()))).collect()
 }
 
-/// Each of the actions or resources; all but some are one, as are none.
+/// The actions or resources of a statement, one by one. `NotAction` and `NotResource` count as one, as does a missing
+/// element.
 fn targets(fields: &Map<String, Value>, these: &str, all_but: &str) -> Vec<String> {
     match (fields.get(these), fields.get(all_but)) {
         (Some(these), _) => texts(these),
@@ -214,7 +215,7 @@ fn targets(fields: &Map<String, Value>, these: &str, all_but: &str) -> Vec<Strin
     }
 }
 
-/// For whom, and under which conditions. What this version does not know is kept as it is.
+/// Principal and conditions of a statement, as text. Unknown elements are kept as they are.
 fn terms(fields: &Map<String, Value>) -> String {
     let known = ["Sid", "Effect", "Action", "NotAction", "Resource", "NotResource"];
     let terms =
@@ -225,7 +226,7 @@ fn terms(fields: &Map<String, Value>) -> String {
             _ => format!(" with {key} {value}"),
         });
     let mut terms: Vec<String> = terms.collect();
-    // Whom before when.
+    // Principal before conditions.
     terms.sort_by(|a, b| b.cmp(a));
     terms.concat()
 }
@@ -250,7 +251,7 @@ fn conditions(value: &Value) -> String {
     all.join(" and ")
 }
 
-/// A list as a set, and a single value as a list of one. What could pass for a list is quoted.
+/// A list as a set; a single value as a set of one. Texts that could be mistaken for a list are quoted.
 fn texts(value: &Value) -> Vec<String> {
     let is_plain = |text: &&str| !text.is_empty() && !text.contains([' ', ',', '"']);
     let text = |value: &Value| value.as_str().filter(is_plain).map_or_else(|| value.to_string(), str::to_owned);
@@ -263,7 +264,7 @@ fn texts(value: &Value) -> Vec<String> {
     texts
 }
 
-/// Grants as few sentences: `Allow sqs:SendMessage, sqs:DeleteMessage on arn:…`.
+/// Groups grants into few sentences: `Allow sqs:SendMessage, sqs:DeleteMessage on arn:…`.
 fn sentences<'grants>(grants: impl Iterator<Item = (&'grants Grant, &'grants String)>) -> Vec<String> {
     let mut by_resource: BTreeMap<_, Vec<&str>> = BTreeMap::new();
     for (Grant { effect, terms, resource, action: _ }, action) in grants {

@@ -1,6 +1,7 @@
-//! Who owns what: names, ARNs and tags on AWS, all computed from (cluster, namespace, name).
+//! Names and owner tags of AWS resources, all computed from (cluster, namespace, name).
 //!
-//! Names are known before anything exists, so policies, targets and mappings need no created resource's output.
+//! Names are known before anything exists, so policies, targets and mappings need no output of a resource that was
+//! created before.
 
 mod part;
 mod tag_keys;
@@ -21,7 +22,7 @@ pub use tag_keys::TagKeys;
 /// Tags of one AWS resource.
 pub type Tags = BTreeMap<String, String>;
 
-/// Tag keys that say whose a resource is.
+/// Keys of the tags that the operator sets.
 pub mod tag {
     /// Cluster name of the operator.
     pub const CLUSTER: &str = "taskpipelines.dev/cluster";
@@ -31,18 +32,18 @@ pub mod tag {
     pub const NAME: &str = "taskpipelines.dev/name";
     /// UID of the pipeline.
     pub const UID: &str = "taskpipelines.dev/uid";
-    /// Which object in S3 a function's code is, and the SHA-256 of what Lambda then fetched.
+    /// The object in S3 that a function's code comes from, and the SHA-256 of what Lambda fetched.
     pub const CODE: &str = "taskpipelines.dev/code";
 
-    /// Those that say whose a resource is: without them it is not the pipeline's.
+    /// The keys that identify the owner. A resource without all of them is not the pipeline's.
     pub const OWNER: [&str; 4] = [CLUSTER, NAMESPACE, NAME, UID];
 }
 
-/// Characters of the readable front of a name. With the hash (10), two hyphens and the longest part
-/// (`layer-` and 20 more) a name stays within 64, the least that AWS allows (functions, roles, schedules).
+/// Maximum length of the readable start of a name. With the hash (10), two hyphens and the longest suffix (`layer-` and
+/// 20 more) a name stays within 64 characters, the smallest limit of AWS (functions, roles, schedules).
 const MAX_FRONT: usize = 64 - 10 - 2 - 26;
 
-/// The name that tells this operator's resources from another's in the same account: `[a-z0-9-]{1,32}`.
+/// Name of a cluster, which separates the resources of several operators in one account: `[a-z0-9-]{1,32}`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClusterName(String);
 
@@ -52,11 +53,11 @@ pub struct ClusterName(String);
 pub struct ClusterNameError(String);
 
 impl ClusterName {
-    /// The name of a cluster that was given none: `c-` and the first 8 characters of the UID of its namespace
-    /// `kube-system`, which lives as long as the cluster.
+    /// The default name of a cluster: `c-` and the first 8 characters of the UID of its namespace `kube-system`, which
+    /// never changes.
     ///
     /// # Errors
-    /// The UID is not one.
+    /// The text is not a UID.
     pub fn from_cluster_uid(uid: &str) -> Result<Self, ClusterNameError> {
         let short: String = uid.chars().take(8).collect();
         format!("c-{short}").parse()
@@ -67,7 +68,7 @@ impl ClusterName {
         format!("/taskpipelines/{self}/{front}/{part}")
     }
 
-    /// Name of the queue that brings the cluster's news back.
+    /// Name of the queue that brings the reports of the cluster's runs to the operator.
     pub fn inbox(&self) -> String {
         format!("taskpipelines-{self}-inbox")
     }
@@ -97,16 +98,17 @@ pub fn pipeline_ref(pipeline: &ScheduledTaskPipeline) -> PipelineRef {
     PipelineRef { namespace: pipeline.namespace().unwrap_or_default(), name: pipeline.name_any() }
 }
 
-/// Characters of the name of an object of Kubernetes at most.
+/// Maximum length of the name of a Kubernetes object.
 pub const MAX_OBJECT_NAME: usize = 253;
 
-/// Whether a text is a label of DNS, up to a length: lower-case letters and digits, and between them `-`.
+/// Whether a text is a DNS label of at most `longest` characters: lower-case letters, digits, and `-` inside.
 /// <https://kubernetes.io/docs/concepts/overview/working-with-objects/names/>
 pub fn is_label(text: &str, longest: usize) -> bool {
     is_name(text, longest, b"-")
 }
 
-/// The same with dots as well: what most objects of Kubernetes, and buckets, are called.
+/// Whether a text is a DNS subdomain (labels joined by dots) of at most `longest` characters, as the names of most
+/// Kubernetes objects and of buckets are.
 pub fn is_subdomain(text: &str, longest: usize) -> bool {
     is_name(text, longest, b"-.")
 }
@@ -133,25 +135,25 @@ pub struct Owner {
     pub uid: String,
 }
 
-/// Whose an existing resource is, by its tags.
+/// The owner of an existing resource, by its tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ownership {
     /// The tags name this pipeline, UID included.
     Ours,
-    /// An earlier pipeline's of the same cluster, namespace and name.
+    /// The tags name an earlier pipeline of the same cluster, namespace and name.
     Predecessor {
         /// UID of that pipeline.
         uid: String,
     },
     /// The tags name another pipeline, or none.
     NotOurs {
-        /// What its tags say, for a person.
+        /// The owner in the tags, as text.
         whose: String,
     },
 }
 
 impl Owner {
-    /// The tags that everything of this pipeline carries.
+    /// The tags that every resource of this pipeline has.
     pub fn tags(&self) -> Tags {
         Tags::from([
             (tag::CLUSTER.to_owned(), self.cluster.to_string()),
@@ -172,12 +174,12 @@ impl Owner {
         })
     }
 
-    /// Its namespace and name, which a later pipeline can have as well.
+    /// Namespace and name of the pipeline; a later pipeline can have the same.
     pub fn pipeline(&self) -> PipelineRef {
         PipelineRef { namespace: self.namespace.clone(), name: self.name.clone() }
     }
 
-    /// Whose a resource with these tags is.
+    /// The owner of a resource with these tags, relative to this pipeline.
     pub fn ownership(&self, tags: &Tags) -> Ownership {
         let get = |key: &str| tags.get(key).map(String::as_str);
         match (get(tag::CLUSTER), get(tag::NAMESPACE), get(tag::NAME), get(tag::UID)) {
@@ -197,7 +199,7 @@ impl Owner {
         }
     }
 
-    /// What all names of this pipeline begin with: `<front>-<hash>`.
+    /// The prefix of all names of this pipeline: `<front>-<hash>`.
     pub fn prefix(&self) -> String {
         let readable: String = format!("{}-{}", self.namespace, self.name)
             .chars()

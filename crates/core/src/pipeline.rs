@@ -1,8 +1,8 @@
-//! A custom resource and the Secrets it names, made into a validated [`Pipeline`].
+//! Resolves a custom resource and the Secrets that it names into a validated [`Pipeline`].
 //!
-//! [`secret_refs`] says which Secrets to read, [`resolve`] does the rest. It reports all that is wrong at once, each
-//! with its field, and looks at nothing but its arguments. Every struct of the spec is taken apart without `..`: a new
-//! field does not compile until it is honoured or refused.
+//! [`secret_refs`] tells which Secrets to read, [`resolve`] does the rest. It reports all mistakes at once, each with
+//! its field, and depends on nothing but its arguments. Every struct of the spec is destructured without `..`, so that
+//! a new field does not compile until it is honoured or refused.
 
 mod channel;
 mod code;
@@ -53,30 +53,30 @@ pub use secret::{SecretLookup, SecretUse, SecretValues, secret_refs};
 pub use task::MAX_TASKS;
 pub use work::{Work, work};
 
-/// What else a pipeline depends on.
+/// What a pipeline depends on beside its spec.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
-    /// Whose it is.
+    /// The pipeline's identity: cluster, namespace, name and UID.
     pub owner: &'a Owner,
-    /// The current time, which decides what is over.
+    /// The current time, to refuse schedules that can never fire again.
     pub now: Timestamp,
     /// What the cluster answered for the keys of [`secret_refs`].
     pub secrets: &'a SecretValues,
     /// What the cluster answered for the names of [`config_map_refs`].
     pub config_maps: &'a ConfigMaps,
-    /// The functions' architecture where the spec names none.
+    /// Architecture of functions for which the spec sets none.
     pub default_architecture: Architecture,
-    /// The zips of the built-in functions that there are.
+    /// The available zips of the built-in functions.
     pub artifacts: &'a Artifacts,
-    /// What the operator lets its namespace do.
+    /// What the operator's configuration allows.
     pub configuration: &'a Configuration,
-    /// Where it lives.
+    /// Account and region that the pipeline is in, if it was created before.
     pub home: Home<'a>,
-    /// Whether the schedule exists on AWS: one that is over by now has fired, and is not a mistake.
+    /// Whether the schedule exists on AWS. A schedule that is over is a mistake only in a new pipeline.
     pub has_schedule: bool,
 }
 
-/// Where a pipeline lives: fixed once it is known.
+/// The account and region of a pipeline, which never change once it was created.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Home<'a> {
     /// The operator's own region.
@@ -87,22 +87,22 @@ pub struct Home<'a> {
     pub region: Option<&'a str>,
 }
 
-/// All that the operator needs to know to make a pipeline on AWS: checked, defaults filled in.
+/// A validated spec with its defaults: all that the operator needs to create the pipeline on AWS.
 #[derive(Debug)]
 pub struct Pipeline {
-    /// Whose it is.
+    /// The pipeline's identity: cluster, namespace, name and UID.
     pub owner: Owner,
-    /// Where on AWS it lives.
+    /// Account and region of its resources.
     pub target: Target,
-    /// When it fires.
+    /// Its schedule.
     pub schedule: Schedule,
-    /// Between which times it fires.
+    /// The times between which it fires.
     pub window: Window,
-    /// Whether it is kept without firing.
+    /// Whether the schedule is disabled.
     pub suspended: bool,
-    /// Seconds after which a firing that did not come counts as missed; absent: what follows from the schedule.
+    /// Seconds after which an expected firing counts as missed; `None`: derived from the schedule.
     pub missed_after_seconds: Option<u32>,
-    /// How many minutes later than due EventBridge may fire.
+    /// Minutes by which EventBridge may fire later than due.
     pub flexible_window_minutes: Option<u32>,
     /// Whether the queue is a FIFO queue.
     pub fifo: bool,
@@ -122,9 +122,9 @@ pub struct Pipeline {
     pub functions: Vec<Function>,
     /// The functions that the runner calls.
     pub called: BTreeSet<Callee>,
-    /// Messages handed to one invocation of the runner at most.
+    /// Maximum number of messages for one invocation of the runner.
     pub batch_size: u32,
-    /// Invocations of the runner at the same time at most.
+    /// Maximum number of concurrent invocations of the runner.
     pub max_concurrency: Option<u32>,
     /// What happens on deletion.
     pub deletion_policy: DeletionPolicy,
@@ -135,24 +135,24 @@ pub struct Pipeline {
 /// EventBridge Scheduler's retries, and the age up to which the sender's own asynchronous retries go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Invocation {
-    /// How often a firing is handed over again.
+    /// Number of retries after a failed hand-over.
     pub max_attempts: u32,
-    /// Seconds after which it is given up.
+    /// Seconds after which a firing is given up.
     pub max_age_seconds: u32,
 }
 
 /// Settings of the queues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queue {
-    /// Seconds that a message waits at most.
+    /// Seconds that SQS keeps a message.
     pub retention_seconds: u32,
     /// Seconds that a message is hidden while the runner has it.
     pub visibility_timeout_seconds: u32,
-    /// Receives before a message goes to the dead-letter queue, those of retries and deliveries included.
+    /// Receives before a message goes to the dead-letter queue, including those for retries and deliveries.
     pub max_receive_count: u32,
     /// Seconds that a dead letter is kept.
     pub dead_letter_retention_seconds: u32,
-    /// Whether deletion takes dead-letter queues that hold messages.
+    /// Whether deletion also deletes dead-letter queues that hold messages.
     pub delete_with_messages: bool,
     /// ARN of the KMS key that encrypts all queues; absent: SQS's own.
     pub kms_key_arn: Option<String>,
@@ -161,7 +161,7 @@ pub struct Queue {
 /// A Lambda function of the pipeline.
 #[derive(Clone, Debug)]
 pub struct Lambda {
-    /// What it runs.
+    /// Its code, and how Lambda starts it.
     pub code: Code,
     /// Layers, in the order in which they are unpacked.
     pub layers: Vec<FunctionLayer>,
@@ -169,13 +169,13 @@ pub struct Lambda {
     pub memory_mib: u32,
     /// Seconds after which Lambda ends an invocation.
     pub timeout_seconds: u32,
-    /// Architecture of the processor, and so of the zip.
+    /// Processor architecture of the function, and of its zip.
     pub architecture: Architecture,
     /// Days that logs are kept.
     pub log_retention_days: u32,
     /// The user's environment variables.
     pub environment: Tags,
-    /// Statements of the spec, on top of what the function's own work needs.
+    /// IAM statements of the spec, in addition to those that the function itself needs.
     pub statements: Vec<Statement>,
 }
 
@@ -184,7 +184,7 @@ pub struct Lambda {
 pub struct Function {
     /// Its name within the pipeline.
     pub name: String,
-    /// What it is on AWS.
+    /// Its settings on AWS.
     pub lambda: Lambda,
     /// The secrets that it may read.
     pub secrets: Vec<FunctionSecret>,
@@ -213,7 +213,7 @@ pub enum Callee {
 /// Makes a validated pipeline of a spec.
 ///
 /// # Errors
-/// All that stands in the way; never empty. Nothing on AWS may be changed then.
+/// All mistakes in the spec, at least one. Nothing on AWS may be changed in that case.
 pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Result<Pipeline, Vec<Refusal>> {
     let ScheduledTaskPipelineSpec {
         schedule,
@@ -233,7 +233,7 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
         sender,
         runner,
         deletion_policy,
-        // What is planned is the same in both.
+        // The plan is the same in both modes.
         mode: _,
         aws,
         tags,

@@ -1,8 +1,8 @@
-//! What is known of a pipeline's runs, out of what its sender and runner report.
+//! The runs of a pipeline, computed from the events that its sender and runner report.
 //!
-//! Everything here joins: news may come late, twice, or in any order, and the same news always lead to the same runs.
-//! Each value only ever grows, in an order of its own: a task from waiting to done, a moment to the first or the last of
-//! its kind. Pure; what is written, and where, is decided elsewhere.
+//! Updates form a join-semilattice (commutative, associative, idempotent): events may arrive late, twice or in any
+//! order, and the same events always give the same runs. Each value only ever grows in its own order: a task from
+//! waiting to done, a time to the first or the last of its kind. Pure; other modules decide what is written, and where.
 
 pub mod missed;
 mod news;
@@ -16,35 +16,35 @@ use protocol::{RunRef, Trigger};
 pub use news::tell;
 pub use verdict::{conditions, missing, reports_nothing};
 
-/// Runs that are kept.
+/// Number of runs that are kept, the newest.
 pub const MAX_RUNS: usize = 10;
 
-/// Tasks that a run shows.
+/// Number of tasks that a run shows.
 const MAX_ROWS: usize = 10;
 
-/// Bytes of all runs: what leaves the status below 64 KB with all else in it.
+/// Maximum size of all runs in bytes: keeps the status below 64 KB with everything else in it.
 const MAX_BYTES: usize = 30_000;
 
-/// Marks of tasks, as [`Run::marks`] has them, least first: a task's mark never becomes a lesser one.
+/// Marks of tasks in [`Run::marks`], in ascending order: an update never lowers a task's mark.
 pub(crate) mod mark {
-    /// Not heard of yet.
+    /// No report of the task yet.
     pub(crate) const WAITING: u8 = b'.';
-    /// Did not begin in time.
+    /// It did not begin in time.
     pub(crate) const MISSED: u8 = b'm';
     /// An attempt has begun, and its end is not reported yet.
     pub(crate) const RUNNING: u8 = b'r';
-    /// Failed for the last time.
+    /// The last attempt failed.
     pub(crate) const FAILED: u8 = b'f';
-    /// Did what it should.
+    /// An attempt succeeded.
     pub(crate) const SUCCEEDED: u8 = b's';
 
-    /// The place of a mark in their order.
+    /// The rank of a mark in this order.
     pub(crate) fn rank(mark: u8) -> usize {
         [WAITING, MISSED, RUNNING, FAILED, SUCCEEDED].iter().position(|known| *known == mark).unwrap_or_default()
     }
 }
 
-/// The run that news are about, made if it is not known yet; nothing if they contradict what is known.
+/// The run that events are about, added if it is not known yet; `None` if they contradict what is known.
 fn entry<'runs>(runs: &'runs mut Vec<Run>, about: &RunRef) -> Option<&'runs mut Run> {
     let at = runs.iter().position(|run| run.run_id == about.run_id).unwrap_or_else(|| {
         runs.push(unheard_of(about));
@@ -58,7 +58,7 @@ fn entry<'runs>(runs: &'runs mut Vec<Run>, about: &RunRef) -> Option<&'runs mut 
     (run.marks.len() == tasks).then_some(run)
 }
 
-/// A run that is only known to be.
+/// A run of which nothing was reported yet.
 fn unheard_of(about: &RunRef) -> Run {
     Run {
         run_id: about.run_id.clone(),
@@ -79,8 +79,8 @@ fn unheard_of(about: &RunRef) -> Run {
     }
 }
 
-/// Puts runs into the form in which they are shown: the newest first, the last [`MAX_RUNS`] of them, with what follows
-/// from their tasks, and within their size.
+/// Brings runs into the form that the status shows: newest first, the last [`MAX_RUNS`], with results derived from
+/// their tasks, and within their size.
 pub fn settle(runs: &mut Vec<Run>) {
     runs.sort_by(|a, b| (due(b), &b.run_id).cmp(&(due(a), &a.run_id)));
     runs.truncate(MAX_RUNS);
@@ -96,20 +96,20 @@ pub fn due(run: &Run) -> Timestamp {
     run.scheduled_time.parse().unwrap_or(Timestamp::MIN)
 }
 
-/// When the run was due that news are about.
+/// When the run that events are about was due.
 pub fn was_due(about: &RunRef) -> Timestamp {
     about.scheduled_time.parse().unwrap_or(Timestamp::MIN)
 }
 
-/// Whether each of a run's tasks has begun, or was called missing.
+/// Whether each task of a run has begun, or was reported as missed.
 pub(crate) fn has_begun(run: &Run) -> bool {
     !run.marks.bytes().any(|mark| mark == mark::WAITING)
 }
 
-/// Derives what follows from the marks.
+/// Derives result and counts from the marks.
 fn conclude(run: &mut Run) {
     if run.marks.is_empty() {
-        // Nobody has told how many tasks it has.
+        // Without a report, the number of tasks is not known.
         run.result = RunResult::Missed;
         return;
     }
@@ -129,13 +129,13 @@ fn conclude(run: &mut Run) {
         RunCounts { .. } => RunResult::Partial,
     };
     if counts.missed == 0 && count(&[mark::WAITING]) == 0 {
-        // Whatever held them up, all tasks have begun.
+        // All tasks have begun, so the message about where they got stuck is out of date.
         run.message = None;
     }
     run.counts = counts;
 }
 
-/// Makes runs small enough, from the oldest on: first without texts, then without tasks. The newest keeps all.
+/// Shrinks runs to [`MAX_BYTES`], the oldest first: drops texts, then tasks. The newest run keeps everything.
 fn fit(runs: &mut [Run]) {
     let without_texts = |run: &mut Run| {
         run.tasks.iter_mut().for_each(|task| task.error = None);

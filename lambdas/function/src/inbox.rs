@@ -1,4 +1,4 @@
-//! The way back: news of runs for the operator.
+//! Sends reports of runs to the operator's inbox.
 
 use std::env;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use tokio::time::timeout;
 
 use crate::reason;
 
-/// Holds the URL of the operator's inbox; without it nothing is reported.
+/// Variable with the URL of the operator's inbox; without it nothing is reported.
 const INBOX_URL: &str = "INBOX_URL";
 
-/// How long a report may hold up its sender.
+/// Time limit for sending a report.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The operator's inbox.
@@ -23,12 +23,12 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// The one that `INBOX_URL` names.
+    /// The inbox that `INBOX_URL` names, if any.
     pub(crate) fn from_env() -> Self {
         Self { url: env::var(INBOX_URL).ok().filter(|url| !url.is_empty()) }
     }
 
-    /// One by its URL, or none.
+    /// The inbox at a URL; `None` reports nothing.
     pub(crate) const fn new(url: Option<String>) -> Self {
         Self { url }
     }
@@ -36,7 +36,7 @@ impl Inbox {
     /// Sends a report, once and within [`PATIENCE`]. One that gets lost is logged, and is not a failure.
     pub(crate) async fn send(&self, client: &Client, report: &Report) {
         let Some(url) = &self.url else { return };
-        // A message of before this version does not say how many tasks its run has.
+        // Messages of earlier versions do not contain the number of tasks.
         if report.news.is_empty() || report.run.tasks == 0 {
             return;
         }

@@ -1,4 +1,4 @@
-//! What the sender and the runner stand on: logs, AWS clients, the queue between them, and the way back.
+//! Code that the sender and the runner share: logs, AWS clients, the pipeline's queue, and reports to the operator.
 
 mod aws;
 mod batch;

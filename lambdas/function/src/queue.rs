@@ -1,4 +1,4 @@
-//! The pipeline's queue, as its functions write to it.
+//! Sends messages to the pipeline's queue.
 
 use std::collections::VecDeque;
 use std::env;
@@ -19,10 +19,10 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::inbox::Inbox;
 use crate::{batch, reason, warm};
 
-/// Holds the URL of the pipeline's queue.
+/// Variable with the URL of the pipeline's queue.
 const QUEUE_URL: &str = "QUEUE_URL";
 
-/// Holds the URL of that queue's dead-letter queue, which the runner sends to.
+/// Variable with the URL of its dead-letter queue, which the runner sends to.
 const DEAD_LETTER_QUEUE_URL: &str = "DEAD_LETTER_QUEUE_URL";
 
 /// Batches on their way at the same time: each is up to 1 MiB, and its body again, in 128 MiB of memory.
@@ -95,19 +95,19 @@ impl Outgoing {
         Self { destination: Destination::Queue, id, group, body: escape_refused(json), delay: Duration::ZERO }
     }
 
-    /// A delivery that is given up, for the dead-letter queue.
+    /// A delivery that was given up, for the dead-letter queue.
     pub fn given_up(delivery: Delivery, reason: String) -> Self {
         let message = Message::Deliver(Delivery { gave_up: Some(reason), ..delivery });
         Self { destination: Destination::DeadLetters, ..Self::new(&message) }
     }
 
-    /// A message that nobody can read, as it came, for the dead-letter queue.
+    /// A message that cannot be read, unchanged, for the dead-letter queue.
     pub fn unreadable(id: String, group: Option<String>, body: String) -> Self {
         let group = group.unwrap_or_else(|| id.clone());
         Self { destination: Destination::DeadLetters, id, group, body, delay: Duration::ZERO }
     }
 
-    /// Lets it wait before it is received, 15 minutes at most; a FIFO queue ignores it.
+    /// Delays the message, up to 15 minutes; a FIFO queue ignores it.
     #[must_use]
     pub fn after(self, delay: Duration) -> Self {
         Self { delay: delay.min(MAX_DELAY), ..self }
@@ -143,7 +143,7 @@ impl fmt::Display for Unsent {
 struct Failure {
     message: Outgoing,
     reason: String,
-    /// SQS says that the message itself is wrong.
+    /// SQS refused the message itself, so another attempt would fail too.
     is_final: bool,
 }
 
@@ -183,7 +183,7 @@ impl Queue {
         Self { inbox: Inbox::new(Some(inbox)), ..self }
     }
 
-    /// Tells the operator what happened: tried once, for half a second at most. Never fails.
+    /// Sends a report to the operator, once and within half a second; never fails.
     pub async fn report(&self, report: &Report) {
         self.inbox.send(&self.client, report).await;
     }
@@ -193,12 +193,12 @@ impl Queue {
         warm(self.client.send_message_batch().queue_url(&self.url).set_entries(Some(Vec::new())).send()).await;
     }
 
-    /// Whether order and deduplication are kept: the suffix is part of such a queue's name.
+    /// Whether this is a FIFO queue, whose names end in `.fifo`.
     pub fn is_fifo(&self) -> bool {
         self.url.strip_suffix(".fifo").is_some()
     }
 
-    /// Sends messages, and again what SQS did not take, until a time.
+    /// Sends messages, and retries those that SQS did not accept, until a time.
     ///
     /// # Errors
     /// Some were refused, or not taken in time.
@@ -244,7 +244,8 @@ impl Queue {
         result
     }
 
-    /// What an earlier try at a piece of work, in this process, could not send; all the rest of it is on the queue.
+    /// Messages that an earlier attempt at a piece of work could not send in this process; all others of it are on the
+    /// queue.
     pub fn left_of(&self, work: &str) -> Option<Vec<Outgoing>> {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let at = left.iter().position(|(of, _)| of == work)?;
@@ -259,7 +260,7 @@ impl Queue {
         }
     }
 
-    /// Hides a received message for so long, from now.
+    /// Hides a received message for this time from now.
     ///
     /// # Errors
     /// SQS did not do it; the message shows up when its present time is over.
@@ -308,7 +309,7 @@ impl Queue {
 
     fn entry(&self, at: usize, message: &Outgoing) -> SendMessageBatchRequestEntry {
         let entry = SendMessageBatchRequestEntry::builder().id(at.to_string()).message_body(&message.body);
-        // A dead-letter queue is of its queue's type.
+        // A dead-letter queue has the same type as its queue.
         let entry = if self.is_fifo() {
             entry.message_group_id(&message.group).message_deduplication_id(&message.id)
         } else {

@@ -1,4 +1,4 @@
-//! What the operator, the sender and the runner say to each other.
+//! The messages between the operator, the sender and the runner.
 //!
 //! One firing travels as a [`Firing`] (the schedule's Input, written by the operator, completed by EventBridge
 //! Scheduler), then as one [`Message`] a task on the queue. Each is complete: an edit of the pipeline never changes

@@ -1,4 +1,4 @@
-//! What lies on the queue.
+//! Messages of the pipeline's queue.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,8 @@ pub fn redrive_count(beside: u32, attempts: u32) -> u32 {
 
 /// The body of one SQS message.
 ///
-/// Two kinds, so that a chat's 429 never runs a task twice, and one bad channel never repeats a message in a good one.
+/// Two kinds, so that a rate limit of a chat never runs a task twice, and a failing channel never repeats a message in
+/// another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Message {

@@ -1,6 +1,6 @@
-//! What comes back: the sender and the runner tell the operator what became of a run.
+//! Reports: the sender and the runner tell the operator what happened to a run.
 //!
-//! A report is a courtesy. Nothing waits for it, and one that is lost, late or doubled changes nothing that is run or
+//! Reports are best effort. Nothing waits for them, and a lost, late or repeated report changes nothing that is run or
 //! delivered.
 
 use jiff::Timestamp;
@@ -9,26 +9,26 @@ use serde::{Deserialize, Serialize};
 use crate::text::cut_characters;
 use crate::{PipelineRef, Status, Trigger};
 
-/// Characters of an error or a reason; what is longer is cut.
+/// Maximum length of an error or a reason in characters; longer texts are cut.
 pub const MAX_ERROR: usize = 256;
 
-/// Bytes of a report at most: a hundred names of tasks, or 20 deliveries with their reasons, and some air.
+/// Maximum size of a report in bytes: a hundred names of tasks, or 20 deliveries with their reasons, and a margin.
 pub const MAX_REPORT: usize = 32 * 1024;
 
-/// News of one run: the body of a message in the inbox.
+/// Events of one run: the body of a message in the inbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// Whose run it is.
     pub pipeline: PipelineRef,
-    /// The run that the news are about.
+    /// The run that the events are about.
     #[serde(flatten)]
     pub run: RunRef,
     /// What happened, oldest first.
     pub news: Vec<News>,
 }
 
-/// Identifies a run, also to a reader that has not heard of it yet.
+/// Identifies a run, with all that a reader needs who does not know it yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunRef {
@@ -42,17 +42,17 @@ pub struct RunRef {
     pub tasks: u32,
 }
 
-/// One thing that happened.
+/// One event of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum News {
-    /// The sender was handed the firing.
+    /// The sender has processed the firing.
     Fired {
-        /// When it was done with it.
+        /// When the sender had sent the messages.
         at: Timestamp,
         /// Names of the tasks, in their order.
         tasks: Vec<String>,
-        /// Why some messages did not get to the queue; absent when all did.
+        /// Why some messages did not reach the queue; absent if all did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         unsent: Option<String>,
     },
@@ -87,7 +87,7 @@ pub enum News {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
     },
-    /// A channel has a result.
+    /// A channel got a result.
     Delivered {
         /// When the channel took it.
         at: Timestamp,
@@ -104,12 +104,12 @@ pub enum News {
         task: String,
         /// Name of the channel.
         channel: String,
-        /// What its service said.
+        /// The answer of the channel's service.
         reason: String,
     },
 }
 
-/// Cuts an error or a reason to what a report takes.
+/// Cuts an error or a reason to the length that a report allows.
 pub fn brief(text: &str) -> String {
     cut_characters(text, MAX_ERROR)
 }

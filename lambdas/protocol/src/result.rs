@@ -1,4 +1,4 @@
-//! What came of a task.
+//! The result of a task.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

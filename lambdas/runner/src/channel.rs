@@ -1,4 +1,4 @@
-//! The services behind channels: what they are sent, and what their answers mean.
+//! The services behind channels: requests to them, and the meaning of their answers.
 
 mod answer;
 mod discord;
@@ -19,7 +19,7 @@ pub(crate) use answer::{Meaning, retry_after};
 use notice::Notice;
 pub(crate) use telegram::API as TELEGRAM_API;
 
-/// What a channel gets for a result.
+/// The body of a post for a result.
 pub(crate) fn body(target: &Target, task: &Task, result: &TaskResult) -> Body {
     match target {
         Target::Slack { .. } => slack::body(&Notice::new(task, result)),
@@ -38,7 +38,7 @@ pub(crate) fn is_secret(target: &Target) -> bool {
     }
 }
 
-/// The request that brings a body to a channel.
+/// The request that posts a body to a channel.
 pub(crate) fn request(
     http: &Http,
     telegram: &str,
@@ -68,7 +68,7 @@ pub(crate) fn payload(target: &Target, body: &Body) -> Value {
     }
 }
 
-/// What a person would read of a body.
+/// The readable text of a body.
 pub(crate) fn readable(target: &Target, body: &Body) -> String {
     let payload = payload(target, body);
     match target {
@@ -80,7 +80,7 @@ pub(crate) fn readable(target: &Target, body: &Body) -> String {
     }
 }
 
-/// Whether a service may accept a message and tell in words that it failed.
+/// Whether a service may answer 2xx to a failed post, with the failure as text in the body.
 pub(crate) fn hides_failures(target: &Target) -> bool {
     match target {
         Target::Teams { .. } => true,
@@ -88,7 +88,7 @@ pub(crate) fn hides_failures(target: &Target) -> bool {
     }
 }
 
-/// What an answer means.
+/// The meaning of an answer.
 pub(crate) fn meaning(target: &Target, status: StatusCode, body: &str) -> Meaning {
     match (Meaning::of(status), target) {
         (Meaning::Delivered, Target::Teams { .. }) => teams::meaning(status, body),

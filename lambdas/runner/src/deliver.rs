@@ -1,4 +1,4 @@
-//! A result on its way to one channel.
+//! The delivery of a result to one channel.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::news::Fate;
 use crate::secrets::{Freshness, Secrets};
 use crate::{Outcome, Runner, news, text};
 
-/// The longest wait of our own choice.
+/// Longest back-off in seconds, unless the service asks for more.
 const MAX_BACKOFF: u64 = 900;
 
 /// The longest that SQS hides a message: 12 hours from its receive, of which an invocation may have used 15 minutes.
@@ -26,22 +26,22 @@ const MAX_POST: Duration = Duration::from_secs(10);
 /// What is left of a message's time when posting ends: enough to write to the queue.
 pub(crate) const RESERVE: Duration = Duration::from_secs(5);
 
-/// Bytes of an answer that are looked at.
+/// Maximum number of bytes that are read of an answer.
 const MAX_ANSWER: usize = 8_192;
 
-/// What came of posting a delivery. Reasons hold no secrets.
+/// The outcome of a post. Reasons contain no secrets.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It is there.
+    /// The service accepted it.
     Delivered,
-    /// It may get there later.
+    /// It failed, and another attempt may succeed.
     Later {
         /// What the service said.
         reason: String,
-        /// How long it asks to be left alone.
+        /// The pause that the service asks for.
         retry_after: Option<Duration>,
     },
-    /// It will never get there.
+    /// It failed, and no other attempt will succeed.
     Never {
         /// What the service said.
         reason: String,
@@ -50,10 +50,10 @@ pub(crate) enum Verdict {
     },
 }
 
-/// Tries a delivery for the n-th time.
+/// Makes the n-th attempt at a delivery.
 pub(crate) async fn deliver(runner: &Runner, delivery: Delivery, receive: u32, until: Instant) -> Outcome {
     if receive > MAX_DELIVERY_RECEIVES {
-        // The runner was ended in the last try, or could not give up.
+        // The runner was stopped during the last attempt, or could not move the delivery to the dead-letter queue.
         let reason = format!("{MAX_DELIVERY_RECEIVES} attempts did not deliver it");
         return give_up(runner, delivery, reason, receive, until).await;
     }
@@ -76,8 +76,8 @@ pub(crate) async fn deliver(runner: &Runner, delivery: Delivery, receive: u32, u
     }
 }
 
-/// Moves a delivery to the dead-letter queue with the reason, and tells the operator. What cannot be moved is tried
-/// again, and moved by SQS itself in the end.
+/// Moves a delivery to the dead-letter queue with the reason, and reports it. If that fails it is tried again, and SQS
+/// itself moves the message in the end.
 async fn give_up(runner: &Runner, delivery: Delivery, reason: String, receive: u32, until: Instant) -> Outcome {
     let message = Outgoing::given_up(delivery.clone(), reason.clone());
     let moved = runner.queue.send(vec![message], until).await;
@@ -94,7 +94,7 @@ async fn give_up(runner: &Runner, delivery: Delivery, reason: String, receive: u
     }
 }
 
-/// Posts a delivery, with fresh secrets if those at hand are refused.
+/// Posts a delivery. If the service refuses the cached secrets, tries again with fresh ones.
 pub(crate) async fn post(runner: &Runner, delivery: &Delivery, limit: Duration) -> Verdict {
     let limit = limit.min(MAX_POST);
     let verdict = timeout(limit, try_secrets(runner, delivery)).await.unwrap_or_else(|_| Verdict::Later {
@@ -117,7 +117,7 @@ async fn try_secrets(runner: &Runner, delivery: &Delivery) -> Verdict {
         return verdict;
     }
     match secrets(Freshness::Now).await {
-        // The same question would get the same answer, and services count those.
+        // With the same secrets the service would refuse again, and services count refused requests.
         Ok(fresh) if fresh == kept => verdict,
         Ok(fresh) => try_once(runner, delivery, &fresh).await,
         Err(error) => Verdict::Later { reason: error.to_string(), retry_after: None },

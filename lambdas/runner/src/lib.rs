@@ -1,7 +1,7 @@
-//! The runner: does what lies on the queue.
+//! The runner: processes the messages of the pipeline's queue.
 //!
-//! A message is a task to run (`run`) or a result to deliver (`deliver`). Waiting is always done by hiding the
-//! message and reporting it as failed, so a message's n-th receive is its n-th try.
+//! A message is a task to run (`run`) or a result to deliver (`deliver`). To wait, the runner hides the message and
+//! reports it as failed, so the n-th receive of a message is its n-th attempt.
 
 mod action;
 mod batch;
@@ -37,10 +37,10 @@ use invoke::Functions;
 pub use invoke::NoHttpClient;
 use secrets::Parameters;
 
-/// What is left of the invocation when the work on its last message ends, so that the answer still gets out.
+/// Time of the invocation that is reserved for its answer, after the work on the last message.
 const ANSWERING: Duration = Duration::from_secs(1);
 
-/// How long the hiding of a message may take, at the end of the message's time.
+/// Time reserved for hiding a message, at the end of the message's time.
 const HIDING: Duration = Duration::from_secs(3);
 
 /// The event is not a batch of messages.
@@ -65,7 +65,7 @@ pub enum NoRunner {
     Functions(#[from] NoHttpClient),
 }
 
-/// What all messages share, built before the first one.
+/// The clients that all messages share, built before the first one.
 #[derive(Debug)]
 pub struct Runner {
     queue: Queue,
@@ -75,14 +75,14 @@ pub struct Runner {
     functions: Functions,
 }
 
-/// What becomes of a message.
+/// What is done with a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
-    /// It is deleted.
+    /// Delete it.
     Done,
-    /// It is received again after so long.
+    /// Receive it again after this time.
     Again(Duration),
-    /// It is received again when the queue's own visibility timeout is over.
+    /// Receive it again after the queue's own visibility timeout.
     AgainSometime,
 }
 
@@ -96,7 +96,7 @@ impl Runner {
         Ok(Self { queue, parameters, http, functions, telegram: channel::TELEGRAM_API.to_owned() })
     }
 
-    /// Speaks to Telegram's bots at another address: that of a Bot API server of one's own.
+    /// Sets the address of another Bot API server of Telegram.
     #[must_use]
     pub fn with_telegram_at(self, telegram: String) -> Self {
         Self { telegram, ..self }
@@ -132,7 +132,7 @@ impl Runner {
         }
     }
 
-    /// Moves a message to the dead-letter queue that no later try could read either.
+    /// Moves a message that cannot be read to the dead-letter queue.
     async fn discard(&self, record: &Record, until: Instant) -> Outcome {
         let group = record.attributes.message_group_id.clone();
         let message = Outgoing::unreadable(record.message_id.to_string(), group, record.body.clone());
@@ -146,7 +146,7 @@ impl Runner {
     }
 }
 
-/// Works through a batch, one message after the other; answers which are to be received again.
+/// Processes a batch, one message after the other. Returns the messages that are to be received again.
 ///
 /// # Errors
 /// The event is not a batch of messages; then Lambda takes all of them as failed.
@@ -157,7 +157,7 @@ pub async fn handle(runner: &Runner, event: Value, deadline: SystemTime) -> Resu
     let mut failures = Failures::default();
     let mut records = batch.records.into_iter();
     while let Some(record) = records.next() {
-        // An equal share of what is left: no message lives at the cost of those behind it.
+        // Each message gets an equal share of the remaining time, so that none uses up the time of those behind it.
         let messages = u32::try_from(records.len() + 1).unwrap_or(u32::MAX);
         let share = deadline.duration_since(Instant::now()) / messages;
         if runner.process(&record, share).await == Outcome::Done {
@@ -168,7 +168,7 @@ pub async fn handle(runner: &Runner, event: Value, deadline: SystemTime) -> Resu
             break;
         }
     }
-    // After a failure on a FIFO queue: what follows may not overtake it.
+    // After a failure on a FIFO queue, later messages must not overtake the failed one.
     records.for_each(|record| failures.push(record.message_id));
     Ok(failures)
 }

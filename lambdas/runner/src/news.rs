@@ -1,4 +1,4 @@
-//! What the operator is told of tasks and deliveries.
+//! Reports of tasks and deliveries to the operator.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use tokio::time::sleep;
 
 use crate::Runner;
 
-/// What takes longer than this is said to have started; of the rest it is enough to know how it ended.
+/// Attempts that take longer than this are reported when they start; others only when they end.
 const A_MOMENT: Duration = Duration::from_secs(1);
 
-/// Waits for work, and tells of its start meanwhile if it takes longer than a moment.
+/// Awaits an attempt, and reports its start if it takes longer than a moment.
 pub(crate) async fn telling_of<T>(runner: &Runner, run: &Run, attempt: u32, work: impl Future<Output = T>) -> T {
     let started = News::Started { at: Timestamp::now(), task: run.task.name.clone(), position: run.position, attempt };
     let telling = async {
@@ -43,13 +43,13 @@ pub(crate) fn ended(run: &Run, result: &TaskResult) -> News {
 /// How a delivery ended.
 #[derive(Debug)]
 pub(crate) enum Fate {
-    /// The channel has it.
+    /// The channel got the result.
     Delivered,
-    /// The channel will not get it; says why.
+    /// The channel will not get the result, for this reason.
     GivenUp(String),
 }
 
-/// The news of how a delivery ended.
+/// The event for the end of a delivery.
 pub(crate) fn of_delivery(delivery: &Delivery, fate: &Fate) -> News {
     let (at, task, channel) = (Timestamp::now(), delivery.task.clone(), delivery.channel.name.clone());
     match fate {
@@ -58,12 +58,12 @@ pub(crate) fn of_delivery(delivery: &Delivery, fate: &Fate) -> News {
     }
 }
 
-/// Tells what happened to a task and its deliveries.
+/// Reports events of a task and its deliveries.
 pub(crate) async fn report_run(runner: &Runner, run: &Run, news: Vec<News>) {
     runner.queue.report(&Report { pipeline: run.pipeline.clone(), run: run.run(), news }).await;
 }
 
-/// Tells how a delivery that was queued ended.
+/// Reports the end of a delivery that was queued.
 pub(crate) async fn report_delivery(runner: &Runner, delivery: &Delivery, fate: &Fate) {
     let news = vec![of_delivery(delivery, fate)];
     runner.queue.report(&Report { pipeline: delivery.pipeline.clone(), run: delivery.run(), news }).await;

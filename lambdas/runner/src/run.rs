@@ -1,4 +1,4 @@
-//! A task from the queue: its attempts, its result, and who gets to know.
+//! A task from the queue: its attempts, its result, and the deliveries of that.
 
 use std::time::Duration;
 
@@ -14,20 +14,20 @@ use crate::deliver::{self, RESERVE, Verdict};
 use crate::news::Fate;
 use crate::{Outcome, Runner, channel, news, text};
 
-/// With less time than this, results are not posted at once but queued.
+/// With less time left than this, results are queued instead of posted at once.
 const AT_ONCE: Duration = Duration::from_secs(10);
 
 /// Levels of a result's parsed form: a delivery that holds it is nested a little deeper, and is read again, which ends
 /// at 128. <https://docs.rs/serde_json/latest/serde_json/struct.Deserializer.html#method.disable_recursion_limit>
 const MAX_DEPTH: usize = 100;
 
-/// When a result that was not handed over is tried again: while Lambda still has this process.
+/// Pause before a result that could not be queued is tried again: short, so that Lambda still has this process.
 const HAND_OVER_AGAIN: Duration = Duration::from_secs(10);
 
 /// Bytes of a result as JSON: with the largest channel beside it, a message of SQS (1 MiB) holds it.
 const MAX_RESULT: usize = 700_000;
 
-/// Runs a task for the n-th time, unless it had all its attempts.
+/// Makes the n-th attempt at a task, unless it has used up its attempts.
 pub(crate) async fn run(runner: &Runner, run: Run, receive: u32, until: Instant) -> Outcome {
     if let Some(left) = runner.queue.left_of(&run.id()) {
         return hand_over(runner, &run, left, until).await;
@@ -54,8 +54,8 @@ pub(crate) async fn run(runner: &Runner, run: Run, receive: u32, until: Instant)
     outcome
 }
 
-/// Queues the deliveries of a result. Those that the queue doesn't take are kept, and sent when the message comes
-/// back to this process: the task is not run again, and no channel gets its result twice.
+/// Queues the deliveries of a result. Those that the queue does not accept are kept in the process, and sent when the
+/// message comes back to it: so the task is not run again, and no channel gets its result twice.
 async fn hand_over(runner: &Runner, run: &Run, deliveries: Vec<Outgoing>, until: Instant) -> Outcome {
     match runner.queue.send_or_keep(&run.id(), deliveries, until).await {
         Ok(()) => Outcome::Done,
@@ -89,7 +89,7 @@ pub(crate) fn result(run: &Run, attempt: u32, ended: Ended, duration: Duration) 
     within(result, MAX_RESULT)
 }
 
-/// Whether JSON is nested no deeper than so many levels.
+/// Whether JSON has at most this many levels.
 fn is_within(json: &Value, levels: usize) -> bool {
     let mut members: Box<dyn Iterator<Item = &Value>> = match json {
         Value::Array(items) => Box::new(items.iter()),
@@ -99,8 +99,8 @@ fn is_within(json: &Value, levels: usize) -> bool {
     levels > 0 && members.all(|member| is_within(member, levels - 1))
 }
 
-/// Makes a result small enough: first without its parsed form, then with less text. Only unusual characters, which
-/// JSON spells with six, need the latter.
+/// Shrinks a result to a limit: drops its parsed form, then cuts its text. The latter is only needed for unusual
+/// characters, which JSON writes as six.
 fn within(mut result: TaskResult, limit: usize) -> TaskResult {
     let size = |result: &TaskResult| serde_json::to_string(result).map_or(usize::MAX, |json| json.len());
     let mut bytes = MAX_TEXT;
@@ -122,22 +122,22 @@ fn log(result: &TaskResult) {
     }
 }
 
-/// What came of bringing a result to its channels at once.
+/// The outcome of posting a result to its channels at once.
 struct Announced {
-    /// The deliveries that are left for the queue, and those given up, for its dead-letter queue.
+    /// Deliveries that are left for the queue, and those that were given up, for its dead-letter queue.
     left: Vec<Outgoing>,
-    /// What is known of the others, and of those that were given up.
+    /// Events of the deliveries that ended.
     news: Vec<News>,
 }
 
-/// Brings a result to its channels at once while there is time.
+/// Posts a result to its channels while there is time.
 async fn announce(runner: &Runner, run: &Run, result: &TaskResult, until: Instant) -> Announced {
     let deliveries = deliveries(run, result).into_iter().map(|delivery| at_once(runner, delivery, until));
     let (left, news): (Vec<_>, Vec<_>) = join_all(deliveries).await.into_iter().unzip();
     Announced { left: left.into_iter().flatten().collect(), news: news.into_iter().flatten().collect() }
 }
 
-/// What goes to each channel; nothing where such results are not told.
+/// The delivery to each channel; none if the task does not notify of such results.
 pub(crate) fn deliveries(run: &Run, result: &TaskResult) -> Vec<Delivery> {
     if !is_notified(run.task.notify_on, result.status) {
         return Vec::new();
@@ -167,7 +167,8 @@ fn is_notified(on: NotifyOn, status: Status) -> bool {
     }
 }
 
-/// Posts a result; what is left to do goes to the queue, and what is given up to its dead-letter queue.
+/// Posts one delivery. Returns a message for the queue if it has to be tried again, or for the dead-letter queue if it
+/// is given up.
 async fn at_once(runner: &Runner, delivery: Delivery, until: Instant) -> (Option<Outgoing>, Option<News>) {
     let time = until.duration_since(Instant::now());
     if time < AT_ONCE {

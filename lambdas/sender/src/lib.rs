@@ -1,7 +1,7 @@
 //! The sender: one firing of a schedule becomes one message a task.
 //!
-//! It fails only when a message did not reach the queue; Lambda then hands the firing over again. The process that
-//! failed sends only what is missing; another one, which cannot know that, sends all messages under the same ids.
+//! It fails only if a message did not reach the queue; Lambda then hands the firing over again. The same process sends
+//! only the missing messages; another process, which does not know them, sends all messages with the same ids.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,10 +13,10 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
-/// What is left of the invocation when sending ends, so that the error still gets out.
+/// Time of the invocation that is reserved for its answer, after sending.
 const RESERVE: Duration = Duration::from_secs(1);
 
-/// What the sender answers.
+/// The answer of the sender.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sent {
@@ -30,20 +30,20 @@ pub enum Error {
     /// The event does not come from a schedule of the operator.
     #[error("the event is not a firing of a pipeline: {0}")]
     Malformed(serde_json::Error),
-    /// Nobody put the time or the schedule in.
+    /// A placeholder was not replaced by EventBridge Scheduler.
     #[error("the event is not a firing of a pipeline: `{field}` still holds its placeholder `{value}`")]
     Placeholder {
         /// Name of the field in the event.
         field: &'static str,
-        /// What it holds.
+        /// Value of the field.
         value: String,
     },
-    /// The queue did not take all.
+    /// The queue did not accept all messages.
     #[error("run `{run_id}`: {unsent}")]
     Unsent {
         /// Id of the run.
         run_id: String,
-        /// What was not taken.
+        /// The messages that were not accepted.
         unsent: Unsent,
     },
 }
@@ -58,7 +58,7 @@ impl From<Error> for Diagnostic {
     }
 }
 
-/// Sends the messages of one firing, trying again until shortly before the deadline.
+/// Sends the messages of one firing, with retries until shortly before the deadline.
 ///
 /// # Errors
 /// The event is not a firing, or the queue did not take all messages.
@@ -110,7 +110,7 @@ fn parse(event: Value) -> Result<Firing, Error> {
     Ok(firing)
 }
 
-/// One message a task, each with the channels that it notifies and no other.
+/// One message for each task, with only the channels that the task notifies.
 fn runs(firing: Firing, run_id: &str) -> impl Iterator<Item = Run> {
     let Firing { schedule_arn: _, scheduled_time, trigger, token: _, pipeline, parameter, tasks, channels } = firing;
     let total = count(tasks.len());

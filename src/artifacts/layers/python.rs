@@ -1,4 +1,5 @@
-//! Python packages, resolved and unpacked by uv: wheels alone, so that no package's code runs in the operator.
+//! Resolves and unpacks Python packages with uv. Accepts wheels only, so that no code of a package runs in the
+//! operator.
 //! <https://docs.astral.sh/uv/reference/cli/#uv-pip-install>
 
 use std::fmt;
@@ -16,23 +17,23 @@ use url::Url;
 
 use super::{BuildError, tree};
 
-/// How long uv may take.
+/// Time limit for uv.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// How often it is read.
+/// How often the operator checks whether uv has finished.
 const POLL: Duration = Duration::from_millis(50);
 
-/// Bytes that are read of what uv says.
+/// Maximum number of bytes that are read of uv's output.
 const MAX_SAID: u64 = 16 * 1024;
 
-/// Characters of it that are shown.
+/// Maximum number of characters of uv's output in a message.
 const MAX_SHOWN: usize = 800;
 
-/// Versions before this minor one run on Amazon Linux 2, with glibc 2.26; the others on 2023, with 2.34.
+/// Runtimes before this minor version run on Amazon Linux 2 (glibc 2.26), the others on Amazon Linux 2023 (glibc 2.34).
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html>
 const FIRST_ON_2023: u32 = 12;
 
-/// Variables that say how the network is reached; uv gets no others of the operator's.
+/// Variables that configure network access; uv gets no other variables of the operator.
 const PASSED_ON: [&str; 8] =
     ["PATH", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "UV_PYTHON"];
 
@@ -41,7 +42,7 @@ const PASSED_ON: [&str; 8] =
 pub struct Tools {
     /// The program uv.
     pub uv: PathBuf,
-    /// Where packages come from.
+    /// The package index.
     pub index: PackageIndex,
 }
 
@@ -49,7 +50,7 @@ pub struct Tools {
 #[derive(Clone, PartialEq, Eq)]
 pub struct PackageIndex(Url);
 
-/// A text that is not the URL of an index.
+/// The text is not a valid URL of an index.
 #[derive(Debug, thiserror::Error)]
 #[error("it is not a valid URL of a package index; use one such as https://pypi.org/simple")]
 pub struct NoPackageIndex;
@@ -69,7 +70,7 @@ impl PackageIndex {
         self.0.as_str()
     }
 
-    /// A text without the user and the password.
+    /// Removes the URL's user and password from a text.
     fn redact(&self, text: &str) -> String {
         let secrets = [self.0.username(), self.0.password().unwrap_or_default()];
         secrets.into_iter().filter(|it| !it.is_empty()).fold(text.to_owned(), |text, it| text.replace(it, "****"))
@@ -86,7 +87,7 @@ impl fmt::Debug for PackageIndex {
 pub(super) fn build(packages: &Packages, tools: &Tools, workshop: &Path, zip: &Path) -> Result<(), BuildError> {
     let unpacked = workshop.join("layer");
     let requirements = workshop.join("requirements.txt");
-    // What an earlier build of the same process left.
+    // Remove leftovers of an earlier build by this process.
     let _ = fs::remove_dir_all(workshop);
     fs::create_dir_all(&unpacked).map_err(BuildError::disk(&unpacked))?;
     let lines: Vec<&str> = packages.requirements.iter().map(String::as_str).collect();
@@ -107,7 +108,7 @@ pub(super) fn build(packages: &Packages, tools: &Tools, workshop: &Path, zip: &P
         .envs(passed_on)
         .env("HOME", workshop)
         .env("TMPDIR", workshop)
-        // Arguments can be read by everybody on the machine.
+        // Passed as a variable: other users of the machine can read arguments.
         .env("UV_DEFAULT_INDEX", tools.index.expose())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -116,14 +117,14 @@ pub(super) fn build(packages: &Packages, tools: &Tools, workshop: &Path, zip: &P
         .map_err(|source| BuildError::NoTool { program: tools.uv.clone(), source })?;
     if !succeeds(child)? {
         let mut text = Vec::new();
-        // A failure is told even when its words are lost.
+        // A failure is reported even if its output cannot be read.
         let _ = File::open(&said).and_then(|file| file.take(MAX_SAID).read_to_end(&mut text));
         return Err(BuildError::Refused(shown(&tools.index.redact(&String::from_utf8_lossy(&text)))));
     }
     tree::pack(&unpacked, zip)
 }
 
-/// The oldest system that the runtime is, which is what wheels name.
+/// The platform tag of the runtime's system, which selects wheels.
 fn platform(packages: &Packages) -> &'static str {
     let minor = packages.version.strip_prefix("3.").and_then(|minor| minor.parse().ok());
     let on_2023 = minor.is_none_or(|minor: u32| minor >= FIRST_ON_2023);
@@ -135,7 +136,7 @@ fn platform(packages: &Packages) -> &'static str {
     }
 }
 
-/// Waits for uv's end, and makes one when it takes too long.
+/// Waits until uv exits, and kills it after the time limit.
 fn succeeds(mut child: Child) -> Result<bool, BuildError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -143,7 +144,7 @@ fn succeeds(mut child: Child) -> Result<bool, BuildError> {
             Ok(Some(status)) => return Ok(status.success()),
             Ok(None) if Instant::now() < deadline => thread::sleep(POLL),
             Ok(None) => {
-                // It may have ended this moment.
+                // It may have exited in the meantime.
                 let _ = child.kill();
                 let _ = child.wait();
                 return Err(BuildError::TimedOut(PATIENCE));
@@ -153,7 +154,7 @@ fn succeeds(mut child: Child) -> Result<bool, BuildError> {
     }
 }
 
-/// uv's words in one line.
+/// uv's output as one line.
 fn shown(text: &str) -> String {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let line = lines.collect::<Vec<_>>().join("; ");

@@ -1,4 +1,4 @@
-//! A directory as a zip: the same bytes wherever and whenever the same packages were unpacked.
+//! Zips a directory reproducibly: the same packages give the same bytes, on every machine.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
@@ -12,17 +12,17 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::BuildError;
 
-/// Bytes of a zip that is uploaded with the call.
+/// Lambda's limit for a zip that is uploaded with the call, in bytes.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MAX_ZIPPED: u64 = 50 * 1024 * 1024;
 
-/// Bytes of a function's code and all its layers, unzipped.
+/// Lambda's limit for a function's code and all its layers, unzipped, in bytes.
 const MAX_UNZIPPED: u64 = 250 * 1024 * 1024;
 
-/// The one level at which the compressor does the same on every processor.
+/// The only compression level with the same output on every processor.
 const LEVEL: i64 = 9;
 
-/// What an installer writes of itself, and of this machine.
+/// Files that describe the installer or this machine.
 const OF_THE_INSTALLER: [&str; 5] = ["INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json"];
 
 /// Zips all files below a directory.
@@ -61,8 +61,8 @@ struct Entry {
     size: u64,
 }
 
-/// The files of a directory but for what is the installer's: its notes and its lock, byte code, and scripts, whose first
-/// line names this machine's Python. Links are left out: they could lead anywhere.
+/// Collects the files of a directory, except those that depend on the machine: the installer's notes and lock, byte
+/// code, and scripts, whose first line names this machine's Python. Links are left out: they could lead anywhere.
 fn collect(directory: &Path, files: &mut Vec<Entry>) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
@@ -104,7 +104,7 @@ pub(super) fn sha256(path: &Path) -> io::Result<String> {
 mod tests {
     use super::*;
 
-    /// A directory of a test's own.
+    /// A new directory for one test.
     fn directory(name: &str) -> PathBuf {
         let path = std::env::temp_dir().join(format!("layers-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);

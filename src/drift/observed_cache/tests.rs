@@ -24,8 +24,8 @@ fn seen(resource: &Resource) -> Observed {
     Observed { tags, fields, revision: Some("made at noon".to_owned()), ..Observed::default() }
 }
 
-fn found(resources: &[Resource]) -> Found {
-    Found {
+fn observation(resources: &[Resource]) -> Observation {
+    Observation {
         pipeline: PipelineRef { namespace: "team-a".to_owned(), name: "hello".to_owned() },
         location: location(),
         tag_keys: TagKeys::default(),
@@ -41,52 +41,52 @@ fn found(resources: &[Resource]) -> Found {
 }
 
 /// A memory of one pipeline, found as it should be.
-fn memory(resources: &[Resource]) -> Memory {
-    let memory = Memory::new(HOUR);
-    assert!(memory.remember("uid", found(resources), false), "the first there");
-    memory
+fn cache(resources: &[Resource]) -> ObservedCache {
+    let cache = ObservedCache::new(HOUR);
+    assert!(cache.record("uid", observation(resources), false), "the first there");
+    cache
 }
 
-fn is_fresh(memory: &Memory, want: &[Resource]) -> bool {
-    memory.is_fresh("uid", desired_hash(want), &location(), 0).is_some()
+fn is_fresh(cache: &ObservedCache, want: &[Resource]) -> bool {
+    cache.is_fresh("uid", desired_hash(want), &location(), 0).is_some()
 }
 
 /// What a sweep makes of a change in what the lists show.
-fn sweep(memory: &Memory, resources: &[Resource], change: impl Fn(&mut Observed)) -> bool {
+fn sweep(cache: &ObservedCache, resources: &[Resource], change: impl Fn(&mut Observed)) -> bool {
     let snapshots = resources.iter().map(|resource| {
         let mut listed = seen(resource);
         change(&mut listed);
         (resource.id(), listed)
     });
-    !memory.compare(&location(), &snapshots.collect(), Instant::now()).is_empty()
+    !cache.compare(&location(), &snapshots.collect(), Instant::now()).is_empty()
 }
 
 #[test]
 fn aws_is_asked_again_when_something_else_is_wanted() {
-    let memory = memory(&[wanted(30)]);
-    assert!(is_fresh(&memory, &[wanted(30)]));
-    assert!(!is_fresh(&memory, &[wanted(60)]), "another retention");
-    assert!(!is_fresh(&memory, &[]), "a part less");
-    assert!(memory.is_fresh("uid", desired_hash(&[wanted(30)]), &location(), 1).is_none(), "another annotation");
-    assert!(memory.is_fresh("other", desired_hash(&[wanted(30)]), &location(), 0).is_none(), "another pipeline");
-    memory.invalidate("uid");
-    assert!(!is_fresh(&memory, &[wanted(30)]));
+    let cache = cache(&[wanted(30)]);
+    assert!(is_fresh(&cache, &[wanted(30)]));
+    assert!(!is_fresh(&cache, &[wanted(60)]), "another retention");
+    assert!(!is_fresh(&cache, &[]), "a part less");
+    assert!(cache.is_fresh("uid", desired_hash(&[wanted(30)]), &location(), 1).is_none(), "another annotation");
+    assert!(cache.is_fresh("other", desired_hash(&[wanted(30)]), &location(), 0).is_none(), "another pipeline");
+    cache.invalidate("uid");
+    assert!(!is_fresh(&cache, &[wanted(30)]));
 }
 
 #[test]
 fn aws_is_asked_again_after_the_time_of_a_full_read_and_where_no_sweep_comes() {
     for periods in [Periods { full_read: Duration::ZERO, ..HOUR }, Periods { sweep: Duration::ZERO, ..HOUR }] {
-        let memory = Memory::new(periods);
-        assert!(memory.remember("uid", found(&[wanted(30)]), false));
-        assert!(!is_fresh(&memory, &[wanted(30)]), "{periods:?}");
+        let cache = ObservedCache::new(periods);
+        assert!(cache.record("uid", observation(&[wanted(30)]), false));
+        assert!(!is_fresh(&cache, &[wanted(30)]), "{periods:?}");
     }
 }
 
 #[test]
 fn what_lists_show_as_before_needs_no_observation() {
-    let memory = memory(&[wanted(30)]);
-    assert!(!sweep(&memory, &[wanted(30)], |_| {}));
-    assert!(is_fresh(&memory, &[wanted(30)]));
+    let cache = cache(&[wanted(30)]);
+    assert!(!sweep(&cache, &[wanted(30)], |_| {}));
+    assert!(is_fresh(&cache, &[wanted(30)]));
 }
 
 #[test]
@@ -97,12 +97,12 @@ fn each_change_that_lists_show_needs_an_observation() {
         Observed { tags: owner("2"), ..as_it_was.clone() },
         Observed { revision: Some("made at one".to_owned()), ..as_it_was },
     ] {
-        let memory = memory(&[wanted(30)]);
-        assert!(sweep(&memory, &[wanted(30)], |seen| *seen = now.clone()), "{now:?}");
-        assert!(!is_fresh(&memory, &[wanted(30)]), "{now:?}");
+        let cache = cache(&[wanted(30)]);
+        assert!(sweep(&cache, &[wanted(30)], |seen| *seen = now.clone()), "{now:?}");
+        assert!(!is_fresh(&cache, &[wanted(30)]), "{now:?}");
     }
-    let memory = memory(&[wanted(30)]);
-    assert!(sweep(&memory, &[], |_| {}), "deleted");
+    let cache = cache(&[wanted(30)]);
+    assert!(sweep(&cache, &[], |_| {}), "deleted");
 }
 
 #[test]
@@ -112,47 +112,47 @@ fn a_foreign_tag_needs_no_observation_and_one_of_the_pipelines_is() {
             seen.tags.insert(key.to_owned(), "x".to_owned());
         }
     };
-    let memory = Memory::new(HOUR);
+    let cache = ObservedCache::new(HOUR);
     let tag_keys = TagKeys::new(["team".to_owned()]);
-    assert!(memory.remember("uid", Found { tag_keys, ..found(&[wanted(30)]) }, false));
+    assert!(cache.record("uid", Observation { tag_keys, ..observation(&[wanted(30)]) }, false));
     for foreign in ["cost-center", "aws:cloudformation:stack-id"] {
-        assert!(!sweep(&memory, &[wanted(30)], tagged(foreign)), "{foreign}");
+        assert!(!sweep(&cache, &[wanted(30)], tagged(foreign)), "{foreign}");
     }
-    assert!(is_fresh(&memory, &[wanted(30)]));
-    assert!(sweep(&memory, &[wanted(30)], tagged("team")));
+    assert!(is_fresh(&cache, &[wanted(30)]));
+    assert!(sweep(&cache, &[wanted(30)], tagged("team")));
 }
 
 #[test]
 fn what_an_observation_found_to_be_nothing_is_not_investigated_twice() {
-    let memory = memory(&[wanted(30)]);
+    let cache = cache(&[wanted(30)]);
     let lag = |seen: &mut Observed| seen.tags = Tags::new();
-    assert!(sweep(&memory, &[wanted(30)], lag));
-    assert!(!memory.remember("uid", found(&[wanted(30)]), false));
-    assert!(!sweep(&memory, &[wanted(30)], lag), "the index of tags is still behind");
-    assert!(is_fresh(&memory, &[wanted(30)]));
-    assert!(sweep(&memory, &[wanted(30)], |seen| seen.tags = owner("2")), "and now it shows something else");
+    assert!(sweep(&cache, &[wanted(30)], lag));
+    assert!(!cache.record("uid", observation(&[wanted(30)]), false));
+    assert!(!sweep(&cache, &[wanted(30)], lag), "the index of tags is still behind");
+    assert!(is_fresh(&cache, &[wanted(30)]));
+    assert!(sweep(&cache, &[wanted(30)], |seen| seen.tags = owner("2")), "and now it shows something else");
 }
 
 #[test]
 fn what_was_mended_is_looked_into_when_it_comes_back() {
-    let memory = memory(&[wanted(30)]);
+    let cache = cache(&[wanted(30)]);
     let change = |seen: &mut Observed| seen.fields = Fields::new();
-    assert!(sweep(&memory, &[wanted(30)], change));
-    assert!(!memory.remember("uid", found(&[wanted(30)]), true));
-    assert!(sweep(&memory, &[wanted(30)], change));
+    assert!(sweep(&cache, &[wanted(30)], change));
+    assert!(!cache.record("uid", observation(&[wanted(30)]), true));
+    assert!(sweep(&cache, &[wanted(30)], change));
 }
 
 #[test]
 fn what_was_looked_at_during_a_sweep_is_newer_than_it() {
-    let memory = memory(&[wanted(30)]);
+    let cache = cache(&[wanted(30)]);
     let before = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
-    assert!(memory.compare(&location(), &list::ListedResources::new(), before).is_empty());
+    assert!(cache.compare(&location(), &list::ListedResources::new(), before).is_empty());
 }
 
 #[test]
 fn a_resource_that_was_only_written_is_looked_at_with_the_next_sweep() {
-    let memory = Memory::new(HOUR);
-    let written = Found { complete: false, ..found(&[]) };
-    assert!(memory.remember("uid", written, true));
-    assert!(sweep(&memory, &[wanted(30)], |_| {}));
+    let cache = ObservedCache::new(HOUR);
+    let written = Observation { complete: false, ..observation(&[]) };
+    assert!(cache.record("uid", written, true));
+    assert!(sweep(&cache, &[wanted(30)], |_| {}));
 }

@@ -38,10 +38,8 @@ pub(super) fn done(tried: AppliedChange, now: &Verdict) -> Option<AppliedChange>
     let left: &[Difference] = match now {
         Verdict::InSync | Verdict::Settle(_) => &[],
         Verdict::Update(left) | Verdict::Replace(left) => left,
-        // It is still the earlier pipeline's.
-        Verdict::TakeOver { .. } => return None,
-        // There is nothing, or what there is must still go, or it is somebody else's.
-        Verdict::Create | Verdict::Delete | Verdict::Conflict { .. } => return None,
+        // There is nothing, or what there is must still go, or it is still the earlier pipeline's, or somebody else's.
+        Verdict::Create | Verdict::Delete | Verdict::TakeOver { .. } | Verdict::Conflict { .. } => return None,
     };
     match tried {
         AppliedChange::Created | AppliedChange::TakenOver { .. } | AppliedChange::Deleted => Some(tried),

@@ -113,8 +113,6 @@ fn change(resource: &Resource, have: &Observed, changed: Changed<'_>) -> Script 
             let set = one_by_one.into_iter().filter(|key| changed.any(&[key])).map(|key| set(&[key]));
             done(set.collect())
         }
-        // The model has no copies of versions, which is all that an update changes of them.
-        Resource::LayerVersion(_) => done(Vec::new()),
         Resource::Function(_) => {
             let configuration: Vec<&'static str> =
                 fields.into_iter().filter(|key| !CODE.contains(key) && !ASYNC.contains(key)).collect();
@@ -132,7 +130,8 @@ fn change(resource: &Resource, have: &Observed, changed: Changed<'_>) -> Script 
         Resource::EventSourceMapping(_) if changed.any(&fields) => {
             Script { calls: vec![set(&fields)], ends: Ends::Reread }
         }
-        Resource::EventSourceMapping(_) => done(Vec::new()),
+        // The model has no copies of layer versions, which is all that an update changes of them.
+        Resource::LayerVersion(_) | Resource::EventSourceMapping(_) => done(Vec::new()),
         Resource::Schedule(_) => done(vec![Call::Replace { fields: wanted, tags: resource.tags().clone() }]),
     }
 }

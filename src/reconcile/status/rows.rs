@@ -1,4 +1,4 @@
-//! The resources in the status: what the pipeline has on AWS, or is about to have.
+//! `status.resources`: the resources that a pipeline has on AWS, or is about to have.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use pipeline_core::text::bounded_line;
 use super::refusal_message;
 use crate::reconcile::apply::{Applied, Outcome};
 
-/// Characters of a row's message: 20 rows of these leave the status well below 64 KB.
+/// Maximum length of a row's message in characters: keeps the status well below 64 KB with 20 rows.
 const MAX_ROW_MESSAGE: usize = 512;
 
 /// The rows of a status, by resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows {
     known: BTreeMap<Id, ResourceRow>,
-    /// Those of kinds that only a later version knows: left to it as they are.
+    /// Rows of kinds that only a later version knows. They are kept unchanged.
     unknown: Vec<ResourceRow>,
 }
 
@@ -42,7 +42,7 @@ impl Rows {
         self.unknown.iter().chain(self.known.values())
     }
 
-    /// As the status has them.
+    /// The rows in the form of the status.
     pub fn into_vec(self) -> Vec<ResourceRow> {
         self.unknown.into_iter().chain(self.known.into_values()).collect()
     }
@@ -52,14 +52,14 @@ impl Rows {
         self.known.is_empty() && self.unknown.is_empty()
     }
 
-    /// Which of the resources the pipeline ever held.
+    /// The resources of known kinds, and whether each was seen to be the pipeline's own.
     pub fn held(&self) -> BTreeMap<Id, Held> {
         let held = |row: &ResourceRow| if row.unseen { Held::Unseen } else { Held::Ours };
         self.known.iter().map(|(id, row)| (id.clone(), held(row))).collect()
     }
 }
 
-/// Rows for what is about to be made or taken over, beside those there are.
+/// The rows before a plan is applied: the present ones, and one for each resource that will be created or taken over.
 pub fn rows_before(before: &Rows, plan: &Plan, location: &Location) -> Rows {
     let mut rows = before.clone();
     for step in &plan.steps {
@@ -74,7 +74,7 @@ pub fn rows_before(before: &Rows, plan: &Plan, location: &Location) -> Rows {
     rows
 }
 
-/// Rows after a plan was carried out: those of what is gone are gone, those of kinds that this version doesn't know stay.
+/// The rows after a plan was applied. Rows of deleted resources are removed; rows of unknown kinds stay.
 pub fn rows_after(before: &Rows, applied: &Applied, gone: &[Id]) -> Rows {
     let mut rows = before.clone();
     for (id, outcome) in &applied.outcomes {
@@ -104,14 +104,14 @@ fn row_of(id: &Id, outcome: &Outcome, old: &ResourceRow, goes: bool) -> Resource
         Outcome::TagsRefused { seen, refusals } => {
             row(id, arn(seen), ResourceState::Failed, Some(&refusal_message(refusals)))
         }
-        // One that was never ours stays so: failing to make it proves nothing.
+        // `unseen` stays: a failed creation does not prove that the resource is ours.
         Outcome::Failed(error) => still(ResourceState::Failed, &error.to_string()),
         Outcome::Conflict { whose } => row(id, old.arn.clone(), ResourceState::Conflict, Some(whose)),
         Outcome::Blocked { by } => still(ResourceState::Waiting, &format!("waits for {by}")),
     }
 }
 
-/// A row for what is about to be made.
+/// The row of a resource that is about to be created.
 fn new(id: &Id, arn: String) -> ResourceRow {
     ResourceRow { unseen: true, ..row(id, arn, ResourceState::Creating, None) }
 }

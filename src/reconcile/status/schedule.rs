@@ -1,4 +1,4 @@
-//! The schedule in the status: as AWS has it, and since when.
+//! `status.schedule`: the schedule as AWS has it, and since when.
 
 use api::{PipelineStatus, ScheduleStatus};
 use jiff::{Timestamp, Zoned};
@@ -7,10 +7,11 @@ use pipeline_core::resource::Kind;
 
 use crate::reconcile::apply::{Applied, AppliedChange};
 
-/// Firings shown ahead.
+/// Number of coming firings that are shown.
 const NEXT_FIRINGS: usize = 3;
 
-/// Puts the schedule as AWS has it into the status. `known` is one of its firings, from which those of a `rate()` follow.
+/// Writes the schedule as AWS has it into the status. `known` is one of its firings, from which the firings of a
+/// `rate()` follow.
 pub fn put_schedule(status: &mut PipelineStatus, pipeline: &Pipeline, known: Option<Timestamp>, now: Timestamp) {
     let mut schedule = schedule(pipeline, known, now);
     let before = status
@@ -22,14 +23,14 @@ pub fn put_schedule(status: &mut PipelineStatus, pipeline: &Pipeline, known: Opt
     status.schedule = Some(schedule);
 }
 
-/// Expects firings from now on alone: the schedule was made, or fires otherwise than before.
+/// Expects no firings before now, after the schedule was created or its timing was changed.
 pub fn restart_schedule(status: &mut PipelineStatus, now: Timestamp) {
     if let Some(schedule) = &mut status.schedule {
         schedule.since = Some(to_the_second(now));
     }
 }
 
-/// Whether carrying a plan out has changed when the schedule fires.
+/// Whether an applied plan has changed when the schedule fires.
 pub fn fires_otherwise(applied: &Applied) -> bool {
     let timing = ["expression", "timeZone", "state", "startDate", "endDate", "flexibleWindowMinutes"];
     applied.changes.iter().filter(|(id, _)| id.kind == Kind::Schedule).any(|(_, change)| match change {

@@ -1,11 +1,12 @@
-//! The keys of the pipeline's tags in the status: recorded before anything is tagged, and until every resource is rid of them.
+//! `status.tagKeys`: keys of the pipeline's tags, recorded before anything is tagged, and until every resource is free
+//! of them.
 
 use pipeline_core::names::TagKeys;
 use pipeline_core::plan::{Goal, Plan, Verdict};
 
 use crate::reconcile::apply::{Applied, Outcome};
 
-/// The tag keys that may be on AWS once a plan is carried out, beside those there are.
+/// The tag keys that may be on AWS while a plan is applied, added to the recorded ones.
 pub fn tag_keys_before(before: &TagKeys, plan: &Plan) -> TagKeys {
     plan.steps.iter().fold(before.clone(), |keys, step| match (&step.goal, &step.verdict) {
         (Goal::Gone, _) | (_, Verdict::Conflict { .. }) => keys,
@@ -13,8 +14,8 @@ pub fn tag_keys_before(before: &TagKeys, plan: &Plan) -> TagKeys {
     })
 }
 
-/// The tag keys that may be on AWS after a plan was carried out: one that is no longer `wanted` stays until every resource
-/// was seen without it. What was written alone may not show yet, or may have been refused.
+/// The tag keys that may be on AWS after a plan was applied. A key that is no longer `wanted` stays until every
+/// resource was observed without it: a write alone may not show yet, or may have been refused.
 pub fn tag_keys_after(before: &TagKeys, wanted: &TagKeys, applied: &Applied) -> TagKeys {
     let gone = |key: &String| {
         applied.outcomes.values().all(|outcome| match outcome {

@@ -17,7 +17,7 @@ enum Piece {
 }
 
 impl Pattern {
-    /// Reads a pattern; any text is one.
+    /// Parses a pattern; every text is valid.
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
         let mut pieces: Vec<Piece> = Vec::new();
@@ -39,7 +39,7 @@ impl Pattern {
         &self.text
     }
 
-    /// Whether it matches a text, in which `*` and `?` stand for themselves.
+    /// Whether it matches a text, in which `*` and `?` are literal.
     pub(crate) fn matches(&self, text: &str) -> bool {
         let pieces: Vec<Piece> = text.chars().map(Piece::This).collect();
         includes(&self.pieces, &pieces)
@@ -51,7 +51,8 @@ impl Pattern {
         includes(&self.pieces, &other.pieces)
     }
 
-    /// The same for two patterns of ARNs, part by part: no wildcard of one part reaches into the next.
+    /// Like [`Self::covers`] for two patterns of ARNs, part by part: a wildcard in one part does not reach into the
+    /// next.
     pub(crate) fn covers_arn(&self, other: &Self) -> bool {
         let parts = |pattern: &Self| pattern.text.splitn(ARN_PARTS, ':').map(Self::new).collect::<Vec<_>>();
         let (ours, theirs) = (parts(self), parts(other));
@@ -61,7 +62,7 @@ impl Pattern {
                 && ours.iter().zip(&theirs).all(|(ours, theirs)| ours.covers(theirs))
     }
 
-    /// Whether some text matches both.
+    /// Whether some text matches both patterns.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         overlap(&self.pieces, &other.pieces)
     }

@@ -1,4 +1,4 @@
-//! Whether a pipeline's IAM statement stays within what the configuration allows.
+//! Checks that a pipeline's IAM statement stays within the configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,14 +8,14 @@ use crate::iam::{Condition, Statement};
 /// Actions on resources that a pipeline may give to its functions' roles.
 #[derive(Clone, Debug)]
 pub(super) struct AllowedStatement {
-    /// In lower case: IAM's action names know no case.
+    /// In lower case: IAM's action names are case-insensitive.
     pub(super) actions: Vec<Pattern>,
     pub(super) resources: Vec<Pattern>,
     pub(super) condition: Condition,
 }
 
 impl AllowedStatement {
-    /// All that it allows, as one statement.
+    /// The widest statement that it allows.
     pub(super) fn widest(&self) -> Statement {
         let texts = |patterns: &[Pattern]| patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect();
         Statement {
@@ -26,14 +26,14 @@ impl AllowedStatement {
     }
 }
 
-/// Actions by which somebody can give themselves more: roles and sessions, and functions and schedules that run under
-/// roles. Allowed only as the configuration writes them, never by its wildcards.
+/// Actions that can extend privileges: roles and sessions, and functions and schedules that run under roles. Allowed
+/// only as the configuration writes them, never by its wildcards.
 const GRAVE: [&str; 4] = ["iam:*", "sts:*", "lambda:*", "scheduler:*"];
 
-/// What of these only reads, or runs a function as it is.
+/// Exceptions, which only read, or run a function as it is.
 const HARMLESS: [&str; 5] = ["lambda:get*", "lambda:list*", "lambda:invoke*", "scheduler:get*", "scheduler:list*"];
 
-/// An action on a resource that nothing allows.
+/// An action on a resource that is not allowed.
 #[derive(Debug)]
 pub(super) struct Refused<'statement> {
     action: &'statement str,
@@ -103,14 +103,14 @@ fn pair(action: &str, resource: &str, condition: &Condition, allowed: &[&Allowed
     Err(lacks)
 }
 
-/// Whether an action, or any that a pattern of actions matches, can give somebody more.
+/// Whether an action, or any action that a pattern matches, can extend privileges.
 fn is_grave(asked: &Pattern) -> bool {
     let harmless = HARMLESS.iter().any(|pattern| Pattern::new(*pattern).covers(asked));
     !harmless && GRAVE.iter().any(|pattern| Pattern::new(*pattern).overlaps(asked))
 }
 
-/// The first part of a condition that another does not have in the same words. All parts of a condition must hold, so
-/// having more of them allows less.
+/// The first part of the `wanted` condition that `has` does not contain literally. All parts of a condition must hold,
+/// so further parts only restrict it.
 fn missing_condition(has: &Condition, wanted: &Condition) -> Option<String> {
     let set = |values: &[String]| values.iter().cloned().collect::<BTreeSet<String>>();
     let none = BTreeMap::new();

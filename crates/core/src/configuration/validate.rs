@@ -1,4 +1,4 @@
-//! From the file to what holds: all mistakes at once, each with its path.
+//! Validates the configuration file: reports all mistakes at once, each with its path.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::{Configuration, Entry, Pattern, Role};
 use crate::arn::Arn;
 use crate::iam::Condition;
 
-/// Something in the configuration that cannot be meant so.
+/// A mistake in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
     /// Path of the field, such as `allow[0].regions[1]`.
@@ -26,7 +26,7 @@ impl fmt::Display for Mistake {
 /// Why a text is not a valid configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidConfiguration {
-    /// It is not YAML, has a field that there is not, or a value of another type.
+    /// It is not YAML, has an unknown field, or a value of the wrong type.
     #[error("the configuration cannot be read")]
     Yaml(#[source] Box<serde_saphyr::Error>),
     /// It can be read, and has mistakes.
@@ -42,7 +42,7 @@ impl Configuration {
     /// Reads and checks a configuration.
     ///
     /// # Errors
-    /// All that is wrong with it.
+    /// All mistakes in the configuration.
     pub fn parse(yaml: &str) -> Result<Self, InvalidConfiguration> {
         // An empty file is one that allows nothing.
         let file: Option<File> =
@@ -258,7 +258,7 @@ fn is_role(text: &str, also: impl Fn(u8) -> bool) -> bool {
     arn.region.is_empty() && is_account(arn.account) && name.split('/').all(segment)
 }
 
-/// Whether a text is the ARN of one KMS key. Aliases are none: they can be moved to another key.
+/// Whether a text is the ARN of one KMS key. Aliases are refused: they can be moved to another key.
 pub(crate) fn is_key_arn(text: &str) -> bool {
     is_key_pattern(text) && !text.contains(['*', '?'])
 }

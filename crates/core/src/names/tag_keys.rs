@@ -1,4 +1,4 @@
-//! Which tags are a pipeline's. All others are foreign: neither compared nor removed.
+//! Keys of the tags that are a pipeline's. All other tags are neither compared nor removed.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::{Tags, tag};
 pub struct TagKeys(BTreeSet<String>);
 
 impl TagKeys {
-    /// The operator's own keys, and these of the user's.
+    /// The operator's own keys, and the recorded keys of the user.
     pub fn new(recorded: impl IntoIterator<Item = String>) -> Self {
         Self(recorded.into_iter().filter(|key| !is_own(key)).collect())
     }

@@ -1,4 +1,4 @@
-//! Channels, as they travel.
+//! Channels, in the form that firings carry.
 
 use api::{Channel, Discord, Slack, Teams, Telegram, Webhook};
 use protocol::{Target, UrlSource};
@@ -6,7 +6,7 @@ use protocol::{Target, UrlSource};
 use super::refusal::{Refusals, quoted};
 use super::{name, placeholder, request, secret};
 
-/// Checks the channels, and gives them as they travel.
+/// Validates the channels, and converts them into the form that firings carry.
 pub(super) fn resolve(channels: &[Channel], refusals: &mut Refusals) -> Vec<protocol::Channel> {
     name::check("spec.channels", name::MAX, channels.iter().map(|channel| channel.name.as_str()), refusals);
     channels.iter().filter_map(|channel| one(channel, refusals)).collect()
@@ -53,7 +53,7 @@ fn telegram_target(field: &str, name: &str, telegram: &Telegram, refusals: &mut 
     Target::Telegram { token: secret::channel_token(name), chat: chat_id.clone(), thread: *thread_id }
 }
 
-/// A number, or the name of a public channel or group.
+/// Whether a text is a chat id: a number, or the name of a public channel or group.
 fn is_chat(text: &str) -> bool {
     let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     match text.strip_prefix('@') {

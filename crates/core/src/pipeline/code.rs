@@ -1,4 +1,4 @@
-//! Code of the user's own.
+//! Code that the user supplies.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use crate::archive::{Files, Zip};
 use crate::code::{Code, Entry, S3Object};
 use crate::names::is_subdomain;
 
-/// Characters of inline code at most.
+/// Maximum length of inline code, in characters.
 pub(super) const MAX_INLINE: usize = 262_144;
 
-/// What is given of a function's code.
+/// The fields of a spec that describe a function's code.
 pub(super) struct Given<'a> {
     /// Path of the function in the spec.
     pub(super) field: &'a str,
@@ -127,7 +127,7 @@ impl Given<'_> {
     }
 }
 
-/// An object in S3 that the namespace may take code from.
+/// Validates an object in S3, and that the namespace may take code from it.
 pub(super) fn s3_object(
     field: &str,
     object: &api::S3Object,
@@ -147,7 +147,7 @@ pub(super) fn s3_object(
     S3Object { bucket: bucket.clone(), key: key.clone(), version: version.clone() }
 }
 
-/// What source text becomes, where the runtime takes source.
+/// The file that source text becomes; `None` if the runtime takes no source.
 fn inline_file(runtime: &str) -> Option<&'static str> {
     if runtime.starts_with("python") {
         Some("index.py")
@@ -158,7 +158,7 @@ fn inline_file(runtime: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether a text looks like a runtime: a family of Lambda's with a version of it, also one to come.
+/// Whether a text has the form of a Lambda runtime: a known family and any version, since new versions come.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html>
 fn is_runtime(text: &str) -> bool {
     let families = ["python", "nodejs", "java", "dotnet", "ruby", "go", "provided."];
@@ -174,7 +174,7 @@ fn is_bucket(text: &str) -> bool {
     text.len() >= 3 && is_subdomain(text, 63)
 }
 
-/// An image in ECR with a tag or a digest; Lambda takes no other.
+/// Whether a text is the URI of an image in ECR with a tag or a digest; Lambda accepts no other.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/images-create.html>
 fn is_image(text: &str) -> bool {
     let Some((registry, image)) = text.split_once('/') else { return false };

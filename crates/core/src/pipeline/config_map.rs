@@ -1,4 +1,4 @@
-//! The `ConfigMaps` that a pipeline takes files from.
+//! The `ConfigMaps` that a pipeline reads files from.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -34,7 +34,7 @@ pub enum ConfigMapLookup {
     NotAsked,
 }
 
-/// The `ConfigMaps` to read for a spec, by name. Names that none can have are left out, and refused later.
+/// Names of the `ConfigMaps` to read for a spec. Invalid names are left out here, and refused later.
 pub fn config_map_refs(spec: &ScheduledTaskPipelineSpec) -> BTreeSet<String> {
     let of_functions = spec.functions.iter().map(|function| &function.code);
     let codes = of_functions.chain([&spec.sender.hop.code, &spec.runner.hop.code].into_iter().flatten());
@@ -52,7 +52,7 @@ pub(super) fn code(field: &str, name: &str, context: &Context<'_>, refusals: &mu
     packed_as("code", str::to_owned, field, name, context, refusals)
 }
 
-/// The layer in a `ConfigMap`: its files, where the language looks for them, or the zip that it holds.
+/// The layer in a `ConfigMap`: its files, at the paths that the runtimes search, or the zip that it holds.
 pub(super) fn layer(field: &str, name: &str, context: &Context<'_>, refusals: &mut Refusals) -> Option<Zip> {
     packed_as("a layer", path_in_layer, field, name, context, refusals)
 }
@@ -95,7 +95,7 @@ fn packed_as(
         .ok()
 }
 
-/// Where Lambda's runtimes look for a file of a layer. Keys of a `ConfigMap` have no folders.
+/// The path in a layer at which Lambda's runtimes find a file. Keys of a `ConfigMap` have no folders.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html>
 fn path_in_layer(name: &str) -> String {
     match Path::new(name).extension().and_then(OsStr::to_str) {
@@ -105,11 +105,11 @@ fn path_in_layer(name: &str) -> String {
     }
 }
 
-/// What is in a `ConfigMap`, as far as there is a cluster to ask.
+/// What is known of a `ConfigMap`.
 pub(super) enum Known<T> {
-    /// The content is known, and this is what it gives.
+    /// The content, or what was made of it.
     Is(T),
-    /// There is none.
+    /// There is no cluster to ask.
     Unknown,
 }
 

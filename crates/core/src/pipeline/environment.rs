@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::refusal::{Refusals, quoted};
 
-/// Bytes of names and values together.
+/// Lambda's limit for the bytes of all names and values.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 const MAX_BYTES: usize = 4096;
 
-/// Bytes that one variable of the operator's own takes at most.
+/// Bytes to reserve for each variable that the operator sets.
 const OPERATORS_OWN: usize = 256;
 
 /// Names that Lambda refuses.
@@ -34,12 +34,12 @@ const RESERVED: [&str; 18] = [
     "LAMBDA_TASK_ROOT",
 ];
 
-/// What a function's environment may not have.
+/// Variables that a function's environment must not have.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Taken<'a> {
     /// Variables that the operator sets.
     pub(super) variables: &'a [&'a str],
-    /// Beginnings of variables that the function's own code would heed.
+    /// Prefixes of variables that the function's own code reads.
     pub(super) prefixes: &'a [&'a str],
 }
 

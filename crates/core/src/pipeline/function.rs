@@ -12,10 +12,10 @@ use super::refusal::{Refusals, quoted};
 use super::{Context, Function, FunctionSecret, hop, name, secret, task};
 use crate::names::Part;
 
-/// Functions of a pipeline at most.
+/// Maximum number of functions in a pipeline.
 pub(super) const MAX_FUNCTIONS: usize = 20;
 
-/// Checks the functions.
+/// Validates the functions.
 pub(super) fn resolve(
     functions: &[api::Function],
     tasks: &[Task],
@@ -103,7 +103,7 @@ fn resolve_secret(
     Some(FunctionSecret { name: name.clone(), variable, value })
 }
 
-/// Names of parameters are joined from those of function and secret, and two can come to the same.
+/// Refuses functions and secrets whose joined names give the same name of a parameter.
 fn check_parameters(functions: &[api::Function], refusals: &mut Refusals) {
     let mut seen: BTreeMap<String, String> = BTreeMap::new();
     for function in functions {

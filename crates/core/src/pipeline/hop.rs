@@ -15,13 +15,13 @@ use crate::code::{Builtin, Code};
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub(super) const MAX_TIMEOUT_SECONDS: u32 = 900;
 
-/// Seconds that the runner keeps, beside a task's timeout, for the delivery of its result.
+/// Seconds that the runner needs for the delivery of a result, in addition to the task's timeout.
 const DELIVERY_SECONDS: u32 = 15;
 
-/// Messages that one invocation of the runner gets at most.
+/// Maximum number of messages for one invocation of the runner.
 pub(super) const MAX_BATCH_SIZE: u32 = 10;
 
-/// What the operator sets, and what the AWS SDK and the loader of the built-in functions would heed.
+/// Variables that the operator sets, and prefixes that the AWS SDK and the loader of the built-in functions read.
 fn taken(builtin: Builtin, own: Option<&api::Code>) -> Taken<'static> {
     let prefixes = &["AWS_", "LD_"];
     match (own, builtin) {
@@ -31,7 +31,7 @@ fn taken(builtin: Builtin, own: Option<&api::Code>) -> Taken<'static> {
     }
 }
 
-/// A function between the schedule and the channels, as either of the two is given.
+/// The settings that the sender and the runner have in common.
 struct Given<'a> {
     builtin: Builtin,
     memory_mib: u32,
@@ -71,7 +71,7 @@ impl Given<'_> {
     }
 }
 
-/// Checks the sender's settings.
+/// Validates the sender's settings.
 pub(super) fn sender(
     spec: &Sender,
     defined: &Layers<'_>,
@@ -83,7 +83,7 @@ pub(super) fn sender(
     given.resolve(defined, context, refusals)
 }
 
-/// How the runner works through the queue.
+/// How the runner reads the queue.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Running {
     pub(super) timeout_seconds: u32,
@@ -91,7 +91,7 @@ pub(super) struct Running {
     pub(super) max_concurrency: Option<u32>,
 }
 
-/// Checks the runner's settings against the tasks that it runs.
+/// Validates the runner's settings against the tasks that it runs.
 pub(super) fn runner(
     spec: &Runner,
     tasks: &[protocol::Task],
@@ -112,7 +112,7 @@ pub(super) fn runner(
     (lambda, Running { timeout_seconds, batch_size: *batch_size, max_concurrency: *max_concurrency })
 }
 
-/// Long enough that no task, however late in its batch, dies with the runner.
+/// The runner's timeout, long enough that even the last task of a batch can use its own timeout.
 fn runner_timeout(set: Option<u32>, batch_size: u32, tasks: &[protocol::Task], refusals: &mut Refusals) -> u32 {
     let Some(longest) = tasks.iter().max_by_key(|task| task.timeout_seconds) else {
         let one = task::CALL_TIMEOUT_SECONDS + DELIVERY_SECONDS;
@@ -141,7 +141,7 @@ fn runner_timeout(set: Option<u32>, batch_size: u32, tasks: &[protocol::Task], r
     timeout
 }
 
-/// A built-in function, if there is a zip for the architecture.
+/// A built-in function, if its zip for the architecture is available.
 fn built_in(
     builtin: Builtin,
     architecture: Architecture,

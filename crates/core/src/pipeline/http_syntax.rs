@@ -1,8 +1,8 @@
-//! What a URL and a header's value may be, wherever they stand: in a spec or in a Secret.
+//! Syntax of URLs and header values, both in specs and in Secrets.
 
 use url::Url;
 
-/// Why a request cannot be sent to a URL. Says nothing of the text, which may be a secret.
+/// Why a URL is refused. Never quotes the text, which may be a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum UrlProblem {
     #[error("it does not begin with `http://` or `https://`")]
@@ -13,7 +13,7 @@ pub(super) enum UrlProblem {
     Malformed(url::ParseError),
 }
 
-/// Parses an absolute `http` or `https` URL, without the repairs that parsers of URLs are known for.
+/// Parses an absolute `http` or `https` URL strictly, without the repairs that URL parsers make.
 pub(super) fn check_url(text: &str) -> Result<Url, UrlProblem> {
     if text.contains(|character: char| character.is_whitespace() || character.is_control()) {
         return Err(UrlProblem::Space);
@@ -25,7 +25,7 @@ pub(super) fn check_url(text: &str) -> Result<Url, UrlProblem> {
     Url::parse(text).map_err(UrlProblem::Malformed)
 }
 
-/// Checks a header's value, which may be a secret: the message says nothing of it.
+/// Validates a header's value. The message never quotes it, as it may be a secret.
 pub(super) fn check_value(value: &str) -> Result<(), String> {
     let allowed = |character: char| matches!(character, ' '..='~' | '\t');
     match value.chars().find(|character| !allowed(*character)) {

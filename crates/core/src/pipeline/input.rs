@@ -1,4 +1,4 @@
-//! What the schedule hands to the sender.
+//! The Input that the schedule passes to the sender.
 
 use std::cmp::Reverse;
 
@@ -7,11 +7,11 @@ use protocol::{Channel, Firing, Task, Trigger, placeholder};
 use super::refusal::Refusals;
 use crate::names::Owner;
 
-/// Bytes of a schedule's Input at most.
+/// Maximum size of a schedule's Input in bytes.
 /// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html>
 const MAX_BYTES: usize = 262_144;
 
-/// How many of the largest tasks a refusal for size names.
+/// Number of the largest tasks that a refusal for size names.
 const LARGEST_NAMED: usize = 3;
 
 /// The Input of the schedule, as JSON.

@@ -1,4 +1,4 @@
-//! What all Lambda functions of a pipeline have in common.
+//! Settings that all Lambda functions of a pipeline have in common.
 
 use std::collections::BTreeMap;
 
@@ -20,14 +20,14 @@ pub(super) struct Settings<'a> {
     pub(super) architecture: Architecture,
     pub(super) log_retention_days: u32,
     pub(super) environment: &'a BTreeMap<String, String>,
-    /// What its environment may not have.
+    /// Variables that its environment must not have.
     pub(super) taken: Taken<'a>,
     pub(super) layers: &'a [String],
     pub(super) policy_statements: &'a [Value],
 }
 
 impl Settings<'_> {
-    /// Checks the settings; nothing where there is no code.
+    /// Validates the settings; `None` if the code is missing or refused.
     pub(super) fn resolve(
         self,
         code: Option<Code>,

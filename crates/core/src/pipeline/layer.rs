@@ -1,4 +1,4 @@
-//! Layers: what each is made of, and which functions have which.
+//! Layers: the content of each, and the layers of each function.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -19,16 +19,16 @@ use crate::code::S3Object;
 use crate::configuration::is_layer_arn;
 use crate::location::Target;
 
-/// Layers of a function at most.
+/// Maximum number of layers of a function.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub(super) const MAX_LAYERS: usize = 5;
 
-/// The minor versions of Python 3 that Lambda has.
+/// The minor versions of Python 3 that Lambda supports.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html>
 const PYTHON_3: RangeInclusive<u32> = 9..=14;
 
-/// Characters of a pipeline's cluster, namespace and name together, so that a layer version's description, 256 at most,
-/// can say whose it is.
+/// Maximum length of a pipeline's cluster, namespace and name together, so that the description of a layer version (256
+/// characters) can name its owner.
 pub const MAX_OWNER: usize = 165;
 
 /// A layer of a function.
@@ -41,7 +41,7 @@ pub enum FunctionLayer {
 }
 
 impl FunctionLayer {
-    /// What the operator publishes.
+    /// The layer, if the operator publishes it.
     pub fn built(&self) -> Option<&Layer> {
         match self {
             Self::Built(layer) => Some(layer),
@@ -50,16 +50,16 @@ impl FunctionLayer {
     }
 }
 
-/// A layer as the functions of one processor architecture have it.
+/// A layer for the functions of one processor architecture.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Layer {
     /// Its name within the pipeline.
     pub name: String,
-    /// What it is made of.
+    /// Its content.
     pub content: LayerContent,
 }
 
-/// What a layer is made of: as long as that is the same, so is the layer.
+/// Content of a layer. The same content is the same layer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LayerContent {
     /// Python packages of the package index.
@@ -75,14 +75,14 @@ pub enum LayerContent {
 pub struct Packages {
     /// Python version, such as `3.13`.
     pub version: String,
-    /// Processor architecture of what is compiled in them.
+    /// Processor architecture of the compiled code in them.
     pub architecture: Architecture,
     /// Requirements by package name, sorted, without comments.
     pub requirements: BTreeSet<String>,
 }
 
 impl Layer {
-    /// What tells this content from any other, in 16 lower-case letters and digits.
+    /// A hash that identifies the content, in 16 lower-case letters and digits.
     pub fn digest(&self) -> String {
         let text = match &self.content {
             LayerContent::Python(Packages { version, architecture, requirements }) => {
@@ -95,7 +95,7 @@ impl Layer {
         BASE32_NOPAD.encode(&Sha256::digest(text)[..10]).to_ascii_lowercase()
     }
 
-    /// The field that says what it is made of.
+    /// Path of the field that defines the content.
     pub fn field(&self) -> String {
         let what = match &self.content {
             LayerContent::Python(_) => "python",
@@ -106,18 +106,18 @@ impl Layer {
     }
 }
 
-/// The layers that functions may name.
+/// The layers of a spec, which functions can name.
 pub(super) struct Layers<'spec> {
     sources: BTreeMap<&'spec str, Option<Source>>,
-    /// The region of existing ones, where it is known.
+    /// The region that existing layers must be in, if it is known.
     region: Option<String>,
 }
 
-/// What a layer is made of, as the spec says it.
+/// Content of a layer as the spec defines it.
 enum Source {
-    /// Packages, which each architecture has its own of.
+    /// Python packages: different for each architecture.
     Python { version: String, requirements: BTreeSet<String> },
-    /// The same for all.
+    /// Content that is the same for all architectures.
     Content(LayerContent),
 }
 
@@ -134,7 +134,7 @@ impl Source {
     }
 }
 
-/// Checks the layers of a spec, also those that no function has.
+/// Validates the layers of a spec, including unused ones.
 pub(super) fn resolve<'spec>(
     layers: &'spec [api::Layer],
     target: &Target,
@@ -202,7 +202,7 @@ fn python_source(
     Some(Source::Python { version: version.clone(), requirements })
 }
 
-/// The version of Python that a runtime is.
+/// The Python version of a runtime.
 fn python_of(runtime: &str) -> Option<&str> {
     runtime.strip_prefix("python")
 }
@@ -216,8 +216,8 @@ fn check_version(field: &str, version: &str, refusals: &mut Refusals) {
     }
 }
 
-/// Takes requirements of packages by name, and nothing else that pip would: no files, addresses and options, which would
-/// let a pipeline reach what the operator can.
+/// Parses requirements. Accepts packages by name only: files, URLs and options of pip would let a pipeline reach what
+/// the operator can.
 fn read_requirements<'line>(
     field: &str,
     lines: impl Iterator<Item = &'line str>,
@@ -225,7 +225,7 @@ fn read_requirements<'line>(
 ) -> BTreeSet<String> {
     let mut requirements = BTreeSet::new();
     for line in lines.flat_map(str::lines) {
-        // As pip does it: a `#` within a word begins no comment.
+        // Like pip: a `#` inside a word does not start a comment.
         let code = if line.starts_with('#') { "" } else { line.split(" #").next().unwrap_or_default() };
         let code = code.split_whitespace().collect::<Vec<_>>().join(" ");
         if code.is_empty() {
@@ -247,7 +247,7 @@ fn read_requirements<'line>(
     requirements
 }
 
-/// Name, extras, versions and an environment marker.
+/// Whether a line is a name with optional extras, versions and an environment marker.
 /// <https://packaging.python.org/en/latest/specifications/dependency-specifiers/>
 fn is_requirement(line: &str) -> bool {
     static REQUIREMENT: LazyLock<Option<Regex>> = LazyLock::new(|| {

@@ -1,18 +1,19 @@
-//! Names within a pipeline: part of message ids, of keys, and of names on AWS.
+//! Names within a pipeline, which become part of message ids, keys, and names on AWS.
 
 use std::collections::BTreeSet;
 
 use super::refusal::{Refusals, quoted};
 use crate::names::is_label;
 
-/// Longest name: with a run's id and a channel's name it makes an SQS deduplication id, which has 128 characters.
+/// Maximum length of a name. Together with a run's id and a channel's name it forms an SQS deduplication id, which has
+/// 128 characters.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 pub(super) const MAX: usize = 40;
 
-/// Longest name of a function: it is part of one on AWS.
+/// Maximum length of a function's name, which is part of a name on AWS.
 pub(super) const MAX_FUNCTION: usize = 20;
 
-/// Checks the names of a list, each of which must be a name of at most so many characters, and occur once.
+/// Checks that each name of a list is valid, has at most `max` characters, and occurs once.
 pub(super) fn check<'a>(list: &str, max: usize, names: impl IntoIterator<Item = &'a str>, refusals: &mut Refusals) {
     let mut seen = BTreeSet::new();
     for name in names {

@@ -1,4 +1,5 @@
-//! Where on AWS a pipeline lives: `spec.aws`, within what the configuration allows and what is fixed already.
+//! The account and region of a pipeline: `spec.aws`, if the configuration allows it and it agrees with where the
+//! pipeline was created.
 
 use super::refusal::{Refusals, quoted};
 use super::{Context, Home, Refusal};
@@ -6,17 +7,18 @@ use crate::arn::Arn;
 use crate::configuration::{Configuration, is_region, is_role_arn};
 use crate::location::{AssumedRole, Target};
 
-/// Nothing moves once it is made.
+/// Hint for a changed account or region: resources cannot be moved.
 const STAYS: &str = "set it back, or delete the pipeline and create it again";
 
-/// Checks `spec.aws`, and gives the account and region in which the resources are.
+/// Validates `spec.aws`, and returns the account and region of the resources.
 pub(super) fn resolve(aws: Option<&api::Aws>, context: &Context<'_>, refusals: &mut Refusals) -> Target {
     let Home { own_region, account, region: fixed } = context.home;
     let Some(api::Aws { region, role_arn, external_id }) = aws else {
         return Target { region: known(fixed), role: None };
     };
     let namespace = &context.owner.namespace;
-    // The operator's own region needs no permission, nor does one that was it when the pipeline was made.
+    // The operator's own region needs no permission, nor does the region that was its own when the pipeline was
+    // created.
     let elsewhere = region.as_deref().filter(|region| own_region != Some(region));
     if let Some(region) = region {
         check_region(region, fixed, refusals);
@@ -41,8 +43,8 @@ pub(super) fn resolve(aws: Option<&api::Aws>, context: &Context<'_>, refusals: &
     Target { region: known(fixed).or_else(|| region.clone()), role }
 }
 
-/// Where a pipeline that is being deleted lives: where it was made, whatever its spec says of regions by now. Its role
-/// has to be allowed still, since the configuration holds the external id.
+/// The account and region of a pipeline that is being deleted: those it was created in, whatever its spec says now. Its
+/// role must still be allowed, since the external id comes from the configuration.
 ///
 /// # Errors
 /// The role is not allowed.

@@ -1,11 +1,11 @@
-//! EventBridge Scheduler's placeholders, which would be replaced inside a user's text as well.
+//! Placeholders of EventBridge Scheduler, which it would replace inside a user's text as well.
 
 use protocol::placeholder::PREFIX;
 use serde_json::Value;
 
 use super::refusal::Refusals;
 
-/// Refuses a text that EventBridge would change.
+/// Refuses a text that contains a placeholder.
 pub(super) fn check(field: &str, text: &str, refusals: &mut Refusals) {
     if text.contains(PREFIX) {
         refusals.invalid_hint(
@@ -16,7 +16,7 @@ pub(super) fn check(field: &str, text: &str, refusals: &mut Refusals) {
     }
 }
 
-/// Refuses JSON with such a text anywhere in it, keys included.
+/// Refuses JSON that contains a placeholder anywhere, keys included.
 pub(super) fn check_json(field: &str, value: &Value, refusals: &mut Refusals) {
     match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => {}

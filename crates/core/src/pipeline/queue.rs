@@ -6,11 +6,11 @@ use crate::arn::Arn;
 use crate::configuration::is_key_arn;
 use crate::location::Target;
 
-/// How many runner timeouts a message is hidden for, as AWS advises.
+/// Default visibility timeout as a multiple of the runner's timeout, as AWS recommends.
 /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
 const VISIBILITY_FACTOR: u32 = 6;
 
-/// Checks the queues' settings against the runner and the tasks.
+/// Validates the queues' settings against the runner and the tasks.
 pub(super) fn resolve(
     spec: &api::Queue,
     runner_timeout_seconds: u32,
@@ -49,7 +49,8 @@ pub(super) fn resolve(
     }
 }
 
-/// An alias can be moved to a key that is not allowed, and a bare id is of an account that only AWS knows.
+/// Accepts only the ARN of a key: an alias can be moved to a key that is not allowed, and a bare id has an account that
+/// only AWS knows.
 fn check_key(key: &str, target: &Target, context: &Context<'_>, refusals: &mut Refusals) {
     let field = "spec.queue.kmsKeyId";
     let region = target.region.as_deref().or(context.home.own_region);

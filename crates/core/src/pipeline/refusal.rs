@@ -1,4 +1,4 @@
-//! Why a pipeline is not made.
+//! Reasons why a spec is refused.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -7,7 +7,7 @@ use crate::configuration::Missing;
 use crate::reason::Refused;
 use crate::text::{cut_characters, printable};
 
-/// One field that stands in the way, printed as `field: message; hint`. Values of secrets are never part of it.
+/// One mistake in a spec, printed as `field: message; hint`. Never contains the value of a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The reason for the condition `Ready`.
@@ -16,7 +16,7 @@ pub struct Refusal {
     pub field: String,
     /// What is wrong with it.
     pub message: String,
-    /// What to do, where the message doesn't say it already.
+    /// What to do, unless the message already says it.
     pub hint: Option<String>,
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for Refusal {
 }
 
 impl Refusal {
-    /// Whether a Secret or a `ConfigMap` that appears or changes may mend it, which nothing announces.
+    /// Whether a change of a Secret or a `ConfigMap` may resolve it. The operator does not watch these.
     pub fn is_about_another_object(&self) -> bool {
         matches!(self.reason, Refused::SecretMissing | Refused::ConfigMapMissing)
             || self.field.ends_with("secretKeyRef")
@@ -40,10 +40,10 @@ impl Refusal {
     }
 }
 
-/// Characters of a condition's message at most, beside the count of what is left out.
+/// Maximum length of a condition's message, without the count of what is left out.
 const MAX_SUMMARY: usize = 1000;
 
-/// What the condition `Ready` says of these refusals: the gravest reason, and as many refusals as fit into about 1,000
+/// Reason and message of the condition `Ready`: the most severe reason, and as many refusals as fit into about 1,000
 /// characters, those of that reason first. Refusals are never empty; if they were, the text would be.
 pub fn summary(refusals: &[Refusal]) -> (Refused, String) {
     let mut sorted: Vec<&Refusal> = refusals.iter().collect();
@@ -70,12 +70,12 @@ pub fn summary(refusals: &[Refusal]) -> (Refused, String) {
 pub(super) struct Refusals(Vec<Refusal>);
 
 impl Refusals {
-    /// Refuses a value whose message says what to write instead.
+    /// Adds a refusal whose message already says what to write instead.
     pub(super) fn invalid(&mut self, field: impl Into<String>, message: impl Into<String>) {
         self.push(Refused::InvalidSpec, field, message, None);
     }
 
-    /// Refuses a value, and says what to do.
+    /// Adds a refusal with a hint.
     pub(super) fn invalid_hint(
         &mut self,
         field: impl Into<String>,
@@ -85,23 +85,23 @@ impl Refusals {
         self.push(Refused::InvalidSpec, field, message, Some(hint.into()));
     }
 
-    /// Refuses a value that the operator's configuration does not allow, and says what it lacks.
+    /// Adds a refusal of a value that the operator's configuration does not allow.
     pub(super) fn not_allowed(&mut self, field: impl Into<String>, missing: Missing) {
         let Missing { what, rule } = missing;
         self.push(Refused::NotAllowed, field, what, Some(rule));
     }
 
-    /// Refuses a field that names a Secret which gives no value.
+    /// Adds a refusal of a field whose Secret gives no value.
     pub(super) fn secret(&mut self, field: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) {
         self.push(Refused::SecretMissing, field, message, Some(hint.into()));
     }
 
-    /// Refuses a field that names a `ConfigMap` which gives no files.
+    /// Adds a refusal of a field whose `ConfigMap` gives no files.
     pub(super) fn config_map(&mut self, field: impl Into<String>, message: impl Into<String>, hint: impl Into<String>) {
         self.push(Refused::ConfigMapMissing, field, message, Some(hint.into()));
     }
 
-    /// Refuses anything but exactly one of these fields.
+    /// Adds a refusal unless exactly one of these fields is set.
     pub(super) fn one_of(&mut self, field: &str, what: &str, choices: &[(&str, bool)]) {
         let present: Vec<&str> = choices.iter().filter(|(_, present)| *present).map(|(name, _)| *name).collect();
         match present.as_slice() {
@@ -117,7 +117,7 @@ impl Refusals {
         }
     }
 
-    /// Refuses a number outside its range.
+    /// Adds a refusal if a number is outside its range.
     pub(super) fn in_range(&mut self, field: &str, value: u32, range: RangeInclusive<u32>) {
         if !range.contains(&value) {
             self.invalid(field, format!("{value} is not from {} to {}", range.start(), range.end()));
@@ -137,7 +137,7 @@ impl Refusals {
     }
 }
 
-/// A user's text in backticks, cut where it would drown the message.
+/// A user's text in backticks, cut if it is long.
 pub(super) fn quoted(text: &str) -> String {
     format!("`{}`", cut_characters(&printable(text), 80))
 }

@@ -1,4 +1,4 @@
-//! URLs and headers: of `http` tasks and of webhooks.
+//! URLs and headers of `http` tasks and of webhooks.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use super::http_syntax::{check_url, check_value};
 use super::refusal::{Refusals, quoted};
 use super::{placeholder, secret};
 
-/// Headers that describe the connection or the body, so that the HTTP client alone can set them right.
+/// Headers that describe the connection or the body; only the HTTP client can set them correctly.
 /// <https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1>
 const CLIENTS_OWN: [&str; 10] = [
     "connection",
@@ -24,7 +24,7 @@ const CLIENTS_OWN: [&str; 10] = [
     "upgrade",
 ];
 
-/// Checks a URL that stands in the spec.
+/// Validates a URL in the spec.
 pub(super) fn url(field: &str, text: &str, refusals: &mut Refusals) {
     placeholder::check(field, text, refusals);
     match check_url(text) {
@@ -42,7 +42,8 @@ pub(super) fn url(field: &str, text: &str, refusals: &mut Refusals) {
     }
 }
 
-/// Checks headers, and gives them as they travel: `owner` is what the keys of their secrets begin with.
+/// Validates headers, and converts them into the form that firings carry. `owner` is the prefix of the keys of their
+/// secrets.
 pub(super) fn headers(field: &str, owner: &str, headers: &[Header], refusals: &mut Refusals) -> Vec<protocol::Header> {
     let mut seen = BTreeSet::new();
     let mut travelling = Vec::new();

@@ -1,4 +1,4 @@
-//! The Secrets that a pipeline uses, and what its SSM parameter holds of them.
+//! The Secrets that a pipeline uses, and the content of its SSM parameter.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use super::refusal::{Refusals, quoted};
 use crate::names::{MAX_OBJECT_NAME, Part, is_subdomain};
 use crate::secret_text::SecretText;
 
-/// Characters that an SSM parameter of the free standard tier holds.
+/// Maximum length of an SSM parameter of the free standard tier, in characters.
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
 const MAX_PARAMETER: usize = 4096;
 
-/// How many of the largest values a refusal for size names.
+/// Number of the largest values that a refusal for size names.
 const LARGEST_NAMED: usize = 5;
 
 /// What the cluster answered for each key of a Secret.
@@ -33,14 +33,15 @@ pub enum SecretLookup {
     NotUtf8,
     /// The operator may not read it; what the API server said.
     Denied(String),
-    /// There is no cluster to ask: any value will do, since none is compared or written.
+    /// There is no cluster to ask. Any value will do, since none is compared or written.
     NotAsked,
 }
 
 /// A place in the spec that takes its value from a Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretUse {
-    /// The value's key in the pipeline's parameter, such as `channels/team/url`; or the end of its own parameter's name.
+    /// The value's key in the pipeline's parameter, such as `channels/team/url`; or the suffix of the name of its own
+    /// parameter.
     pub key: SecretKey,
     /// Where the value is.
     pub reference: SecretKeyRef,
@@ -49,13 +50,13 @@ pub struct SecretUse {
     kind: Kind,
 }
 
-/// What a secret value is used as.
+/// What a secret is used as, which decides its format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Url,
     HeaderValue,
     BotToken,
-    /// Whatever a function makes of it.
+    /// Any text: a function's secret.
     Text,
 }
 
@@ -69,24 +70,24 @@ pub(super) fn channel_token(channel: &str) -> SecretKey {
     format!("channels/{channel}/token")
 }
 
-/// What the keys of a channel's header values begin with.
+/// Prefix of the keys of a channel's header values.
 pub(super) fn channel_headers(channel: &str) -> String {
     format!("channels/{channel}")
 }
 
-/// What the keys of a task's header values begin with.
+/// Prefix of the keys of a task's header values.
 pub(super) fn task_headers(task: &str) -> String {
     format!("tasks/{task}")
 }
 
-/// Key of a header's value; names of headers know no case.
+/// Key of a header's value. Names of headers are case-insensitive.
 pub(super) fn header(owner: &str, name: &str) -> SecretKey {
     format!("{owner}/headers/{}", name.to_ascii_lowercase())
 }
 
-/// The secrets to read for a spec: all that it uses, as far as this version can honour what uses them.
+/// The secrets that a spec uses, in the fields that this version honours.
 ///
-/// Names that no Secret can have are left out, and refused later: in a request's path they could mean anything.
+/// Invalid names of Secrets are left out here, and refused later: in the path of a request they could mean anything.
 pub fn secret_refs(spec: &ScheduledTaskPipelineSpec) -> Vec<SecretUse> {
     let of_functions = spec
         .functions
@@ -95,7 +96,7 @@ pub fn secret_refs(spec: &ScheduledTaskPipelineSpec) -> Vec<SecretUse> {
     uses(spec).into_iter().chain(of_functions).filter(|used| is_object_name(&used.reference.name)).collect()
 }
 
-/// A secret with a parameter of its own.
+/// A function's secret, which has a parameter of its own.
 pub(super) fn of_function(function: &str, secret: &FunctionSecret) -> SecretUse {
     let FunctionSecret { name, secret_key_ref } = secret;
     SecretUse {
@@ -106,7 +107,7 @@ pub(super) fn of_function(function: &str, secret: &FunctionSecret) -> SecretUse 
     }
 }
 
-/// A secret's value, to be kept by itself.
+/// The value of a secret that has a parameter of its own.
 pub(super) fn text(
     used: &SecretUse,
     namespace: &str,
@@ -122,7 +123,7 @@ pub(super) fn text(
     Some(SecretText::new(text.to_owned()))
 }
 
-/// The name of an object of Kubernetes, which is all that a path segment should have.
+/// Whether a text is a valid name of a Kubernetes object, and so safe as a path segment.
 pub(super) fn is_object_name(name: &str) -> bool {
     is_subdomain(name, MAX_OBJECT_NAME)
 }
@@ -176,7 +177,7 @@ fn of_headers<'a>(
     })
 }
 
-/// What the pipeline's parameter holds; nothing when the spec uses no secret.
+/// Content of the pipeline's parameter; `None` if the spec uses no secret.
 pub(super) fn parameter(
     uses: &[SecretUse],
     namespace: &str,
@@ -211,7 +212,7 @@ fn sizes(secrets: &Secrets) -> String {
     named.collect::<Vec<_>>().join(", ")
 }
 
-/// A secret's value without the line break that a file often ends with.
+/// A secret's value, without the line break that files often end with.
 fn value<'a>(it: &SecretUse, namespace: &str, values: &'a SecretValues, refusals: &mut Refusals) -> Option<&'a str> {
     let SecretKeyRef { name, key } = &it.reference;
     if !is_object_name(name) {
@@ -263,7 +264,8 @@ fn usable(it: &SecretUse, text: &str, refusals: &mut Refusals) -> bool {
     wrong.is_none()
 }
 
-/// The bot's number and its key, which becomes part of a URL. <https://core.telegram.org/bots/api#authorizing-your-bot>
+/// Whether a text is a bot's number and key. It becomes part of a URL.
+/// <https://core.telegram.org/bots/api#authorizing-your-bot>
 fn is_bot_token(text: &str) -> bool {
     let is_key = |key: &str| key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
     text.split_once(':').is_some_and(|(bot, key)| bot.parse::<u64>().is_ok() && !key.is_empty() && is_key(key))

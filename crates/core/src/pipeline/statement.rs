@@ -9,14 +9,16 @@ use super::refusal::{Refusals, listed, quoted};
 use crate::configuration::{is_action, is_arn};
 use crate::iam::{Condition, Statement};
 
-/// Characters of all statements of one role: IAM's 10,240 for inline policies, less the role's own statements.
+/// Maximum length of all statements of one role: IAM's 10,240 characters for inline policies, less the role's own
+/// statements.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
 const MAX_CHARACTERS: usize = 6000;
 
-/// What a statement may say. All else of IAM's grammar turns a statement around, or is for other kinds of policy.
+/// The allowed elements of a statement. The other elements of IAM's grammar invert a statement, or belong to other
+/// kinds of policy.
 const ELEMENTS: [&str; 4] = ["Effect", "Action", "Resource", "Condition"];
 
-/// Checks statements, and that the configuration allows each.
+/// Validates statements, and checks that the configuration allows each.
 pub(super) fn resolve(
     field: &str,
     statements: &[Value],
@@ -42,7 +44,7 @@ pub(super) fn resolve(
     resolved
 }
 
-/// A statement, if nothing is wrong with its form.
+/// Parses a statement; `None` if it is refused.
 fn read(field: &str, statement: &Value, refusals: &mut Refusals) -> Option<Statement> {
     let nothing = Map::new();
     let elements = statement.as_object().unwrap_or(&nothing);
@@ -85,7 +87,7 @@ fn read(field: &str, statement: &Value, refusals: &mut Refusals) -> Option<State
     sound.then_some(Statement { actions, resources, condition: condition.unwrap_or_default() })
 }
 
-/// One text, or a list of them; nothing if there is anything else.
+/// One text or a list of texts; `None` for anything else.
 fn texts(value: Option<&Value>) -> Vec<String> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     match value {

@@ -6,10 +6,10 @@ use super::Context;
 use super::refusal::{Refusals, quoted};
 use crate::names::Tags;
 
-/// Tags of one resource, ours included, that AWS's services agree on, less ours and some room.
+/// Maximum number of user tags: the limit that all AWS services share, less the operator's tags and a margin.
 pub(super) const MAX_TAGS: usize = 40;
 
-/// Checks the user's tags, and gives them with the owner's.
+/// Validates the user's tags, and adds the owner's.
 /// <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>
 pub(super) fn resolve(tags: &BTreeMap<String, String>, context: &Context<'_>, refusals: &mut Refusals) -> Tags {
     let owner = context.owner;
@@ -32,7 +32,7 @@ pub(super) fn resolve(tags: &BTreeMap<String, String>, context: &Context<'_>, re
         if let Err(missing) = context.configuration.tag(&owner.namespace, key, value) {
             refusals.not_allowed(&field, missing);
         }
-        // IAM's keys know no case: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html>
+        // IAM's tag keys are case-insensitive: <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html>
         if let Some(other) = seen.insert(folded, key) {
             let message = format!("it differs from {} in case only, which IAM does not tell apart", quoted(other));
             refusals.invalid_hint(&field, message, "keep one");

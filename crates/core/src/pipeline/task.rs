@@ -1,4 +1,4 @@
-//! Tasks, as they travel.
+//! Tasks, in the form that firings carry.
 
 use std::collections::BTreeSet;
 
@@ -15,22 +15,23 @@ use crate::depth;
 use crate::location::Target;
 use crate::names::{Owner, Part};
 
-/// Tasks of a pipeline at most.
+/// Maximum number of tasks in a pipeline.
 pub const MAX_TASKS: usize = 100;
 
-/// Seconds that an attempt may take where the task doesn't say, and calls no function.
+/// Default timeout of an attempt in seconds, for tasks that call no function.
 const DEFAULT_TIMEOUT_SECONDS: u32 = 10;
 
-/// The same where it calls one.
+/// Default timeout of an attempt in seconds, for tasks that call a function.
 pub(super) const CALL_TIMEOUT_SECONDS: u32 = 45;
 
-/// Seconds that an attempt may take at most: Lambda's 900, less what the runner keeps for the delivery.
+/// Longest timeout of an attempt in seconds: Lambda's 900, less what the runner keeps for the delivery.
 pub(super) const MAX_TIMEOUT_SECONDS: u32 = 870;
 
-/// Attempts of a task at most.
+/// Maximum number of attempts of a task.
 pub(super) const MAX_ATTEMPTS: u32 = 10;
 
-/// Checks the tasks, and gives them as they travel; without an owner, those that call none of its functions.
+/// Validates the tasks, and converts them into the form that firings carry; without an owner, only those that call none
+/// of the pipeline's functions.
 pub(super) fn resolve(
     tasks: &[Task],
     channels: &[Channel],
@@ -45,7 +46,7 @@ pub(super) fn resolve(
     tasks.iter().filter_map(|task| one(task, channels, owner, refusals)).collect()
 }
 
-/// Checks the functions that tasks call, and gives them.
+/// Validates the functions that tasks call, and returns them.
 pub(super) fn called(
     tasks: &[Task],
     functions: &[Function],
@@ -62,7 +63,7 @@ pub(super) fn called(
     called
 }
 
-/// Refuses what only the built-in runner heeds.
+/// Refuses fields that only the built-in runner reads.
 pub(super) fn check_unposted(tasks: &[Task], channels: &[Channel], refusals: &mut Refusals) {
     let mut refuse = |field: String, is_set: bool| {
         if is_set {
@@ -77,7 +78,7 @@ pub(super) fn check_unposted(tasks: &[Task], channels: &[Channel], refusals: &mu
     }
 }
 
-/// Seconds that an attempt may take.
+/// Timeout of an attempt in seconds.
 pub(super) fn timeout_seconds(task: &Task) -> u32 {
     let calls = task.function.is_some() || task.function_arn.is_some();
     task.timeout_seconds.unwrap_or(if calls { CALL_TIMEOUT_SECONDS } else { DEFAULT_TIMEOUT_SECONDS })

@@ -1,4 +1,4 @@
-//! When a pipeline fires.
+//! Schedule and window of a pipeline.
 
 use jiff::Timestamp;
 use schedule::{Schedule, Window};
@@ -6,7 +6,7 @@ use schedule::{Schedule, Window};
 use super::Context;
 use super::refusal::{Refusals, quoted};
 
-/// Checks schedule and window, and gives them with a start that has passed left out, since EventBridge refuses it.
+/// Validates schedule and window. Drops a start that has passed, since EventBridge refuses it.
 pub(super) fn resolve(
     schedule: &str,
     time_zone: &str,
@@ -18,7 +18,7 @@ pub(super) fn resolve(
     let schedule = match schedule::parse(schedule, time_zone) {
         Ok(schedule) => Some(schedule),
         Err(error) => {
-            // A zone that does not exist hides nothing that is wrong with the rest.
+            // A mistake in the expression is reported even if the time zone is unknown.
             let elsewhere = schedule::parse(schedule, "UTC").err().filter(|other| *other != error);
             for error in elsewhere.into_iter().chain([error]) {
                 refusals.invalid(format!("spec.{}", error.field()), error.to_string());
@@ -33,14 +33,14 @@ pub(super) fn resolve(
         return None;
     }
     let schedule = schedule?;
-    // One that exists may have fired already.
+    // A schedule that exists may have fired for the last time already.
     if !context.has_schedule {
         check_future(&schedule, &window, context.now, refusals);
     }
     Some((schedule, window))
 }
 
-/// Refuses what would never fire.
+/// Refuses a schedule that would never fire.
 fn check_future(schedule: &Schedule, window: &Window, now: Timestamp, refusals: &mut Refusals) {
     let expression = quoted(schedule.expression());
     if let Some(end) = window.end.filter(|end| *end <= now) {

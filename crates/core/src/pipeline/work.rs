@@ -1,4 +1,4 @@
-//! What a pipeline does when it fires, apart from where and when.
+//! What a pipeline does when it fires, independent of time and place.
 
 use api::ScheduledTaskPipelineSpec;
 
@@ -6,21 +6,21 @@ use super::refusal::{Refusal, Refusals};
 use super::secret::{self, SecretValues};
 use super::{channel, task};
 
-/// What a firing carries, and the secrets that it refers to.
+/// Tasks and channels of a firing, and the secrets that they refer to.
 #[derive(Debug)]
 pub struct Work {
-    /// What to run.
+    /// The tasks to run.
     pub tasks: Vec<protocol::Task>,
-    /// Where results can go.
+    /// The channels for their results.
     pub channels: Vec<protocol::Channel>,
     /// The values of its secrets.
     pub secrets: protocol::Secrets,
 }
 
-/// The work of a spec, for a pipeline of this namespace.
+/// Resolves tasks, channels and secrets of a spec in this namespace.
 ///
 /// # Errors
-/// All that is wrong with its tasks, channels and secrets; never empty.
+/// All mistakes in its tasks, channels and secrets, at least one.
 pub fn work(spec: &ScheduledTaskPipelineSpec, namespace: &str, values: &SecretValues) -> Result<Work, Vec<Refusal>> {
     let mut refusals = Refusals::default();
     let channels = channel::resolve(&spec.channels, &mut refusals);

@@ -1,9 +1,9 @@
-//! Which firings are expected, and which of them nobody has heard of.
+//! Which firings are expected, and which of them were missed.
 //!
-//! Three producers feed this table: reconciles (how a pipeline fires), the recorder of runs (which runs are known), and the
-//! reader of the inbox (until when all reports were read). A firing counts as missed only when its grace has passed and the
-//! inbox was read to its end after that: an operator that was away first hears what happened meanwhile. Kept in the process
-//! alone; the status has what lasts, and the next reconcile says the rest again.
+//! Three producers feed this table: reconciles (how a pipeline fires), the recorder of runs (which runs are known), and
+//! the reader of the inbox (until when all reports were read). A firing counts as missed only when its grace has passed
+//! and the inbox was drained after that, so an operator that was down first reads the reports of the meantime. The
+//! table lives in the process only; the next reconciles rebuild it from the status.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,134 +16,135 @@ use schedule::{Schedule, Window};
 use crate::location::Location;
 use crate::runs::{MAX_RUNS, due, has_begun, was_due};
 
-/// A new or changed schedule may miss what is due in its first minute: AWS takes its time to take it over.
+/// Time that AWS takes to apply a new or changed schedule. Firings that are due in it are not expected.
 const TAKING_OVER: SignedDuration = SignedDuration::from_mins(1);
 
-/// The grace where the spec names none: a quarter of the interval between firings, within these.
+/// Bounds of the default grace, which is a quarter of the interval between firings.
 const GRACE: (SignedDuration, SignedDuration) = (SignedDuration::from_mins(2), SignedDuration::from_hours(1));
 
-/// How a pipeline fires.
+/// How a pipeline fires, and what its reports have to say.
 #[derive(Clone, Debug)]
 pub struct Expectation {
-    /// Which pipeline.
+    /// Namespace and name of the pipeline.
     pub pipeline: PipelineRef,
-    /// Where it lives.
+    /// Account and region of its resources.
     pub location: Location,
-    /// When it fires.
+    /// Its schedule.
     pub schedule: Schedule,
-    /// Between which times.
+    /// The times between which it fires.
     pub window: Window,
     /// Whether the schedule fires nothing for now.
     pub suspended: bool,
-    /// Whether runs are to be heard of: no function of the user's own is on the way.
-    pub audible: bool,
-    /// Whether its conditions are yet to say that nothing is heard of it.
-    pub unsaid: bool,
-    /// Since when it has fired so.
+    /// Whether its runs are reported: the sender and the runner are both built in.
+    pub reports_runs: bool,
+    /// Whether the conditions still have to say that its runs are not reported.
+    pub condition_missing: bool,
+    /// Since when the schedule has been as it is.
     pub since: Timestamp,
-    /// Seconds that a firing may be late, as the spec says.
+    /// `spec.missedAfterSeconds`: how late a firing may be.
     pub missed_after_seconds: Option<u32>,
-    /// Minutes later than due that EventBridge may fire.
+    /// `spec.flexibleWindowMinutes`: how much later than due EventBridge may fire.
     pub flexible_window_minutes: Option<u32>,
     /// ARN of its schedule.
     pub schedule_arn: String,
-    /// How many tasks a firing has.
+    /// Number of tasks of a firing.
     pub tasks: u32,
-    /// Name of its sender.
+    /// Name of the sender function.
     pub sender: String,
-    /// Name of the queue of what did not get to the tasks' queue.
+    /// Name of the dead-letter queue of firings that were not handed over to the sender, or that the sender failed on.
     pub undelivered: String,
 }
 
-/// How all pipelines fire, by UID.
+/// The expectations of all pipelines, by UID.
 #[derive(Debug, Default)]
 pub struct Expectations {
-    pipelines: Mutex<HashMap<String, Kept>>,
+    pipelines: Mutex<HashMap<String, Entry>>,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct Entry {
     expectation: Expectation,
-    /// When runs that have begun were due, of those the status has.
+    /// Due times of the runs in the status that have begun.
     begun: BTreeSet<Timestamp>,
-    /// Firings up to here are accounted for.
+    /// Firings until this time were checked.
     judged: Timestamp,
-    /// Runs that were fired by hand and of which not all tasks have begun, by id.
+    /// Runs fired by hand of which some tasks have not begun, by id.
     by_hand: BTreeMap<String, RunRef>,
 }
 
-/// A pipeline with runs that nobody has heard of, or not of all their tasks; or one that will never be heard of and does not say so yet.
+/// A pipeline with runs, or tasks of runs, that are overdue; or one whose conditions still have to say that its runs
+/// are not reported.
 #[derive(Clone, Debug)]
 pub struct Overdue {
     /// UID of the pipeline.
     pub uid: String,
     /// How it fires.
     pub expectation: Expectation,
-    /// What they would have been.
+    /// The overdue runs.
     pub runs: Vec<RunRef>,
 }
 
 impl Expectations {
-    /// Takes over how a pipeline fires, and which of its runs are known.
+    /// Sets how a pipeline fires, and which of its runs are known.
     pub fn expect(&self, uid: &str, expectation: Expectation, runs: &[Run]) {
         let mut pipelines = self.pipelines.lock();
         let (judged, by_hand) = match pipelines.remove(uid) {
             None => (expectation.since, BTreeMap::new()),
-            Some(kept) => (kept.judged.max(expectation.since), kept.by_hand),
+            Some(entry) => (entry.judged.max(expectation.since), entry.by_hand),
         };
-        let mut kept = Kept { expectation, begun: BTreeSet::new(), judged, by_hand };
-        kept.hear(runs);
-        pipelines.insert(uid.to_owned(), kept);
+        let mut entry = Entry { expectation, begun: BTreeSet::new(), judged, by_hand };
+        entry.hear(runs);
+        pipelines.insert(uid.to_owned(), entry);
     }
 
     /// Expects a run that was fired by hand.
     pub fn fired(&self, uid: &str, run: RunRef) {
-        if let Some(kept) = self.pipelines.lock().get_mut(uid) {
-            kept.by_hand.insert(run.run_id.clone(), run);
+        if let Some(entry) = self.pipelines.lock().get_mut(uid) {
+            entry.by_hand.insert(run.run_id.clone(), run);
         }
     }
 
-    /// Takes over which runs of a pipeline are known.
+    /// Updates which runs of a pipeline are known.
     pub fn heard(&self, uid: &str, runs: &[Run]) {
-        if let Some(kept) = self.pipelines.lock().get_mut(uid) {
-            kept.hear(runs);
+        if let Some(entry) = self.pipelines.lock().get_mut(uid) {
+            entry.hear(runs);
         }
     }
 
-    /// Drops what is known of a pipeline.
+    /// Drops a pipeline.
     pub fn forget(&self, uid: &str) {
         self.pipelines.lock().remove(uid);
     }
 
-    /// The pipelines of a place with runs that are past their grace, when all that was reported until `read` is known,
-    /// and that nobody has heard of.
+    /// The pipelines of an account and region with overdue runs, given that all reports until `read` were recorded:
+    /// runs whose grace has passed without a report.
     pub fn overdue(&self, location: &Location, read: Timestamp) -> Vec<Overdue> {
         let mut pipelines = self.pipelines.lock();
-        let here = pipelines.iter_mut().filter(|(_, kept)| kept.expectation.location == *location);
-        here.filter_map(|(uid, kept)| {
-            let until = read.saturating_sub(kept.expectation.grace(read)).unwrap_or(Timestamp::MIN);
-            let runs = kept.overdue(until);
+        let here = pipelines.iter_mut().filter(|(_, entry)| entry.expectation.location == *location);
+        here.filter_map(|(uid, entry)| {
+            let until = read.saturating_sub(entry.expectation.grace(read)).unwrap_or(Timestamp::MIN);
+            let runs = entry.overdue(until);
             if runs.is_empty() {
-                kept.judged = kept.judged.max(until);
+                entry.judged = entry.judged.max(until);
             }
-            let overdue = Overdue { uid: uid.clone(), expectation: kept.expectation.clone(), runs };
-            (!overdue.runs.is_empty() || overdue.expectation.unsaid).then_some(overdue)
+            let overdue = Overdue { uid: uid.clone(), expectation: entry.expectation.clone(), runs };
+            (!overdue.runs.is_empty() || overdue.expectation.condition_missing).then_some(overdue)
         })
         .collect()
     }
 
-    /// The overdue firings were reported as missed, or a report of them has arrived.
+    /// Marks overdue runs as handled: they were written as missed, or a report of them has arrived.
     pub fn judged(&self, uid: &str, runs: &[RunRef]) {
-        if let Some(kept) = self.pipelines.lock().get_mut(uid) {
-            kept.by_hand.retain(|id, _| !runs.iter().any(|run| run.run_id == *id));
+        if let Some(entry) = self.pipelines.lock().get_mut(uid) {
+            entry.by_hand.retain(|id, _| !runs.iter().any(|run| run.run_id == *id));
             let firings = runs.iter().filter(|run| run.trigger == Trigger::Schedule).map(was_due);
-            kept.judged = firings.max().map_or(kept.judged, |last| kept.judged.max(last));
-            kept.expectation.unsaid = false;
+            entry.judged = firings.max().map_or(entry.judged, |last| entry.judged.max(last));
+            entry.expectation.condition_missing = false;
         }
     }
 }
 
-impl Kept {
+impl Entry {
     fn hear(&mut self, runs: &[Run]) {
         let of = |trigger| runs.iter().filter(move |run| run.trigger == trigger);
         self.begun = of(RunTrigger::Schedule).filter(|run| has_begun(run)).map(due).collect();
@@ -157,7 +158,7 @@ impl Kept {
     }
 
     fn overdue(&self, until: Timestamp) -> Vec<RunRef> {
-        if !self.expectation.audible {
+        if !self.expectation.reports_runs {
             return Vec::new();
         }
         let by_hand = self.by_hand.values().filter(|run| was_due(run) <= until).cloned();
@@ -180,7 +181,7 @@ impl Kept {
 }
 
 impl Expectation {
-    /// How late a firing may be.
+    /// The time after which a firing without a report counts as missed.
     fn grace(&self, now: Timestamp) -> SignedDuration {
         let quarter = || {
             let interval = self.schedule.interval(now, &self.window);
@@ -190,7 +191,7 @@ impl Expectation {
         grace + SignedDuration::from_mins(self.flexible_window_minutes.unwrap_or(0).into())
     }
 
-    /// Where a run got lost that nothing is heard of, and what to look at.
+    /// Where a run without a report may have got lost, and what to check.
     pub fn hop(&self, trigger: Trigger) -> String {
         let Self { sender, undelivered, .. } = self;
         let what = match trigger {
@@ -200,7 +201,7 @@ impl Expectation {
         format!("{what}; look at the log of {sender} and at queue {undelivered}")
     }
 
-    /// The run that a firing would have been.
+    /// The run of a firing of the schedule.
     pub(crate) fn run(&self, firing: Timestamp) -> RunRef {
         let scheduled_time = firing.to_string();
         RunRef {
@@ -212,7 +213,7 @@ impl Expectation {
     }
 }
 
-/// A run by hand that the status has, and that tells how many tasks it has.
+/// A reference to a run that was fired by hand and is in the status. Its marks tell the number of its tasks.
 fn by_hand(run: &Run) -> RunRef {
     RunRef {
         run_id: run.run_id.clone(),

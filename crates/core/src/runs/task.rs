@@ -4,7 +4,7 @@ use api::{Run, TaskResult, TaskRun};
 
 use super::{MAX_ROWS, mark};
 
-/// What is known of a task now.
+/// A new state of a task.
 pub(super) struct TaskReport<'a> {
     pub(super) name: &'a str,
     pub(super) position: u32,
@@ -14,7 +14,7 @@ pub(super) struct TaskReport<'a> {
     pub(super) error: Option<String>,
 }
 
-/// Adds what is known of a task to its run, unless more is known already.
+/// Updates the task's row and mark in its run, unless the run has a later state of it.
 pub(super) fn see(run: &mut Run, report: TaskReport<'_>) {
     let TaskReport { name, position, mark: seen, attempts, duration_ms, error } = report;
     let position = usize::try_from(position).unwrap_or(usize::MAX);
@@ -40,7 +40,7 @@ fn result(seen: u8) -> TaskResult {
     }
 }
 
-/// The order in which a row can only become a greater one.
+/// The order of a row's states: an update never lowers it.
 fn order(row: &TaskRun) -> (usize, u32, Option<u64>, Option<&str>) {
     let mark = match row.result {
         TaskResult::Running if row.attempts == 0 => mark::WAITING,
@@ -52,7 +52,7 @@ fn order(row: &TaskRun) -> (usize, u32, Option<u64>, Option<&str>) {
     (mark::rank(mark), row.attempts, row.duration_ms, row.error.as_deref())
 }
 
-/// Calls every task that has not begun missed.
+/// Marks every task that has not begun as missed.
 pub(super) fn miss(run: &mut Run) {
     run.marks = run.marks.replace(char::from(mark::WAITING), char::from(mark::MISSED).encode_utf8(&mut [0; 4]));
     for row in run.tasks.iter_mut().filter(|row| row.result == TaskResult::Running && row.attempts == 0) {
@@ -60,7 +60,7 @@ pub(super) fn miss(run: &mut Run) {
     }
 }
 
-/// Keeps the rows that are shown, in their order: all of a run of few tasks, else those that did not succeed.
+/// Keeps the rows that are shown, in their order: all tasks of a run with few, else those that did not succeed.
 pub(super) fn settle(run: &mut Run) {
     if run.marks.len() > MAX_ROWS {
         run.tasks.retain(|row| row.result != TaskResult::Succeeded);

@@ -1,4 +1,4 @@
-//! What runs say of a pipeline: whether its results get to their channels, and whether its firings come.
+//! The conditions that follow from runs: whether results reach their channels, and whether firings come.
 
 use api::{Run, RunCounts, RunResult, RunTrigger, ScheduledTaskPipelineSpec};
 use jiff::Timestamp;
@@ -9,10 +9,10 @@ use super::{entry, mark, task};
 use crate::reason::Reported;
 use crate::text::bounded_line;
 
-/// Bytes of a condition's message: it names a run and where it got stuck.
+/// Maximum size of a condition's message in bytes. It names a run, and where the run got stuck.
 const MAX_MESSAGE: usize = 1024;
 
-/// Calls what has not begun of a run missed: a firing that was never heard of, or tasks of one that was.
+/// Marks a run as missed: all of it if there was no report of it, else the tasks that have not begun.
 pub fn missing(runs: &mut Vec<Run>, about: &RunRef, hop: &str) {
     let known = runs.iter().any(|run| run.run_id == about.run_id);
     if !known {
@@ -29,11 +29,11 @@ pub fn missing(runs: &mut Vec<Run>, about: &RunRef, hop: &str) {
     }
 }
 
-/// What to say of tasks that were enqueued and have not begun.
+/// Message for tasks that were sent to the queue and have not begun.
 const STUCK: &str = "it is on the queue, and the runner has not begun: look at the event source mapping, the runner's \
                      log and its concurrency";
 
-/// What a condition says.
+/// Status, reason and message of a condition.
 struct Word {
     type_: &'static str,
     status: &'static str,
@@ -41,12 +41,12 @@ struct Word {
     message: String,
 }
 
-/// Whether a function of the user's own is on the way.
+/// Whether the sender or the runner is the user's own code, which does not report runs.
 pub fn reports_nothing(spec: &ScheduledTaskPipelineSpec) -> bool {
     spec.sender.hop.code.is_some() || spec.runner.hop.code.is_some()
 }
 
-/// The conditions `Delivering` and `OnTime`, as far as anything is known.
+/// The conditions `Delivering` and `OnTime`, each if a run decides it; both `Unknown` if runs are not reported.
 pub fn conditions(
     runs: &[Run],
     spec: &ScheduledTaskPipelineSpec,
@@ -79,7 +79,7 @@ pub fn conditions(
     words.into_iter().map(condition).collect()
 }
 
-/// The newest run that anything is known of says whether channels get their results.
+/// Derived from the newest run with a delivery that succeeded or was given up.
 fn delivering(runs: &[Run]) -> Option<Word> {
     let newest = runs.iter().find(|run| run.delivered_at.is_some() || !run.undelivered.is_empty())?;
     let type_ = "Delivering";
@@ -105,7 +105,7 @@ fn delivering(runs: &[Run]) -> Option<Word> {
     })
 }
 
-/// The newest firing of the schedule that has begun, or is past its time, says whether firings come.
+/// Derived from the newest firing of the schedule that has begun or was missed.
 fn on_time(runs: &[Run]) -> Option<Word> {
     let begun = |run: &&Run| run.marks.is_empty() || run.marks.bytes().any(|mark| mark != mark::WAITING);
     let last = runs.iter().filter(|run| run.trigger == RunTrigger::Schedule).find(begun)?;

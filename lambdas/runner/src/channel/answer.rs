@@ -1,4 +1,4 @@
-//! What answers of services mean, as far as they agree.
+//! The meaning of answers that all services share.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
-/// What an answer means.
+/// The meaning of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    /// The message is there.
+    /// The message was accepted.
     Delivered,
-    /// Another try may help.
+    /// Another attempt may succeed.
     Later,
-    /// No other try will help.
+    /// No other attempt will succeed.
     Never,
-    /// None, but with another URL or key it might.
+    /// No other attempt will succeed with this secret; with another URL or key it might.
     NeverWithThisSecret,
 }
 
 impl Meaning {
-    /// Redirects count as final: a post that is redirected arrives as something else.
+    /// A redirect is final: a redirected post would arrive as another kind of request.
     pub(crate) fn of(status: StatusCode) -> Self {
         match status.as_u16() {
             200..=299 => Self::Delivered,
@@ -33,8 +33,8 @@ impl Meaning {
     }
 }
 
-/// How long the service asks to be left alone: by its header, in seconds or as a date, or by seconds in the body, which
-/// Discord has more precisely there, and Telegram only there.
+/// The pause that the service asks for: in a header, as seconds or as a date, or in the body, as seconds. Discord is
+/// more precise in the body, and Telegram uses the body only.
 pub(crate) fn retry_after(headers: &HeaderMap, body: &str, now: Timestamp) -> Option<Duration> {
     let header = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let by_seconds = header.and_then(|value| seconds(value.parse().ok()?));

@@ -17,8 +17,8 @@ fn expectation(schedule: &str, since: &str) -> Expectation {
         schedule: schedule::parse(schedule, "UTC").unwrap(),
         window: Window::default(),
         suspended: false,
-        audible: true,
-        unsaid: false,
+        reports_runs: true,
+        condition_missing: false,
         since: at(since),
         missed_after_seconds: None,
         flexible_window_minutes: None,
@@ -80,7 +80,7 @@ fn a_firing_is_missing_when_its_grace_is_over_and_nobody_has_heard_of_it() {
 #[test]
 fn nothing_is_missing_that_was_not_to_come() {
     let hourly = expectation("0 * * * *", "08:30:00");
-    check(&Expectation { audible: false, ..hourly.clone() }, &[], "12:00:00", &[]);
+    check(&Expectation { reports_runs: false, ..hourly.clone() }, &[], "12:00:00", &[]);
     check(&Expectation { suspended: true, ..hourly.clone() }, &[], "12:00:00", &[]);
     check(&Expectation { since: at("11:59:30"), ..hourly.clone() }, &[], "12:30:00", &[]);
     let window = Window { start: Some(at("09:30:00")), end: Some(at("10:30:00")) };
@@ -130,7 +130,7 @@ fn a_run_by_hand_is_missing_until_all_of_its_tasks_have_begun_also_while_suspend
 
 #[test]
 fn what_is_never_heard_of_is_said_once() {
-    let own = Expectation { audible: false, unsaid: true, ..expectation("0 * * * *", "08:30:00") };
+    let own = Expectation { reports_runs: false, condition_missing: true, ..expectation("0 * * * *", "08:30:00") };
     let expectations = Expectations::default();
     expectations.expect("uid", own.clone(), &[]);
     let [silent] = &expectations.overdue(&own.location, at("12:00:00"))[..] else { panic!("one pipeline") };
