@@ -89,7 +89,7 @@ class ImageTest(unittest.TestCase):
         return path
 
     def test_a_program_for_another_processor_is_refused(self) -> None:
-        with self.assertRaisesRegex(Failure, "no program for linux/arm64"):
+        with self.assertRaisesRegex(Failure, "is not a program for linux/arm64"):
             image.check(self.program(62), self.folder, "arm64", False)
         with self.assertRaisesRegex(Failure, "is not there"):
             image.check(self.folder / "nothing", self.folder, "arm64", False)
