@@ -133,7 +133,7 @@ async fn what_cannot_be_done_with_dead_letters_is_said() {
     lab.apply("new", specs::message(specs::YEARLY)).await;
     for (arguments, words) in [
         (&["list", "none"][..], format!("there is no pipeline `none` in namespace `{}`", lab.namespace)),
-        (&["list", "new"], "the pipeline's status lists no -tasks-dlq: it was never ready".to_owned()),
+        (&["list", "new"], "the pipeline's status lists no `tasks-dlq`: it was never ready".to_owned()),
         (&["redrive", "new"], "--all".to_owned()),
     ] {
         let answer = lab.dlq(arguments);

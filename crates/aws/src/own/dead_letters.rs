@@ -34,7 +34,7 @@ const MAX_MESSAGES: usize = 1_000;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The pipeline has no such resource yet.
-    #[error("the pipeline's status lists no {0}: it was never ready")]
+    #[error("the pipeline's status lists no `{0}`: it was never ready")]
     NotMade(Part<'static>),
     /// AWS refused or did not answer.
     #[error("{action} of {name}: {reason}")]
