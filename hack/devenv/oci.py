@@ -114,7 +114,7 @@ def content_of(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     """What a file of an archive holds."""
     opened = archive.extractfile(member)
     if opened is None:
-        raise Failure(f"{member.name} is no file")
+        raise Failure(f"{member.name} is not a file")
     with opened:
         return opened.read()
 

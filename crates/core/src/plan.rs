@@ -99,18 +99,6 @@ pub enum Verdict {
     },
 }
 
-impl Verdict {
-    /// What differs between what is desired and what AWS has, where there is something to compare.
-    pub fn differences(&self) -> &[Difference] {
-        match self {
-            Self::Update(differences) | Self::TakeOver { from: _, differences } | Self::Replace(differences) => {
-                differences
-            }
-            Self::InSync | Self::Settle(_) | Self::Create | Self::Delete | Self::Conflict { .. } => &[],
-        }
-    }
-}
-
 impl Goal {
     /// What to do about a resource with this goal.
     pub fn judge(&self, have: Option<&Observed>, owner: &Owner) -> Verdict {

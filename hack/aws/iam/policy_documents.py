@@ -38,7 +38,7 @@ def check_permissions(document: str) -> None:
 
 
 def check_trust(document: str) -> None:
-    """Raises `Refused` for a document that is no trust policy, or trusts a principal that does not exist."""
+    """Raises `Refused` for a document that is not a trust policy, or trusts a principal that does not exist."""
     for statement in _statements(document):
         if "Resource" in statement or "NotResource" in statement:
             raise _malformed("Has prohibited field Resource")
