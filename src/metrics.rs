@@ -85,15 +85,16 @@ impl Metrics {
 
     /// Counts corrected drift: `task_pipelines_drift_total{kind, field}`.
     pub fn count_drift(&self, drift: &Drift) {
-        let count = |field: &str| {
-            // Users choose the keys of tags, so all tags share one label.
-            let field = if field.starts_with("tags.") { "tags" } else { field };
-            self.drift.get_or_create(&DriftLabels { kind: drift.id.kind.to_string(), field: field.to_owned() }).inc();
+        let count = |field: String| {
+            self.drift.get_or_create(&DriftLabels { kind: drift.id.kind.to_string(), field }).inc();
         };
         if drift.differences.is_empty() {
-            count(DELETED);
+            count(DELETED.to_owned());
         }
-        drift.differences.iter().for_each(|difference| count(&difference.field));
+        for difference in &drift.differences {
+            // Users choose the keys of tags, and what is in a field: the labels stay few.
+            count(difference.field().map_or_else(|| "tags".to_owned(), |name| name.to_string()));
+        }
     }
 
     /// Counts a run that ended, and the durations of its tasks.
@@ -122,7 +123,7 @@ impl Metrics {
 mod tests {
     use aws::{AwsError, Operation};
     use pipeline_core::error_class::ErrorClass;
-    use pipeline_core::resource::{Difference, Id, Kind};
+    use pipeline_core::resource::{Difference, FieldName, Id, Kind, Side};
 
     use super::*;
 
@@ -137,9 +138,10 @@ mod tests {
     #[test]
     fn drift_is_counted_by_kind_and_field() {
         let metrics = Metrics::default();
-        let change = |field: &str| Difference { field: field.to_owned(), from: "1".to_owned(), to: "2".to_owned() };
+        let change = |field: FieldName| Difference::of_field(field, Some(Side::value(1)), Some(Side::value(2)));
+        let tag = |key| Difference::of_tag(key, None, Some("x"));
         let drift = |kind, differences| Drift { id: Id::new(kind, "a"), differences };
-        metrics.count_drift(&drift(Kind::Function, vec![change("memorySize"), change("tags.team"), change("tags.a")]));
+        metrics.count_drift(&drift(Kind::Function, vec![change(FieldName::MemorySize), tag("team"), tag("a")]));
         metrics.count_drift(&drift(Kind::Queue, Vec::new()));
         check(
             &metrics,

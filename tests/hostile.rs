@@ -242,7 +242,6 @@ fn takes(spec: &Value) -> Result<bool, TestCaseError> {
             );
             prop_assert!(plan.steps.len() >= 13, "a pipeline has at least its chain");
             prop_assert!(plan.steps.iter().all(|step| step.verdict == Verdict::Create));
-            prop_assert!(serde_json::from_str::<Value>(&pipeline.input).is_ok(), "the schedule's input is JSON");
             Ok(true)
         }
     }

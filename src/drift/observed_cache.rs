@@ -12,13 +12,13 @@ use aws::resource::list::{self, IndividualReads, ListedResources};
 use parking_lot::Mutex;
 use pipeline_core::location::Location;
 use pipeline_core::names::{TagKeys, Tags};
-use pipeline_core::resource::{Field, Id, Kind, Observed, Resource, depth};
+use pipeline_core::resource::{Field, FieldName, Id, Kind, Observed, Resource, depth};
 use protocol::PipelineRef;
 
 /// A resource at the time of an observation, as hashes, so that a thousand pipelines need little memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    fields: BTreeMap<&'static str, u64>,
+    fields: BTreeMap<FieldName, u64>,
     tags: u64,
     revision: Option<String>,
 }
@@ -33,8 +33,8 @@ impl Snapshot {
     /// Whether a listed resource differs in the fields that lists show.
     fn differs(&self, kind: Kind, listed: &Observed, tag_keys: &TagKeys) -> bool {
         let now = Self::of(listed, tag_keys);
-        let shown = |fields: &BTreeMap<&'static str, u64>| -> BTreeMap<&'static str, u64> {
-            fields.iter().filter(|(name, _)| list::shows(kind, name)).map(|(name, hash)| (*name, *hash)).collect()
+        let shown = |fields: &BTreeMap<FieldName, u64>| -> BTreeMap<FieldName, u64> {
+            fields.iter().filter(|(name, _)| list::shows(kind, **name)).map(|(name, hash)| (*name, *hash)).collect()
         };
         let other_revision = matches!((&self.revision, &now.revision), (Some(then), Some(now)) if then != now);
         other_revision || shown(&self.fields) != shown(&now.fields) || (list::shows_tags(kind) && self.tags != now.tags)
@@ -55,7 +55,7 @@ fn mark_of(field: &Field) -> u64 {
 pub fn desired_hash(want: &[Resource]) -> u64 {
     let mut hasher = DefaultHasher::new();
     for resource in want {
-        let fields: BTreeMap<&'static str, u64> =
+        let fields: BTreeMap<FieldName, u64> =
             resource.fields().iter().map(|(name, field)| (*name, mark_of(field))).collect();
         (resource.id(), fields, resource.tags()).hash(&mut hasher);
     }
@@ -219,7 +219,7 @@ impl ObservedCache {
                 individually.queues.insert(id.name.clone());
             } else if id.kind == Kind::LayerVersion {
                 individually.layers = true;
-            } else if snapshot.fields.keys().any(|field| field.starts_with("async")) {
+            } else if snapshot.fields.keys().any(|field| FieldName::ASYNC.contains(field)) {
                 individually.async_functions.insert(id.name.clone());
             }
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use pipeline_core::location::Location;
 use pipeline_core::plan::{Goal, Have, Plan};
-use pipeline_core::resource::{Field, Fields, Id, Kind, Resource};
+use pipeline_core::resource::{Field, FieldName, Fields, Id, Kind, Resource};
 
 /// The longest that SQS takes to show changed attributes of a queue.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
@@ -15,8 +15,8 @@ const ATTRIBUTES: Duration = Duration::from_mins(1);
 /// The longest that SQS takes to show a changed retention period.
 const RETENTION: Duration = Duration::from_mins(15);
 
-fn takes(field: &str) -> Duration {
-    if field == "messageRetentionPeriod" { RETENTION } else { ATTRIBUTES }
+fn takes(field: FieldName) -> Duration {
+    if field == FieldName::MessageRetentionPeriod { RETENTION } else { ATTRIBUTES }
 }
 
 /// Queues that were changed recently, with their fields before and after.
@@ -35,11 +35,11 @@ pub struct Change {
 
 impl Change {
     /// The fields that AWS may still show with their old value: name, old value, new value.
-    fn under_way(&self) -> impl Iterator<Item = (&'static str, Option<&Field>, Option<&Field>)> {
+    fn under_way(&self) -> impl Iterator<Item = (FieldName, Option<&Field>, Option<&Field>)> {
         let names = self.from.keys().chain(self.to.keys()).copied();
-        let fields = names.map(|name| (name, self.from.get(name), self.to.get(name)));
+        let fields = names.map(|name| (name, self.from.get(&name), self.to.get(&name)));
         let age = self.at.elapsed();
-        fields.filter(move |(name, from, to)| from != to && age < takes(name))
+        fields.filter(move |(name, from, to)| from != to && age < takes(*name))
     }
 }
 
@@ -85,12 +85,12 @@ impl PendingWrites {
             let Some(Some(seen)) = have.get_mut(&id) else { continue };
             let change = noted.get(&(location.clone(), id)).filter(|change| change.to == resource.fields());
             for (name, from, to) in change.iter().flat_map(|change| change.under_way()) {
-                if seen.fields.get(name) != from {
+                if seen.fields.get(&name) != from {
                     continue;
                 }
                 match to {
                     Some(to) => drop(seen.fields.insert(name, to.clone())),
-                    None => drop(seen.fields.remove(name)),
+                    None => drop(seen.fields.remove(&name)),
                 }
             }
         }
@@ -144,8 +144,11 @@ mod tests {
         assert_eq!(seen(&noted(&old, &new, Duration::ZERO), &new, &old), new.fields());
         let later = noted(&old, &new, ATTRIBUTES);
         let after = seen(&later, &new, &old);
-        assert_eq!(after["messageRetentionPeriod"], Field::plain(120));
-        assert_eq!((&after["visibilityTimeout"], &after["kmsMasterKeyId"]), (&Field::plain(30), &Field::plain("old")));
+        assert_eq!(after[&FieldName::MessageRetentionPeriod], Field::plain(120));
+        assert_eq!(
+            (&after[&FieldName::VisibilityTimeout], &after[&FieldName::KmsMasterKeyId]),
+            (&Field::plain(30), &Field::plain("old"))
+        );
         assert!(later.is_under_way(&location(), [new.id()].iter()));
         let over = noted(&old, &new, RETENTION);
         assert_eq!(seen(&over, &new, &old), old.fields());

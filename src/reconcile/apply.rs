@@ -20,7 +20,7 @@ use pipeline_core::backoff::{self, Exponential};
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::Owner;
 use pipeline_core::plan::{Goal, Have, Plan, Step, Verdict};
-use pipeline_core::resource::{Id, Kind, Observed, Resource};
+use pipeline_core::resource::{Id, Kind, Observed};
 use tokio::time::{Instant, sleep};
 
 pub use change::AppliedChange;
@@ -152,7 +152,7 @@ pub async fn apply(aws: &Aws, owner: &Owner, plan: &Plan, patience: Duration) ->
                 Some(by) => {
                     applied.outcomes.insert(step.id.clone(), Outcome::Blocked { by });
                 }
-                None => running.push(drive(aws, owner, with_layers(step, &applied, owner), begun, patience)),
+                None => running.push(drive(aws, owner, step.resolve(&applied.published(), owner), begun, patience)),
             }
         }
         match running.next().await {
@@ -164,22 +164,6 @@ pub async fn apply(aws: &Aws, owner: &Owner, plan: &Plan, patience: Duration) ->
             None if waiting.iter().any(|step| step.after.iter().all(|id| applied.outcomes.contains_key(id))) => {}
             None => return applied,
         }
-    }
-}
-
-/// The step with the ARNs of layer versions that only their publication has told, if its function has layers.
-fn with_layers<'plan>(step: &'plan Step, applied: &Applied, owner: &Owner) -> Cow<'plan, Step> {
-    let mut step = Cow::Borrowed(step);
-    if has_layers(&step) {
-        step.to_mut().learn(&applied.published(), owner);
-    }
-    step
-}
-
-fn has_layers(step: &Step) -> bool {
-    match &step.goal {
-        Goal::Present(wanted) => matches!(&wanted.resource, Resource::Function(it) if !it.layers.is_empty()),
-        Goal::Gone => false,
     }
 }
 
@@ -246,6 +230,7 @@ async fn converge(
     let mut known_to_exist = false;
     let mut lost = 0;
     let mut made = None;
+    let mut fetched = None;
     loop {
         let Observation { have, verdict } = &observation;
         let mut tried = None;
@@ -255,7 +240,7 @@ async fn converge(
             Verdict::Settle(why) => Ok(Progress::waiting(why.as_str(), SETTLE_POLL)),
             Verdict::Create | Verdict::Update(_) | Verdict::TakeOver { .. } | Verdict::Replace(_) | Verdict::Delete => {
                 made = None;
-                act(aws, step, have.as_ref(), verdict).await
+                act(aws, step, have.as_ref(), verdict, fetched.as_deref()).await
             }
         };
         let change = change::change(verdict);
@@ -274,6 +259,11 @@ async fn converge(
                 let Some(why) = seen.settling.clone() else { return Outcome::Done(Some(seen)) };
                 made = Some(seen);
                 (FIRST_POLL, Outcome::Waiting(Wait { why, again: FIRST_POLL }))
+            }
+            Ok(Progress::Fetched { sha256, wait }) => {
+                record(changes, change.and_then(change::without_tags));
+                fetched = Some(sha256);
+                (wait.again, Outcome::Waiting(wait))
             }
             Ok(Progress::Waiting(wait)) => {
                 record(changes, change.and_then(change::without_tags));
@@ -320,14 +310,20 @@ fn record(changes: &mut Vec<AppliedChange>, change: Option<AppliedChange>) {
     changes.extend(change.filter(|change| !changes.contains(&AppliedChange::Created) && !changes.contains(change)));
 }
 
-async fn act(aws: &Aws, step: &Step, have: Option<&Observed>, verdict: &Verdict) -> Result<Progress, AwsError> {
+async fn act(
+    aws: &Aws,
+    step: &Step,
+    have: Option<&Observed>,
+    verdict: &Verdict,
+    fetched: Option<&str>,
+) -> Result<Progress, AwsError> {
     match (&step.goal, verdict, have) {
         (Goal::Present(wanted), Verdict::Create, _) => resource::create(aws, &wanted.resource).await,
         (Goal::Present(wanted), Verdict::Update(differences), Some(have)) => {
-            resource::update(aws, &wanted.resource, have, differences).await
+            resource::update(aws, &wanted.resource, have, differences, fetched).await
         }
         (Goal::Present(wanted), Verdict::TakeOver { from: _, differences }, Some(have)) => {
-            resource::take_over(aws, &wanted.resource, have, differences).await
+            resource::take_over(aws, &wanted.resource, have, differences, fetched).await
         }
         (Goal::Present(_), Verdict::Replace(_), Some(have)) => resource::replace(aws, &step.id, have).await,
         (Goal::Gone, Verdict::Delete, Some(have)) => resource::delete(aws, &step.id, have).await,

@@ -28,13 +28,13 @@ pub fn drift(applied: &Applied, before: Before) -> Vec<Drift> {
 
 #[cfg(test)]
 mod tests {
-    use pipeline_core::resource::Difference;
+    use pipeline_core::resource::{Difference, FieldName, Side};
 
     use super::*;
 
     #[test]
     fn what_had_to_be_done_is_drift_only_where_nothing_else_was_asked_for() {
-        let difference = Difference { field: "memorySize".to_owned(), from: "1".to_owned(), to: "2".to_owned() };
+        let difference = Difference::of_field(FieldName::MemorySize, Some(Side::value(1)), Some(Side::value(2)));
         let id = |name: &str| Id::new(Kind::Function, name);
         let changes = vec![
             (id("deleted"), AppliedChange::Created),

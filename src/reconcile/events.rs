@@ -4,7 +4,7 @@ use api::PipelineStatus;
 use pipeline_core::event::Event;
 use pipeline_core::plan::drift::Drift;
 use pipeline_core::reason::Acted;
-use pipeline_core::resource::{Difference, Id};
+use pipeline_core::resource::{Difference, Id, Side};
 use pipeline_core::text::{printable, truncate};
 
 use crate::reconcile::apply::{Applied, AppliedChange};
@@ -49,15 +49,15 @@ fn of_drift(Drift { id, differences }: &Drift) -> Event {
 
 /// Lists fields with their old and new values.
 fn listing(differences: &[Difference]) -> String {
-    let line = |one: &Difference| format!("{}: {} → {}", one.field, brief(&one.from), brief(&one.to));
+    let line = |one: &Difference| format!("{}: {} → {}", one.place, brief(one.from.as_ref()), brief(one.to.as_ref()));
     differences.iter().map(line).collect::<Vec<_>>().join(", ")
 }
 
 /// Values are cut to this many characters in an event.
 const MAX_VALUE: usize = 120;
 
-fn brief(value: &str) -> String {
-    if value.is_empty() { "(unset)".to_owned() } else { truncate(&printable(value), MAX_VALUE) }
+fn brief(side: Option<&Side>) -> String {
+    side.map_or_else(|| "(unset)".to_owned(), |side| truncate(&printable(&side.to_string()), MAX_VALUE))
 }
 
 /// An event if the pipeline fails for another reason than before, or has recovered.
@@ -78,7 +78,7 @@ mod tests {
     use jiff::Timestamp;
     use pipeline_core::error_class::ErrorClass;
     use pipeline_core::reason::{Reason, Settled};
-    use pipeline_core::resource::Kind;
+    use pipeline_core::resource::{FieldName, Kind};
 
     use super::*;
 
@@ -88,8 +88,9 @@ mod tests {
 
     #[test]
     fn one_event_lists_what_was_made_and_each_change_says_its_fields() {
-        let difference = Difference { field: "memorySize".to_owned(), from: "128".to_owned(), to: "256".to_owned() };
-        let unset = Difference { field: "tags.team".to_owned(), from: String::new(), to: "a".to_owned() };
+        let memory = |mib: u32| Some(Side::value(mib));
+        let difference = Difference::of_field(FieldName::MemorySize, memory(128), memory(256));
+        let unset = Difference::of_tag("team", None, Some("a"));
         let changes = vec![
             (id(Kind::Queue, "a"), AppliedChange::Created),
             (id(Kind::Queue, "b"), AppliedChange::Created),

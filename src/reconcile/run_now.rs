@@ -47,7 +47,7 @@ pub(super) async fn fire(
     let input = object.annotations().get(annotation::RUN_INPUT);
     let schedule = owner.prefix();
     let arn = aws.location.schedule_arn(&schedule, &schedule);
-    let event = match firing(&pipeline.input, &arn, &token, input.map(String::as_str), Timestamp::now()) {
+    let event = match firing(pipeline.firing.clone(), &arn, &token, input.map(String::as_str), Timestamp::now()) {
         Err(refused) => Event::new(
             Acted::RunNowRefused,
             format!(
@@ -76,13 +76,12 @@ pub(super) fn refuse(subject: &Subject, status: &mut PipelineStatus, why: &str) 
 /// The run, and the payload for the sender: the schedule's Input marked as manual, with the annotation's input if there
 /// is one.
 fn firing(
-    input: &str,
+    mut firing: Firing,
     schedule_arn: &str,
     token: &str,
     run_input: Option<&str>,
     now: Timestamp,
 ) -> Result<(RunRef, String), Refused> {
-    let mut firing: Firing = serde_json::from_str(input).map_err(|error| Refused::NoObject(error.to_string()))?;
     schedule_arn.clone_into(&mut firing.schedule_arn);
     firing.scheduled_time = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
     firing.trigger = Trigger::Manual;
@@ -131,7 +130,8 @@ mod tests {
             "trigger": "Schedule", "pipeline": {"namespace": "a", "name": "b"}, "tasks": [task("one"), task("two")],
         });
         let now = "2026-01-01T09:00:00.7Z".parse().unwrap();
-        let fired = firing(&input.to_string(), ARN, token, run_input, now).map_err(|refused| refused.to_string())?;
+        let input = serde_json::from_value(input).unwrap();
+        let fired = firing(input, ARN, token, run_input, now).map_err(|refused| refused.to_string())?;
         Ok((fired.0.run_id, serde_json::from_str(&fired.1).unwrap()))
     }
 

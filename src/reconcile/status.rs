@@ -4,10 +4,12 @@ mod rows;
 mod schedule;
 mod tag_keys;
 
+use std::collections::BTreeSet;
+
 use api::{Action, Change};
 use aws::resource::TagRefusal;
 use pipeline_core::plan::Plan;
-use pipeline_core::resource::tag_field;
+use pipeline_core::resource::Place;
 
 use crate::reconcile::apply::{Applied, Outcome};
 
@@ -26,8 +28,8 @@ fn pending(change: Change, outcome: &Outcome) -> Option<Change> {
     match outcome {
         Outcome::Done(_) => None,
         Outcome::TagsRefused { seen: _, refusals } => {
-            let is_refused = |field: &str| refusals.iter().any(|refusal| field == tag_field(&refusal.key));
-            let changes = change.changes.into_iter().filter(|change| is_refused(&change.field)).collect();
+            let refused: BTreeSet<String> = refusals.iter().map(|it| Place::Tag(it.key.clone()).to_string()).collect();
+            let changes = change.changes.into_iter().filter(|change| refused.contains(&change.field)).collect();
             Some(Change { note: Some(refusal_message(refusals)), changes, ..change })
         }
         Outcome::Failed(_) | Outcome::Blocked { .. } => Some(change),

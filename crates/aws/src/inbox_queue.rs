@@ -89,14 +89,14 @@ async fn make(aws: &Aws, cluster: &ClusterName) -> Result<(), NoInbox> {
             Progress::Done | Progress::Made(_) => {
                 tracing::info!(queue = id.name, "made the inbox of an account and region");
             }
-            Progress::Waiting(_) | Progress::TagsRefused(_) => {}
+            Progress::Waiting(_) | Progress::Fetched { .. } | Progress::TagsRefused(_) => {}
             Progress::Exists => return Err(NoInbox::NotOurs(id.name)),
         },
         Some(seen) if !is_ours(&seen.tags, cluster) => return Err(NoInbox::NotOurs(id.name)),
         Some(seen) => {
             let differences = diff(&inbox, &seen, &TagKeys::default());
             if !differences.is_empty() {
-                resource::update(aws, &inbox, &seen, &differences).await?;
+                resource::update(aws, &inbox, &seen, &differences, None).await?;
             }
         }
     }

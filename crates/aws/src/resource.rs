@@ -32,6 +32,14 @@ pub enum Progress {
     Made(Observed),
     /// AWS has taken it on, or asks to wait: read again.
     Waiting(Wait),
+    /// Lambda has fetched code from S3 and works on it: read again. Updates that follow are told the hash, to note it where the
+    /// function can be tagged again.
+    Fetched {
+        /// SHA-256 of the code, in Base64.
+        sha256: String,
+        /// Why to wait, and how long.
+        wait: Wait,
+    },
     /// Something of that name is there already: look whose it is.
     Exists,
     /// AWS has carried out all but these tags.
@@ -86,6 +94,7 @@ pub async fn take_over(
     resource: &Resource,
     have: &Observed,
     differences: &[Difference],
+    fetched: Option<&str>,
 ) -> Result<Progress, AwsError> {
     let id = resource.id();
     if id.kind == Kind::LayerVersion {
@@ -97,7 +106,7 @@ pub async fn take_over(
         tagging::put(aws, resource, have, &Changed(differences).tags(resource.tags()).owner).await?;
         return Ok(Progress::waiting("the resource that was taken over to be replaced", Duration::ZERO));
     }
-    update(aws, resource, have, differences).await
+    update(aws, resource, have, differences, fetched).await
 }
 
 /// Deletes a resource of ours that AWS cannot change as desired; it is made anew when it is observed to be gone.
@@ -136,6 +145,7 @@ pub async fn update(
     resource: &Resource,
     have: &Observed,
     differences: &[Difference],
+    fetched: Option<&str>,
 ) -> Result<Progress, AwsError> {
     let changed = Changed(differences);
     let tags = changed.tags(resource.tags());
@@ -149,14 +159,18 @@ pub async fn update(
         // It has nothing but its name and tags.
         Resource::ScheduleGroup(_) => Ok(Progress::Done),
         Resource::LayerVersion(it) => layer_version::update(aws, it, changed).await,
-        Resource::Function(it) => function::update(aws, it, have, changed).await,
+        Resource::Function(it) => function::update(aws, it, have, changed, fetched).await,
         Resource::EventSourceMapping(it) => event_source_mapping::update(aws, it, have, changed).await,
         Resource::Schedule(it) => schedule::update(aws, it).await,
     }?;
     match progress {
         Progress::Done => tagging::change(aws, resource, have, tags).await,
         // There is another update to come, or another resource, which is made with its tags.
-        Progress::Made(_) | Progress::Waiting(_) | Progress::Exists | Progress::TagsRefused(_) => Ok(progress),
+        Progress::Made(_)
+        | Progress::Waiting(_)
+        | Progress::Fetched { .. }
+        | Progress::Exists
+        | Progress::TagsRefused(_) => Ok(progress),
     }
 }
 

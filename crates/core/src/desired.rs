@@ -5,7 +5,6 @@ mod names;
 mod permissions;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::OnceLock;
 
 use crate::code::{Artifacts, Code};
 use crate::iam::{self, Permissions, Service};
@@ -185,7 +184,6 @@ impl DesiredFunction<'_> {
             environment,
             async_invoke: self.async_invoke,
             tags: pipeline.tags.clone(),
-            fetched: OnceLock::new(),
         })
     }
 }
@@ -287,7 +285,7 @@ fn schedule(pipeline: &Pipeline, names: &Names, location: &Location) -> Schedule
         start: pipeline.window.start,
         end: pipeline.window.end,
         flexible_window_minutes: pipeline.flexible_window_minutes,
-        input: pipeline.input.clone(),
+        firing: pipeline.firing.clone(),
         target_arn: location.function_arn(&names.sender),
         role_arn: location.role_arn(&pipeline.owner.role_path(), &names.scheduler),
         dead_letter_arn: location.queue_arn(&names.undelivered_dlq),

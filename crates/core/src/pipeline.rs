@@ -35,6 +35,7 @@ use std::collections::BTreeSet;
 
 use api::{Architecture, ConcurrencyPolicy, DeletionPolicy, ScheduledTaskPipelineSpec};
 use jiff::Timestamp;
+use protocol::Firing;
 use schedule::{Schedule, Window};
 
 use crate::code::{Artifacts, Code};
@@ -106,8 +107,8 @@ pub struct Pipeline {
     pub flexible_window_minutes: Option<u32>,
     /// Whether the queue is a FIFO queue.
     pub fifo: bool,
-    /// The schedule's Input: a [`protocol::Firing`] as JSON.
-    pub input: String,
+    /// What the schedule passes to the sender.
+    pub firing: Firing,
     /// What the SSM parameter holds: a [`protocol::Secrets`] as JSON; absent when no channel or header has a secret.
     pub parameter: Option<SecretText>,
     /// EventBridge Scheduler's retries.
@@ -270,7 +271,7 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
     let tags = tags::resolve(tags, context, &mut refusals);
 
     let parameter_name = parameter.is_some().then(|| context.owner.parameter(Part::Channels));
-    let input = input::build(context.owner, parameter_name, travelling_tasks, travelling_channels, &mut refusals);
+    let firing = input::build(context.owner, parameter_name, travelling_tasks, travelling_channels, &mut refusals);
 
     match (timing, sender, runner) {
         (Some((schedule, window)), Some(sender), Some(runner)) if refusals.is_empty() => Ok(Pipeline {
@@ -282,7 +283,7 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
             missed_after_seconds: *missed_after_seconds,
             flexible_window_minutes: *flexible_window_minutes,
             fifo,
-            input,
+            firing,
             parameter,
             invocation: Invocation { max_attempts: *max_attempts, max_age_seconds: *max_age_seconds },
             queue,

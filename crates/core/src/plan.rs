@@ -4,6 +4,7 @@ pub mod drift;
 pub mod render;
 pub mod report;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use jiff::{Timestamp, ToSpan as _};
 
 use crate::arn::Arn;
 use crate::names::{Owner, Ownership, TagKeys};
-use crate::resource::{Difference, Field, Id, Kind, Observed, Resource, diff};
+use crate::resource::{Difference, Field, FieldName, Function, Id, Kind, Observed, Resource, Side, diff};
 
 /// What was read on AWS. An id that is missing was not read: what is wanted is then created first and asked
 /// about later, and what is to be deleted is read when its turn comes.
@@ -148,16 +149,19 @@ impl Step {
         self.have.as_ref().filter(|_| published).map(|have| (self.id.clone(), have.arn.clone()))
     }
 
-    /// Learns ARNs of layer versions, which AWS makes up when they are published.
-    pub fn learn(&mut self, arns: &BTreeMap<Id, String>, owner: &Owner) {
-        let Goal::Present(wanted) = &mut self.goal else { return };
-        let Resource::Function(function) = &mut wanted.resource else { return };
-        for layer in &mut function.layers {
-            if let Some(arn) = arns.get(&Id::new(Kind::LayerVersion, layer.as_str())) {
-                layer.clone_from(arn);
-            }
+    /// The step with these ARNs in the place of its layers' names: AWS makes them up when it publishes a version.
+    pub fn resolve(&self, arns: &BTreeMap<Id, String>, owner: &Owner) -> Cow<'_, Self> {
+        let arn_of = |layer: &str| arns.get(&Id::new(Kind::LayerVersion, layer));
+        let Goal::Present(wanted) = &self.goal else { return Cow::Borrowed(self) };
+        let Resource::Function(function) = &wanted.resource else { return Cow::Borrowed(self) };
+        if !function.layers.iter().any(|layer| arn_of(layer).is_some()) {
+            return Cow::Borrowed(self);
         }
-        self.verdict = self.goal.judge(self.have.as_ref(), owner);
+        let layers = function.layers.iter().map(|layer| arn_of(layer).unwrap_or(layer).clone()).collect();
+        let resource = Resource::Function(Function { layers, ..function.clone() });
+        let goal = Goal::Present(Box::new(Wanted { resource, ..(**wanted).clone() }));
+        let verdict = goal.judge(self.have.as_ref(), owner);
+        Cow::Owned(Self { goal, verdict, ..self.clone() })
     }
 }
 
@@ -169,11 +173,8 @@ impl Wanted {
             return None;
         };
         let role = &function.role_arn;
-        (since <= after).then(|| Difference {
-            field: "role".to_owned(),
-            from: format!("{role}, which was deleted since"),
-            to: role.clone(),
-        })
+        let has = Side::DeletedRole(role.clone());
+        (since <= after).then(|| Difference::of_field(FieldName::Role, Some(has), Some(Side::value(role.as_str()))))
     }
 }
 
@@ -208,7 +209,9 @@ pub fn plan(
         .collect();
     let published: BTreeMap<Id, String> = steps.iter().filter_map(Step::published).collect();
     for step in &mut steps {
-        step.learn(&published, owner);
+        if let Cow::Owned(resolved) = step.resolve(&published, owner) {
+            *step = resolved;
+        }
     }
     order_visibility(&mut steps);
     follow_roles(&mut steps, owner);
@@ -327,7 +330,7 @@ fn follow_roles(steps: &mut [Step], owner: &Owner) {
 fn lowers_visibility(step: &Step) -> bool {
     let (Goal::Present(wanted), Some(have)) = (&step.goal, &step.have) else { return false };
     let Resource::Queue(queue) = &wanted.resource else { return false };
-    let Some(Field::Plain(seconds)) = have.fields.get("visibilityTimeout") else { return false };
+    let Some(Field::Plain(seconds)) = have.fields.get(&FieldName::VisibilityTimeout) else { return false };
     seconds.as_u64().is_some_and(|seconds| u64::from(queue.visibility_timeout()) < seconds)
 }
 

@@ -6,6 +6,7 @@
 pub mod depth;
 mod diff;
 mod event_source_mapping;
+mod field_name;
 mod function;
 mod layer_version;
 mod log_group;
@@ -30,8 +31,9 @@ use crate::secret_text::SecretText;
 
 pub use self::schedule::Schedule;
 pub(crate) use diff::diff_new;
-pub use diff::{Difference, diff, tag_field};
+pub use diff::{Difference, Place, Side, diff};
 pub use event_source_mapping::EventSourceMapping;
+pub use field_name::FieldName;
 pub use function::{AsyncInvoke, Function};
 pub use layer_version::LayerVersion;
 pub use log_group::LogGroup;
@@ -66,17 +68,18 @@ pub enum Kind {
 impl Kind {
     /// Whether AWS cannot make this change, so that a new resource has to take the old one's place.
     pub fn is_replaced_for(self, difference: &Difference) -> bool {
-        match self {
+        let fixed = match self {
             // SSM changes no type: only a new parameter encrypts what the old one shows.
-            Self::Parameter => difference.managed_field() == "type",
-            Self::Role => difference.managed_field() == "path",
+            Self::Parameter => FieldName::Type,
+            Self::Role => FieldName::Path,
             // Lambda makes no image of a zip.
-            Self::Function => difference.managed_field() == "packageType",
-            Self::EventSourceMapping => difference.managed_field() == "queue",
+            Self::Function => FieldName::PackageType,
+            Self::EventSourceMapping => FieldName::Queue,
             // A version never changes, nor does its description, which says whose it is. Of several copies, one stays.
-            Self::LayerVersion => difference.managed_field() != "copies",
-            Self::LogGroup | Self::Queue | Self::ScheduleGroup | Self::Schedule => false,
-        }
+            Self::LayerVersion => return difference.field() != Some(FieldName::Copies),
+            Self::LogGroup | Self::Queue | Self::ScheduleGroup | Self::Schedule => return false,
+        };
+        difference.field() == Some(fixed)
     }
 
     /// All kinds, in order of creation.
@@ -143,7 +146,7 @@ impl TryFrom<&ResourceRow> for Id {
 }
 
 /// A resource's managed fields by name. A field that AWS has unset is absent.
-pub type Fields = BTreeMap<&'static str, Field>;
+pub type Fields = BTreeMap<FieldName, Field>;
 
 /// The value of a managed field.
 #[derive(Clone, Debug, PartialEq)]
@@ -177,7 +180,7 @@ impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plain(value) => f.write_str(&diff::text(value)),
-            Self::Secret(_) => f.write_str("[secret]"),
+            Self::Secret(_) => f.write_str(diff::SECRET),
             Self::Policy(document) => write!(f, "{document}"),
         }
     }

@@ -9,7 +9,7 @@ use aws::{Aws, AwsError};
 use futures::future::try_join_all;
 use pipeline_core::names::{ClusterName, Owner, Ownership};
 use pipeline_core::plan::{Have, plan_deletion};
-use pipeline_core::resource::{Field, Id, Kind, Observed};
+use pipeline_core::resource::{Field, FieldName, Id, Kind, Observed};
 use pipeline_core::text::{counted, printable};
 use protocol::PipelineRef;
 use serde::Serialize;
@@ -86,7 +86,7 @@ async fn left_by(aws: &Aws, owner: &Owner, listed: BTreeSet<Id>) -> Result<Vec<O
 }
 
 fn orphan(aws: &Aws, owner: &Owner, id: Id, seen: Observed) -> Orphan {
-    let state = seen.fields.get("state");
+    let state = seen.fields.get(&FieldName::State);
     Orphan {
         kind: id.kind.to_string(),
         name: id.name.clone(),

@@ -44,7 +44,7 @@ pub(super) fn done(tried: AppliedChange, now: &Verdict) -> Option<AppliedChange>
     match tried {
         AppliedChange::Created | AppliedChange::TakenOver { .. } | AppliedChange::Deleted => Some(tried),
         AppliedChange::Updated(mut differences) => {
-            differences.retain(|tried| !left.iter().any(|left| left.field == tried.field));
+            differences.retain(|tried| !left.iter().any(|left| left.place == tried.place));
             (!differences.is_empty()).then_some(AppliedChange::Updated(differences))
         }
     }
@@ -78,25 +78,30 @@ mod tests {
     use aws::resource::TagChange;
     use aws::{AwsError, Operation};
     use pipeline_core::error_class::ErrorClass;
+    use pipeline_core::resource::{FieldName, Side};
 
     use super::*;
 
-    fn difference(field: &str) -> Difference {
-        Difference { field: field.to_owned(), from: "1".to_owned(), to: "2".to_owned() }
+    fn differs(field: FieldName) -> Difference {
+        Difference::of_field(field, None, Some(Side::value(1)))
     }
 
-    fn still(fields: &[&str]) -> Verdict {
-        Verdict::Update(fields.iter().map(|field| difference(field)).collect())
+    fn tag_differs(key: &str) -> Difference {
+        Difference::of_tag(key, None, Some("x"))
+    }
+
+    fn still(fields: &[FieldName]) -> Verdict {
+        Verdict::Update(fields.iter().copied().map(differs).collect())
     }
 
     #[test]
     fn what_was_carried_out_without_an_answer_counts_all_the_same() {
-        for now in [Verdict::InSync, Verdict::Settle("Pending".to_owned()), still(&["policy"])] {
+        for now in [Verdict::InSync, Verdict::Settle("Pending".to_owned()), still(&[FieldName::Policy])] {
             assert_eq!(done(AppliedChange::Created, &now), Some(AppliedChange::Created), "{now:?}");
         }
         assert_eq!(done(AppliedChange::Deleted, &Verdict::InSync), Some(AppliedChange::Deleted));
         let taken_over = AppliedChange::TakenOver { from: "uid-0".to_owned() };
-        assert_eq!(done(taken_over.clone(), &still(&["timeout"])), Some(taken_over));
+        assert_eq!(done(taken_over.clone(), &still(&[FieldName::Timeout])), Some(taken_over));
     }
 
     #[test]
@@ -108,14 +113,14 @@ mod tests {
             message: String::new(),
         };
         let refusals = [TagRefusal { key: "team".to_owned(), change: TagChange::Set, error }];
-        let updated = |fields: &[&str]| AppliedChange::Updated(fields.iter().map(|field| difference(field)).collect());
+        let (timeout, team, other) = (differs(FieldName::Timeout), tag_differs("team"), tag_differs("other"));
+        let updated = |all: &[&Difference]| AppliedChange::Updated(all.iter().copied().cloned().collect());
         let taken_over = || AppliedChange::TakenOver { from: "uid-0".to_owned() };
-        assert_eq!(without_tags(updated(&["timeout", "tags.team"])), Some(updated(&["timeout"])));
-        assert_eq!((without_tags(updated(&["tags.team"])), without_tags(taken_over())), (None, Some(taken_over())));
-        let mut changes =
-            vec![updated(&["timeout", "tags.team"]), updated(&["tags.team"]), taken_over(), updated(&["tags.other"])];
+        assert_eq!(without_tags(updated(&[&timeout, &team])), Some(updated(&[&timeout])));
+        assert_eq!((without_tags(updated(&[&team])), without_tags(taken_over())), (None, Some(taken_over())));
+        let mut changes = vec![updated(&[&timeout, &team]), updated(&[&team]), taken_over(), updated(&[&other])];
         withdraw(&mut changes, &refusals);
-        assert_eq!(changes, [updated(&["timeout"]), taken_over(), updated(&["tags.other"])]);
+        assert_eq!(changes, [updated(&[&timeout]), taken_over(), updated(&[&other])]);
     }
 
     #[test]
@@ -126,15 +131,18 @@ mod tests {
         }
         assert_eq!(done(AppliedChange::Deleted, &Verdict::Delete), None);
         let taken_over = AppliedChange::TakenOver { from: "uid-0".to_owned() };
-        let still = Verdict::TakeOver { from: "uid-0".to_owned(), differences: vec![difference("timeout")] };
+        let still = Verdict::TakeOver { from: "uid-0".to_owned(), differences: vec![differs(FieldName::Timeout)] };
         assert_eq!(done(taken_over, &still), None);
     }
 
     #[test]
     fn of_an_update_the_fields_count_that_no_longer_differ() {
-        let tried = || AppliedChange::Updated(vec![difference("trust"), difference("policy")]);
-        assert_eq!(done(tried(), &still(&["policy"])), Some(AppliedChange::Updated(vec![difference("trust")])));
+        let tried = || AppliedChange::Updated(vec![differs(FieldName::Trust), differs(FieldName::Policy)]);
+        assert_eq!(
+            done(tried(), &still(&[FieldName::Policy])),
+            Some(AppliedChange::Updated(vec![differs(FieldName::Trust)]))
+        );
         assert_eq!(done(tried(), &Verdict::InSync), Some(tried()));
-        assert_eq!(done(tried(), &still(&["policy", "trust"])), None);
+        assert_eq!(done(tried(), &still(&[FieldName::Policy, FieldName::Trust])), None);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::{Tags, tag};
-use pipeline_core::resource::{Field, Fields, Id, Kind, Observed};
+use pipeline_core::resource::{Field, FieldName, Fields, Id, Kind, Observed};
 use serde_json::Value;
 
 use super::Setting;
@@ -56,7 +56,7 @@ pub(super) enum Call {
     },
     /// Sets these fields, or unsets those that `fields` lacks.
     Set {
-        keys: Vec<&'static str>,
+        keys: Vec<FieldName>,
         fields: Fields,
     },
     /// A schedule's update: all fields, and the description that says whose it is.
@@ -152,7 +152,7 @@ impl Aws {
                 thing.fields.retain(|key, _| !keys.contains(key));
                 let set = fields.iter().filter(|(key, _)| keys.contains(key));
                 thing.fields.extend(set.map(|(key, field)| (*key, field.clone())));
-                let asynchronous = keys.iter().all(|key| key.starts_with("async"));
+                let asynchronous = keys.iter().all(|key| FieldName::ASYNC.contains(key));
                 if kind == Kind::EventSourceMapping || (kind == Kind::Function && !asynchronous) {
                     thing.state = State::Settling;
                 }
@@ -202,11 +202,11 @@ impl Aws {
     fn judge_references(&self, setting: &Setting, slot: usize, fields: &Fields) -> Answer {
         let Slot { id, queue, .. } = &setting.slots[slot];
         let is_there = |kind: Kind, name: &str| self.find(setting, kind, name).is_some();
-        let role = text(fields, "role").is_none_or(|arn| is_there(Kind::Role, last(arn)));
+        let role = text(fields, FieldName::Role).is_none_or(|arn| is_there(Kind::Role, last(arn)));
         match id.kind {
             Kind::LogGroup | Kind::Parameter | Kind::Role | Kind::ScheduleGroup | Kind::LayerVersion => Answer::Done,
             Kind::Queue => {
-                let target = match fields.get("redrivePolicy") {
+                let target = match fields.get(&FieldName::RedrivePolicy) {
                     Some(Field::Plain(policy)) => policy["deadLetterTargetArn"].as_str(),
                     Some(Field::Secret(_) | Field::Policy(_)) | None => None,
                 };
@@ -246,8 +246,8 @@ impl Aws {
     /// Lambda takes no function that may run for longer than its queue hides messages.
     fn judge_visibility(&self, setting: &Setting, queue: Option<&str>, function: Option<&Fields>) -> Answer {
         let queue = queue.and_then(|queue| self.find(setting, Kind::Queue, queue));
-        let hidden = queue.and_then(|queue| number(&queue.fields, "visibilityTimeout"));
-        let runs = function.and_then(|fields| number(fields, "timeout"));
+        let hidden = queue.and_then(|queue| number(&queue.fields, FieldName::VisibilityTimeout));
+        let runs = function.and_then(|fields| number(fields, FieldName::Timeout));
         match (hidden, runs) {
             (Some(hidden), Some(runs)) if hidden < runs => Answer::Refused(ErrorClass::Invalid),
             _ => Answer::Done,
@@ -297,8 +297,8 @@ pub(super) fn last(arn: &str) -> &str {
     arn.rsplit([':', '/']).next().unwrap_or_default()
 }
 
-pub(super) fn text<'fields>(fields: &'fields Fields, key: &str) -> Option<&'fields str> {
-    match fields.get(key)? {
+pub(super) fn text(fields: &Fields, key: FieldName) -> Option<&str> {
+    match fields.get(&key)? {
         Field::Plain(value) => value.as_str(),
         Field::Secret(_) | Field::Policy(_) => None,
     }
@@ -306,15 +306,15 @@ pub(super) fn text<'fields>(fields: &'fields Fields, key: &str) -> Option<&'fiel
 
 /// The layer versions of the pipeline that a function has; those of others, by their ARNs, are there in any case.
 pub(super) fn layers(fields: &Fields) -> impl Iterator<Item = &str> {
-    let layers = match fields.get("layers") {
+    let layers = match fields.get(&FieldName::Layers) {
         Some(Field::Plain(layers)) => layers.as_array(),
         Some(Field::Secret(_) | Field::Policy(_)) | None => None,
     };
     layers.into_iter().flatten().filter_map(Value::as_str).filter(|layer| !layer.starts_with("arn:"))
 }
 
-fn number(fields: &Fields, key: &str) -> Option<u64> {
-    match fields.get(key)? {
+fn number(fields: &Fields, key: FieldName) -> Option<u64> {
+    match fields.get(&key)? {
         Field::Plain(value) => Value::as_u64(value),
         Field::Secret(_) | Field::Policy(_) => None,
     }

@@ -1,7 +1,7 @@
 //! What may go wrong, as often as the budget allows.
 
 use pipeline_core::names::Tags;
-use pipeline_core::resource::{Field, Fields, Id, Kind};
+use pipeline_core::resource::{Field, FieldName, Fields, Id, Kind};
 
 use super::aws::{Answer, Call, State, Thing};
 use super::event::{Budget, Event, Fault};
@@ -179,13 +179,13 @@ impl World {
 /// What somebody may make of a thing of a kind.
 fn other_fields(kind: Kind, thing: &Thing) -> Option<Fields> {
     let (key, value) = match kind {
-        Kind::LogGroup => ("retentionInDays", 1.into()),
-        Kind::Queue => ("visibilityTimeout", 1.into()),
-        Kind::Parameter => ("type", "String".into()),
-        Kind::Role => ("policy", serde_json::json!({ "Statement": [] })),
-        Kind::Function => ("timeout", 1.into()),
-        Kind::EventSourceMapping => ("enabled", false.into()),
-        Kind::Schedule => ("state", "DISABLED".into()),
+        Kind::LogGroup => (FieldName::RetentionInDays, 1.into()),
+        Kind::Queue => (FieldName::VisibilityTimeout, 1.into()),
+        Kind::Parameter => (FieldName::Type, "String".into()),
+        Kind::Role => (FieldName::Policy, serde_json::json!({ "Statement": [] })),
+        Kind::Function => (FieldName::Timeout, 1.into()),
+        Kind::EventSourceMapping => (FieldName::Enabled, false.into()),
+        Kind::Schedule => (FieldName::State, "DISABLED".into()),
         Kind::ScheduleGroup | Kind::LayerVersion => return None,
     };
     let mut fields = thing.fields.clone();

@@ -3,7 +3,7 @@
 use api::{ResourceRow, ResourceState};
 use pipeline_core::names::{Ownership, TagKeys};
 use pipeline_core::plan::{Held, Verdict, plan};
-use pipeline_core::resource::{Id, Kind, diff};
+use pipeline_core::resource::{FieldName, Id, Kind, diff};
 
 use super::aws::{Aws, Call, Slot, State, Thing, last, layers, text};
 use super::disturbance::FOREIGN_TAG;
@@ -165,15 +165,15 @@ impl World {
 
 /// Whether one thing does not work without another.
 fn uses(thing: &Thing, user: &Slot, id: &Id) -> bool {
-    let names = |key: &str| text(&thing.fields, key).is_some_and(|arn| last(arn) == id.name);
+    let names = |key: FieldName| text(&thing.fields, key).is_some_and(|arn| last(arn) == id.name);
     match (user.id.kind, id.kind) {
-        (Kind::Function | Kind::Schedule, Kind::Role) => names("role"),
+        (Kind::Function | Kind::Schedule, Kind::Role) => names(FieldName::Role),
         (Kind::Function, Kind::LayerVersion) => layers(&thing.fields).any(|layer| layer == id.name),
         (Kind::Function, Kind::LogGroup) => id.name.ends_with(&user.id.name),
         (Kind::EventSourceMapping, Kind::Queue) => user.queue.as_ref() == Some(&id.name),
         (Kind::EventSourceMapping, Kind::Function) | (Kind::Schedule, Kind::ScheduleGroup) => user.id.name == id.name,
-        (Kind::Schedule, Kind::Function) => names("target"),
-        (Kind::Schedule, Kind::Queue) => names("deadLetterQueue"),
+        (Kind::Schedule, Kind::Function) => names(FieldName::Target),
+        (Kind::Schedule, Kind::Queue) => names(FieldName::DeadLetterQueue),
         _ => false,
     }
 }

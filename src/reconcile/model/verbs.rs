@@ -3,7 +3,7 @@
 use aws::resource::{Changed, TagChanges};
 use pipeline_core::names::Tags;
 use pipeline_core::plan::{Goal, Verdict};
-use pipeline_core::resource::{Difference, Id, Kind, Observed, Resource};
+use pipeline_core::resource::{Difference, FieldName, Id, Kind, Observed, Resource};
 
 use super::aws::Call;
 use super::operator::Judged;
@@ -23,8 +23,7 @@ pub(super) enum Ends {
     DoneIfTagged(Tags),
 }
 
-const ASYNC: [&str; 3] = ["asyncMaximumRetryAttempts", "asyncMaximumEventAge", "asyncOnFailure"];
-const CODE: [&str; 4] = ["codeSha256", "s3", "image", "architecture"];
+const CODE: [FieldName; 4] = [FieldName::CodeSha256, FieldName::S3, FieldName::Image, FieldName::Architecture];
 
 /// What `apply::act` does for a verdict.
 pub(super) fn script(id: &Id, goal: &Goal, judged: &Judged) -> Script {
@@ -44,10 +43,10 @@ pub(super) fn script(id: &Id, goal: &Goal, judged: &Judged) -> Script {
 
 fn create(resource: &Resource) -> Script {
     let (fields, tags) = (resource.fields(), resource.tags().clone());
-    let later: &[&'static str] = match resource {
-        Resource::LogGroup(_) => &["retentionInDays"],
-        Resource::Role(_) => &["policy"],
-        Resource::Function(_) => &ASYNC,
+    let later: &[FieldName] = match resource {
+        Resource::LogGroup(_) => &[FieldName::RetentionInDays],
+        Resource::Role(_) => &[FieldName::Policy],
+        Resource::Function(_) => &FieldName::ASYNC,
         _ => &[],
     };
     let at_once = fields.iter().filter(|(key, _)| !later.contains(key)).map(|(key, field)| (*key, field.clone()));
@@ -99,29 +98,31 @@ fn update(resource: &Resource, have: &Observed, differences: &[Difference]) -> S
 
 fn change(resource: &Resource, have: &Observed, changed: Changed<'_>) -> Script {
     let wanted = resource.fields();
-    let set = |keys: &[&'static str]| Call::Set { keys: keys.to_vec(), fields: wanted.clone() };
-    let fields: Vec<&'static str> = wanted.keys().chain(have.fields.keys()).copied().collect();
+    let set = |keys: &[FieldName]| Call::Set { keys: keys.to_vec(), fields: wanted.clone() };
+    let fields: Vec<FieldName> = wanted.keys().chain(have.fields.keys()).copied().collect();
     let done = |calls: Vec<Call>| Script { calls, ends: Ends::Done };
     match resource {
         Resource::LogGroup(_) | Resource::Queue(_) => {
             let set = changed.any(&fields).then(|| set(&fields));
             done(set.into_iter().collect())
         }
-        Resource::Parameter(_) => done(changed.any(&["value"]).then(|| set(&["value"])).into_iter().collect()),
+        Resource::Parameter(_) => {
+            done(changed.any(&[FieldName::Value]).then(|| set(&[FieldName::Value])).into_iter().collect())
+        }
         Resource::Role(_) | Resource::ScheduleGroup(_) => {
-            let one_by_one = ["trust", "permissionsBoundary", "policy"];
-            let set = one_by_one.into_iter().filter(|key| changed.any(&[key])).map(|key| set(&[key]));
+            let one_by_one = [FieldName::Trust, FieldName::PermissionsBoundary, FieldName::Policy];
+            let set = one_by_one.into_iter().filter(|key| changed.any(&[*key])).map(|key| set(&[key]));
             done(set.collect())
         }
         Resource::Function(_) => {
-            let configuration: Vec<&'static str> =
-                fields.into_iter().filter(|key| !CODE.contains(key) && !ASYNC.contains(key)).collect();
+            let configuration: Vec<FieldName> =
+                fields.into_iter().filter(|key| !CODE.contains(key) && !FieldName::ASYNC.contains(key)).collect();
             let (keys, ends) = if changed.any(&configuration) {
                 (configuration, Ends::Reread)
             } else if changed.any(&CODE) {
                 (CODE.to_vec(), Ends::Reread)
-            } else if changed.any(&ASYNC) {
-                (ASYNC.to_vec(), Ends::Done)
+            } else if changed.any(&FieldName::ASYNC) {
+                (FieldName::ASYNC.to_vec(), Ends::Done)
             } else {
                 return done(Vec::new());
             };
@@ -139,7 +140,7 @@ fn change(resource: &Resource, have: &Observed, changed: Changed<'_>) -> Script 
 fn delete(id: &Id) -> Script {
     match id.kind {
         Kind::Role => {
-            let policy = Call::Set { keys: vec!["policy"], fields: pipeline_core::resource::Fields::new() };
+            let policy = Call::Set { keys: vec![FieldName::Policy], fields: pipeline_core::resource::Fields::new() };
             Script { calls: vec![policy, Call::Delete], ends: Ends::Done }
         }
         Kind::EventSourceMapping | Kind::ScheduleGroup | Kind::LayerVersion => {

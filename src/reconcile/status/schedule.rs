@@ -3,7 +3,7 @@
 use api::{PipelineStatus, ScheduleStatus};
 use jiff::{Timestamp, Zoned};
 use pipeline_core::pipeline::Pipeline;
-use pipeline_core::resource::Kind;
+use pipeline_core::resource::{Difference, FieldName, Kind};
 
 use crate::reconcile::apply::{Applied, AppliedChange};
 
@@ -32,9 +32,18 @@ pub fn restart_schedule(status: &mut PipelineStatus, now: Timestamp) {
 
 /// Whether an applied plan has changed when the schedule fires.
 pub fn fires_otherwise(applied: &Applied) -> bool {
-    let timing = ["expression", "timeZone", "state", "startDate", "endDate", "flexibleWindowMinutes"];
+    let timing = [
+        FieldName::Expression,
+        FieldName::TimeZone,
+        FieldName::State,
+        FieldName::StartDate,
+        FieldName::EndDate,
+        FieldName::FlexibleWindowMinutes,
+    ];
     applied.changes.iter().filter(|(id, _)| id.kind == Kind::Schedule).any(|(_, change)| match change {
-        AppliedChange::Updated(differences) => differences.iter().any(|one| timing.contains(&one.field.as_str())),
+        AppliedChange::Updated(differences) => {
+            differences.iter().filter_map(Difference::field).any(|name| timing.contains(&name))
+        }
         AppliedChange::Created | AppliedChange::TakenOver { .. } | AppliedChange::Deleted => true,
     })
 }

@@ -1,7 +1,7 @@
 //! The differences that an update is to mend, as the verbs ask for them.
 
 use pipeline_core::names::{Tags, tag};
-use pipeline_core::resource::Difference;
+use pipeline_core::resource::{Difference, FieldName};
 
 /// The tags that an update changes.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -20,8 +20,8 @@ pub struct Changed<'plan>(pub &'plan [Difference]);
 
 impl Changed<'_> {
     /// Whether any of these fields differs, or something in them.
-    pub fn any(self, fields: &[&str]) -> bool {
-        self.0.iter().any(|difference| fields.contains(&difference.managed_field()))
+    pub fn any(self, fields: &[FieldName]) -> bool {
+        self.0.iter().filter_map(Difference::field).any(|name| fields.contains(&name))
     }
 
     /// The tags among them.
@@ -42,11 +42,9 @@ impl Changed<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use pipeline_core::resource::{Place, Side};
 
-    fn difference(field: &str, from: &str, to: &str) -> Difference {
-        Difference { field: field.to_owned(), from: from.to_owned(), to: to.to_owned() }
-    }
+    use super::*;
 
     fn tags(tags: &[(&str, &str)]) -> Tags {
         tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -56,13 +54,13 @@ mod tests {
     fn the_owners_tags_are_put_first_and_what_is_not_wanted_is_removed() {
         let want = tags(&[(tag::UID, "uid-1"), ("team", "a"), ("new", "n"), ("a.b[c]", "d"), ("same", "s")]);
         let differences = [
-            difference("tags.a.b[c]", "", "d"),
-            difference("tags.new", "", "n"),
-            difference("tags.old", "o", ""),
-            difference("tags.taskpipelines.dev/code", "c", ""),
-            difference("tags.taskpipelines.dev/uid", "uid-0", "uid-1"),
-            difference("tags.team", "b", "a"),
-            difference("timeout", "1", "2"),
+            Difference::of_tag("a.b[c]", None, Some("d")),
+            Difference::of_tag("new", None, Some("n")),
+            Difference::of_tag("old", Some("o"), None),
+            Difference::of_tag(tag::CODE, Some("c"), None),
+            Difference::of_tag(tag::UID, Some("uid-0"), Some("uid-1")),
+            Difference::of_tag("team", Some("b"), Some("a")),
+            Difference::of_field(FieldName::Timeout, Some(Side::value(1)), Some(Side::value(2))),
         ];
         let expected = TagChanges {
             owner: tags(&[(tag::UID, "uid-1")]),
@@ -74,8 +72,9 @@ mod tests {
 
     #[test]
     fn an_update_is_asked_for_by_the_field_that_a_difference_is_in() {
-        let differences = [difference("environment.LOG.x", "", "debug")];
-        assert!(Changed(&differences).any(&["environment"]));
-        assert!(!Changed(&differences).any(&["env", "LOG"]));
+        let place = Place::Field { name: FieldName::Environment, path: ".LOG".to_owned() };
+        let differences = [Difference { place, from: None, to: Some(Side::value("debug")) }];
+        assert!(Changed(&differences).any(&[FieldName::Timeout, FieldName::Environment]));
+        assert!(!Changed(&differences).any(&[FieldName::Timeout]));
     }
 }

@@ -12,7 +12,7 @@ use aws_sdk_lambda::types::{
     ScalingConfig,
 };
 use pipeline_core::arn::Arn;
-use pipeline_core::resource::{EventSourceMapping, Field, Fields, Id, Kind, Observed};
+use pipeline_core::resource::{EventSourceMapping, Field, FieldName, Fields, Id, Kind, Observed};
 use serde_json::json;
 
 use super::{Changed, Progress, pages};
@@ -30,14 +30,14 @@ const DEFAULT_BATCH_SIZE: i32 = 10;
 /// Mappings on a page of a list, the most there are.
 const LIST_PAGE: i32 = 100;
 
-const FIELDS: [&str; 7] = [
-    "enabled",
-    "batchSize",
-    "maximumBatchingWindowInSeconds",
-    "maximumConcurrency",
-    "functionResponseTypes",
-    "filterCriteria",
-    "provisionedPollers",
+const FIELDS: [FieldName; 7] = [
+    FieldName::Enabled,
+    FieldName::BatchSize,
+    FieldName::MaximumBatchingWindowInSeconds,
+    FieldName::MaximumConcurrency,
+    FieldName::FunctionResponseTypes,
+    FieldName::FilterCriteria,
+    FieldName::ProvisionedPollers,
 ];
 
 pub(super) async fn create(aws: &Aws, mapping: &EventSourceMapping) -> Result<Progress, AwsError> {
@@ -71,10 +71,10 @@ pub(super) async fn update(
         return Ok(Progress::Done);
     }
     // FIFO queues know no batching window, so one is named only to take it away.
-    let window = changed.any(&["maximumBatchingWindowInSeconds"]).then_some(0);
+    let window = changed.any(&[FieldName::MaximumBatchingWindowInSeconds]).then_some(0);
     // Empty ones take away what somebody put there: a filter drops messages unseen, and pollers cost money.
-    let filter = changed.any(&["filterCriteria"]).then(|| FilterCriteria::builder().build());
-    let pollers = changed.any(&["provisionedPollers"]).then(|| ProvisionedPollerConfig::builder().build());
+    let filter = changed.any(&[FieldName::FilterCriteria]).then(|| FilterCriteria::builder().build());
+    let pollers = changed.any(&[FieldName::ProvisionedPollers]).then(|| ProvisionedPollerConfig::builder().build());
     let request = aws
         .lambda
         .update_event_source_mapping()
@@ -193,25 +193,28 @@ fn queue(mapping: &EventSourceMappingConfiguration) -> Option<&str> {
 
 fn read(mapping: &EventSourceMappingConfiguration) -> Fields {
     let mut fields = Fields::from([
-        ("queue", Field::plain(queue(mapping).unwrap_or_default())),
-        ("enabled", Field::plain(matches!(mapping.state(), Some("Enabled" | "Enabling")))),
-        ("batchSize", Field::plain(mapping.batch_size.unwrap_or(DEFAULT_BATCH_SIZE))),
-        ("maximumBatchingWindowInSeconds", Field::plain(mapping.maximum_batching_window_in_seconds.unwrap_or(0))),
+        (FieldName::Queue, Field::plain(queue(mapping).unwrap_or_default())),
+        (FieldName::Enabled, Field::plain(matches!(mapping.state(), Some("Enabled" | "Enabling")))),
+        (FieldName::BatchSize, Field::plain(mapping.batch_size.unwrap_or(DEFAULT_BATCH_SIZE))),
+        (
+            FieldName::MaximumBatchingWindowInSeconds,
+            Field::plain(mapping.maximum_batching_window_in_seconds.unwrap_or(0)),
+        ),
     ]);
     let limit = mapping.scaling_config().and_then(|scaling| scaling.maximum_concurrency);
-    fields.extend(limit.map(|limit| ("maximumConcurrency", Field::plain(limit))));
+    fields.extend(limit.map(|limit| (FieldName::MaximumConcurrency, Field::plain(limit))));
     let types = mapping.function_response_types();
     if !types.is_empty() {
-        fields.insert("functionResponseTypes", response_types(types));
+        fields.insert(FieldName::FunctionResponseTypes, response_types(types));
     }
     let filters = mapping.filter_criteria().map(FilterCriteria::filters).unwrap_or_default();
     if !filters.is_empty() {
         let patterns: Vec<_> = filters.iter().filter_map(Filter::pattern).collect();
-        fields.insert("filterCriteria", Field::Plain(json!(patterns)));
+        fields.insert(FieldName::FilterCriteria, Field::Plain(json!(patterns)));
     }
     let pollers = mapping.provisioned_poller_config();
     if let Some(minimum) = pollers.and_then(|pollers| pollers.minimum_pollers) {
-        fields.insert("provisionedPollers", Field::plain(minimum));
+        fields.insert(FieldName::ProvisionedPollers, Field::plain(minimum));
     }
     fields
 }
@@ -291,7 +294,7 @@ mod tests {
 
     #[test]
     fn every_field_that_differs_is_one_that_an_update_mends() {
-        assert!(wanted(Some(5)).fields().keys().all(|field| FIELDS.contains(field) || *field == "queue"));
+        assert!(wanted(Some(5)).fields().keys().all(|field| FIELDS.contains(field) || *field == FieldName::Queue));
     }
 
     #[test]

@@ -17,9 +17,9 @@ use aws_sdk_lambda::types::{
 };
 use pipeline_core::code::Code;
 use pipeline_core::names::{Tags, tag};
-use pipeline_core::resource::{Function, Observed};
+use pipeline_core::resource::{FieldName, Function, Observed};
 
-use super::{Changed, Progress};
+use super::{Changed, Progress, Wait};
 use crate::{Aws, AwsError};
 pub(super) use upload::{NoZip, Upload};
 
@@ -31,10 +31,17 @@ const ACTIVE_POLL: Duration = Duration::from_millis(250);
 /// How long the name of a deleted function should rest before it is used again.
 pub(super) const NAME_RESTS: Duration = Duration::from_secs(1);
 
-const CONFIGURATION: [&str; 8] =
-    ["runtime", "handler", "layers", "role", "timeout", "memorySize", "environment", "lastUpdateStatus"];
-const CODE: [&str; 4] = ["codeSha256", "s3", "image", "architecture"];
-const ASYNC: [&str; 3] = ["asyncMaximumRetryAttempts", "asyncMaximumEventAge", "asyncOnFailure"];
+const CONFIGURATION: [FieldName; 8] = [
+    FieldName::Runtime,
+    FieldName::Handler,
+    FieldName::Layers,
+    FieldName::Role,
+    FieldName::Timeout,
+    FieldName::MemorySize,
+    FieldName::Environment,
+    FieldName::LastUpdateStatus,
+];
+const CODE: [FieldName; 4] = [FieldName::CodeSha256, FieldName::S3, FieldName::Image, FieldName::Architecture];
 
 pub(super) async fn create(aws: &Aws, function: &Function) -> Result<Progress, AwsError> {
     let entry = function.code.entry();
@@ -58,9 +65,12 @@ pub(super) async fn create(aws: &Aws, function: &Function) -> Result<Progress, A
         Ok(Upload::fill_in(upload, request.clone().customize()))
     };
     let CreateFunctionOutput { state, code_sha256, .. } = aws.call_prepared(filled_in).await?;
-    note_fetched(function, code_sha256);
-    if matches!(function.code, Code::S3 { .. }) || state.is_some_and(|state| state != State::Active) {
-        return Ok(Progress::waiting("the new function to become Active", ACTIVE_POLL));
+    let wait = Wait { why: "the new function to become Active".to_owned(), again: ACTIVE_POLL };
+    if matches!(function.code, Code::S3 { .. }) {
+        return Ok(after_fetch(code_sha256, wait));
+    }
+    if state.is_some_and(|state| state != State::Active) {
+        return Ok(Progress::Waiting(wait));
     }
     put_async(aws, function).await?;
     Ok(Progress::Done)
@@ -71,6 +81,7 @@ pub(super) async fn update(
     function: &Function,
     have: &Observed,
     changed: Changed<'_>,
+    fetched: Option<&str>,
 ) -> Result<Progress, AwsError> {
     if changed.any(&CONFIGURATION) {
         let entry = function.code.entry();
@@ -83,22 +94,27 @@ pub(super) async fn update(
             .role(&function.role_arn)
             .memory_size(number(function.memory_mib))
             .timeout(number(function.timeout_seconds))
-            .set_layers(changed.any(&["layers"]).then(|| function.layers.clone()))
+            .set_layers(changed.any(&[FieldName::Layers]).then(|| function.layers.clone()))
             .environment(sdk_environment(function));
         aws.call(request).await?;
         return Ok(Progress::waiting("the function's new configuration", ACTIVE_POLL));
     }
     if changed.any(&CODE) {
-        return update_code(aws, function, have).await;
+        return update_code(aws, function, have, fetched).await;
     }
-    if changed.any(&ASYNC) {
+    if changed.any(&FieldName::ASYNC) {
         put_async(aws, function).await?;
     }
     Ok(Progress::Done)
 }
 
-async fn update_code(aws: &Aws, function: &Function, have: &Observed) -> Result<Progress, AwsError> {
-    if let (Code::S3 { object, .. }, Some(sha256)) = (&function.code, function.fetched.get()) {
+async fn update_code(
+    aws: &Aws,
+    function: &Function,
+    have: &Observed,
+    fetched: Option<&str>,
+) -> Result<Progress, AwsError> {
+    if let (Code::S3 { object, .. }, Some(sha256)) = (&function.code, fetched) {
         let tags = Tags::from([(tag::CODE.to_owned(), format!("{} {sha256}", object.mark()))]);
         put_tags(aws, &have.arn, &tags).await?;
         return Ok(Progress::waiting("the note of what was deployed", Duration::ZERO));
@@ -119,14 +135,15 @@ async fn update_code(aws: &Aws, function: &Function, have: &Observed) -> Result<
         Ok(Upload::fill_in(upload, request.clone().customize()))
     };
     let UpdateFunctionCodeOutput { code_sha256, .. } = aws.call_prepared(filled_in).await?;
-    note_fetched(function, code_sha256);
-    Ok(Progress::waiting("the function's new code", ACTIVE_POLL))
+    let wait = Wait { why: "the function's new code".to_owned(), again: ACTIVE_POLL };
+    Ok(if matches!(function.code, Code::S3 { .. }) { after_fetch(code_sha256, wait) } else { Progress::Waiting(wait) })
 }
 
-fn note_fetched(function: &Function, sha256: Option<String>) {
-    if let (Code::S3 { .. }, Some(sha256)) = (&function.code, sha256) {
-        // Only the first answer is kept; a later one of this reconcile was to the same object.
-        let _ = function.fetched.set(sha256);
+/// After Lambda was told to fetch code from S3.
+fn after_fetch(sha256: Option<String>, wait: Wait) -> Progress {
+    match sha256 {
+        Some(sha256) => Progress::Fetched { sha256, wait },
+        None => Progress::Waiting(wait),
     }
 }
 
@@ -192,7 +209,7 @@ fn number(value: u32) -> i32 {
 mod tests {
     use std::collections::BTreeMap;
     use std::path::PathBuf;
-    use std::sync::{Arc, OnceLock};
+    use std::sync::Arc;
 
     use aws_sdk_lambda::types::builders::FunctionConfigurationBuilder;
     use aws_sdk_lambda::types::{EnvironmentResponse, FunctionConfiguration, LastUpdateStatus, Layer};
@@ -218,7 +235,6 @@ mod tests {
             environment: BTreeMap::from([("QUEUE_URL".to_owned(), "https://sqs/a-tasks".to_owned())]),
             async_invoke: None,
             tags: Tags::new(),
-            fetched: OnceLock::new(),
         }
     }
 
@@ -287,7 +303,7 @@ mod tests {
             .code_sha256("digest")
             .environment(EnvironmentResponse::builder().variables("QUEUE_URL", "https://sqs/a-tasks").build());
         let mut seen = read(answer.build());
-        seen.fields.insert("image", Field::plain(uri));
+        seen.fields.insert(FieldName::Image, Field::plain(uri));
         assert_eq!(seen.fields, Function { code: Code::Image(uri.to_owned()), ..wanted() }.fields());
     }
 

@@ -15,7 +15,7 @@ use pipeline_core::arn::Arn;
 use pipeline_core::code::S3Object;
 use pipeline_core::names::{Owner, Part, Tags, tag};
 use pipeline_core::pipeline::{LayerContent, Packages};
-use pipeline_core::resource::{Field, Fields, Id, LayerVersion, Observed};
+use pipeline_core::resource::{Field, FieldName, Fields, Id, LayerVersion, Observed};
 use tokio::sync::Semaphore;
 
 use super::function::{NoZip, Upload};
@@ -80,7 +80,7 @@ async fn upload(wanted: &LayerVersion, permits: &Arc<Semaphore>) -> Result<Optio
 
 pub(super) async fn update(aws: &Aws, wanted: &LayerVersion, changed: Changed<'_>) -> Result<Progress, AwsError> {
     let (layer, content) = (wanted.layer.as_str(), wanted.content.digest());
-    if changed.any(&["copies"]) {
+    if changed.any(&[FieldName::Copies]) {
         for copy in versions(aws, layer).await?.iter().filter(|it| is_of(it, &content)).skip(1) {
             delete_version(aws, layer, copy.version).await?;
         }
@@ -98,7 +98,7 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
         let copies = ours.count();
         if copies > 0 {
             // Wanted never has the field: of two publications whose answers were lost, one goes.
-            seen.fields.insert("copies", Field::plain(copies + 1));
+            seen.fields.insert(FieldName::Copies, Field::plain(copies + 1));
         }
         return Ok(Some(seen));
     }
@@ -165,9 +165,9 @@ fn number(arn: &str) -> i64 {
 fn read(version: &LayerVersionsListItem) -> Observed {
     let mut fields = Fields::new();
     let runtime = version.compatible_runtimes().first();
-    fields.extend(runtime.map(|runtime| ("compatibleRuntime", Field::plain(runtime.as_str()))));
+    fields.extend(runtime.map(|runtime| (FieldName::CompatibleRuntime, Field::plain(runtime.as_str()))));
     let architecture = version.compatible_architectures().first();
-    fields.extend(architecture.map(|it| ("compatibleArchitecture", Field::plain(it.as_str()))));
+    fields.extend(architecture.map(|it| (FieldName::CompatibleArchitecture, Field::plain(it.as_str()))));
     Observed {
         arn: version.layer_version_arn.clone().unwrap_or_default(),
         tags: said(version).map(|said| said.owner_tags).unwrap_or_default(),

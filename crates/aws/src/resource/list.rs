@@ -10,7 +10,7 @@ use futures::future::try_join_all;
 use futures::try_join;
 use pipeline_core::desired::possible_ids;
 use pipeline_core::names::{ClusterName, Owner, Tags, tag};
-use pipeline_core::resource::{Fields, Id, Kind, Observed};
+use pipeline_core::resource::{FieldName, Fields, Id, Kind, Observed};
 
 use super::{event_source_mapping, function, layer_version, log_group, pages, parameter, queue, role, schedule};
 use crate::{Aws, AwsError};
@@ -179,7 +179,7 @@ fn put_tags(listed: &mut ListedResources, mut tags: BTreeMap<String, Tags>, aws:
 }
 
 /// Whether lists show this field of a kind. What they don't show is behind a mark of revision.
-pub fn shows(kind: Kind, field: &str) -> bool {
+pub fn shows(kind: Kind, field: FieldName) -> bool {
     match kind {
         Kind::Schedule => schedule::LISTED.contains(&field),
         Kind::Parameter => parameter::LISTED.contains(&field),

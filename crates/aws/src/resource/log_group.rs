@@ -5,7 +5,7 @@
 
 use aws_sdk_cloudwatchlogs::types::LogGroup as SdkLogGroup;
 use pipeline_core::names::Tags;
-use pipeline_core::resource::{Field, Id, Kind, LogGroup, Observed};
+use pipeline_core::resource::{Field, FieldName, Id, Kind, LogGroup, Observed};
 
 use super::{Changed, Progress, pages};
 use crate::{Aws, AwsError};
@@ -25,7 +25,7 @@ pub(super) async fn create(aws: &Aws, group: &LogGroup) -> Result<Progress, AwsE
 }
 
 pub(super) async fn update(aws: &Aws, group: &LogGroup, changed: Changed<'_>) -> Result<Progress, AwsError> {
-    if changed.any(&["retentionInDays"]) {
+    if changed.any(&[FieldName::RetentionInDays]) {
         put_retention(aws, group).await?;
     }
     Ok(Progress::Done)
@@ -84,7 +84,7 @@ async fn find(aws: &Aws, name: &str) -> Result<Option<SdkLogGroup>, AwsError> {
 
 /// A group that keeps its events for ever reports no retention.
 fn read(group: &SdkLogGroup) -> Observed {
-    let retention = group.retention_in_days.map(|days| ("retentionInDays", Field::plain(days)));
+    let retention = group.retention_in_days.map(|days| (FieldName::RetentionInDays, Field::plain(days)));
     // A group that was made anew is another one.
     let revision = group.creation_time.map(|time| time.to_string());
     Observed { fields: retention.into_iter().collect(), revision, ..Observed::default() }

@@ -11,7 +11,7 @@ use aws_sdk_ssm::types::{
     ResourceTypeForTagging, Tag,
 };
 use pipeline_core::names::Tags;
-use pipeline_core::resource::{Field, Fields, Id, Kind, Observed, Parameter};
+use pipeline_core::resource::{Field, FieldName, Fields, Id, Kind, Observed, Parameter};
 use pipeline_core::secret_text::SecretText;
 
 use super::{Changed, Progress, pages};
@@ -31,7 +31,7 @@ pub(super) async fn create(aws: &Aws, parameter: &Parameter) -> Result<Progress,
 }
 
 pub(super) async fn update(aws: &Aws, parameter: &Parameter, changed: Changed<'_>) -> Result<Progress, AwsError> {
-    if changed.any(&["value"]) {
+    if changed.any(&[FieldName::Value]) {
         aws.call(put(aws, parameter).overwrite(true)).await?;
     }
     Ok(Progress::Done)
@@ -61,7 +61,7 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
 }
 
 /// What a list shows of a parameter; its value is behind its version.
-pub(super) const LISTED: [&str; 1] = ["type"];
+pub(super) const LISTED: [FieldName; 1] = [FieldName::Type];
 
 /// All parameters below a path, without their tags and values.
 pub(super) async fn list(aws: &Aws, path: &str) -> Result<Vec<(Id, Observed)>, AwsError> {
@@ -71,7 +71,7 @@ pub(super) async fn list(aws: &Aws, path: &str) -> Result<Vec<(Id, Observed)>, A
     let shown = |parameter: ParameterMetadata| {
         let name = parameter.name()?;
         let (id, arn) = (Id::new(Kind::Parameter, name), aws.location.parameter_arn(name));
-        let kind = parameter.r#type().map(|kind| ("type", Field::plain(kind.as_str())));
+        let kind = parameter.r#type().map(|kind| (FieldName::Type, Field::plain(kind.as_str())));
         let revision = Some(parameter.version.to_string());
         Some((id, Observed { arn, fields: kind.into_iter().collect(), revision, ..Observed::default() }))
     };
@@ -90,8 +90,8 @@ pub(super) async fn list(aws: &Aws, path: &str) -> Result<Vec<(Id, Observed)>, A
 
 fn read(parameter: SdkParameter) -> Fields {
     let mut fields = Fields::new();
-    fields.extend(parameter.r#type.map(|kind| ("type", Field::plain(kind.as_str()))));
-    fields.extend(parameter.value.map(|value| ("value", Field::Secret(SecretText::new(value)))));
+    fields.extend(parameter.r#type.map(|kind| (FieldName::Type, Field::plain(kind.as_str()))));
+    fields.extend(parameter.value.map(|value| (FieldName::Value, Field::Secret(SecretText::new(value)))));
     fields
 }
 
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn the_value_is_never_shown() {
         let fields = read(answer(ParameterType::SecureString));
-        assert_eq!(fields["value"].to_string(), "[secret]");
+        assert_eq!(fields[&FieldName::Value].to_string(), "[secret]");
         assert!(!format!("{fields:?} {:?}", wanted()).contains("hook-4711"));
     }
 }

@@ -8,20 +8,20 @@ use std::collections::HashMap;
 use api::QueueDepth;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 use pipeline_core::names::Tags;
-use pipeline_core::resource::{Field, Fields, MAX_MESSAGE_SIZE, Observed, Queue};
+use pipeline_core::resource::{Field, FieldName, Fields, MAX_MESSAGE_SIZE, Observed, Queue};
 use serde_json::Value;
 
 use super::{Changed, Progress};
 use crate::{Aws, AwsError};
 
 /// Fields that one call sets, all together.
-const SETTINGS: [&str; 6] = [
-    "messageRetentionPeriod",
-    "visibilityTimeout",
-    "maximumMessageSize",
-    "redrivePolicy",
-    "kmsMasterKeyId",
-    "sqsManagedSseEnabled",
+const SETTINGS: [FieldName; 6] = [
+    FieldName::MessageRetentionPeriod,
+    FieldName::VisibilityTimeout,
+    FieldName::MaximumMessageSize,
+    FieldName::RedrivePolicy,
+    FieldName::KmsMasterKeyId,
+    FieldName::SqsManagedSseEnabled,
 ];
 
 #[expect(clippy::case_sensitive_file_extension_comparisons, reason = "it is not a file, and AWS wants lower case")]
@@ -82,22 +82,22 @@ pub(super) async fn observe_without_tags(aws: &Aws, name: &str) -> Result<Option
     let number = |name: &Name| attributes.get(name).and_then(|text| text.parse::<u64>().ok());
     let mut fields = Fields::new();
     for (field, attribute) in [
-        ("messageRetentionPeriod", Name::MessageRetentionPeriod),
-        ("visibilityTimeout", Name::VisibilityTimeout),
-        ("maximumMessageSize", Name::MaximumMessageSize),
+        (FieldName::MessageRetentionPeriod, Name::MessageRetentionPeriod),
+        (FieldName::VisibilityTimeout, Name::VisibilityTimeout),
+        (FieldName::MaximumMessageSize, Name::MaximumMessageSize),
     ] {
         if let Some(number) = number(&attribute) {
             fields.insert(field, Field::plain(number));
         }
     }
     if let Some(key) = attributes.get(&Name::KmsMasterKeyId).filter(|text| !text.is_empty()) {
-        fields.insert("kmsMasterKeyId", Field::plain(key.as_str()));
+        fields.insert(FieldName::KmsMasterKeyId, Field::plain(key.as_str()));
     } else if attributes.get(&Name::SqsManagedSseEnabled).is_some_and(|text| text == "false") {
         // Somebody took the encryption away.
-        fields.insert("sqsManagedSseEnabled", Field::plain(false));
+        fields.insert(FieldName::SqsManagedSseEnabled, Field::plain(false));
     }
     if let Some(policy) = attributes.get(&Name::RedrivePolicy).filter(|text| !text.is_empty()) {
-        fields.insert("redrivePolicy", Field::Plain(normalise_redrive(policy)));
+        fields.insert(FieldName::RedrivePolicy, Field::Plain(normalise_redrive(policy)));
     }
     let count = |name: &Name| number(name).unwrap_or_default();
     let depth = QueueDepth {

@@ -10,7 +10,7 @@ use aws_sdk_iam::types::{EntityType, RoleDetail, Tag};
 use jiff::Timestamp;
 use pipeline_core::iam::Document;
 use pipeline_core::names::Tags;
-use pipeline_core::resource::{Field, Fields, Id, Kind, Observed, Role};
+use pipeline_core::resource::{Field, FieldName, Fields, Id, Kind, Observed, Role};
 
 use super::{Changed, Progress, pages};
 use crate::{Aws, AwsError};
@@ -36,14 +36,14 @@ pub(super) async fn create(aws: &Aws, role: &Role) -> Result<Progress, AwsError>
 }
 
 pub(super) async fn update(aws: &Aws, role: &Role, changed: Changed<'_>) -> Result<Progress, AwsError> {
-    if changed.any(&["trust"]) {
+    if changed.any(&[FieldName::Trust]) {
         let request = aws.iam.update_assume_role_policy().role_name(&role.name).policy_document(role.trust.to_string());
         aws.call(request).await?;
     }
-    if changed.any(&["permissionsBoundary"]) {
+    if changed.any(&[FieldName::PermissionsBoundary]) {
         put_boundary(aws, role).await?;
     }
-    if changed.any(&["policy"]) {
+    if changed.any(&[FieldName::Policy]) {
         put_policy(aws, role).await?;
     }
     Ok(Progress::Done)
@@ -76,16 +76,16 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
     let Some(role) = aws.find(request).await?.and_then(|answer| answer.role) else {
         return Ok(None);
     };
-    let mut fields = Fields::from([("path", Field::plain(role.path.as_str()))]);
+    let mut fields = Fields::from([(FieldName::Path, Field::plain(role.path.as_str()))]);
     if let Some(trust) = &role.assume_role_policy_document {
-        fields.insert("trust", Field::Policy(Document::decode(trust)));
+        fields.insert(FieldName::Trust, Field::Policy(Document::decode(trust)));
     }
     if let Some(boundary) = role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn) {
-        fields.insert("permissionsBoundary", Field::plain(boundary));
+        fields.insert(FieldName::PermissionsBoundary, Field::plain(boundary));
     }
     let request = aws.iam.get_role_policy().role_name(name).policy_name(POLICY_NAME);
     if let Some(answer) = aws.find(request).await? {
-        fields.insert("policy", Field::Policy(Document::decode(&answer.policy_document)));
+        fields.insert(FieldName::Policy, Field::Policy(Document::decode(&answer.policy_document)));
     }
     let tags = read_tags(role.tags);
     let since = moment(&role.create_date);
@@ -117,14 +117,16 @@ pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
 
 fn read(role: RoleDetail) -> Observed {
     let mut fields = Fields::new();
-    fields.extend(role.path.map(|path| ("path", Field::plain(path))));
-    fields.extend(role.assume_role_policy_document.map(|trust| ("trust", Field::Policy(Document::decode(&trust)))));
+    fields.extend(role.path.map(|path| (FieldName::Path, Field::plain(path))));
+    fields.extend(
+        role.assume_role_policy_document.map(|trust| (FieldName::Trust, Field::Policy(Document::decode(&trust)))),
+    );
     let boundary = role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn);
-    fields.extend(boundary.map(|boundary| ("permissionsBoundary", Field::plain(boundary))));
+    fields.extend(boundary.map(|boundary| (FieldName::PermissionsBoundary, Field::plain(boundary))));
     let policies = role.role_policy_list.unwrap_or_default();
     let ours = policies.into_iter().find(|policy| policy.policy_name() == Some(POLICY_NAME));
     let document = ours.and_then(|policy| policy.policy_document);
-    fields.extend(document.map(|document| ("policy", Field::Policy(Document::decode(&document)))));
+    fields.extend(document.map(|document| (FieldName::Policy, Field::Policy(Document::decode(&document)))));
     Observed {
         arn: role.arn.unwrap_or_default(),
         tags: read_tags(role.tags),

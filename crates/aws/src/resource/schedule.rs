@@ -12,7 +12,7 @@ use aws_sdk_scheduler::types::{
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use pipeline_core::names::{Tags, tag};
-use pipeline_core::resource::{Field, Fields, Id, Kind, Observed, Schedule};
+use pipeline_core::resource::{Field, FieldName, Fields, Id, Kind, Observed, Schedule};
 
 use super::{Progress, pages};
 use crate::{Aws, AwsError};
@@ -78,7 +78,7 @@ fn target(schedule: &Schedule) -> Option<Target> {
     Target::builder()
         .arn(&schedule.target_arn)
         .role_arn(&schedule.role_arn)
-        .input(&schedule.input)
+        .input(serde_json::json!(schedule.firing).to_string())
         .dead_letter_config(DeadLetterConfig::builder().arn(&schedule.dead_letter_arn).build())
         .retry_policy(retry)
         .build()
@@ -95,15 +95,15 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
 }
 
 /// What a list shows of a schedule; all else is behind its date of modification.
-pub(super) const LISTED: [&str; 2] = ["state", "target"];
+pub(super) const LISTED: [FieldName; 2] = [FieldName::State, FieldName::Target];
 
 /// All schedules in groups of their own name, with little more than when each was changed last.
 pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
     let shown = |summary: ScheduleSummary| {
         let name = summary.name.as_deref().filter(|name| summary.group_name() == Some(name))?;
         let state = summary.state().unwrap_or(&ScheduleState::Enabled);
-        let mut fields = Fields::from([("state", Field::plain(state.as_str()))]);
-        fields.extend(summary.target().map(|target| ("target", Field::plain(target.arn()))));
+        let mut fields = Fields::from([(FieldName::State, Field::plain(state.as_str()))]);
+        fields.extend(summary.target().map(|target| (FieldName::Target, Field::plain(target.arn()))));
         let revision = summary.last_modification_date().map(ToString::to_string);
         let arn = aws.location.schedule_arn(name, name);
         Some((Id::new(Kind::Schedule, name), Observed { arn, fields, revision, ..Observed::default() }))
@@ -117,20 +117,20 @@ fn read(answer: &GetScheduleOutput, now: Timestamp) -> Fields {
     let state = answer.state().unwrap_or(&ScheduleState::Enabled);
     let after = answer.action_after_completion().unwrap_or(&ActionAfterCompletion::None);
     let mut fields = Fields::from([
-        ("timeZone", Field::plain(answer.schedule_expression_timezone().unwrap_or("UTC"))),
-        ("state", Field::plain(state.as_str())),
-        ("actionAfterCompletion", Field::plain(after.as_str())),
+        (FieldName::TimeZone, Field::plain(answer.schedule_expression_timezone().unwrap_or("UTC"))),
+        (FieldName::State, Field::plain(state.as_str())),
+        (FieldName::ActionAfterCompletion, Field::plain(after.as_str())),
     ]);
-    fields.extend(answer.schedule_expression().map(|text| ("expression", Field::plain(text))));
+    fields.extend(answer.schedule_expression().map(|text| (FieldName::Expression, Field::plain(text))));
     // One that has passed says no more than none, and AWS would refuse to be sent it again.
     let start = answer.start_date().and_then(read_moment).filter(|start| *start > now);
-    fields.extend(start.map(|start| ("startDate", Field::moment(start))));
+    fields.extend(start.map(|start| (FieldName::StartDate, Field::moment(start))));
     let end = answer.end_date().and_then(read_moment);
-    fields.extend(end.map(|end| ("endDate", Field::moment(end))));
+    fields.extend(end.map(|end| (FieldName::EndDate, Field::moment(end))));
     let window = answer.flexible_time_window().filter(|window| window.mode == FlexibleTimeWindowMode::Flexible);
     let minutes = window.and_then(|window| window.maximum_window_in_minutes);
-    fields.extend(minutes.map(|minutes| ("flexibleWindowMinutes", Field::plain(minutes))));
-    fields.extend(answer.kms_key_arn().map(|key| ("kmsKey", Field::plain(key))));
+    fields.extend(minutes.map(|minutes| (FieldName::FlexibleWindowMinutes, Field::plain(minutes))));
+    fields.extend(answer.kms_key_arn().map(|key| (FieldName::KmsKey, Field::plain(key))));
     if let Some(target) = answer.target() {
         fields.extend(read_target(target));
     }
@@ -142,14 +142,14 @@ fn read_target(target: &Target) -> Fields {
     let attempts = retry.and_then(|retry| retry.maximum_retry_attempts).unwrap_or(DEFAULT_MAX_ATTEMPTS);
     let age = retry.and_then(|retry| retry.maximum_event_age_in_seconds).unwrap_or(DEFAULT_MAX_AGE_SECONDS);
     let mut fields = Fields::from([
-        ("target", Field::plain(target.arn())),
-        ("role", Field::plain(target.role_arn())),
-        ("maximumRetryAttempts", Field::plain(attempts)),
-        ("maximumEventAgeInSeconds", Field::plain(age)),
+        (FieldName::Target, Field::plain(target.arn())),
+        (FieldName::Role, Field::plain(target.role_arn())),
+        (FieldName::MaximumRetryAttempts, Field::plain(attempts)),
+        (FieldName::MaximumEventAgeInSeconds, Field::plain(age)),
     ]);
-    fields.extend(target.input().map(|input| ("input", Field::json(input))));
+    fields.extend(target.input().map(|input| (FieldName::Input, Field::json(input))));
     let queue = target.dead_letter_config().and_then(DeadLetterConfig::arn);
-    fields.extend(queue.map(|arn| ("deadLetterQueue", Field::plain(arn))));
+    fields.extend(queue.map(|arn| (FieldName::DeadLetterQueue, Field::plain(arn))));
     fields
 }
 
@@ -219,6 +219,10 @@ mod tests {
     }
 
     fn wanted() -> Schedule {
+        let firing = serde_json::json!({
+            "scheduleArn": "<aws.scheduler.schedule-arn>", "scheduledTime": "<aws.scheduler.scheduled-time>",
+            "pipeline": {"namespace": "team-a", "name": "hello"}, "tasks": [],
+        });
         Schedule {
             name: "team-a-hello".to_owned(),
             group: "team-a-hello".to_owned(),
@@ -228,7 +232,7 @@ mod tests {
             start: None,
             end: None,
             flexible_window_minutes: None,
-            input: r#"{"tasks":[]}"#.to_owned(),
+            firing: serde_json::from_value(firing).unwrap(),
             target_arn: "arn:aws:lambda:eu-west-1:111122223333:function:a-sender".to_owned(),
             role_arn: "arn:aws:iam::111122223333:role/taskpipelines/lab/a-scheduler".to_owned(),
             dead_letter_arn: "arn:aws:sqs:eu-west-1:111122223333:a-undelivered-dlq".to_owned(),

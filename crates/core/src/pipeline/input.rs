@@ -1,4 +1,4 @@
-//! The Input that the schedule passes to the sender.
+//! What the schedule passes to the sender.
 
 use std::cmp::Reverse;
 
@@ -14,14 +14,14 @@ const MAX_BYTES: usize = 262_144;
 /// Number of the largest tasks that a refusal for size names.
 const LARGEST_NAMED: usize = 3;
 
-/// The Input of the schedule, as JSON.
+/// The firing, as the schedule passes it: the placeholders are filled in by AWS.
 pub(super) fn build(
     owner: &Owner,
     parameter: Option<String>,
     tasks: Vec<Task>,
     channels: Vec<Channel>,
     refusals: &mut Refusals,
-) -> String {
+) -> Firing {
     let firing = Firing {
         token: None,
         schedule_arn: placeholder::SCHEDULE_ARN.to_owned(),
@@ -32,16 +32,15 @@ pub(super) fn build(
         tasks,
         channels,
     };
-    let input = serde_json::json!(firing).to_string();
-    if input.len() > MAX_BYTES {
+    let bytes = serde_json::json!(firing).to_string().len();
+    if bytes > MAX_BYTES {
         let message = format!(
-            "tasks and channels are {} bytes as JSON, and a schedule can hold {MAX_BYTES}: {}",
-            input.len(),
+            "tasks and channels are {bytes} bytes as JSON, and a schedule can hold {MAX_BYTES}: {}",
             sizes(&firing.tasks)
         );
         refusals.invalid_hint("spec.tasks", message, "shorten them, or split the pipeline");
     }
-    input
+    firing
 }
 
 fn sizes(tasks: &[Task]) -> String {

@@ -9,7 +9,7 @@ use super::{Goal, Plan, Step, Verdict};
 use crate::archive::UNKNOWN;
 use crate::location::Location;
 use crate::names::{Owner, tag};
-use crate::resource::{Difference, Field, Fields, Resource, diff_new};
+use crate::resource::{Difference, Resource, Side, diff_new};
 use crate::text::{bounded_line, printable, truncate};
 
 /// The plan of one pipeline.
@@ -121,11 +121,11 @@ fn change(step: &Step, knowledge: Knowledge) -> Change {
             Change { action: Action::TakeOver, note, changes: field_changes(step, differences), ..nothing }
         }
         Verdict::Update(differences) => {
-            let drift = knowledge.is_drift(step, differences);
+            let drift = knowledge.is_drift(differences);
             Change { action: Action::Update, drift, changes: field_changes(step, differences), ..nothing }
         }
         Verdict::Replace(differences) => {
-            let drift = knowledge.is_drift(step, differences);
+            let drift = knowledge.is_drift(differences);
             Change { action: Action::Replace, drift, changes: field_changes(step, differences), ..nothing }
         }
     }
@@ -133,18 +133,19 @@ fn change(step: &Step, knowledge: Knowledge) -> Change {
 
 impl Knowledge {
     /// Whether somebody else changed this. A Secret may have been changed as well as what AWS has of it.
-    fn is_drift(self, step: &Step, differences: &[Difference]) -> bool {
-        self.was_in_sync && !differences.iter().any(|it| is_secret(step, it))
+    fn is_drift(self, differences: &[Difference]) -> bool {
+        self.was_in_sync && !differences.iter().any(Difference::is_secret)
     }
 }
 
 fn field_changes(step: &Step, differences: &[Difference]) -> Vec<FieldChange> {
-    let change = |difference: &Difference| {
-        let forces_replacement = step.id.kind.is_replaced_for(difference);
-        let Difference { field, from, to } = difference.clone();
-        FieldChange { field, from, to, forces_replacement }
-    };
-    differences.iter().map(change).collect()
+    differences.iter().map(|it| field_change(it, step.id.kind.is_replaced_for(it))).collect()
+}
+
+fn field_change(difference: &Difference, forces_replacement: bool) -> FieldChange {
+    let Difference { place, from, to } = difference;
+    let text = |side: &Option<Side>| side.as_ref().map(ToString::to_string).unwrap_or_default();
+    FieldChange { field: place.to_string(), from: text(from), to: text(to), forces_replacement }
 }
 
 /// The fields of what is new, without the tags that everything of a pipeline carries.
@@ -153,21 +154,12 @@ fn created(step: &Step, knowledge: Knowledge) -> Vec<FieldChange> {
     let says_owner = |it: &Difference| it.tag_key().is_some_and(|key| tag::OWNER.contains(&key));
     let of_its_own = diff_new(&wanted.resource).into_iter().filter(|it| !says_owner(it));
     of_its_own
-        .map(|mut it| {
-            if !knowledge.secrets && is_secret(step, &it) {
-                AFTER_APPLY.clone_into(&mut it.to);
-            }
-            FieldChange { field: it.field, from: it.from, to: it.to, forces_replacement: false }
+        .map(|it| {
+            let change = field_change(&it, false);
+            let is_unknown = !knowledge.secrets && it.is_secret();
+            if is_unknown { FieldChange { to: AFTER_APPLY.to_owned(), ..change } } else { change }
         })
         .collect()
-}
-
-fn is_secret(step: &Step, difference: &Difference) -> bool {
-    let is_secret = |fields: &Fields| matches!(fields.get(difference.managed_field()), Some(Field::Secret(_)));
-    match &step.goal {
-        Goal::Present(wanted) => is_secret(&wanted.resource.fields()),
-        Goal::Gone => false,
-    }
 }
 
 /// Resources in the status, and fields of all of them together.

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use super::invariants::check;
 use super::test_support::{desired_by, held, made, owned_by};
 use super::{Have, Held, Plan, Verdict};
-use crate::names::{Owner, TagKeys, Tags};
-use crate::resource::{Difference, Id, Kind, Observed, Resource};
+use crate::names::{Owner, TagKeys, Tags, tag};
+use crate::resource::{Difference, FieldName, Id, Kind, Observed, Resource};
 use crate::test_support::{owner, spec};
 
 const CHAT: &str = "channels: [{name: team, slack: {webhookUrl: {secretKeyRef: {name: chat, key: slack}}}}]";
@@ -51,7 +51,8 @@ fn change(have: &mut Have, kind: Kind, suffix: &str, change: impl Fn(&mut Observ
 /// Everything that is not in sync, as `verdict kind …suffix`.
 fn verdicts(plan: &Plan) -> Vec<String> {
     let fields = |differences: &[Difference]| {
-        let mut fields: Vec<&str> = differences.iter().map(Difference::managed_field).collect();
+        let name = |it: &Difference| it.field().map_or_else(|| "tags".to_owned(), |name| name.to_string());
+        let mut fields: Vec<String> = differences.iter().map(name).collect();
         fields.dedup();
         fields.join(",")
     };
@@ -132,7 +133,7 @@ fn what_somebody_changed_or_deleted_is_put_right() {
     let resources = wanted(CHAT);
     let mut have = made(&resources);
     change(&mut have, Kind::Function, "-sender", |function| {
-        function.fields.remove("memorySize");
+        function.fields.remove(&FieldName::MemorySize);
     });
     change(&mut have, Kind::Queue, "-tasks", |queue| {
         queue.tags.insert("team".to_owned(), "b".to_owned());
@@ -168,7 +169,7 @@ fn a_foreign_tag_of_any_resource_is_not_planned_for() {
         })
         .collect();
     assert_eq!(updated.len(), resources.iter().filter(|resource| taggable(&resource.id())).count());
-    assert!(updated.iter().all(|it| it.len() == 1 && it[0].field == "tags.team"), "{updated:?}");
+    assert!(updated.iter().all(|it| it.len() == 1 && it[0].tag_key() == Some("team")), "{updated:?}");
 }
 
 #[test]
@@ -206,7 +207,7 @@ fn what_is_not_ours_stops_everything() {
     let mut have = made(&resources);
     change(&mut have, Kind::Queue, "-tasks", |queue| queue.tags = Tags::new());
     change(&mut have, Kind::Role, "-sender", |role| {
-        role.fields.remove("policy");
+        role.fields.remove(&FieldName::Policy);
     });
     let plan = plan(&owner(), resources.clone(), &held(&resources), have).stopped_by_conflict();
     assert_eq!(verdicts(&plan), ["conflict (it carries no tags of this operator): Queue …-tasks"]);
@@ -226,11 +227,7 @@ fn a_rebuilt_cluster_takes_its_own_back_and_changes_the_uid_alone() {
     for step in &plan.steps {
         let Verdict::TakeOver { from, differences } = &step.verdict else { panic!("{}: {:?}", step.id, step.verdict) };
         assert_eq!(from, "uid-1");
-        let uid = Difference {
-            field: "tags.taskpipelines.dev/uid".to_owned(),
-            from: "uid-1".to_owned(),
-            to: "uid-2".to_owned(),
-        };
+        let uid = Difference::of_tag(tag::UID, Some("uid-1"), Some("uid-2"));
         assert_eq!(differences, &[uid], "{}", step.id);
     }
 }

@@ -1,96 +1,196 @@
-//! What differs between what is wanted and what AWS has, in the words of a person: policies by what they grant, objects
-//! field by field, tags one by one.
+//! What differs between what is wanted and what AWS has: policies by what they grant, objects field by field, tags one by
+//! one.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::{Field, Observed, Resource};
+use super::{Field, FieldName, Observed, Resource};
 use crate::iam::Document;
 use crate::names::{TagKeys, Tags};
 
 /// One thing that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The managed field, or where in it: `policy`, `tags.team`, `environment.LOG`, `input.tasks[hello].template`.
-    pub field: String,
-    /// What AWS has, for a person; empty when unset.
-    pub from: String,
-    /// What is wanted, for a person; empty when to be unset.
-    pub to: String,
+    /// Where.
+    pub place: Place,
+    /// What AWS has, if anything.
+    pub from: Option<Side>,
+    /// What is wanted, if anything.
+    pub to: Option<Side>,
 }
+
+/// Where a resource differs. Printed as people read it: `memorySize`, `environment.LOG`, `input.tasks[hello].template`,
+/// `tags.team`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a managed field.
+    Field {
+        /// The field.
+        name: FieldName,
+        /// Where in its value, for people: `.LOG`; empty for the whole of it.
+        path: String,
+    },
+    /// In the tag with this key.
+    Tag(String),
+}
+
+/// One side of a difference. Printed as people read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// A value, or a part of one.
+    Value(Value),
+    /// A value that is never shown.
+    Secret,
+    /// One thing that a policy says.
+    Statement(String),
+    /// The ARN of a role that was deleted, and perhaps made anew: the function still has the old one.
+    DeletedRole(String),
+}
+
+impl Difference {
+    /// A managed field that differs as a whole.
+    pub fn of_field(name: FieldName, from: Option<Side>, to: Option<Side>) -> Self {
+        Self { place: Place::Field { name, path: String::new() }, from, to }
+    }
+
+    /// A tag that differs.
+    pub fn of_tag(key: impl Into<String>, from: Option<&str>, to: Option<&str>) -> Self {
+        let side = |value: Option<&str>| value.map(|value| Side::Value(value.into()));
+        Self { place: Place::Tag(key.into()), from: side(from), to: side(to) }
+    }
+
+    /// The managed field that it is, or is in; a tag is in none.
+    pub fn field(&self) -> Option<FieldName> {
+        match self.place {
+            Place::Field { name, .. } => Some(name),
+            Place::Tag(_) => None,
+        }
+    }
+
+    /// The key of the tag that differs, if it is a tag.
+    pub fn tag_key(&self) -> Option<&str> {
+        match &self.place {
+            Place::Tag(key) => Some(key),
+            Place::Field { .. } => None,
+        }
+    }
+
+    /// Whether it is in a value that is never shown.
+    pub fn is_secret(&self) -> bool {
+        [&self.from, &self.to].into_iter().any(|side| matches!(side, Some(Side::Secret)))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field { name, path } => write!(f, "{name}{path}"),
+            Self::Tag(key) => write!(f, "tags.{key}"),
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(value) => f.write_str(&text(value)),
+            Self::Secret => f.write_str(SECRET),
+            Self::Statement(sentence) => f.write_str(sentence),
+            Self::DeletedRole(arn) => write!(f, "{arn}, which was deleted since"),
+        }
+    }
+}
+
+impl Side {
+    /// A plain value.
+    pub fn value(value: impl Into<Value>) -> Self {
+        Self::Value(value.into())
+    }
+}
+
+/// What is shown of a value that is never shown.
+pub(super) const SECRET: &str = "[secret]";
 
 /// What differs between what is wanted and what AWS has, foreign tags aside. Empty when they are the same.
 pub fn diff(resource: &Resource, have: &Observed, tag_keys: &TagKeys) -> Vec<Difference> {
     let want = resource.fields();
-    let keys: BTreeSet<&str> = want.keys().chain(have.fields.keys()).copied().collect();
-    let fields = keys.into_iter().flat_map(|key| diff_field(key, have.fields.get(key), want.get(key)));
+    let names: BTreeSet<FieldName> = want.keys().chain(have.fields.keys()).copied().collect();
+    let fields = names.into_iter().flat_map(|name| diff_field(name, have.fields.get(&name), want.get(&name)));
     fields.chain(diff_tags(resource.tags(), &have.tags, tag_keys)).collect()
 }
 
 /// All of a resource that is not there yet.
 pub(crate) fn diff_new(resource: &Resource) -> Vec<Difference> {
     let fields = resource.fields();
-    let fields = fields.iter().flat_map(|(key, to)| match to {
+    let fields = fields.iter().flat_map(|(name, to)| match to {
         // Field by field, as later changes are told.
-        Field::Plain(Value::Object(_)) => diff_field(key, Some(&Field::Plain(Value::Object(Map::new()))), Some(to)),
-        Field::Plain(_) | Field::Secret(_) | Field::Policy(_) => diff_field(key, None, Some(to)),
+        Field::Plain(Value::Object(_)) => diff_field(*name, Some(&Field::Plain(Value::Object(Map::new()))), Some(to)),
+        Field::Plain(_) | Field::Secret(_) | Field::Policy(_) => diff_field(*name, None, Some(to)),
     });
     fields.chain(diff_tags(resource.tags(), &Tags::new(), &TagKeys::default())).collect()
 }
 
-fn diff_field(field: &str, from: Option<&Field>, to: Option<&Field>) -> Vec<Difference> {
+fn diff_field(name: FieldName, from: Option<&Field>, to: Option<&Field>) -> Vec<Difference> {
     if from == to {
         return Vec::new();
     }
     match (from, to) {
         (Some(Field::Plain(from)), Some(Field::Plain(to))) => {
             let mut found = Vec::new();
-            diff_value(field, Some(from), Some(to), &mut found);
+            diff_value(name, "", Some(from), Some(to), &mut found);
             found
         }
-        (Some(Field::Policy(from)), Some(Field::Policy(to))) => diff_policy(field, Some(from), Some(to)),
-        (Some(Field::Policy(from)), None) => diff_policy(field, Some(from), None),
-        (None, Some(Field::Policy(to))) => diff_policy(field, None, Some(to)),
-        (from, to) => {
-            let show = |field: Option<&Field>| field.map(ToString::to_string).unwrap_or_default();
-            vec![difference(field, show(from), show(to))]
-        }
+        (Some(Field::Policy(from)), Some(Field::Policy(to))) => diff_policy(name, Some(from), Some(to)),
+        (Some(Field::Policy(from)), None) => diff_policy(name, Some(from), None),
+        (None, Some(Field::Policy(to))) => diff_policy(name, None, Some(to)),
+        (from, to) => vec![Difference::of_field(name, from.map(side), to.map(side))],
     }
 }
 
-fn difference(field: &str, from: String, to: String) -> Difference {
-    Difference { field: field.to_owned(), from, to }
+/// The whole of a field as a side.
+fn side(field: &Field) -> Side {
+    match field {
+        Field::Plain(value) => Side::Value(value.clone()),
+        Field::Secret(_) => Side::Secret,
+        Field::Policy(document) => Side::Statement(document.to_string()),
+    }
 }
 
-fn diff_policy(field: &str, from: Option<&Document>, to: Option<&Document>) -> Vec<Difference> {
+fn diff_policy(name: FieldName, from: Option<&Document>, to: Option<&Document>) -> Vec<Difference> {
     let (gone, new) = Document::changes(from, to);
-    let gone = gone.into_iter().map(|sentence| difference(field, sentence, String::new()));
-    gone.chain(new.into_iter().map(|sentence| difference(field, String::new(), sentence))).collect()
+    let gone = gone.into_iter().map(|sentence| Difference::of_field(name, Some(Side::Statement(sentence)), None));
+    gone.chain(new.into_iter().map(|sentence| Difference::of_field(name, None, Some(Side::Statement(sentence)))))
+        .collect()
 }
 
 /// Goes into objects, and into lists of named objects, as far as both sides have them.
-fn diff_value(path: &str, from: Option<&Value>, to: Option<&Value>, found: &mut Vec<Difference>) {
+fn diff_value(name: FieldName, path: &str, from: Option<&Value>, to: Option<&Value>, found: &mut Vec<Difference>) {
+    let difference = |from: Option<&Value>, to: Option<&Value>| Difference {
+        place: Place::Field { name, path: path.to_owned() },
+        from: from.cloned().map(Side::Value),
+        to: to.cloned().map(Side::Value),
+    };
     match (from, to) {
         (from, to) if from == to => {}
         (Some(Value::Object(from)), Some(Value::Object(to))) => {
             for key in keys(from, to) {
-                diff_value(&format!("{path}.{key}"), from.get(key), to.get(key), found);
+                diff_value(name, &format!("{path}.{key}"), from.get(key), to.get(key), found);
             }
         }
-        (Some(Value::Array(from_list)), Some(Value::Array(to_list))) => match (by_name(from_list), by_name(to_list)) {
-            // The same names in another order are no more than that.
-            (Some(from), Some(to)) if from != to => {
-                for key in keys(&from, &to) {
-                    diff_value(&format!("{path}[{key}]"), from.get(key), to.get(key), found);
+        (Some(from @ Value::Array(from_list)), Some(to @ Value::Array(to_list))) => {
+            match (by_name(from_list), by_name(to_list)) {
+                // The same names in another order are no more than that.
+                (Some(from), Some(to)) if from != to => {
+                    for key in keys(&from, &to) {
+                        diff_value(name, &format!("{path}[{key}]"), from.get(key), to.get(key), found);
+                    }
                 }
+                _ => found.push(difference(Some(from), Some(to))),
             }
-            _ => found.push(difference(path, text(&from_list.as_slice().into()), text(&to_list.as_slice().into()))),
-        },
-        (from, to) => {
-            let show = |value: Option<&Value>| value.map(text).unwrap_or_default();
-            found.push(difference(path, show(from), show(to)));
         }
+        (from, to) => found.push(difference(from, to)),
     }
 }
 
@@ -113,36 +213,13 @@ pub(super) fn text(value: &Value) -> String {
     }
 }
 
-/// What the label of a tag begins with.
-const TAG: &str = "tags.";
-
-/// The label of a tag's difference.
-pub fn tag_field(key: &str) -> String {
-    format!("{TAG}{key}")
-}
-
 fn diff_tags(want: &Tags, have: &Tags, tag_keys: &TagKeys) -> Vec<Difference> {
     let removable = have.keys().filter(|key| tag_keys.contains(key));
     let keys: BTreeSet<&String> = want.keys().chain(removable).collect();
     keys.into_iter()
         .filter(|key| want.get(*key) != have.get(*key))
-        .map(|key| {
-            let show = |tags: &Tags| tags.get(key).map(|value| text(&value.as_str().into())).unwrap_or_default();
-            difference(&tag_field(key), show(have), show(want))
-        })
+        .map(|key| Difference::of_tag(key, have.get(key).map(String::as_str), want.get(key).map(String::as_str)))
         .collect()
-}
-
-impl Difference {
-    /// The managed field that it is, or is in.
-    pub fn managed_field(&self) -> &str {
-        self.field.split(['.', '[']).next().unwrap_or_default()
-    }
-
-    /// The key of the tag that differs, if it is a tag.
-    pub fn tag_key(&self) -> Option<&str> {
-        self.field.strip_prefix(TAG)
-    }
 }
 
 #[cfg(test)]
@@ -152,33 +229,41 @@ mod tests {
     use super::*;
     use crate::names::tag;
 
+    fn texts(found: &[Difference]) -> Vec<String> {
+        let text = |side: &Option<Side>| side.as_ref().map(ToString::to_string).unwrap_or_default();
+        found.iter().map(|it| format!("{}: {} -> {}", it.place, text(&it.from), text(&it.to))).collect()
+    }
+
     #[track_caller]
     fn check(from: Value, to: Value, expected: &[&str]) {
-        let found = diff_field("f", Some(&Field::Plain(from)), Some(&Field::Plain(to)));
-        let texts: Vec<String> = found.iter().map(|it| format!("{}: {} -> {}", it.field, it.from, it.to)).collect();
-        assert_eq!(texts, expected);
+        let found = diff_field(FieldName::Input, Some(&Field::Plain(from)), Some(&Field::Plain(to)));
+        assert_eq!(texts(&found), expected);
     }
 
     #[test]
     fn objects_differ_field_by_field_and_named_items_by_their_names() {
-        check(json!(1), json!(2), &["f: 1 -> 2"]);
+        check(json!(1), json!(2), &["input: 1 -> 2"]);
         check(
             json!({ "A": "1", "B": "2" }),
             json!({ "B": "", "C": "3" }),
-            &["f.A: 1 -> ", "f.B: 2 -> \"\"", "f.C:  -> 3"],
+            &["input.A: 1 -> ", "input.B: 2 -> \"\"", "input.C:  -> 3"],
         );
         let tasks = |template: &str| json!({ "tasks": [{ "name": "a", "template": template }, { "name": "b" }] });
-        check(tasks("x"), tasks("y"), &["f.tasks[a].template: x -> y"]);
-        check(tasks("x"), json!({ "tasks": [{ "name": "b" }] }), &[r#"f.tasks[a]: {"name":"a","template":"x"} -> "#]);
-        check(json!(["a"]), json!(["a", "b"]), &[r#"f: ["a"] -> ["a","b"]"#]);
+        check(tasks("x"), tasks("y"), &["input.tasks[a].template: x -> y"]);
+        check(
+            tasks("x"),
+            json!({ "tasks": [{ "name": "b" }] }),
+            &[r#"input.tasks[a]: {"name":"a","template":"x"} -> "#],
+        );
+        check(json!(["a"]), json!(["a", "b"]), &[r#"input: ["a"] -> ["a","b"]"#]);
     }
 
     #[test]
     fn another_order_of_a_list_is_a_difference() {
         let (a, b) = (json!({ "name": "a" }), json!({ "name": "b" }));
-        check(json!([a, b]), json!([b, a]), &[r#"f: [{"name":"a"},{"name":"b"}] -> [{"name":"b"},{"name":"a"}]"#]);
+        check(json!([a, b]), json!([b, a]), &[r#"input: [{"name":"a"},{"name":"b"}] -> [{"name":"b"},{"name":"a"}]"#]);
         let twins = json!([a, a]);
-        check(twins, json!([a]), &[r#"f: [{"name":"a"},{"name":"a"}] -> [{"name":"a"}]"#]);
+        check(twins, json!([a]), &[r#"input: [{"name":"a"},{"name":"a"}] -> [{"name":"a"}]"#]);
     }
 
     fn tags(tags: &[(&str, &str)]) -> Tags {
@@ -199,10 +284,8 @@ mod tests {
         ]);
         let keys = TagKeys::new(["old", "aws:cloudformation:stack-id"].map(str::to_owned));
         let differences = diff_tags(&want, &have, &keys);
-        let texts: Vec<String> =
-            differences.iter().map(|it| format!("{}: {} -> {}", it.field, it.from, it.to)).collect();
         assert_eq!(
-            texts,
+            texts(&differences),
             [
                 "tags.a.b[c]:  -> d",
                 "tags.new:  -> n",

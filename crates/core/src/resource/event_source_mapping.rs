@@ -5,7 +5,7 @@
 
 use serde_json::json;
 
-use super::{Field, Fields};
+use super::{Field, FieldName, Fields};
 use crate::names::Tags;
 
 /// A wanted mapping.
@@ -31,13 +31,13 @@ impl EventSourceMapping {
     /// The managed fields, as AWS would report them.
     pub fn fields(&self) -> Fields {
         let mut fields = Fields::from([
-            ("queue", Field::plain(self.queue.as_str())),
-            ("enabled", Field::plain(true)),
-            ("batchSize", Field::plain(self.batch_size)),
-            ("maximumBatchingWindowInSeconds", Field::plain(0)),
-            ("functionResponseTypes", Field::Plain(json!(["ReportBatchItemFailures"]))),
+            (FieldName::Queue, Field::plain(self.queue.as_str())),
+            (FieldName::Enabled, Field::plain(true)),
+            (FieldName::BatchSize, Field::plain(self.batch_size)),
+            (FieldName::MaximumBatchingWindowInSeconds, Field::plain(0)),
+            (FieldName::FunctionResponseTypes, Field::Plain(json!(["ReportBatchItemFailures"]))),
         ]);
-        fields.extend(self.max_concurrency.map(|limit| ("maximumConcurrency", Field::plain(limit))));
+        fields.extend(self.max_concurrency.map(|limit| (FieldName::MaximumConcurrency, Field::plain(limit))));
         fields
     }
 }

@@ -2,11 +2,10 @@
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
 use serde_json::json;
 
-use super::{Field, Fields};
+use super::{Field, FieldName, Fields};
 use crate::code::{Code, Entry};
 use crate::names::Tags;
 
@@ -33,8 +32,6 @@ pub struct Function {
     pub async_invoke: Option<AsyncInvoke>,
     /// Tags.
     pub tags: Tags,
-    /// SHA-256 of the zip that Lambda fetched from S3, once it did: it is noted when the function can be tagged again.
-    pub fetched: OnceLock<String>,
 }
 
 /// What becomes of asynchronous invocations that fail.
@@ -52,33 +49,34 @@ impl Function {
     /// The managed fields, as AWS would report them.
     pub fn fields(&self) -> Fields {
         let mut fields = Fields::from([
-            ("role", Field::plain(self.role_arn.as_str())),
-            ("timeout", Field::plain(self.timeout_seconds)),
-            ("memorySize", Field::plain(self.memory_mib)),
-            ("architecture", Field::plain(self.architecture.as_str())),
+            (FieldName::Role, Field::plain(self.role_arn.as_str())),
+            (FieldName::Timeout, Field::plain(self.timeout_seconds)),
+            (FieldName::MemorySize, Field::plain(self.memory_mib)),
+            (FieldName::Architecture, Field::plain(self.architecture.as_str())),
             match &self.code {
-                Code::Builtin(artifact) => ("codeSha256", Field::plain(artifact.sha256.as_str())),
-                Code::Zip { zip, .. } => ("codeSha256", Field::plain(zip.sha256())),
-                Code::S3 { object, .. } => ("s3", Field::plain(object.mark())),
-                Code::Image(uri) => ("image", Field::plain(uri.as_str())),
+                Code::Builtin(artifact) => (FieldName::CodeSha256, Field::plain(artifact.sha256.as_str())),
+                Code::Zip { zip, .. } => (FieldName::CodeSha256, Field::plain(zip.sha256())),
+                Code::S3 { object, .. } => (FieldName::S3, Field::plain(object.mark())),
+                Code::Image(uri) => (FieldName::Image, Field::plain(uri.as_str())),
             },
         ]);
         match self.code.entry() {
             Some(Entry { runtime, handler }) => {
-                fields.extend([("runtime", Field::plain(runtime)), ("handler", Field::plain(handler))]);
+                fields
+                    .extend([(FieldName::Runtime, Field::plain(runtime)), (FieldName::Handler, Field::plain(handler))]);
             }
-            None => fields.extend([("packageType", Field::plain("Image"))]),
+            None => fields.extend([(FieldName::PackageType, Field::plain("Image"))]),
         }
         if !self.layers.is_empty() {
-            fields.insert("layers", Field::Plain(json!(self.layers)));
+            fields.insert(FieldName::Layers, Field::Plain(json!(self.layers)));
         }
         if !self.environment.is_empty() {
-            fields.insert("environment", Field::Plain(json!(self.environment)));
+            fields.insert(FieldName::Environment, Field::Plain(json!(self.environment)));
         }
         if let Some(invoke) = &self.async_invoke {
-            fields.insert("asyncMaximumRetryAttempts", Field::plain(invoke.max_retries));
-            fields.insert("asyncMaximumEventAge", Field::plain(invoke.max_age_seconds));
-            fields.insert("asyncOnFailure", Field::plain(invoke.on_failure_arn.as_str()));
+            fields.insert(FieldName::AsyncMaximumRetryAttempts, Field::plain(invoke.max_retries));
+            fields.insert(FieldName::AsyncMaximumEventAge, Field::plain(invoke.max_age_seconds));
+            fields.insert(FieldName::AsyncOnFailure, Field::plain(invoke.on_failure_arn.as_str()));
         }
         fields
     }

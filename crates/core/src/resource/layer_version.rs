@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Field, Fields, Id, Kind};
+use super::{Field, FieldName, Fields, Id, Kind};
 use crate::code::Artifact;
 use crate::names::Tags;
 use crate::pipeline::{Layer, LayerContent, Packages};
@@ -46,8 +46,8 @@ impl LayerVersion {
     pub fn fields(&self) -> Fields {
         match &self.content.content {
             LayerContent::Python(Packages { version, architecture, requirements: _ }) => Fields::from([
-                ("compatibleRuntime", Field::plain(format!("python{version}"))),
-                ("compatibleArchitecture", Field::plain(architecture.as_str())),
+                (FieldName::CompatibleRuntime, Field::plain(format!("python{version}"))),
+                (FieldName::CompatibleArchitecture, Field::plain(architecture.as_str())),
             ]),
             LayerContent::Zip(_) | LayerContent::S3(_) => Fields::new(),
         }

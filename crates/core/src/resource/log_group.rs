@@ -1,7 +1,7 @@
 //! CloudWatch log groups.
 //! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html>
 
-use super::{Field, Fields};
+use super::{Field, FieldName, Fields};
 use crate::names::Tags;
 
 /// A wanted log group.
@@ -19,6 +19,6 @@ pub struct LogGroup {
 impl LogGroup {
     /// The managed fields, as AWS would report them.
     pub fn fields(&self) -> Fields {
-        Fields::from([("retentionInDays", Field::plain(self.retention_days))])
+        Fields::from([(FieldName::RetentionInDays, Field::plain(self.retention_days))])
     }
 }

@@ -1,7 +1,7 @@
 //! SSM parameters that hold secrets.
 //! <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
 
-use super::{Field, Fields};
+use super::{Field, FieldName, Fields};
 use crate::names::Tags;
 use crate::secret_text::SecretText;
 
@@ -19,6 +19,9 @@ pub struct Parameter {
 impl Parameter {
     /// The managed fields, as AWS would report them.
     pub fn fields(&self) -> Fields {
-        Fields::from([("type", Field::plain("SecureString")), ("value", Field::Secret(self.value.clone()))])
+        Fields::from([
+            (FieldName::Type, Field::plain("SecureString")),
+            (FieldName::Value, Field::Secret(self.value.clone())),
+        ])
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Field, Fields};
+use super::{Field, FieldName, Fields};
 use crate::names::Tags;
 
 /// Bytes of the largest message, SQS's maximum. Set, because older regions still default to 256 KiB.
@@ -43,15 +43,15 @@ impl Queue {
     /// The managed fields, as AWS would report them.
     pub fn fields(&self) -> Fields {
         let mut fields = Fields::from([
-            ("messageRetentionPeriod", Field::plain(self.retention_seconds)),
-            ("visibilityTimeout", Field::plain(self.visibility_timeout())),
-            ("maximumMessageSize", Field::plain(MAX_MESSAGE_SIZE)),
+            (FieldName::MessageRetentionPeriod, Field::plain(self.retention_seconds)),
+            (FieldName::VisibilityTimeout, Field::plain(self.visibility_timeout())),
+            (FieldName::MaximumMessageSize, Field::plain(MAX_MESSAGE_SIZE)),
         ]);
         if let Some(redrive) = &self.redrive {
-            fields.insert("redrivePolicy", Field::Plain(redrive.policy()));
+            fields.insert(FieldName::RedrivePolicy, Field::Plain(redrive.policy()));
         }
         if let Some(key) = &self.kms_key_arn {
-            fields.insert("kmsMasterKeyId", Field::plain(key.as_str()));
+            fields.insert(FieldName::KmsMasterKeyId, Field::plain(key.as_str()));
         }
         fields
     }

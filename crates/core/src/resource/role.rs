@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Field, Fields};
+use super::{Field, FieldName, Fields};
 use crate::iam::Document;
 use crate::names::Tags;
 
@@ -27,12 +27,12 @@ impl Role {
     /// The managed fields, as AWS would report them.
     pub fn fields(&self) -> Fields {
         let mut fields = Fields::from([
-            ("path", Field::plain(self.path.as_str())),
-            ("trust", Field::Policy(Document::new(self.trust.clone()))),
-            ("policy", Field::Policy(Document::new(self.policy.clone()))),
+            (FieldName::Path, Field::plain(self.path.as_str())),
+            (FieldName::Trust, Field::Policy(Document::new(self.trust.clone()))),
+            (FieldName::Policy, Field::Policy(Document::new(self.policy.clone()))),
         ]);
         if let Some(boundary) = &self.boundary {
-            fields.insert("permissionsBoundary", Field::plain(boundary.as_str()));
+            fields.insert(FieldName::PermissionsBoundary, Field::plain(boundary.as_str()));
         }
         fields
     }

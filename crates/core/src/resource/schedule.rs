@@ -1,8 +1,10 @@
 //! EventBridge schedules. <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_UpdateSchedule.html>
 
 use jiff::Timestamp;
+use protocol::Firing;
+use serde_json::json;
 
-use super::{Field, Fields};
+use super::{Field, FieldName, Fields};
 use crate::names::Tags;
 
 /// A wanted schedule.
@@ -24,8 +26,8 @@ pub struct Schedule {
     pub end: Option<Timestamp>,
     /// Minutes that it may fire later than due, 1 to 1440.
     pub flexible_window_minutes: Option<u32>,
-    /// JSON handed to the target.
-    pub input: String,
+    /// What is handed to the target, as JSON.
+    pub firing: Firing,
     /// ARN of the function that it invokes.
     pub target_arn: String,
     /// ARN of the role that it does so as.
@@ -44,20 +46,22 @@ impl Schedule {
     /// The managed fields, as AWS would report them.
     pub fn fields(&self) -> Fields {
         let mut fields = Fields::from([
-            ("expression", Field::plain(self.expression.as_str())),
-            ("timeZone", Field::plain(self.time_zone.as_str())),
-            ("state", Field::plain(if self.enabled { "ENABLED" } else { "DISABLED" })),
-            ("actionAfterCompletion", Field::plain("NONE")),
-            ("target", Field::plain(self.target_arn.as_str())),
-            ("role", Field::plain(self.role_arn.as_str())),
-            ("input", Field::json(&self.input)),
-            ("deadLetterQueue", Field::plain(self.dead_letter_arn.as_str())),
-            ("maximumRetryAttempts", Field::plain(self.max_attempts)),
-            ("maximumEventAgeInSeconds", Field::plain(self.max_age_seconds)),
+            (FieldName::Expression, Field::plain(self.expression.as_str())),
+            (FieldName::TimeZone, Field::plain(self.time_zone.as_str())),
+            (FieldName::State, Field::plain(if self.enabled { "ENABLED" } else { "DISABLED" })),
+            (FieldName::ActionAfterCompletion, Field::plain("NONE")),
+            (FieldName::Target, Field::plain(self.target_arn.as_str())),
+            (FieldName::Role, Field::plain(self.role_arn.as_str())),
+            (FieldName::Input, Field::Plain(json!(self.firing))),
+            (FieldName::DeadLetterQueue, Field::plain(self.dead_letter_arn.as_str())),
+            (FieldName::MaximumRetryAttempts, Field::plain(self.max_attempts)),
+            (FieldName::MaximumEventAgeInSeconds, Field::plain(self.max_age_seconds)),
         ]);
-        fields.extend(self.start.map(|start| ("startDate", Field::moment(start))));
-        fields.extend(self.end.map(|end| ("endDate", Field::moment(end))));
-        fields.extend(self.flexible_window_minutes.map(|minutes| ("flexibleWindowMinutes", Field::plain(minutes))));
+        fields.extend(self.start.map(|start| (FieldName::StartDate, Field::moment(start))));
+        fields.extend(self.end.map(|end| (FieldName::EndDate, Field::moment(end))));
+        fields.extend(
+            self.flexible_window_minutes.map(|minutes| (FieldName::FlexibleWindowMinutes, Field::plain(minutes))),
+        );
         fields
     }
 }

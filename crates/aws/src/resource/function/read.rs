@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_lambda::types::{Architecture, FunctionConfiguration, LastUpdateStatus, PackageType, State};
 use pipeline_core::names::tag;
-use pipeline_core::resource::{Field, Fields, Id, Kind, Observed};
+use pipeline_core::resource::{Field, FieldName, Fields, Id, Kind, Observed};
 use serde_json::json;
 
 use super::super::pages;
@@ -23,7 +23,7 @@ pub(in crate::resource) async fn observe(aws: &Aws, name: &str) -> Result<Option
     let settling = settling(&configuration);
     let mut seen = Observed { arn, tags, settling, ..read(configuration) };
     let image = answer.code.and_then(|code| code.image_uri);
-    seen.fields.extend(image.map(|uri| ("image", Field::plain(uri))));
+    seen.fields.extend(image.map(|uri| (FieldName::Image, Field::plain(uri))));
     take_mark(&mut seen);
     if seen.settling.is_none() {
         seen.fields.extend(observe_async(aws, name).await?);
@@ -37,9 +37,13 @@ pub(in crate::resource) async fn observe_async(aws: &Aws, name: &str) -> Result<
     let mut fields = Fields::new();
     if let Some(invoke) = aws.find(request).await? {
         let on_failure = invoke.destination_config.and_then(|config| config.on_failure?.destination);
-        fields.extend(invoke.maximum_retry_attempts.map(|value| ("asyncMaximumRetryAttempts", Field::plain(value))));
-        fields.extend(invoke.maximum_event_age_in_seconds.map(|value| ("asyncMaximumEventAge", Field::plain(value))));
-        fields.extend(on_failure.map(|value| ("asyncOnFailure", Field::plain(value))));
+        fields.extend(
+            invoke.maximum_retry_attempts.map(|value| (FieldName::AsyncMaximumRetryAttempts, Field::plain(value))),
+        );
+        fields.extend(
+            invoke.maximum_event_age_in_seconds.map(|value| (FieldName::AsyncMaximumEventAge, Field::plain(value))),
+        );
+        fields.extend(on_failure.map(|value| (FieldName::AsyncOnFailure, Field::plain(value))));
     }
     Ok(fields)
 }
@@ -59,16 +63,16 @@ pub(in crate::resource) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, 
 }
 
 /// The one field that a list does not show.
-pub(in crate::resource) const LISTED_NOT: [&str; 1] = ["image"];
+pub(in crate::resource) const LISTED_NOT: [FieldName; 1] = [FieldName::Image];
 
 /// Puts in the place of a hash what the tags say of its origin, if they say it of just this code.
 pub(in crate::resource) fn take_mark(seen: &mut Observed) {
     let noted = seen.tags.get(tag::CODE).and_then(|note| note.split_once(' '));
-    let origin = noted.filter(|(_, sha256)| seen.fields.get("codeSha256") == Some(&Field::plain(*sha256)));
+    let origin = noted.filter(|(_, sha256)| seen.fields.get(&FieldName::CodeSha256) == Some(&Field::plain(*sha256)));
     if let Some(origin) = origin.map(|(mark, _)| Field::plain(mark)) {
         seen.tags.remove(tag::CODE);
-        seen.fields.remove("codeSha256");
-        seen.fields.insert("s3", origin);
+        seen.fields.remove(&FieldName::CodeSha256);
+        seen.fields.insert(FieldName::S3, origin);
     }
 }
 
@@ -95,34 +99,34 @@ fn configuration_fields(configuration: FunctionConfiguration) -> Fields {
         configuration.architectures.and_then(|all| all.into_iter().next()).unwrap_or(Architecture::X8664);
     let environment: BTreeMap<String, String> =
         configuration.environment.and_then(|answer| answer.variables).unwrap_or_default().into_iter().collect();
-    let mut fields = Fields::from([("architecture", Field::plain(architecture.as_str()))]);
+    let mut fields = Fields::from([(FieldName::Architecture, Field::plain(architecture.as_str()))]);
     let runtime = configuration.runtime.filter(|runtime| !runtime.as_str().is_empty());
-    fields.extend(runtime.map(|value| ("runtime", Field::plain(value.as_str()))));
+    fields.extend(runtime.map(|value| (FieldName::Runtime, Field::plain(value.as_str()))));
     let handler = configuration.handler.filter(|handler| !handler.is_empty());
-    fields.extend(handler.map(|value| ("handler", Field::plain(value))));
-    fields.extend(configuration.role.map(|value| ("role", Field::plain(value))));
-    fields.extend(configuration.timeout.map(|value| ("timeout", Field::plain(value))));
-    fields.extend(configuration.memory_size.map(|value| ("memorySize", Field::plain(value))));
+    fields.extend(handler.map(|value| (FieldName::Handler, Field::plain(value))));
+    fields.extend(configuration.role.map(|value| (FieldName::Role, Field::plain(value))));
+    fields.extend(configuration.timeout.map(|value| (FieldName::Timeout, Field::plain(value))));
+    fields.extend(configuration.memory_size.map(|value| (FieldName::MemorySize, Field::plain(value))));
     match configuration.package_type {
         // The hash is the image's digest, which its URI names.
         Some(PackageType::Image) => {
-            fields.insert("packageType", Field::plain(PackageType::Image.as_str()));
+            fields.insert(FieldName::PackageType, Field::plain(PackageType::Image.as_str()));
         }
         Some(_) | None => {
-            fields.extend(configuration.code_sha256.map(|value| ("codeSha256", Field::plain(value))));
+            fields.extend(configuration.code_sha256.map(|value| (FieldName::CodeSha256, Field::plain(value))));
         }
     }
     let layers: Vec<String> = configuration.layers.unwrap_or_default().into_iter().filter_map(|it| it.arn).collect();
     if !layers.is_empty() {
-        fields.insert("layers", Field::Plain(json!(layers)));
+        fields.insert(FieldName::Layers, Field::Plain(json!(layers)));
     }
     if !environment.is_empty() {
-        fields.insert("environment", Field::Plain(json!(environment)));
+        fields.insert(FieldName::Environment, Field::Plain(json!(environment)));
     }
     // Wanted never has the field, so a failed update is a difference, and is sent again.
     if configuration.last_update_status == Some(LastUpdateStatus::Failed) {
         let reason = configuration.last_update_status_reason.unwrap_or_default();
-        fields.insert("lastUpdateStatus", Field::plain(format!("Failed: {reason}")));
+        fields.insert(FieldName::LastUpdateStatus, Field::plain(format!("Failed: {reason}")));
     }
     fields
 }

@@ -14,10 +14,6 @@ use crate::location::{self, AssumedRole};
 use crate::names::Part;
 use crate::pipeline::{Callee, FunctionLayer, Invocation, Lambda, Queue};
 
-fn firing(pipeline: &Pipeline) -> Firing {
-    serde_json::from_str(&pipeline.input).unwrap()
-}
-
 fn parameter(pipeline: &Pipeline) -> Option<&str> {
     pipeline.parameter.as_ref().map(SecretText::expose)
 }
@@ -33,7 +29,7 @@ fn the_smallest_pipeline_has_all_defaults() {
         suspended,
         flexible_window_minutes,
         fifo,
-        input,
+        firing,
         parameter,
         invocation,
         queue,
@@ -53,7 +49,7 @@ fn the_smallest_pipeline_has_all_defaults() {
     assert_eq!((flexible_window_minutes, max_concurrency, batch_size), (None, None, 1));
     assert_eq!(missed_after_seconds, None);
     assert_eq!(
-        input,
+        serde_json::json!(firing).to_string(),
         r#"{"pipeline":{"name":"hello","namespace":"team-a"},"scheduleArn":"<aws.scheduler.schedule-arn>","#.to_owned()
             + r#""scheduledTime":"<aws.scheduler.scheduled-time>","#
             + r#""tasks":[{"action":"message","attempts":1,"backoffSeconds":30,"name":"a","notifyOn":"Always","#
@@ -190,9 +186,9 @@ fn secrets_travel_by_key_alone() {
         )
         .as_deref()
     );
-    assert!(!pipeline.input.contains("sesame") && !format!("{pipeline:?}").contains("sesame"));
+    assert!(!format!("{pipeline:?}").contains("sesame"));
 
-    let Firing { parameter, tasks, channels, .. } = firing(&pipeline);
+    let Firing { parameter, tasks, channels, .. } = pipeline.firing;
     assert_eq!(parameter, Some(owner().parameter(Part::Channels)));
     let header = |name: &str, value| Header { name: name.to_owned(), value };
     assert_eq!(
@@ -225,7 +221,7 @@ fn a_telegram_chat_travels_with_its_topic() {
             "channels: [{{name: bot, telegram: {{chatId: {chat}{thread}, \
              botToken: {{secretKeyRef: {{name: chat, key: bot}}}}}}}}]"
         ));
-        let target = &firing(&pipeline).channels[0].target;
+        let target = &pipeline.firing.channels[0].target;
         let (token, chat) = ("channels/bot/token".to_owned(), chat.trim_matches('\'').to_owned());
         assert_eq!(*target, Target::Telegram { token, chat, thread: expected });
     }
@@ -261,7 +257,7 @@ proptest! {
         let mut spec = spec("{}");
         spec.tasks = serde_json::from_value(names.iter().map(task).collect()).unwrap();
         let pipeline = try_resolve(&spec, Pipelines::New).unwrap();
-        let sent: Vec<_> = firing(&pipeline).tasks.into_iter().map(|task| (task.name, task.template, task.input)).collect();
+        let sent: Vec<_> = pipeline.firing.tasks.into_iter().map(|task| (task.name, task.template, task.input)).collect();
         let meant: Vec<_> = spec.tasks.into_iter().map(|task| (task.name, task.template, task.input)).collect();
         prop_assert_eq!(sent, meant);
     }
@@ -303,7 +299,7 @@ fn tasks_travel_with_the_name_of_their_function() {
         "{{tasks: [{{name: a, function: f}}, {{name: b, functionArn: '{existing}'}}], \
          functions: [{{name: f, runtime: python3.13, handler: index.handler, code: {{inline: x}}}}]}}"
     ));
-    let actions: Vec<Action> = firing(&pipeline).tasks.into_iter().map(|task| task.action).collect();
+    let actions: Vec<Action> = pipeline.firing.tasks.into_iter().map(|task| task.action).collect();
     let name = |name: &str| Action::Function { name: name.to_owned() };
     assert_eq!(actions, [name(&owner().part(Part::Function("f"))), name(existing)]);
     let called = BTreeSet::from([Callee::Own("f".to_owned()), Callee::Existing(existing.to_owned())]);
@@ -345,5 +341,5 @@ fn a_pipeline_with_a_sender_of_its_own_needs_no_tasks() {
         assert!(matches!(hop.code, Code::Zip { .. }), "{hop:?}");
     }
     assert_eq!(pipeline.runner.timeout_seconds, 2 * (45 + 15));
-    assert!(firing(&pipeline).tasks.is_empty());
+    assert!(pipeline.firing.tasks.is_empty());
 }

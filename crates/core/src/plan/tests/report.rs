@@ -14,7 +14,7 @@ use crate::plan::render::{Style, text};
 use crate::plan::report::{Knowledge, PlanReport, changes, fingerprint, for_status};
 use crate::plan::test_support::{held, location, made};
 use crate::plan::{Have, plan};
-use crate::resource::{Field, Id, Kind, Resource};
+use crate::resource::{Field, FieldName, Id, Kind, Resource};
 use crate::secret_text::SecretText;
 
 const CLUSTER: Knowledge = Knowledge { was_in_sync: false, secrets: true };
@@ -128,12 +128,12 @@ Plan: 4 to update, 1 to delete, 9 in sync.
 fn what_somebody_changed_is_told_apart_from_what_the_spec_asks_for() {
     let somebody = |have: &mut Have| {
         change(have, Kind::Function, "-runner", |function| {
-            function.fields.insert("memorySize", Field::plain(999));
+            function.fields.insert(FieldName::MemorySize, Field::plain(999));
         });
         change(have, Kind::Role, "-scheduler", |role| {
             let statement = json!([{ "Effect": "Allow", "Action": "s3:*", "Resource": "*" }]);
             let policy = json!({ "Version": "2012-10-17", "Statement": statement });
-            role.fields.insert("policy", Field::Policy(Document::new(policy)));
+            role.fields.insert(FieldName::Policy, Field::Policy(Document::new(policy)));
         });
         change(have, Kind::Queue, "-tasks", |queue| {
             queue.tags.insert("recorded".to_owned(), String::new());
@@ -184,7 +184,7 @@ Plan: 1 to create, 3 to update, 1 to wait for, 8 in sync.
 fn a_secret_is_seen_to_change_and_not_what_it_is() {
     let changed = |have: &mut Have| {
         change(have, Kind::Parameter, "channels", |parameter| {
-            parameter.fields.insert("value", Field::Secret(SecretText::new("marker".to_owned())));
+            parameter.fields.insert(FieldName::Value, Field::Secret(SecretText::new("marker".to_owned())));
         });
     };
     // The Secret may have been changed as well as the parameter.
@@ -201,10 +201,10 @@ fn a_secret_is_seen_to_change_and_not_what_it_is() {
 fn what_aws_cannot_change_is_replaced_and_the_field_that_forces_it_is_marked() {
     let other = |have: &mut Have| {
         change(have, Kind::Parameter, "channels", |parameter| {
-            parameter.fields.insert("type", Field::plain("String"));
+            parameter.fields.insert(FieldName::Type, Field::plain("String"));
         });
         change(have, Kind::Role, "-sender", |role| {
-            role.fields.insert("path", Field::plain("/"));
+            role.fields.insert(FieldName::Path, Field::plain("/"));
         });
     };
     check_plan(
