@@ -46,7 +46,7 @@ pub fn desired(pipeline: &Pipeline, installation: &Installation, location: &Loca
     resources.extend(parameters(pipeline, &names));
     resources.extend(roles(pipeline, &parts, &names, installation, location));
     resources.extend(layer_versions(&parts, &pipeline.owner));
-    resources.extend(parts.into_iter().map(|part| part.function(pipeline, location)));
+    resources.extend(parts.into_iter().map(|part| part.function(pipeline, &names, location)));
     resources.push(Resource::EventSourceMapping(EventSourceMapping {
         function: names.runner.clone(),
         function_arn: location.function_arn(&names.runner),
@@ -170,11 +170,15 @@ impl DesiredFunction<'_> {
         })
     }
 
-    fn function(self, pipeline: &Pipeline, location: &Location) -> Resource {
+    fn function(self, pipeline: &Pipeline, names: &Names, location: &Location) -> Resource {
+        let role = |name: &str| location.role_arn(&pipeline.owner.role_path(), name);
+        // The sender's role may do least.
+        let other = if self.name == names.sender { &names.runner } else { &names.sender };
         let mut environment = self.lambda.environment.clone();
         environment.extend(self.environment);
         Resource::Function(Function {
-            role_arn: location.role_arn(&pipeline.owner.role_path(), &self.name),
+            role_arn: role(&self.name),
+            other_role_arn: role(other),
             name: self.name,
             code: self.lambda.code.clone(),
             layers: self.lambda.layers.iter().map(|layer| layer_name(layer, &pipeline.owner)).collect(),

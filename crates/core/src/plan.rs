@@ -100,6 +100,16 @@ pub enum Verdict {
     },
 }
 
+impl Verdict {
+    /// What differs from what is wanted, where that is to be changed.
+    pub fn differences(&self) -> &[Difference] {
+        match self {
+            Self::Update(differences) | Self::TakeOver { differences, .. } | Self::Replace(differences) => differences,
+            Self::InSync | Self::Settle(_) | Self::Create | Self::Delete | Self::Conflict { .. } => &[],
+        }
+    }
+}
+
 impl Goal {
     /// What to do about a resource with this goal.
     pub fn judge(&self, have: Option<&Observed>, owner: &Owner) -> Verdict {
@@ -166,7 +176,8 @@ impl Step {
 }
 
 impl Wanted {
-    /// A function holds on to the role that it was given, even when that was deleted and made anew: give it once more.
+    /// A function holds on to the role that it was given, even when that was deleted and made anew: it has to be given another
+    /// one, and then its own.
     fn role_made_anew(&self, have: &Observed) -> Option<Difference> {
         let (Resource::Function(function), Some(after), Some(since)) = (&self.resource, self.changed_after, have.since)
         else {
@@ -322,7 +333,13 @@ fn follow_roles(steps: &mut [Step], owner: &Owner) {
             Some((false, Some(since))) => since.checked_sub(1.millisecond()).ok(),
             Some((false, None)) | None => None,
         };
-        step.verdict = step.goal.judge(step.have.as_ref(), owner);
+        let other = Arn::parse(&function.other_role_arn).map(|arn| Id::new(Kind::Role, arn.name()));
+        let verdict = step.goal.judge(step.have.as_ref(), owner);
+        if verdict.differences().iter().any(|it| matches!(it.from, Some(Side::DeletedRole(_)))) {
+            // It has the other one in between.
+            step.after.extend(other.filter(|other| roles.contains_key(&other.name)));
+        }
+        step.verdict = verdict;
     }
 }
 

@@ -1,7 +1,7 @@
 //! The differences that an update is to mend, as the verbs ask for them.
 
 use pipeline_core::names::{Tags, tag};
-use pipeline_core::resource::{Difference, FieldName};
+use pipeline_core::resource::{Difference, FieldName, Side};
 
 /// The tags that an update changes.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,6 +24,11 @@ impl Changed<'_> {
         self.0.iter().filter_map(Difference::field).any(|name| fields.contains(&name))
     }
 
+    /// Whether a function still has a role that was deleted, though one of the same name may be there.
+    pub fn has_deleted_role(self) -> bool {
+        self.0.iter().any(|difference| matches!(difference.from, Some(Side::DeletedRole(_))))
+    }
+
     /// The tags among them.
     pub fn tags(self, want: &Tags) -> TagChanges {
         let mut changes = TagChanges::default();
@@ -42,7 +47,7 @@ impl Changed<'_> {
 
 #[cfg(test)]
 mod tests {
-    use pipeline_core::resource::{Place, Side};
+    use pipeline_core::resource::Place;
 
     use super::*;
 

@@ -84,6 +84,10 @@ pub(super) async fn update(
     fetched: Option<&str>,
 ) -> Result<Progress, AwsError> {
     if changed.any(&CONFIGURATION) {
+        // The grant to decrypt the environment was made for the deleted role. AWS makes another one only for another ARN, so the
+        // function is given another role now, and its own by the next update.
+        // <https://repost.aws/knowledge-center/lambda-kmsaccessdeniedexception-errors>
+        let role = if changed.has_deleted_role() { &function.other_role_arn } else { &function.role_arn };
         let entry = function.code.entry();
         let request = aws
             .lambda
@@ -91,7 +95,7 @@ pub(super) async fn update(
             .function_name(&function.name)
             .set_runtime(entry.as_ref().map(|entry| Runtime::from(entry.runtime.as_str())))
             .set_handler(entry.map(|entry| entry.handler))
-            .role(&function.role_arn)
+            .role(role)
             .memory_size(number(function.memory_mib))
             .timeout(number(function.timeout_seconds))
             .set_layers(changed.any(&[FieldName::Layers]).then(|| function.layers.clone()))
@@ -224,6 +228,7 @@ mod tests {
         Function {
             name: "a-sender".to_owned(),
             role_arn: "arn:aws:iam::111122223333:role/taskpipelines/lab/a-sender".to_owned(),
+            other_role_arn: "arn:aws:iam::111122223333:role/taskpipelines/lab/a-runner".to_owned(),
             code: Code::Builtin(Arc::new(Artifact {
                 path: PathBuf::from("sender-arm64.zip"),
                 sha256: "hash".to_owned(),

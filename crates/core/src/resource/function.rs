@@ -16,6 +16,8 @@ pub struct Function {
     pub name: String,
     /// ARN of the role it runs as.
     pub role_arn: String,
+    /// ARN of another role of the pipeline that Lambda may assume, for the moment in which the function is taken off its own.
+    pub other_role_arn: String,
     /// The code.
     pub code: Code,
     /// ARNs of layer versions, in the order in which they are unpacked.
