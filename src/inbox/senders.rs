@@ -62,7 +62,7 @@ async fn observe_sender(
     let Unverified { pipeline, part, .. } = report;
     let PipelineRef { namespace, name } = pipeline.clone();
     let owner = Owner { cluster: cluster.clone(), namespace, name, uid: String::new() };
-    let seen = resource::observe(aws, &Id::new(Kind::Role, owner.part(*part))).await?;
+    let seen = resource::observe(aws, &Id::new(Kind::Role, owner.part(*part)), None).await?;
     let found = seen.and_then(|seen| Some((seen.unique_id?, Owner::of(&seen.tags)?)));
     Ok(found.filter(|(_, of)| *of == Owner { uid: of.uid.clone(), ..owner.clone() }).map(|(id, of)| {
         let role = Role { pipeline: pipeline.clone(), part: *part, uid: of.uid };

@@ -19,7 +19,7 @@ use futures::stream::{FuturesUnordered, StreamExt as _};
 use pipeline_core::backoff::{self, Exponential};
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::Owner;
-use pipeline_core::plan::{Goal, Have, Plan, Step, Verdict};
+use pipeline_core::plan::{Arns, Goal, Have, Plan, Step, Verdict};
 use pipeline_core::resource::{Id, Kind, Observed};
 use tokio::time::{Instant, sleep};
 
@@ -124,11 +124,11 @@ impl Applied {
 ///
 /// # Errors
 /// The first that AWS refuses to show.
-pub async fn observe_all(aws: &Aws, ids: impl IntoIterator<Item = Id>) -> Result<Have, AwsError> {
+pub async fn observe_all(aws: &Aws, ids: impl IntoIterator<Item = Id>, arns: &Arns) -> Result<Have, AwsError> {
     let reads: FuturesUnordered<_> = ids
         .into_iter()
         .map(|id| async move {
-            let seen = resource::observe(aws, &id).await?;
+            let seen = resource::observe(aws, &id, arns.get(&id).map(String::as_str)).await?;
             Ok((id, seen))
         })
         .collect();
@@ -192,7 +192,7 @@ struct Observation {
 }
 
 async fn observe_step(aws: &Aws, owner: &Owner, step: &Step) -> Result<Observation, AwsError> {
-    Ok(observation_of(resource::observe(aws, &step.id).await?, owner, step))
+    Ok(observation_of(resource::observe(aws, &step.id, step.arn()).await?, owner, step))
 }
 
 fn observation_of(have: Option<Observed>, owner: &Owner, step: &Step) -> Observation {
@@ -231,8 +231,13 @@ async fn converge(
     let mut lost = 0;
     let mut made = None;
     let mut fetched = None;
+    // Whether this step made it as it is, or changed it: what failed then would fail again at once.
+    let mut is_new = false;
     loop {
         let Observation { have, verdict } = &observation;
+        if is_new && let Some(failure) = have.as_ref().and_then(|have| have.failure.as_ref()) {
+            return Outcome::Failed(resource::failed(failure, verdict));
+        }
         let mut tried = None;
         let progress = match verdict {
             Verdict::InSync => return Outcome::Done(observation.have),
@@ -240,6 +245,7 @@ async fn converge(
             Verdict::Settle(why) => Ok(Progress::waiting(why.as_str(), SETTLE_POLL)),
             Verdict::Create | Verdict::Update(_) | Verdict::TakeOver { .. } | Verdict::Replace(_) | Verdict::Delete => {
                 made = None;
+                is_new = !matches!(verdict, Verdict::Replace(_) | Verdict::Delete);
                 act(aws, step, have.as_ref(), verdict, fetched.as_deref()).await
             }
         };
@@ -295,7 +301,7 @@ async fn converge(
         sleep(wait).await;
         let seen = match &made {
             Some(made) => resource::follow(aws, &step.id, made).await,
-            None => resource::observe(aws, &step.id).await,
+            None => resource::observe(aws, &step.id, step.arn()).await,
         };
         observation = match seen {
             Ok(have) => observation_of(have, owner, step),

@@ -67,7 +67,7 @@ pub(super) async fn cleanup(context: &ReconcileContext, subject: &Subject) -> Re
     let (schedules, rest): (Vec<Id>, Vec<Id>) = held.into_iter().partition(|id| id.kind == Kind::Schedule);
     // The schedule goes first, alone: a firing that it has just handed over then reaches the queue before the queue is
     // read.
-    let have = observe_all(&aws, schedules.clone()).await?;
+    let have = observe_all(&aws, schedules.clone(), &previous.rows.arns()).await?;
     if have.values().any(Option::is_some) {
         let what = Removal { ids: schedules, have, ..Removal::default() };
         return Box::pin(delete_resources(context, subject, &aws, what, Then::Requeue)).await;
@@ -119,7 +119,7 @@ struct Removal {
 /// Reads several resources concurrently. An error of one does not stop the others.
 async fn observe_each(aws: &Aws, ids: impl IntoIterator<Item = Id>) -> (Have, BTreeMap<Id, AwsError>) {
     let reads = ids.into_iter().map(|id| async move {
-        let seen = resource::observe(aws, &id).await;
+        let seen = resource::observe(aws, &id, None).await;
         (id, seen)
     });
     let (mut have, mut unseen) = (Have::new(), BTreeMap::new());
@@ -142,7 +142,7 @@ async fn delete_resources(
 ) -> Result<Requeue, ReconcileError> {
     let Removal { ids, have, unseen, events } = what;
     let seen = ids.iter().filter(|id| !unseen.contains_key(*id)).cloned().collect();
-    let plan = plan_deletion(&subject.owner, seen, have);
+    let plan = plan_deletion(&subject.owner, seen, have).with_arns(&subject.previous.rows.arns());
     let mut applied = apply(aws, &subject.owner, &plan, PATIENCE).await;
     applied.outcomes.extend(unseen.into_iter().map(|(id, error)| (id, Outcome::Failed(error))));
     let done = applied.outcomes.values().all(|outcome| matches!(outcome, Outcome::Done(_)));

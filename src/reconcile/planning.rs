@@ -66,14 +66,14 @@ pub(super) async fn desired(
 /// Reads these resources, and those that the status lists.
 pub(super) async fn observe(subject: &Subject, aws: &Aws, resources: &[Resource]) -> Result<Have, AwsError> {
     let ids: BTreeSet<Id> = resources.iter().map(Resource::id).chain(subject.previous.held.keys().cloned()).collect();
-    observe_all(aws, ids).await
+    observe_all(aws, ids, &subject.previous.rows.arns()).await
 }
 
 /// Computes the steps from the observed to the desired state. Pure.
 pub(super) fn plan(subject: &Subject, desired: Desired, resources: Vec<Resource>, observed: Have) -> Planned {
     let Subject { owner, previous, .. } = subject;
-    let plan =
-        pipeline_core::plan::plan(owner, resources, &previous.held, &previous.tag_keys, observed).stopped_by_conflict();
+    let plan = pipeline_core::plan::plan(owner, resources, &previous.held, &previous.tag_keys, observed);
+    let plan = plan.with_arns(&previous.rows.arns()).stopped_by_conflict();
     let knowledge = Knowledge { was_in_sync: previous.was_in_sync_with(&desired.fingerprint), secrets: true };
     let changes = report::changes(&plan, knowledge);
     Planned { desired, plan, changes, knowledge }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use api::RunResult;
+use aws_sdk_lambda::types::LoggingConfig;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::json;
 
@@ -89,21 +91,58 @@ async fn a_sweep_finds_what_others_deleted_or_stopped_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_role_that_somebody_made_anew_is_given_to_its_function_again() {
+async fn a_function_whose_role_somebody_deleted_works_again() {
     let lab = swept().await;
     lab.apply("watched", specs::message(specs::YEARLY)).await;
     lab.ready("watched").await;
     let names = lab.names("watched");
-    let before = lab.aws.function(&names.sender).await.last_modified.unwrap();
     lab.aws.iam.delete_role_policy().role_name(&names.sender).policy_name("task-pipelines").send().await.unwrap();
     lab.aws.iam.delete_role().role_name(&names.sender).send().await.unwrap();
     told(&lab, "watched", &[&format!("Role {} was deleted by somebody else, and is made again", names.sender)]).await;
-    eventually("the function was given its role again", async || {
-        let now = lab.aws.function(&names.sender).await.last_modified.unwrap();
-        if now > before { Ok(()) } else { Err(now) }
-    })
+    lab.ready("watched").await;
+    let role = lab.aws.function(&names.sender).await.role.unwrap();
+    assert!(role.ends_with(&names.sender), "{role}");
+    lab.patch("watched", json!({"metadata": {"annotations": {"taskpipelines.dev/run-now": "one"}}})).await;
+    lab.ended("watched", RunResult::Succeeded).await;
+}
+
+#[tokio::test]
+async fn what_others_set_that_stops_a_pipeline_is_taken_back() {
+    let lab = swept().await;
+    lab.apply("watched", specs::message(specs::YEARLY)).await;
+    lab.ready("watched").await;
+    quiet(&lab).await;
+    let names = lab.names("watched");
+    let aws = &lab.aws;
+    let stopped = aws.lambda.put_function_concurrency().function_name(&names.runner).reserved_concurrent_executions(0);
+    stopped.send().await.unwrap();
+    let elsewhere = LoggingConfig::builder().log_group("/elsewhere").build();
+    let request = aws.lambda.update_function_configuration().function_name(&names.runner);
+    request.logging_config(elsewhere).send().await.unwrap();
+    let deny = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Deny", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"},
+    ]});
+    let request = aws.sqs.set_queue_attributes().queue_url(aws.queue_url(&names.tasks));
+    let request = request.attributes(QueueAttributeName::DelaySeconds, "300");
+    request.attributes(QueueAttributeName::Policy, deny.to_string()).send().await.unwrap();
+    let request = aws.sqs.set_queue_attributes().queue_url(aws.queue_url(&names.tasks_dlq));
+    let nobody = json!({"redrivePermission": "denyAll"}).to_string();
+    request.attributes(QueueAttributeName::RedriveAllowPolicy, nobody).send().await.unwrap();
+    told(
+        &lab,
+        "watched",
+        &[
+            "logGroup: /elsewhere → (unset)",
+            "reservedConcurrency: 0 → (unset)",
+            "delaySeconds: 300 → (unset)",
+            "policy: ",
+            "redriveAllowPolicy: ",
+        ],
+    )
     .await;
     lab.ready("watched").await;
+    lab.patch("watched", json!({"metadata": {"annotations": {"taskpipelines.dev/run-now": "one"}}})).await;
+    lab.ended("watched", RunResult::Succeeded).await;
 }
 
 #[tokio::test]

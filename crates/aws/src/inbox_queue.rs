@@ -66,7 +66,7 @@ impl Inboxes {
         let mut there = self.there.lock().await;
         there.remove(&aws.location);
         let id = Id::new(Kind::Queue, cluster.inbox());
-        match resource::observe(aws, &id).await? {
+        match resource::observe(aws, &id, None).await? {
             Some(seen) if is_ours(&seen.tags, cluster) => resource::delete(aws, &id, &seen).await.map(drop),
             Some(_) | None => Ok(()),
         }
@@ -84,7 +84,7 @@ async fn make(aws: &Aws, cluster: &ClusterName) -> Result<(), NoInbox> {
         tags: tags(cluster),
     });
     let id = inbox.id();
-    match resource::observe(aws, &id).await? {
+    match resource::observe(aws, &id, None).await? {
         None => match resource::create(aws, &inbox).await? {
             Progress::Done | Progress::Made(_) => {
                 tracing::info!(queue = id.name, "made the inbox of an account and region");

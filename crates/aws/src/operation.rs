@@ -190,6 +190,7 @@ operations! {
         GetFunctionEventInvokeConfig: Lambda, Functions;
         PutFunctionEventInvokeConfig: Lambda, Functions;
         DeleteFunctionEventInvokeConfig: Lambda, Functions;
+        DeleteFunctionConcurrency: Lambda, Functions;
         ListFunctions: Lambda, Everything;
         PublishLayerVersion: Lambda, Layers;
         DeleteLayerVersion: Lambda, Layers;

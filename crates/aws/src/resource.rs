@@ -2,6 +2,7 @@
 
 mod changed;
 mod event_source_mapping;
+mod failure;
 mod function;
 mod layer_version;
 pub mod list;
@@ -21,6 +22,7 @@ use pipeline_core::resource::{Difference, Id, Kind, Observed, Resource};
 use super::{Aws, AwsError};
 
 pub use changed::{Changed, TagChanges};
+pub use failure::failed;
 pub use tagging::{TagChange, TagRefusal};
 
 /// How a verb ended.
@@ -174,11 +176,12 @@ pub async fn update(
     }
 }
 
-/// Reads what AWS has, or that it has nothing.
+/// Reads what AWS has, or that it has nothing. `arn` is what AWS called it when it was last seen, if it was: a mapping is read by
+/// that, since lists, which alone know it by its function, are behind.
 ///
 /// # Errors
 /// AWS refuses, or cannot be reached.
-pub async fn observe(aws: &Aws, id: &Id) -> Result<Option<Observed>, AwsError> {
+pub async fn observe(aws: &Aws, id: &Id, arn: Option<&str>) -> Result<Option<Observed>, AwsError> {
     match id.kind {
         Kind::LogGroup => log_group::observe(aws, &id.name).await,
         Kind::Queue => queue::observe(aws, &id.name).await,
@@ -187,7 +190,7 @@ pub async fn observe(aws: &Aws, id: &Id) -> Result<Option<Observed>, AwsError> {
         Kind::ScheduleGroup => schedule_group::observe(aws, &id.name).await,
         Kind::LayerVersion => layer_version::observe(aws, &id.name).await,
         Kind::Function => function::observe(aws, &id.name).await,
-        Kind::EventSourceMapping => event_source_mapping::observe(aws, &id.name).await,
+        Kind::EventSourceMapping => event_source_mapping::observe(aws, &id.name, arn).await,
         Kind::Schedule => schedule::observe(aws, &id.name).await,
     }
 }
@@ -199,7 +202,8 @@ pub async fn observe(aws: &Aws, id: &Id) -> Result<Option<Observed>, AwsError> {
 pub async fn follow(aws: &Aws, id: &Id, made: &Observed) -> Result<Option<Observed>, AwsError> {
     match id.kind {
         Kind::EventSourceMapping => event_source_mapping::follow(aws, made).await,
-        _ => observe(aws, id).await,
+        Kind::Function => function::observe_new(aws, &id.name).await,
+        _ => observe(aws, id, None).await,
     }
 }
 

@@ -15,7 +15,6 @@ use crate::resource::{
     AsyncInvoke, EventSourceMapping, Function, Id, Kind, LayerVersion, LogGroup, Parameter, Queue, Redrive, Resource,
     Role, Schedule, ScheduleGroup,
 };
-use names::log_group;
 
 pub use boundary::boundary;
 use names::Names;
@@ -81,7 +80,7 @@ pub fn possible_ids(owner: &Owner) -> BTreeSet<Id> {
             inbox: _,
         } = names;
         let functions = || vec![sender.clone(), runner.clone()];
-        of(Kind::LogGroup, functions().iter().map(|name| log_group(name)).collect())
+        of(Kind::LogGroup, functions().iter().map(|name| LogGroup::of_function(name)).collect())
             .chain(of(Kind::Function, functions()))
             .chain(of(Kind::Role, functions().into_iter().chain([scheduler]).collect()))
             .chain(of(Kind::EventSourceMapping, vec![runner.clone()]))
@@ -164,7 +163,7 @@ fn parts<'pipeline>(
 impl DesiredFunction<'_> {
     fn log_group(&self, pipeline: &Pipeline) -> Resource {
         Resource::LogGroup(LogGroup {
-            name: log_group(&self.name),
+            name: LogGroup::of_function(&self.name),
             retention_days: self.lambda.log_retention_days,
             tags: pipeline.tags.clone(),
         })

@@ -12,11 +12,14 @@ use jiff::{Timestamp, ToSpan as _};
 
 use crate::arn::Arn;
 use crate::names::{Owner, Ownership, TagKeys};
-use crate::resource::{Difference, Field, FieldName, Function, Id, Kind, Observed, Resource, Side, diff};
+use crate::resource::{Difference, Field, FieldName, Function, Id, Kind, LogGroup, Observed, Resource, Side, diff};
 
 /// What was read on AWS. An id that is missing was not read: what is wanted is then created first and asked
 /// about later, and what is to be deleted is read when its turn comes.
 pub type Have = BTreeMap<Id, Option<Observed>>;
+
+/// What AWS called resources when they were last seen.
+pub type Arns = BTreeMap<Id, String>;
 
 /// Whether this pipeline held a resource that its status lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +46,8 @@ pub struct Step {
     pub goal: Goal,
     /// What AWS had when the plan was made.
     pub have: Option<Observed>,
+    /// What AWS called it when it was last seen, if it was.
+    pub last_arn: Option<String>,
     /// What to do first.
     pub verdict: Verdict,
     /// Resources whose steps must be done before.
@@ -153,6 +158,11 @@ impl Wanted {
 }
 
 impl Step {
+    /// What AWS calls it, as far as is known.
+    pub fn arn(&self) -> Option<&str> {
+        self.have.as_ref().map(|have| have.arn.as_str()).or(self.last_arn.as_deref())
+    }
+
     /// The ARN that a layer version has, and keeps.
     fn published(&self) -> Option<(Id, String)> {
         let published = self.id.kind == Kind::LayerVersion && self.verdict == Verdict::InSync;
@@ -215,7 +225,7 @@ pub fn plan(
                 changed_after: None,
             }));
             let have = have.remove(&id).flatten();
-            Step { verdict: goal.judge(have.as_ref(), owner), id, goal, have, after }
+            Step { verdict: goal.judge(have.as_ref(), owner), id, goal, have, last_arn: None, after }
         })
         .collect();
     let published: BTreeMap<Id, String> = steps.iter().filter_map(Step::published).collect();
@@ -242,7 +252,7 @@ pub fn plan_deletion(owner: &Owner, ids: Vec<Id>, mut have: Have) -> Plan {
         // Before a deletion a step reads it in any case.
         let verdict = seen.as_ref().map_or(Verdict::Delete, |have| Goal::Gone.judge(have.as_ref(), owner));
         let after = all.iter().filter(|other| gone_before(&id, other)).cloned().collect();
-        Step { id, goal: Goal::Gone, have: seen.flatten(), verdict, after }
+        Step { id, goal: Goal::Gone, have: seen.flatten(), last_arn: None, verdict, after }
     });
     Plan { steps: steps.collect() }
 }
@@ -278,7 +288,7 @@ fn needs(resource: &Resource, wanted: &BTreeSet<Id>) -> BTreeSet<Id> {
             let destination = function.async_invoke.iter().map(|invoke| invoke.on_failure_arn.as_str());
             let queues = destination.filter_map(Arn::parse).map(|arn| Id::new(Kind::Queue, arn.name()));
             let role = Arn::parse(&function.role_arn).map(|arn| Id::new(Kind::Role, arn.name()));
-            let log_group = Id::new(Kind::LogGroup, format!("/aws/lambda/{}", function.name));
+            let log_group = Id::new(Kind::LogGroup, LogGroup::of_function(&function.name));
             let layers = function.layers.iter().map(|name| Id::new(Kind::LayerVersion, name));
             queues.chain(role).chain(layers).chain([log_group]).collect()
         }
@@ -352,6 +362,15 @@ fn lowers_visibility(step: &Step) -> bool {
 }
 
 impl Plan {
+    /// The plan with what AWS called its resources when they were last seen.
+    #[must_use]
+    pub fn with_arns(mut self, arns: &Arns) -> Self {
+        for step in &mut self.steps {
+            step.last_arn = arns.get(&step.id).cloned();
+        }
+        self
+    }
+
     /// The plan, or only its conflicts if it has any: where somebody else has a hand in a pipeline, nothing more is
     /// written before a person has looked.
     #[must_use]

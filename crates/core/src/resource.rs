@@ -68,18 +68,18 @@ pub enum Kind {
 impl Kind {
     /// Whether AWS cannot make this change, so that a new resource has to take the old one's place.
     pub fn is_replaced_for(self, difference: &Difference) -> bool {
-        let fixed = match self {
+        let fixed: &[FieldName] = match self {
             // SSM changes no type: only a new parameter encrypts what the old one shows.
-            Self::Parameter => FieldName::Type,
-            Self::Role => FieldName::Path,
-            // Lambda makes no image of a zip.
-            Self::Function => FieldName::PackageType,
-            Self::EventSourceMapping => FieldName::Queue,
+            Self::Parameter => &[FieldName::Type],
+            Self::Role => &[FieldName::Path],
+            // Lambda makes no image of a zip, and what failed when it was made stays so.
+            Self::Function => &[FieldName::PackageType, FieldName::State],
+            Self::EventSourceMapping => &[FieldName::Queue],
             // A version never changes, nor does its description, which says whose it is. Of several copies, one stays.
             Self::LayerVersion => return difference.field() != Some(FieldName::Copies),
             Self::LogGroup | Self::Queue | Self::ScheduleGroup | Self::Schedule => return false,
         };
-        difference.field() == Some(fixed)
+        difference.field().is_some_and(|name| fixed.contains(&name))
     }
 
     /// All kinds, in order of creation.
@@ -197,6 +197,8 @@ pub struct Observed {
     pub fields: Fields,
     /// What AWS still does to it, if it cannot be changed or used meanwhile.
     pub settling: Option<String>,
+    /// What AWS failed at after it had taken it on, if it did.
+    pub failure: Option<Failure>,
     /// How many messages it holds, if it is a queue.
     pub depth: Option<QueueDepth>,
     /// AWS's mark of this state, where it gives one: another mark means that something was changed since.
@@ -207,6 +209,22 @@ pub struct Observed {
     /// When it was made, if it is a role, or last changed, if it is a function: a function holds on to the role that it
     /// was given, even when that is deleted and made again under the same name.
     pub since: Option<Timestamp>,
+}
+
+/// What AWS failed at after it had taken it on.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html>
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// AWS's code, such as `ImageAccessDenied`.
+    pub code: String,
+    /// AWS's reason.
+    pub message: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Failed: {}: {}", self.code, self.message)
+    }
 }
 
 /// A wanted resource, complete to the last argument.

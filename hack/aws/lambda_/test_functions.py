@@ -98,3 +98,31 @@ class StateTest(StrictTest):
 
 if __name__ == "__main__":
     unittest.main()
+
+
+class GrantTest(StrictTest):
+    def test_a_role_that_was_made_anew_is_another_one_until_the_function_had_a_third(self) -> None:
+        iam, awslambda = self.client("iam"), self.client("lambda")
+        role, other = self.role("r", "lambda"), self.role("other", "lambda")
+        self.function("f", role, Environment={"Variables": {"NAME": "x"}})
+        self.assertNotIn("FunctionError", awslambda.invoke(FunctionName="f"))
+        iam.delete_role(RoleName="r")
+        self.role("r", "lambda")
+        self.refused("KMSAccessDeniedException", awslambda.invoke, FunctionName="f")
+        self.change(Role=role)
+        self.refused("KMSAccessDeniedException", awslambda.invoke, FunctionName="f")
+        for arn in (other, role):
+            self.change(Role=arn)
+            self.assertNotIn("FunctionError", awslambda.invoke(FunctionName="f"))
+
+    def test_without_an_environment_there_is_nothing_to_decrypt(self) -> None:
+        role = self.role("r", "lambda")
+        self.function("f", role)
+        self.client("iam").delete_role(RoleName="r")
+        self.role("r", "lambda")
+        self.client("lambda").invoke(FunctionName="f")
+
+    def change(self, **params: Any) -> None:
+        awslambda = self.client("lambda")
+        awslambda.update_function_configuration(FunctionName="f", **params)
+        awslambda.get_waiter("function_updated_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0.05})

@@ -77,7 +77,7 @@ pub async fn find(
 async fn left_by(aws: &Aws, owner: &Owner, listed: BTreeSet<Id>) -> Result<Vec<Orphan>, AwsError> {
     let ids: BTreeSet<Id> = list::ids_of(aws, owner).await?.into_iter().chain(listed).collect();
     let reads = ids.into_iter().map(|id| async move {
-        let seen = resource::observe(aws, &id).await?;
+        let seen = resource::observe(aws, &id, None).await?;
         Ok::<_, AwsError>(seen.map(|seen| (id, seen)))
     });
     let seen = try_join_all(reads).await?.into_iter().flatten();

@@ -12,7 +12,7 @@ use pipeline_core::desired::{Installation, desired};
 use pipeline_core::names::{ClusterName, Owner, Ownership, TagKeys, tag};
 use pipeline_core::pipeline::Refusal;
 use pipeline_core::plan::report::{Knowledge, PlanReport, changes};
-use pipeline_core::plan::{Have, Held, plan};
+use pipeline_core::plan::{Arns, Have, Held, plan};
 use pipeline_core::reason::Refused;
 use pipeline_core::resource::{Field, Id, Kind, Resource};
 
@@ -78,7 +78,7 @@ async fn observe_named(aws: &Aws, owner: &Owner, wanted: BTreeSet<Id>) -> Result
     let same = |(it, _): &(Owner, _)| (&it.namespace, &it.name) == (&owner.namespace, &owner.name);
     let listed = owners.into_iter().filter(same).flat_map(|(_, ids)| ids);
     let ids: BTreeSet<Id> = list::ids_of(aws, owner).await?.into_iter().chain(wanted).chain(listed).collect();
-    observe_all(aws, ids).await
+    observe_all(aws, ids, &Arns::new()).await
 }
 
 /// What carries the pipeline's names counts as the pipeline's.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::{ResourceRow, ResourceState};
 use pipeline_core::location::Location;
-use pipeline_core::plan::{Goal, Held, Plan, Verdict};
+use pipeline_core::plan::{Arns, Goal, Held, Plan, Verdict};
 use pipeline_core::resource::{Id, Observed};
 use pipeline_core::text::bounded_line;
 
@@ -50,6 +50,12 @@ impl Rows {
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
         self.known.is_empty() && self.unknown.is_empty()
+    }
+
+    /// What AWS calls the resources of known kinds, where that is known.
+    pub fn arns(&self) -> Arns {
+        let named = self.known.iter().filter(|(_, row)| !row.arn.is_empty());
+        named.map(|(id, row)| (id.clone(), row.arn.clone())).collect()
     }
 
     /// The resources of known kinds, and whether each was seen to be the pipeline's own.

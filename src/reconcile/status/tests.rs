@@ -183,6 +183,7 @@ fn of_a_resource_whose_tags_are_refused_those_alone_are_pending() {
         id: id(Kind::Queue, "a"),
         goal: Goal::Gone,
         have: None,
+        last_arn: None,
         verdict: Verdict::InSync,
         after: std::collections::BTreeSet::new(),
     };

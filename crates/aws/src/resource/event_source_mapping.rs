@@ -95,20 +95,37 @@ fn scaling(mapping: &EventSourceMapping) -> ScalingConfig {
     ScalingConfig::builder().set_maximum_concurrency(mapping.max_concurrency.map(u32::cast_signed)).build()
 }
 
-pub(super) async fn observe(aws: &Aws, function: &str) -> Result<Option<Observed>, AwsError> {
-    let Some(listed) = find(aws, function).await? else { return Ok(None) };
-    // Only a list finds a mapping by its function, and lists are behind: what it now is, it says itself.
-    let Some(seen) = get(aws, listed.uuid().unwrap_or_default()).await? else { return Ok(None) };
+pub(super) async fn observe(aws: &Aws, function: &str, arn: Option<&str>) -> Result<Option<Observed>, AwsError> {
+    let known = match arn.and_then(uuid_of) {
+        Some(uuid) => get(aws, uuid).await?,
+        None => None,
+    };
+    let seen = if known.is_some() { known } else { listed(aws, function).await? };
+    let Some(seen) = seen else { return Ok(None) };
     let request = aws.lambda.list_tags().resource(&seen.arn);
     let Some(answer) = aws.find(request).await? else { return Ok(None) };
     let tags = answer.tags.unwrap_or_default().into_iter().collect();
     Ok(Some(Observed { tags, ..seen }))
 }
 
+/// A mapping that a list shows. Lists are behind: what it now is, it says itself.
+async fn listed(aws: &Aws, function: &str) -> Result<Option<Observed>, AwsError> {
+    match find(aws, function).await? {
+        Some(listed) => get(aws, listed.uuid().unwrap_or_default()).await,
+        None => Ok(None),
+    }
+}
+
 /// Reads a mapping of ours whose UUID and tags are known.
 pub(super) async fn follow(aws: &Aws, made: &Observed) -> Result<Option<Observed>, AwsError> {
     let seen = get(aws, uuid(made)).await?;
     Ok(seen.map(|seen| Observed { tags: made.tags.clone(), ..seen }))
+}
+
+/// The UUID in the ARN of a mapping.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html#awslambda-resources-for-iam-policies>
+fn uuid_of(arn: &str) -> Option<&str> {
+    arn.split_once(":event-source-mapping:").map(|(_, uuid)| uuid).filter(|uuid| !uuid.is_empty())
 }
 
 /// A mapping, without its tags.

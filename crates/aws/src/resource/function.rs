@@ -12,18 +12,20 @@ use std::time::Duration;
 use aws_sdk_lambda::error::SdkError;
 use aws_sdk_lambda::operation::create_function::CreateFunctionOutput;
 use aws_sdk_lambda::operation::update_function_code::UpdateFunctionCodeOutput;
+use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder;
 use aws_sdk_lambda::types::{
-    Architecture, DestinationConfig, Environment, FunctionCode, OnFailure, PackageType, Runtime, State,
+    Architecture, DeadLetterConfig, DestinationConfig, Environment, FunctionCode, LoggingConfig, OnFailure,
+    PackageType, Runtime, State, VpcConfig,
 };
 use pipeline_core::code::Code;
 use pipeline_core::names::{Tags, tag};
-use pipeline_core::resource::{FieldName, Function, Observed};
+use pipeline_core::resource::{FieldName, Function, LogGroup, Observed};
 
 use super::{Changed, Progress, Wait};
 use crate::{Aws, AwsError};
 pub(super) use upload::{NoZip, Upload};
 
-pub(super) use read::{LISTED_NOT, list, observe, observe_async, take_mark};
+pub(super) use read::{LISTED_NOT, list, observe, observe_async, observe_new, take_mark};
 
 /// A zip function is often Active at once, and within a second or so otherwise.
 const ACTIVE_POLL: Duration = Duration::from_millis(250);
@@ -31,7 +33,7 @@ const ACTIVE_POLL: Duration = Duration::from_millis(250);
 /// How long the name of a deleted function should rest before it is used again.
 pub(super) const NAME_RESTS: Duration = Duration::from_secs(1);
 
-const CONFIGURATION: [FieldName; 8] = [
+const CONFIGURATION: [FieldName; 12] = [
     FieldName::Runtime,
     FieldName::Handler,
     FieldName::Layers,
@@ -40,6 +42,10 @@ const CONFIGURATION: [FieldName; 8] = [
     FieldName::MemorySize,
     FieldName::Environment,
     FieldName::LastUpdateStatus,
+    FieldName::LogGroup,
+    FieldName::Vpc,
+    FieldName::DeadLetterTarget,
+    FieldName::KmsKey,
 ];
 const CODE: [FieldName; 4] = [FieldName::CodeSha256, FieldName::S3, FieldName::Image, FieldName::Architecture];
 
@@ -64,13 +70,14 @@ pub(super) async fn create(aws: &Aws, function: &Function) -> Result<Progress, A
         let upload = Upload::of_code(&function.code, aws.uploads()).await.map_err(SdkError::construction_failure)?;
         Ok(Upload::fill_in(upload, request.clone().customize()))
     };
-    let CreateFunctionOutput { state, code_sha256, .. } = aws.call_prepared(filled_in).await?;
-    let wait = Wait { why: "the new function to become Active".to_owned(), again: ACTIVE_POLL };
+    let CreateFunctionOutput { state, code_sha256, function_arn, .. } = aws.call_prepared(filled_in).await?;
+    let why = "the new function to become Active".to_owned();
     if matches!(function.code, Code::S3 { .. }) {
-        return Ok(after_fetch(code_sha256, wait));
+        return Ok(after_fetch(code_sha256, Wait { why, again: ACTIVE_POLL }));
     }
     if state.is_some_and(|state| state != State::Active) {
-        return Ok(Progress::Waiting(wait));
+        let arn = function_arn.unwrap_or_else(|| aws.location.function_arn(&function.name));
+        return Ok(Progress::Made(Observed { arn, settling: Some(why), ..Observed::default() }));
     }
     put_async(aws, function).await?;
     Ok(Progress::Done)
@@ -83,6 +90,9 @@ pub(super) async fn update(
     changed: Changed<'_>,
     fetched: Option<&str>,
 ) -> Result<Progress, AwsError> {
+    if changed.any(&[FieldName::ReservedConcurrency]) {
+        aws.call(aws.lambda.delete_function_concurrency().function_name(&function.name)).await?;
+    }
     if changed.any(&CONFIGURATION) {
         // The grant to decrypt the environment was made for the deleted role. AWS makes another one only for another ARN, so the
         // function is given another role now, and its own by the next update.
@@ -100,7 +110,7 @@ pub(super) async fn update(
             .timeout(number(function.timeout_seconds))
             .set_layers(changed.any(&[FieldName::Layers]).then(|| function.layers.clone()))
             .environment(sdk_environment(function));
-        aws.call(request).await?;
+        aws.call(without_foreign_settings(request, function, changed)).await?;
         return Ok(Progress::waiting("the function's new configuration", ACTIVE_POLL));
     }
     if changed.any(&CODE) {
@@ -110,6 +120,25 @@ pub(super) async fn update(
         put_async(aws, function).await?;
     }
     Ok(Progress::Done)
+}
+
+/// Takes back what others set that the operator never does.
+fn without_foreign_settings(
+    request: UpdateFunctionConfigurationFluentBuilder,
+    function: &Function,
+    changed: Changed<'_>,
+) -> UpdateFunctionConfigurationFluentBuilder {
+    let differs = |name: FieldName| changed.any(&[name]);
+    let group = || LoggingConfig::builder().log_group(LogGroup::of_function(&function.name)).build();
+    let nowhere =
+        || VpcConfig::builder().set_subnet_ids(Some(Vec::new())).set_security_group_ids(Some(Vec::new())).build();
+    request
+        .set_logging_config(differs(FieldName::LogGroup).then(group))
+        .set_vpc_config(differs(FieldName::Vpc).then(nowhere))
+        .set_dead_letter_config(
+            differs(FieldName::DeadLetterTarget).then(|| DeadLetterConfig::builder().target_arn("").build()),
+        )
+        .set_kms_key_arn(differs(FieldName::KmsKey).then(String::new))
 }
 
 async fn update_code(
@@ -216,10 +245,15 @@ mod tests {
     use std::sync::Arc;
 
     use aws_sdk_lambda::types::builders::FunctionConfigurationBuilder;
-    use aws_sdk_lambda::types::{EnvironmentResponse, FunctionConfiguration, LastUpdateStatus, Layer};
+    use aws_sdk_lambda::types::{
+        EnvironmentResponse, FunctionConfiguration, LastUpdateStatus, Layer, StateReasonCode, VpcConfigResponse,
+    };
     use pipeline_core::archive::Zip;
     use pipeline_core::code::{Artifact, Entry, S3Object};
+    use pipeline_core::names::TagKeys;
+    use pipeline_core::plan::Verdict;
     use pipeline_core::resource::Field;
+    use pipeline_core::resource::{Difference, Kind, Resource, diff};
 
     use super::read::{read, settling};
     use super::*;
@@ -245,6 +279,7 @@ mod tests {
 
     fn answer() -> FunctionConfigurationBuilder {
         FunctionConfiguration::builder()
+            .function_name("a-sender")
             .runtime(Runtime::Providedal2023)
             .handler("bootstrap")
             .role("arn:aws:iam::111122223333:role/taskpipelines/lab/a-sender")
@@ -322,5 +357,34 @@ mod tests {
     fn a_busy_function_is_left_alone() {
         assert!(settling(&answer().state(State::Pending).build()).is_some());
         assert!(settling(&answer().last_update_status(LastUpdateStatus::InProgress).build()).is_some());
+        assert!(settling(&answer().state(State::Deleting).build()).is_some());
+    }
+
+    #[test]
+    fn what_failed_when_it_was_made_is_replaced_with_the_reason_at_hand() {
+        let failed = answer().state(State::Failed).state_reason_code(StateReasonCode::ImageAccessDenied);
+        let seen = read(failed.state_reason("not allowed").build());
+        let differences = diff(&Resource::Function(wanted()), &seen, &TagKeys::default());
+        assert!(differences.iter().any(|it| Kind::Function.is_replaced_for(it)), "{differences:?}");
+        let failure = seen.failure.expect("it failed");
+        assert_eq!(failure.to_string(), "Failed: ImageAccessDenied: not allowed");
+        let error = super::super::failed(&failure, &Verdict::Replace(differences));
+        assert_eq!(error.to_string(), "lambda:CreateFunction: ImageAccessDenied: not allowed");
+    }
+
+    #[test]
+    fn what_others_set_is_a_difference_and_defaults_are_none() {
+        let default = LoggingConfig::builder().log_group("/aws/lambda/a-sender").build();
+        let same = answer().logging_config(default).kms_key_arn("").vpc_config(VpcConfigResponse::builder().build());
+        assert_eq!(read(same.build()).fields, wanted().fields());
+        let theirs = answer()
+            .logging_config(LoggingConfig::builder().log_group("/theirs").build())
+            .kms_key_arn("arn:aws:kms:eu-west-1:111122223333:key/1")
+            .dead_letter_config(DeadLetterConfig::builder().target_arn("arn:aws:sqs:eu-west-1:111122223333:q").build())
+            .vpc_config(VpcConfigResponse::builder().subnet_ids("subnet-1").build());
+        let seen = read(theirs.build());
+        let differences = diff(&Resource::Function(wanted()), &seen, &TagKeys::default());
+        let fields: Vec<FieldName> = differences.iter().filter_map(Difference::field).collect();
+        assert_eq!(fields, [FieldName::DeadLetterTarget, FieldName::KmsKey, FieldName::LogGroup, FieldName::Vpc]);
     }
 }

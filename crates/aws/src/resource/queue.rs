@@ -7,19 +7,23 @@ use std::collections::HashMap;
 
 use api::QueueDepth;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
+use pipeline_core::iam::Document;
 use pipeline_core::names::Tags;
 use pipeline_core::resource::{Field, FieldName, Fields, MAX_MESSAGE_SIZE, Observed, Queue};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Changed, Progress};
 use crate::{Aws, AwsError};
 
 /// Fields that one call sets, all together.
-const SETTINGS: [FieldName; 6] = [
+const SETTINGS: [FieldName; 9] = [
     FieldName::MessageRetentionPeriod,
     FieldName::VisibilityTimeout,
     FieldName::MaximumMessageSize,
     FieldName::RedrivePolicy,
+    FieldName::RedriveAllowPolicy,
+    FieldName::Policy,
+    FieldName::DelaySeconds,
     FieldName::KmsMasterKeyId,
     FieldName::SqsManagedSseEnabled,
 ];
@@ -61,7 +65,15 @@ pub(super) async fn create(aws: &Aws, queue: &Queue) -> Result<Progress, AwsErro
 pub(super) async fn update(aws: &Aws, queue: &Queue, changed: Changed<'_>) -> Result<Progress, AwsError> {
     if changed.any(&SETTINGS) {
         let url = aws.location.queue_url(&queue.name);
-        let request = aws.sqs.set_queue_attributes().queue_url(url).set_attributes(Some(attributes(queue)));
+        let mut attributes = attributes(queue);
+        attributes.insert(Name::DelaySeconds, "0".to_owned());
+        if changed.any(&[FieldName::Policy]) {
+            attributes.insert(Name::Policy, String::new());
+        }
+        if changed.any(&[FieldName::RedriveAllowPolicy]) {
+            attributes.insert(Name::RedriveAllowPolicy, json!({ "redrivePermission": ALLOW_ALL }).to_string());
+        }
+        let request = aws.sqs.set_queue_attributes().queue_url(url).set_attributes(Some(attributes));
         aws.call(request).await?;
     }
     Ok(Progress::Done)
@@ -99,6 +111,12 @@ pub(super) async fn observe_without_tags(aws: &Aws, name: &str) -> Result<Option
     if let Some(policy) = attributes.get(&Name::RedrivePolicy).filter(|text| !text.is_empty()) {
         fields.insert(FieldName::RedrivePolicy, Field::Plain(normalise_redrive(policy)));
     }
+    let delay = number(&Name::DelaySeconds).filter(|seconds| *seconds > 0);
+    fields.extend(delay.map(|seconds| (FieldName::DelaySeconds, Field::plain(seconds))));
+    let sources = attributes.get(&Name::RedriveAllowPolicy).and_then(|text| restriction_of_sources(text));
+    fields.extend(sources.map(|policy| (FieldName::RedriveAllowPolicy, policy)));
+    let policy = attributes.get(&Name::Policy).and_then(|text| foreign_policy(text));
+    fields.extend(policy.map(|policy| (FieldName::Policy, policy)));
     let count = |name: &Name| number(name).unwrap_or_default();
     let depth = QueueDepth {
         visible: count(&Name::ApproximateNumberOfMessages) + count(&Name::ApproximateNumberOfMessagesDelayed),
@@ -136,6 +154,35 @@ async fn tags_of(aws: &Aws, name: &str) -> Result<Option<Tags>, AwsError> {
     Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
 }
 
+/// SQS's default for the queues whose dead letters a queue takes.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
+const ALLOW_ALL: &str = "allowAll";
+
+/// Which queues alone a queue takes dead letters of, if somebody has limited that.
+fn restriction_of_sources(policy: &str) -> Option<Field> {
+    let value: Value = serde_json::from_str(policy).ok()?;
+    (value["redrivePermission"].as_str()? != ALLOW_ALL).then_some(Field::Plain(value))
+}
+
+/// The policy that somebody gave a queue, which has none of the operator's: the roles' own say who may use it. What only
+/// refuses requests without TLS stays, since organisations put that on each queue, and AWS's own requests have TLS.
+fn foreign_policy(policy: &str) -> Option<Field> {
+    let Ok(value) = serde_json::from_str::<Value>(policy) else {
+        return (!policy.is_empty()).then(|| Field::plain(policy));
+    };
+    let statements = match &value["Statement"] {
+        Value::Array(statements) => statements.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let is_harmless = statements.iter().all(demands_tls);
+    (!is_harmless).then(|| Field::Policy(Document::new(value)))
+}
+
+fn demands_tls(statement: &Value) -> bool {
+    let tls = json!({ "Bool": { "aws:SecureTransport": "false" } });
+    statement["Effect"] == "Deny" && statement["Condition"] == tls
+}
+
 /// SQS gives the count back as a number or as a text, however it was sent.
 fn normalise_redrive(policy: &str) -> Value {
     let Ok(mut policy) = serde_json::from_str::<Value>(policy) else { return Value::from(policy) };
@@ -151,6 +198,31 @@ mod tests {
     use pipeline_core::resource::Redrive;
 
     use super::*;
+
+    #[test]
+    fn a_policy_that_demands_tls_is_left_alone_and_any_other_is_drift() {
+        let statement = |effect: &str, condition: Value| json!({"Effect": effect, "Principal": "*", "Action": "sqs:*", "Resource": "*", "Condition": condition});
+        let tls = || statement("Deny", json!({"Bool": {"aws:SecureTransport": "false"}}));
+        let policy = |statements: Value| json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+        assert_eq!(foreign_policy(&policy(json!([tls()]))), None);
+        assert_eq!(foreign_policy(&policy(tls())), None);
+        assert_eq!(foreign_policy(""), None);
+        for theirs in [
+            json!([tls(), statement("Allow", json!({}))]),
+            json!([statement("Deny", json!({}))]),
+            json!([statement("Allow", json!({"Bool": {"aws:SecureTransport": "false"}}))]),
+        ] {
+            assert!(matches!(foreign_policy(&policy(theirs.clone())), Some(Field::Policy(_))), "{theirs}");
+        }
+        assert_eq!(foreign_policy("{"), Some(Field::plain("{")));
+    }
+
+    #[test]
+    fn a_dead_letter_queue_takes_letters_of_all_unless_somebody_says_otherwise() {
+        assert_eq!(restriction_of_sources(r#"{"redrivePermission":"allowAll"}"#), None);
+        let denied = json!({"redrivePermission": "denyAll"});
+        assert_eq!(restriction_of_sources(&denied.to_string()), Some(Field::Plain(denied)));
+    }
 
     #[test]
     fn a_receive_count_reads_the_same_as_number_and_as_text() {

@@ -51,8 +51,3 @@ impl Names {
         self.cluster.parameter(&self.front, Part::Secret { function, secret })
     }
 }
-
-/// The log group of a function.
-pub(super) fn log_group(function: &str) -> String {
-    format!("/aws/lambda/{function}")
-}

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::names::{Names, log_group};
+use super::names::Names;
 use crate::iam::{Permissions, Statement};
 use crate::location::Location;
+use crate::resource::LogGroup;
 
 /// Writing logs, into a group that is there.
 const WRITE_LOGS: [&str; 2] = ["logs:CreateLogStream", "logs:PutLogEvents"];
@@ -61,7 +62,7 @@ pub(super) fn function(name: &str, parameters: impl IntoIterator<Item = String>,
 }
 
 fn logs(function: &str, location: &Location) -> String {
-    format!("{}:*", location.log_group_arn(&log_group(function)))
+    format!("{}:*", location.log_group_arn(&LogGroup::of_function(function)))
 }
 
 /// Sending to an encrypted queue, and receiving from it: the key through SQS, and nothing else that it encrypts.

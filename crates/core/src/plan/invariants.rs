@@ -135,7 +135,7 @@ mod tests {
 
     fn step(name: &str, verdict: Verdict, have: Option<Observed>, after: &[&str]) -> Step {
         let after = after.iter().map(|name| id(name)).collect();
-        Step { id: id(name), goal: Goal::Gone, have, verdict, after }
+        Step { id: id(name), goal: Goal::Gone, have, last_arn: None, verdict, after }
     }
 
     #[track_caller]

@@ -18,6 +18,8 @@ pub enum FieldName {
     /// How many versions of a layer have the same content.
     Copies,
     DeadLetterQueue,
+    DeadLetterTarget,
+    DelaySeconds,
     Enabled,
     EndDate,
     Environment,
@@ -32,6 +34,7 @@ pub enum FieldName {
     KmsMasterKeyId,
     LastUpdateStatus,
     Layers,
+    LogGroup,
     MaximumBatchingWindowInSeconds,
     MaximumConcurrency,
     MaximumEventAgeInSeconds,
@@ -45,7 +48,9 @@ pub enum FieldName {
     Policy,
     ProvisionedPollers,
     Queue,
+    RedriveAllowPolicy,
     RedrivePolicy,
+    ReservedConcurrency,
     RetentionInDays,
     Role,
     Runtime,
@@ -61,6 +66,7 @@ pub enum FieldName {
     Type,
     Value,
     VisibilityTimeout,
+    Vpc,
 }
 
 impl FieldName {
@@ -78,6 +84,6 @@ mod tests {
     fn fields_are_in_the_order_of_their_texts() {
         let texts: Vec<String> = FieldName::iter().map(|name| name.to_string()).collect();
         assert!(texts.is_sorted(), "{texts:?}");
-        assert_eq!((&texts[3], &texts[42]), (&"asyncMaximumRetryAttempts".to_owned(), &"s3".to_owned()));
+        assert_eq!((&texts[3], &texts[47]), (&"asyncMaximumRetryAttempts".to_owned(), &"s3".to_owned()));
     }
 }

@@ -17,6 +17,11 @@ pub struct LogGroup {
 }
 
 impl LogGroup {
+    /// Name of the log group that Lambda gives a function by default.
+    pub fn of_function(name: &str) -> String {
+        format!("/aws/lambda/{name}")
+    }
+
     /// The managed fields, as AWS would report them.
     pub fn fields(&self) -> Fields {
         Fields::from([(FieldName::RetentionInDays, Field::plain(self.retention_days))])

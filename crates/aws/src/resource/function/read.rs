@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_lambda::types::{Architecture, FunctionConfiguration, LastUpdateStatus, PackageType, State};
+use aws_sdk_lambda::types::{
+    Architecture, FunctionConfiguration, LastUpdateStatus, LastUpdateStatusReasonCode, PackageType, State,
+    StateReasonCode, VpcConfigResponse,
+};
 use pipeline_core::names::tag;
-use pipeline_core::resource::{Field, FieldName, Fields, Id, Kind, Observed};
+use pipeline_core::resource::{Failure, Field, FieldName, Fields, Id, Kind, LogGroup, Observed};
 use serde_json::json;
 
 use super::super::pages;
@@ -15,6 +18,15 @@ use crate::{Aws, AwsError};
 const LIST_PAGE: i32 = 50;
 
 pub(in crate::resource) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
+    let Some(mut seen) = observe_new(aws, name).await? else { return Ok(None) };
+    if seen.settling.is_none() {
+        seen.fields.extend(observe_async(aws, name).await?);
+    }
+    Ok(Some(seen))
+}
+
+/// A function that was just made: nobody has said yet what becomes of its asynchronous invocations that fail.
+pub(in crate::resource) async fn observe_new(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
     let request = aws.lambda.get_function().function_name(name);
     let Some(answer) = aws.find(request).await? else { return Ok(None) };
     let tags = answer.tags.unwrap_or_default().into_iter().collect();
@@ -24,10 +36,9 @@ pub(in crate::resource) async fn observe(aws: &Aws, name: &str) -> Result<Option
     let mut seen = Observed { arn, tags, settling, ..read(configuration) };
     let image = answer.code.and_then(|code| code.image_uri);
     seen.fields.extend(image.map(|uri| (FieldName::Image, Field::plain(uri))));
+    let reserved = answer.concurrency.and_then(|it| it.reserved_concurrent_executions).filter(|count| *count == 0);
+    seen.fields.extend(reserved.map(|count| (FieldName::ReservedConcurrency, Field::plain(count))));
     take_mark(&mut seen);
-    if seen.settling.is_none() {
-        seen.fields.extend(observe_async(aws, name).await?);
-    }
     Ok(Some(seen))
 }
 
@@ -62,8 +73,9 @@ pub(in crate::resource) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, 
     .await
 }
 
-/// The one field that a list does not show.
-pub(in crate::resource) const LISTED_NOT: [FieldName; 1] = [FieldName::Image];
+/// The fields that a list does not show.
+pub(in crate::resource) const LISTED_NOT: [FieldName; 4] =
+    [FieldName::Image, FieldName::LastUpdateStatus, FieldName::ReservedConcurrency, FieldName::State];
 
 /// Puts in the place of a hash what the tags say of its origin, if they say it of just this code.
 pub(in crate::resource) fn take_mark(seen: &mut Observed) {
@@ -83,23 +95,28 @@ pub(super) fn read(configuration: FunctionConfiguration) -> Observed {
         let moment = jiff::fmt::strtime::parse("%Y-%m-%dT%H:%M:%S%.f%z", text).ok()?;
         moment.to_timestamp().ok()
     });
-    Observed { fields: configuration_fields(configuration), revision, since, ..Observed::default() }
+    let failure = failure(&configuration);
+    let mut fields = configuration_fields(configuration);
+    fields.extend(failure.iter().map(|(name, failure)| (*name, Field::plain(failure.to_string()))));
+    Observed { fields, revision, since, failure: failure.map(|(_, failure)| failure), ..Observed::default() }
 }
 
 pub(super) fn settling(configuration: &FunctionConfiguration) -> Option<String> {
     match (&configuration.state, &configuration.last_update_status) {
         (Some(State::Pending), _) => Some("the function is Pending".to_owned()),
+        (Some(State::Deleting), _) => Some("the function is being deleted".to_owned()),
         (_, Some(LastUpdateStatus::InProgress)) => Some("an update of the function is in progress".to_owned()),
         _ => None,
     }
 }
 
 fn configuration_fields(configuration: FunctionConfiguration) -> Fields {
+    let mut fields = foreign_fields(&configuration);
     let architecture =
         configuration.architectures.and_then(|all| all.into_iter().next()).unwrap_or(Architecture::X8664);
     let environment: BTreeMap<String, String> =
         configuration.environment.and_then(|answer| answer.variables).unwrap_or_default().into_iter().collect();
-    let mut fields = Fields::from([(FieldName::Architecture, Field::plain(architecture.as_str()))]);
+    fields.insert(FieldName::Architecture, Field::plain(architecture.as_str()));
     let runtime = configuration.runtime.filter(|runtime| !runtime.as_str().is_empty());
     fields.extend(runtime.map(|value| (FieldName::Runtime, Field::plain(value.as_str()))));
     let handler = configuration.handler.filter(|handler| !handler.is_empty());
@@ -123,10 +140,41 @@ fn configuration_fields(configuration: FunctionConfiguration) -> Fields {
     if !environment.is_empty() {
         fields.insert(FieldName::Environment, Field::Plain(json!(environment)));
     }
-    // Wanted never has the field, so a failed update is a difference, and is sent again.
-    if configuration.last_update_status == Some(LastUpdateStatus::Failed) {
-        let reason = configuration.last_update_status_reason.unwrap_or_default();
-        fields.insert(FieldName::LastUpdateStatus, Field::plain(format!("Failed: {reason}")));
+    fields
+}
+
+/// What Lambda failed at, and the field that shows it, which is never wanted: a failed update is sent again, and what failed when
+/// it was made is made anew.
+fn failure(configuration: &FunctionConfiguration) -> Option<(FieldName, Failure)> {
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    if configuration.state == Some(State::Failed) {
+        let code = text(configuration.state_reason_code.as_ref().map(StateReasonCode::as_str));
+        return Some((FieldName::State, Failure { code, message: text(configuration.state_reason()) }));
     }
+    if configuration.last_update_status == Some(LastUpdateStatus::Failed) {
+        let code = text(configuration.last_update_status_reason_code.as_ref().map(LastUpdateStatusReasonCode::as_str));
+        return Some((
+            FieldName::LastUpdateStatus,
+            Failure { code, message: text(configuration.last_update_status_reason()) },
+        ));
+    }
+    None
+}
+
+/// Settings of a function that the operator never makes, and that keep it from working, hide its logs, or hand its failures to
+/// others.
+fn foreign_fields(configuration: &FunctionConfiguration) -> Fields {
+    let name = configuration.function_name().unwrap_or_default();
+    let group = configuration.logging_config().and_then(|logging| logging.log_group());
+    let group = group.filter(|group| *group != LogGroup::of_function(name));
+    let subnets = configuration.vpc_config().map(VpcConfigResponse::subnet_ids).filter(|subnets| !subnets.is_empty());
+    let target = configuration.dead_letter_config().and_then(|config| config.target_arn());
+    let key = configuration.kms_key_arn();
+    let text = |text: &&str| !text.is_empty();
+    let mut fields = Fields::new();
+    fields.extend(group.map(|group| (FieldName::LogGroup, Field::plain(group))));
+    fields.extend(subnets.map(|subnets| (FieldName::Vpc, Field::Plain(json!(subnets)))));
+    fields.extend(target.filter(text).map(|arn| (FieldName::DeadLetterTarget, Field::plain(arn))));
+    fields.extend(key.filter(text).map(|arn| (FieldName::KmsKey, Field::plain(arn))));
     fields
 }
