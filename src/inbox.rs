@@ -118,7 +118,7 @@ async fn keep_reading(context: &InboxContext, aws: Aws) -> Aws {
 async fn judge(context: &InboxContext, aws: &Aws, read: Timestamp) -> Result<(), Failure> {
     // Deferred messages are hidden, so an empty answer does not show them.
     let read = read.saturating_sub(HIDDEN).unwrap_or(read);
-    for uid in context.expectations.uncounted(&aws.location, read, Timestamp::now()) {
+    for uid in context.expectations.uncounted(&aws.location, Timestamp::now()) {
         if let Some(messages) = context.queue_depths.of_tasks(aws, &uid).await {
             context.expectations.counted(&uid, messages, Timestamp::now());
         }

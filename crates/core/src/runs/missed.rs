@@ -150,11 +150,11 @@ impl Expectations {
 
     /// UIDs of the pipelines of an account and region whose queues of tasks have to be counted before
     /// [`Expectations::overdue`] can judge the runs that wait in them.
-    pub fn uncounted(&self, location: &Location, read: Timestamp, now: Timestamp) -> Vec<String> {
+    pub fn uncounted(&self, location: &Location, now: Timestamp) -> Vec<String> {
         let mut pipelines = self.pipelines.lock();
         let here = pipelines.iter_mut().filter(|(_, entry)| entry.expectation.location == *location);
         let due = here.filter_map(|(uid, entry)| {
-            if !entry.has_late_tasks(read) {
+            if !entry.has_late_tasks(now) {
                 (entry.counted, entry.empty_since) = (None, None);
                 return None;
             }
@@ -254,9 +254,9 @@ impl Entry {
         without(expected, self.heard.clone(), near, self.expectation.flexible_window())
     }
 
-    /// Whether tasks should have begun by `read`, and have not.
-    fn has_late_tasks(&self, read: Timestamp) -> bool {
-        let until = self.expectation.grace_passed(read);
+    /// Whether tasks should have begun by now, and have not.
+    fn has_late_tasks(&self, now: Timestamp) -> bool {
+        let until = self.expectation.grace_passed(now);
         self.waiting.values().any(|run| was_due(run) <= until)
     }
 
@@ -270,11 +270,12 @@ impl Entry {
             return None;
         }
         let late = due.saturating_add(grace).unwrap_or(Timestamp::MAX);
+        // What was taken from the queue was reported before.
         let is_empty = || {
-            let since = self.empty_since.filter(|_| self.counted.is_some_and(|at| at >= late));
-            since.is_some_and(|since| passed(since.max(late), SETTLES))
+            let since = self.empty_since?.max(late);
+            Some(since <= read && self.counted?.duration_since(since) >= SETTLES)
         };
-        if passed(due, *retention) || is_empty() {
+        if passed(due, *retention) || is_empty() == Some(true) {
             return Some(Cause::Lost);
         }
         passed(self.moved.max(due), STUCK.max(*silence).max(grace)).then_some(Cause::Stuck)
