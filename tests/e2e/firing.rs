@@ -78,7 +78,7 @@ async fn an_edit_of_a_rate_fires_nothing_and_shifts_nothing() {
 async fn a_completed_pipeline_stays_so_whatever_is_edited() {
     let lab = Lab::new().await;
     lab.strict.settings(json!({"refusePastTimes": 1})).await;
-    let due = (Timestamp::now() + 20.seconds()).round(Unit::Second).unwrap();
+    let due = (Timestamp::now() + 60.seconds()).round(Unit::Second).unwrap();
     let at = |time: Timestamp| format!("at({})", time.strftime("%Y-%m-%dT%H:%M:%S"));
     let spec = |schedule: &str, template: &str| {
         let task = json!({"name": "hello", "message": {}, "template": template, "notify": ["team"]});

@@ -70,7 +70,7 @@ impl Schedule {
             |start: &Timestamp| have.and_then(|have| have.start).map(Timestamp::as_second) == Some(start.as_second());
         // One that passes while it is sent still counts: AWS takes it for five minutes.
         let to_come = self.start.filter(|start| *start > now || !is_sent(start));
-        to_come.or_else(|| self.timing.next(have, now))
+        to_come.or_else(|| self.timing.first(have, now)).or_else(|| self.timing.next(have, now))
     }
 
     /// What to send in its place where it is over and AWS has one that still fires: that, disabled. AWS may refuse times

@@ -5,8 +5,12 @@
 //! A schedule that is over is not written any more: AWS may refuse times that have passed.
 //! <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#rate-based>
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schedule::Window;
+
+/// How old a start may be that is sent; AWS refuses one that is older than five minutes.
+/// <https://github.com/getmoto/moto/issues/8172>
+const MAX_AGE: SignedDuration = SignedDuration::from_mins(4);
 
 /// When a wanted schedule fires.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +55,12 @@ impl Timing {
             start.or(self.fired).or_else(|| have.and_then(|have| have.changed))
         };
         self.start_time.or_else(|| if begins { None } else { kept() })
+    }
+
+    /// The first firing of a `rate()` that is still to be made, where it was due while its pipeline was being made.
+    pub(super) fn first(&self, have: Option<&ObservedTiming>, now: Timestamp) -> Option<Timestamp> {
+        self.schedule.rate().filter(|_| have.is_none() && self.fired.is_none())?;
+        self.start_time.filter(|start| now.duration_since(*start) < MAX_AGE)
     }
 
     /// The next firing of a `rate()` after `now`, if it has a phase that is to be kept.

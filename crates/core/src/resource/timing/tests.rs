@@ -83,6 +83,10 @@ fn the_phase_of_a_rate_is_that_of_the_specs_start() {
     sends(&to_come, None, Some("2026-03-01T12:10:05Z"));
     let late = at("2026-03-01T12:10:06Z");
     assert_eq!(to_come.start_date(None, late), Some(at("2026-03-01T12:10:05Z")), "it passes while it is sent");
+    let just_passed = wanted("rate(1 hour)", Some("2026-03-01T12:06:01Z"), None);
+    sends(&just_passed, None, Some("2026-03-01T12:06:01Z"));
+    sends(&just_passed, Some(&have("rate(1 hour)", None, "2026-03-01T08:20:00Z")), Some("2026-03-01T13:06:01Z"));
+    sends(&fired(just_passed, "2026-03-01T12:06:01Z"), None, Some("2026-03-01T13:06:01Z"));
     let sent = have("rate(1 hour)", Some("2026-03-01T12:10:05Z"), "2026-03-01T08:20:00Z");
     assert_eq!(to_come.start_date(Some(&sent), late), Some(at("2026-03-01T13:10:05Z")), "it has fired by then");
 }
