@@ -113,11 +113,16 @@ async fn keep_reading(context: &InboxContext, aws: Aws) -> Aws {
     aws
 }
 
-/// Reports firings as missed whose grace has passed without a report. `read` is the time until which all reports were
-/// written.
+/// Reports firings as missed whose grace has passed without a report, and tasks that will not begin any more. `read` is
+/// the time until which all reports were written.
 async fn judge(context: &InboxContext, aws: &Aws, read: Timestamp) -> Result<(), Failure> {
     // Deferred messages are hidden, so an empty answer does not show them.
     let read = read.saturating_sub(HIDDEN).unwrap_or(read);
+    for uid in context.expectations.uncounted(&aws.location, Timestamp::now()) {
+        if let Some(messages) = context.queue_depths.of_tasks(aws, &uid).await {
+            context.expectations.counted(&uid, messages, Timestamp::now());
+        }
+    }
     for overdue in context.expectations.overdue(&aws.location, read) {
         record::miss(context, aws, &overdue).await?;
     }

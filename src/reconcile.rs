@@ -18,6 +18,7 @@ mod cleanup;
 mod commands;
 mod context;
 pub mod controller;
+mod drain;
 pub mod drift;
 mod error;
 pub mod events;
@@ -47,6 +48,7 @@ use ready::Health;
 use subject::Subject;
 
 pub use context::{PlanContext, ReconcileContext};
+pub use drain::Drains;
 pub use error::ReconcileError;
 pub use failures::Failures;
 pub use planning::plan_of;

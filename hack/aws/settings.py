@@ -39,12 +39,16 @@ class Settings:
     """For which a deleted queue still answers. AWS: up to 60."""
     queueAttributeSeconds: float = 0.0
     """Until changed attributes of a queue show. AWS: up to 60."""
+    queueCountSeconds: float = 0.0
+    """For which a message that came to a queue is not counted. AWS: 60 and more, at times."""
     hiddenSeconds: float = 0.0
     """The longest that a function hides a message it received; 0: as long as it asks. For tests of many tries, not AWS."""
     parameterNameSeconds: float = 0.0
     """Until a deleted parameter's name can be used again. AWS: about 30."""
     groupDeletingSeconds: float = 0.2
     """For which a schedule group is DELETING. AWS: seconds to minutes."""
+    refusePastTimes: float = 0.0
+    """1: a schedule is not created with a past `at()` or end either. AWS: seen to accept it, and said to refuse it."""
     scheduleConflictSeconds: float = 0.0
     """For which a schedule just written refuses the next write. AWS: at times."""
     rateLimit: float = 0.0

@@ -28,7 +28,7 @@ use crate::kubernetes::client;
 use crate::kubernetes::cluster::Cluster;
 use crate::kubernetes::preflight::Finding;
 use crate::metrics::Metrics;
-use crate::reconcile::{Failures, PlanContext, ReconcileContext, controller};
+use crate::reconcile::{Drains, Failures, PlanContext, ReconcileContext, controller};
 use crate::runtime::concurrency::AccountConcurrency;
 use crate::runtime::leader::Candidate;
 use crate::runtime::probes::Probes;
@@ -105,6 +105,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
             inboxes: known_inboxes,
             metrics,
             failures: Failures::default(),
+            drains: Drains::default(),
         };
         let namespace = settings.watch_namespace.as_deref();
         let context = Arc::new(context);

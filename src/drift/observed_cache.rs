@@ -118,13 +118,21 @@ pub struct Periods {
 /// The last observation of each pipeline, by UID.
 pub struct ObservedCache {
     periods: Periods,
+    /// How long the last sweep of each account and region took.
+    took: Mutex<HashMap<Location, Duration>>,
     pipelines: Mutex<HashMap<String, Entry>>,
 }
 
 impl ObservedCache {
     /// An empty cache.
     pub fn new(periods: Periods) -> Self {
-        Self { periods, pipelines: Mutex::default() }
+        Self { periods, took: Mutex::default(), pipelines: Mutex::default() }
+    }
+
+    /// How long an observation stands until a sweep has to have confirmed it: with many pipelines, a sweep takes long.
+    fn stands(&self, location: &Location) -> Duration {
+        let took = self.took.lock().get(location).copied().unwrap_or_default();
+        (self.periods.sweep + took) * 3
     }
 
     /// Time between two sweeps.
@@ -137,6 +145,7 @@ impl ObservedCache {
     #[must_use]
     pub fn record(&self, uid: &str, observation: Observation, changed: bool) -> bool {
         let now = Instant::now();
+        let stands = self.stands(&observation.location);
         let mut pipelines = self.pipelines.lock();
         let first = !pipelines.values().any(|other| other.observation.location == observation.location);
         let dismissed = match pipelines.get(uid) {
@@ -147,7 +156,7 @@ impl ObservedCache {
             observation,
             read: now,
             read_again: now + pipeline_core::backoff::spread(self.periods.full_read),
-            fresh_until: now + self.periods.sweep * 3,
+            fresh_until: now + stands,
             trusted: true,
             suspected: BTreeMap::new(),
             dismissed,
@@ -229,13 +238,15 @@ impl ObservedCache {
     /// Compares the lists of a sweep that began at `since` with the observations. Returns the pipelines that need a
     /// reconcile.
     pub fn compare(&self, location: &Location, snapshots: &ListedResources, since: Instant) -> Vec<PipelineRef> {
+        self.took.lock().insert(location.clone(), since.elapsed());
+        let stands = self.stands(location);
         let mut worth_a_reconcile = Vec::new();
         for entry in self.pipelines.lock().values_mut() {
             // An observation that began after the sweep is newer than its lists.
             if entry.observation.location == *location && entry.read < since {
                 let other_depth = entry.count(snapshots);
                 let suspicious = entry.suspect(snapshots);
-                entry.fresh_until = Instant::now() + self.periods.sweep * 3;
+                entry.fresh_until = Instant::now() + stands;
                 if other_depth || suspicious || !entry.observation.complete {
                     worth_a_reconcile.push(entry.observation.pipeline.clone());
                 }

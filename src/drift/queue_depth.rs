@@ -2,7 +2,8 @@
 //!
 //! The sweep counts messages every few minutes, but people want the number right after a run. So the reader of the
 //! inbox counts the queues here when a report says that a run ended. The count goes into the observed cache, from which
-//! a reconcile writes it into `status.queue` without another read of AWS.
+//! a reconcile writes it into `status.queue` without another read of AWS. It also counts here before it calls tasks
+//! missed that may merely wait in the queue.
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use futures::channel::mpsc::UnboundedSender;
 use kube::ResourceExt as _;
 use pipeline_core::error_chain::chain;
 use pipeline_core::names::pipeline_ref;
+use pipeline_core::resource::depth;
 use protocol::PipelineRef;
 
 use super::observed_cache::ObservedCache;
@@ -41,5 +43,16 @@ impl QueueDepths {
             }
             Err(error) => tracing::debug!(error = chain(&error), "queues were not counted"),
         }
+    }
+
+    /// The messages in a pipeline's queue of tasks, those that the runner has among them; `None` if AWS does not answer,
+    /// or the queue is not known.
+    pub async fn of_tasks(&self, aws: &Aws, uid: &str) -> Option<u64> {
+        let names = self.observed_cache.queues(uid);
+        let queues = list::queues(aws, &names).await;
+        let queues =
+            queues.inspect_err(|error| tracing::debug!(error = chain(error), "a queue was not counted")).ok()?;
+        let depth = depth::depth(queues.iter().map(|(id, seen)| (id, seen)));
+        (!queues.is_empty()).then_some(depth.visible + depth.in_flight)
     }
 }

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use aws::resource::list;
+use aws::resource::list::{self, IndividualReads};
 use aws::{Aws, AwsError, Caller, Urgency};
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender};
 use pipeline_core::backoff;
@@ -17,8 +17,12 @@ use protocol::PipelineRef;
 use crate::drift::observed_cache::ObservedCache;
 use crate::runtime::per_location;
 
-/// Upper bound for one sweep of one account and region.
-const MAX_SWEEP: Duration = Duration::from_mins(5);
+/// Upper bound for the lists of one sweep of one account and region.
+const LISTS: Duration = Duration::from_mins(5);
+
+/// Upper bound for each of the reads that a sweep makes of single resources: several times what a call waits for its
+/// turn while AWS wants a quarter of the default rate.
+const READ: Duration = Duration::from_secs(1);
 
 /// Sweeps each account and region that `places` yields, each in a task of its own, until the future is dropped.
 pub async fn run(
@@ -42,9 +46,10 @@ async fn keep_sweeping(
     loop {
         tokio::time::sleep(backoff::spread(observed_cache.sweep_period())).await;
         let (account, region) = (&aws.location.account, &aws.location.region);
-        match tokio::time::timeout(MAX_SWEEP, sweep(cluster, observed_cache, &aws)).await {
-            Ok(Ok(None)) => return aws,
-            Ok(Ok(Some(found))) => {
+        let Some(individually) = observed_cache.individually(&aws.location) else { return aws };
+        let limit = limit(&individually);
+        match tokio::time::timeout(limit, sweep(cluster, observed_cache, &individually, &aws)).await {
+            Ok(Ok(found)) => {
                 if !found.is_empty() {
                     tracing::debug!(account, region, pipelines = found.len(), "a sweep found pipelines to reconcile");
                 }
@@ -55,20 +60,45 @@ async fn keep_sweeping(
             }
             // Without a sweep, each pipeline is read at its resync.
             Ok(Err(error)) => tracing::warn!(account, region, error = chain(&error), "a sweep failed"),
-            Err(_) => tracing::warn!(account, region, seconds = MAX_SWEEP.as_secs(), "a sweep took too long"),
+            Err(_) => tracing::warn!(account, region, seconds = limit.as_secs(), "a sweep took too long"),
         }
     }
 }
 
-/// Lists the resources and compares them with the cache. Returns the pipelines that need a reconcile; `None` if none
-/// lives here any more.
+/// How long a sweep may take. It grows with the pipelines, so that a sweep of any number of them ends.
+fn limit(individually: &IndividualReads) -> Duration {
+    let reads = individually.queues.len() + individually.async_functions.len();
+    LISTS + READ.saturating_mul(u32::try_from(reads).unwrap_or(u32::MAX))
+}
+
+/// Lists the resources and compares them with the cache. Returns the pipelines that need a reconcile.
 async fn sweep(
     cluster: &ClusterName,
     observed_cache: &ObservedCache,
+    individually: &IndividualReads,
     aws: &Aws,
-) -> Result<Option<Vec<PipelineRef>>, AwsError> {
+) -> Result<Vec<PipelineRef>, AwsError> {
     let started = Instant::now();
-    let Some(individually) = observed_cache.individually(&aws.location) else { return Ok(None) };
-    let snapshots = list::list(aws, cluster, &individually).await?;
-    Ok(Some(observed_cache.compare(&aws.location, &snapshots, started)))
+    let snapshots = list::list(aws, cluster, individually).await?;
+    Ok(observed_cache.compare(&aws.location, &snapshots, started))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_sweep_of_any_number_of_pipelines_has_the_time_that_it_takes_at_a_quarter_of_the_rates() {
+        for pipelines in [0, 1, 100, 2_500, 10_000] {
+            let names = |part: &'static str| (0..pipelines).map(move |number| format!("{number}-{part}"));
+            let queues = names("tasks").chain(names("tasks-dlq")).chain(names("undelivered-dlq")).collect();
+            let async_functions: BTreeSet<String> = names("sender").collect();
+            let individually = IndividualReads { queues, async_functions, layers: false };
+            // SQS at 20 calls a second and Lambda at 10, at the same time, by default.
+            let seconds = (pipelines * 3 / 5).max(pipelines * 2 / 5);
+            assert!(limit(&individually) > Duration::from_secs(seconds) * 2, "{pipelines} pipelines");
+        }
+    }
 }

@@ -7,8 +7,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt as _;
 use pipeline_core::event::Event;
 use pipeline_core::reason::{Acted, Reported};
-use pipeline_core::runs;
 use pipeline_core::runs::missed::Overdue;
+use pipeline_core::runs::{self, Cause};
 use protocol::{PipelineRef, RunRef};
 use serde::Serialize;
 
@@ -92,9 +92,9 @@ pub(super) async fn miss(context: &InboxContext, aws: &Aws, overdue: &Overdue) -
             oldest.is_none_or(|oldest| runs::was_due(run) > oldest)
                 || all.iter().any(|known| known.run_id == run.run_id)
         };
-        let late: Vec<&RunRef> = late.iter().filter(|run| is_newer(run)).collect();
-        for run in late {
-            runs::missing(all, run, &expectation.hop(run.trigger));
+        let late: Vec<&(RunRef, Cause)> = late.iter().filter(|(run, _)| is_newer(run)).collect();
+        for (run, cause) in late {
+            runs::missing(all, run, *cause, &expectation.hop(run.trigger));
         }
     })
     .await?;
@@ -129,7 +129,7 @@ async fn write(
             change(&pipeline, &mut all);
         }
         runs::settle(&mut all);
-        context.expectations.heard(&uid, &all);
+        context.expectations.heard(&uid, &all, Timestamp::now());
         let after = before.with(all, &pipeline, Timestamp::now());
         if after == before {
             return Ok(Disposition::Done);

@@ -18,6 +18,7 @@ use pipeline_core::text::counted;
 
 use super::apply::{Outcome, apply, observe_all};
 use super::context::{PlanContext, ReconcileContext};
+use super::drain;
 use super::error::ReconcileError;
 use super::finish::{finish, finish_early, publish_events};
 use super::ready::Health;
@@ -32,11 +33,18 @@ const DRAIN: Duration = Duration::from_mins(5);
 /// How often the queue is read until it is empty.
 const DRAIN_POLL: Duration = Duration::from_secs(2);
 
+/// How often the queues are read until their counts can be believed.
+const SETTLE_POLL: Duration = Duration::from_secs(10);
+
+/// Why a deletion waits although the queues are shown empty.
+const SETTLING: &str = "the schedule is deleted, and the queues are shown empty; since something was under way a moment \
+                        ago, they are counted once more a minute after it";
+
 /// What follows when all resources of one step are gone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Then {
-    /// The other resources come next.
-    Requeue,
+    /// The other resources come next, after this time.
+    Requeue(Duration),
     /// Nothing is left: the finalizer is removed.
     Finish,
 }
@@ -47,6 +55,7 @@ pub(super) async fn cleanup(context: &ReconcileContext, subject: &Subject) -> Re
         context.forget(pipeline);
         return Ok(Requeue::OnChange);
     }
+    begin(context, subject);
     // A deleted pipeline has no missed firings.
     context.expectations.forget(&owner.uid);
     let held: Vec<Id> = previous.held.keys().cloned().collect();
@@ -70,16 +79,30 @@ pub(super) async fn cleanup(context: &ReconcileContext, subject: &Subject) -> Re
     let have = observe_all(&aws, schedules.clone(), &previous.rows.arns()).await?;
     if have.values().any(Option::is_some) {
         let what = Removal { ids: schedules, have, ..Removal::default() };
-        return Box::pin(delete_resources(context, subject, &aws, what, Then::Requeue)).await;
+        let at_rest = context.drains.unsettled_for(&owner.uid, Timestamp::now()).is_none();
+        let pause = if at_rest { Duration::ZERO } else { DRAIN_POLL };
+        return Box::pin(delete_resources(context, subject, &aws, what, Then::Requeue(pause))).await;
     }
     let queues = rest.iter().filter(|id| id.kind == Kind::Queue).cloned();
     let (queues, unseen) = observe_each(&aws, queues).await;
     let left = undelivered(owner, &queues);
+    if left > 0 {
+        context.drains.saw_messages(&owner.uid, Timestamp::now());
+    }
     if left > 0 && deleting_for(subject) < DRAIN {
         let message = format!("the schedule is deleted; not processed yet: {}", counted(left, "message"));
         let health = Health::progressing(Underway::Deleting, message, Requeue::In(DRAIN_POLL));
         return finish_early(context, subject, &health).await;
     }
+    let unsettled = context.drains.unsettled_for(&owner.uid, Timestamp::now());
+    if let Some(time) = unsettled.filter(|_| left == 0) {
+        let again = Duration::try_from(time).unwrap_or_default().min(SETTLE_POLL);
+        let health = Health::progressing(Underway::Deleting, SETTLING, Requeue::In(again));
+        return finish_early(context, subject, &health).await;
+    }
+    // What the runner has not processed may become a dead letter to the last.
+    let rest =
+        rest.into_iter().filter(|id| unsettled.is_none() || !depth::is_dead_letter_queue(id)).collect::<Vec<_>>();
     let (keep, rest): (Vec<Id>, Vec<Id>) = rest.into_iter().partition(|id| keeps(pipeline, id, &queues));
     let mut events = kept(&keep, &queues);
     if left > 0 {
@@ -91,7 +114,19 @@ pub(super) async fn cleanup(context: &ReconcileContext, subject: &Subject) -> Re
     // The schedule itself is gone, but its row may still be in the status.
     let ids = rest.into_iter().chain(schedules).collect();
     let what = Removal { ids, unseen, events, ..Removal::default() };
-    Box::pin(delete_resources(context, subject, &aws, what, Then::Finish)).await
+    let then = if unsettled.is_none() { Then::Finish } else { Then::Requeue(SETTLE_POLL) };
+    Box::pin(delete_resources(context, subject, &aws, what, then)).await
+}
+
+/// Finds out whether something of the pipeline may be under way, before the status is changed that tells it.
+fn begin(context: &ReconcileContext, subject: &Subject) {
+    let Subject { pipeline, owner, previous } = subject;
+    let now = Timestamp::now();
+    context.drains.begin(&owner.uid, || {
+        let by_hand = context.expectations.awaits_run_by_hand(&owner.uid);
+        let moved = || drain::moved(&pipeline.spec, previous.status(), &previous.runs, now);
+        if by_hand { Some(now) } else { moved() }
+    });
 }
 
 /// Why everything stays on AWS; `None` if it is to be deleted.
@@ -147,17 +182,23 @@ async fn delete_resources(
     applied.outcomes.extend(unseen.into_iter().map(|(id, error)| (id, Outcome::Failed(error))));
     let done = applied.outcomes.values().all(|outcome| matches!(outcome, Outcome::Done(_)));
     let mut all_events = events::of_changes(&applied, &[]);
+    if done {
+        all_events.extend(events);
+    }
     if done && then == Then::Finish {
         Box::pin(delete_inbox(context, subject, aws)).await?;
-        all_events.extend(events);
         return finish_deletion(context, subject, &all_events).await;
     }
     let mut status = subject.previous.status().clone();
     status.resources = status::rows_after(&subject.previous.rows, &applied, &ids).into_vec();
     status.schedule = None;
     status.next_run = None;
+    let pause = match then {
+        Then::Requeue(pause) => pause,
+        Then::Finish => DRAIN_POLL,
+    };
     let health = Health::of(&applied, Underway::Deleting)
-        .unwrap_or_else(|| Health::progressing(Underway::Deleting, "the schedule is gone", Requeue::In(DRAIN_POLL)));
+        .unwrap_or_else(|| Health::progressing(Underway::Deleting, "the schedule is gone", Requeue::In(pause)));
     finish(context, subject, status, &health, all_events).await
 }
 

@@ -13,6 +13,7 @@ use pipeline_core::desired::Installation;
 use pipeline_core::names::ClusterName;
 use pipeline_core::runs::missed::Expectations;
 
+use super::drain::Drains;
 use super::failures::Failures;
 use crate::artifacts::layers::Layers;
 use crate::drift::observed_cache::ObservedCache;
@@ -61,6 +62,8 @@ pub struct ReconcileContext {
     pub metrics: Arc<Metrics>,
     /// Failures in a row of each pipeline, for the back-off.
     pub failures: Failures,
+    /// When something of each pipeline that is being deleted moved last.
+    pub drains: Drains,
 }
 
 impl ReconcileContext {
@@ -68,6 +71,7 @@ impl ReconcileContext {
     pub fn forget(&self, pipeline: &ScheduledTaskPipeline) {
         let uid = pipeline.uid().unwrap_or_default();
         self.failures.reset(&uid);
+        self.drains.forget(&uid);
         self.observed_cache.forget(&uid);
         self.expectations.forget(&uid);
     }

@@ -1,8 +1,9 @@
 //! Registers a pipeline's firings with the check for missed ones.
 
-use api::PipelineStatus;
-use jiff::Timestamp;
+use api::{PipelineStatus, Task};
+use jiff::{SignedDuration, Timestamp};
 use pipeline_core::names::Part;
+use pipeline_core::pipeline::Pipeline;
 use pipeline_core::runs::missed::Expectation;
 use pipeline_core::runs::reports_nothing;
 
@@ -37,6 +38,16 @@ pub(super) fn expect_firings(
         tasks: u32::try_from(object.spec.tasks.len()).unwrap_or(u32::MAX),
         sender: owner.part(Part::Sender),
         undelivered: owner.part(Part::Undelivered),
+        retention: SignedDuration::from_secs(pipeline.queue.retention_seconds.into()),
+        silence: longest_silence(pipeline, &object.spec.tasks),
     };
-    context.expectations.expect(&owner.uid, expectation, &previous.runs);
+    context.expectations.expect(&owner.uid, expectation, &previous.runs, now);
+}
+
+/// The longest that a task which has begun may go without a report: it runs, and then waits for its next attempt, or for
+/// SQS to hand out again what a runner that broke down had.
+fn longest_silence(pipeline: &Pipeline, tasks: &[Task]) -> SignedDuration {
+    let back_off = tasks.iter().map(|task| task.retry.backoff_seconds).max().unwrap_or(0);
+    let pause = back_off.max(pipeline.queue.visibility_timeout_seconds);
+    SignedDuration::from_secs(pause.saturating_add(pipeline.runner.timeout_seconds).into())
 }

@@ -57,7 +57,12 @@ pub(super) async fn desired(
 ) -> Result<(Desired, Vec<Resource>), ReconcileError> {
     let pipeline = resolve(context, subject, now).await?;
     let aws = subject::aws(context, subject, &pipeline.target).await?;
-    let resources = desired::desired(&pipeline, &context.installation, &aws.location);
+    let mut resources = desired::desired(&pipeline, &context.installation, &aws.location);
+    for resource in &mut resources {
+        if let Resource::Schedule(schedule) = resource {
+            schedule.timing.fired = subject.previous.last_run;
+        }
+    }
     let fingerprint = report::fingerprint(&resources);
     let hash = observed_cache::desired_hash(&resources);
     Ok((Desired { pipeline, aws, fingerprint, hash }, resources))

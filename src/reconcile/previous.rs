@@ -30,6 +30,8 @@ pub(super) struct PreviousState {
     pub(super) runs: Vec<Run>,
     /// Whether the conditions already say that runs are not reported.
     pub(super) says_not_reported: bool,
+    /// When the last known run of the schedule was due, however it fired then.
+    pub(super) last_run: Option<Timestamp>,
     /// When the last known firing was due, since the schedule was last changed.
     pub(super) last_firing: Option<Timestamp>,
 }
@@ -49,6 +51,7 @@ impl PreviousState {
             tag_keys: TagKeys::new(own.tag_keys.iter().cloned()),
             runs: whole.runs.clone(),
             says_not_reported: whole.conditions.iter().any(|it| it.reason == Reported::NotReported.to_string()),
+            last_run: firings(whole).next(),
             last_firing: last_firing(whole),
             status: own,
         }
@@ -91,8 +94,13 @@ impl PreviousState {
 
 fn last_firing(status: &PipelineStatus) -> Option<Timestamp> {
     let since: Timestamp = status.schedule.as_ref()?.since.as_ref()?.parse().ok()?;
+    firings(status).find(|due| *due >= since.saturating_sub(CLOCKS).unwrap_or(since))
+}
+
+/// When the runs of the schedule were due that were heard of, the newest first.
+fn firings(status: &PipelineStatus) -> impl Iterator<Item = Timestamp> {
     let fired = status.runs.iter().filter(|run| run.trigger == RunTrigger::Schedule && !run.marks.is_empty());
-    fired.map(due).find(|due| *due >= since.saturating_sub(CLOCKS).unwrap_or(since))
+    fired.map(due)
 }
 
 #[cfg(test)]

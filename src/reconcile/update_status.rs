@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use kube::ResourceExt as _;
 use pipeline_core::names::TagKeys;
 use pipeline_core::pipeline::Pipeline;
-use pipeline_core::plan::Goal;
 use pipeline_core::plan::report::for_status;
+use pipeline_core::plan::{Goal, Plan, Step, Verdict};
 use pipeline_core::reason::{Settled, Underway};
 use pipeline_core::requeue::Requeue;
-use pipeline_core::resource::{Id, Kind, Observed, depth};
+use pipeline_core::resource::{Id, Kind, Observed, Resource, depth};
 
 use super::apply::{Applied, Outcome};
 use super::context::ReconcileContext;
@@ -84,7 +84,8 @@ fn status_after(
     let gone: Vec<Id> = gone.collect();
     let mut status = previous.status().clone();
     if has_schedule(applied) {
-        status::put_schedule(&mut status, &desired.pipeline, previous.last_firing, now);
+        let known = previous.last_firing.or_else(|| phase(plan, applied));
+        status::put_schedule(&mut status, &desired.pipeline, known, now);
         if status::fires_otherwise(applied) {
             status::restart_schedule(&mut status, now);
         }
@@ -100,6 +101,16 @@ fn status_after(
         status.in_sync_with = status.in_sync_with.filter(|before| *before == desired.fingerprint);
     }
     status
+}
+
+/// A moment at which a `rate()` fires, as AWS was told or shows it.
+fn phase(plan: &Plan, applied: &Applied) -> Option<Timestamp> {
+    let step = plan.steps.iter().find(|step| step.id.kind == Kind::Schedule)?;
+    let Goal::Present(wanted) = &step.goal else { return None };
+    let Resource::Schedule(schedule) = &wanted.resource else { return None };
+    let have = step.have.as_ref().and_then(|have| have.timing.as_deref());
+    let is_written = applied.changes.iter().any(|(id, _)| *id == step.id);
+    if is_written { schedule.timing.anchor(have) } else { have?.start }
 }
 
 fn has_schedule(applied: &Applied) -> bool {
@@ -120,11 +131,14 @@ fn remember(
     let snapshot = |(id, seen): (&Id, &Observed)| (id.clone(), Snapshot::of(seen, tag_keys));
     let snapshots: BTreeMap<Id, Snapshot> = applied.seen().map(snapshot).collect();
     let propagates = context.pending_writes.is_under_way(&aws.location, snapshots.keys());
+    // A schedule that is over need not be there.
+    let is_absent = |step: &&Step| step.have.is_none() && step.verdict == Verdict::InSync;
+    let absent = planned.plan.steps.iter().filter(is_absent).count();
     let observation = Observation {
         pipeline: subject.owner.pipeline(),
         location: aws.location.clone(),
         tag_keys: tag_keys.clone(),
-        complete: snapshots.len() == applied.outcomes.len() && !propagates,
+        complete: snapshots.len() + absent == applied.outcomes.len() && !propagates,
         snapshots,
         desired_hash: planned.desired.hash,
         depth,

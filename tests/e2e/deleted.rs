@@ -81,6 +81,35 @@ async fn dead_letters_survive_the_pipeline_unless_told_otherwise() {
 }
 
 #[tokio::test]
+async fn a_letter_of_a_moment_ago_is_not_deleted_with_its_queue() {
+    let lab = Lab::new().await;
+    lab.chat.answer("slack", "team", json!({"status": 404, "body": "no_service", "count": -1})).await;
+    // SQS takes its time to count what was sent.
+    lab.strict.settings(json!({"queueCountSeconds": 45})).await;
+    lab.apply("failing", specs::message(specs::AT_ONCE)).await;
+    lab.until("failing", "has given up a result", |pipeline| {
+        pipeline.status.as_ref().is_some_and(|status| status.runs.iter().any(|run| !run.undelivered.is_empty()))
+    })
+    .await;
+    lab.delete("failing").await;
+    lab.gone("failing").await;
+    let left = BTreeSet::from([format!("Queue {}", lab.names("failing").tasks_dlq)]);
+    assert_eq!(lab.aws.everything().await, left);
+    lab.told("failing", "DeadLettersKept", 1).await;
+}
+
+#[tokio::test]
+async fn a_pipeline_at_rest_goes_at_once() {
+    let lab = Lab::new().await;
+    lab.apply("idle", specs::message(specs::YEARLY)).await;
+    lab.ready("idle").await;
+    lab.delete("idle").await;
+    lab.gone("idle").await;
+    assert_eq!(lab.aws.everything().await, BTreeSet::new());
+    assert!(!lab.log().contains("counted once more"), "{}", lab.log());
+}
+
+#[tokio::test]
 async fn a_pipeline_that_never_got_anything_goes_at_once() {
     let lab = Lab::new().await;
     lab.apply("hopeless", specs::message("99 99 * * *")).await;

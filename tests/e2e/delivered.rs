@@ -95,8 +95,8 @@ async fn runs_of_one_task_never_overlap_when_they_queue() {
     let lab = Lab::new().await;
     lab.chat.answer("hook", "slow", json!({"delaySeconds": 3, "count": -1})).await;
     let task = json!({"name": "slow", "http": {"url": lab.chat.url("hook", "slow")}});
-    let spec = json!({"schedule": "rate(12 hours)", "tasks": [task], "concurrencyPolicy": "Queue"});
-    lab.apply("queued", spec.clone()).await;
+    let spec = json!({"schedule": specs::AT_ONCE, "tasks": [task], "concurrencyPolicy": "Queue"});
+    lab.apply("queued", spec).await;
     lab.ready("queued").await;
     let tasks = lab.names("queued").fifo().tasks;
     eventually("the first run is under way", async || {
@@ -110,8 +110,7 @@ async fn runs_of_one_task_never_overlap_when_they_queue() {
         if Timestamp::now().as_second() > first.secs() { Ok(()) } else { Err(first.to_string()) }
     })
     .await;
-    // A new rate fires at once.
-    lab.apply("queued", specs::merged(spec, json!({"schedule": "rate(13 hours)"}))).await;
+    lab.fire("queued", "again").await;
     let received = lab.chat.await_received("hook", "slow", 2).await;
     assert!(received[1].time - received[0].time >= 3.0, "the second began after the first had ended: {received:?}");
     await_messages(&lab, &tasks, 0).await;
@@ -120,7 +119,7 @@ async fn runs_of_one_task_never_overlap_when_they_queue() {
 #[tokio::test]
 async fn a_message_finds_the_chat_at_its_new_address() {
     let lab = Lab::with(Settings { resync_seconds: 2, ..Settings::default() }).await;
-    lab.apply("moving", specs::message("rate(12 hours)")).await;
+    lab.apply("moving", specs::message(specs::AT_ONCE)).await;
     lab.chat.await_received("slack", "team", 1).await;
     // The runner has the old address in memory by now.
     lab.chat.answer("slack", "team", json!({"status": 404, "body": "no_service", "count": -1})).await;
@@ -131,7 +130,7 @@ async fn a_message_finds_the_chat_at_its_new_address() {
         if parameter.contains(&moved) { Ok(()) } else { Err(parameter) }
     })
     .await;
-    lab.apply("moving", specs::message("rate(13 hours)")).await;
+    lab.fire("moving", "again").await;
     let received = lab.chat.await_received("slack", "moved", 1).await;
     assert_eq!(received[0].text(), "Hello");
 }

@@ -1,5 +1,9 @@
 //! The loop: from an applied pipeline to a message in the chat.
 
+use std::time::Duration;
+
+use api::{RunResult, ScheduledTaskPipeline};
+use aws_sdk_scheduler::types::ScheduleState;
 use jiff::{Timestamp, ToSpan as _, Unit, tz::TimeZone};
 use serde_json::{Value, json};
 
@@ -25,6 +29,94 @@ async fn a_pipeline_fires_at_its_time_in_its_zone_and_is_completed_afterwards() 
     let pipeline = lab.ready("once").await;
     assert_eq!(condition(&pipeline, "Ready").unwrap().reason, "Completed");
     assert_eq!(lab.chat.received("slack", "team").await.len(), 1, "it fires once");
+}
+
+/// The coming firings that the status shows.
+fn next(pipeline: &ScheduledTaskPipeline) -> Vec<Timestamp> {
+    let schedule = pipeline.status.as_ref().and_then(|status| status.schedule.as_ref());
+    schedule.iter().flat_map(|schedule| &schedule.next).map(|next| next.parse().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn an_edit_of_a_rate_fires_nothing_and_shifts_nothing() {
+    let lab = Lab::new().await;
+    let start = (Timestamp::now() + 20.seconds()).round(Unit::Second).unwrap();
+    let spec = |start: Option<Timestamp>, template: &str| {
+        let task = json!({"name": "hello", "message": {}, "template": template, "notify": ["team"]});
+        let start = start.map_or(json!({}), |start| json!({"startTime": start.to_string()}));
+        specs::merged(specs::one_task("rate(1 hour)", task), start)
+    };
+    let pipelines = [("from-a-time", Some(start)), ("from-its-creation", None)];
+    for (name, start) in pipelines {
+        lab.apply(name, spec(start, "One")).await;
+    }
+    lab.chat.await_received("slack", "team", 2).await;
+    for (name, start) in pipelines {
+        let fired: Timestamp = lab.ended(name, RunResult::Succeeded).await.runs[0].scheduled_time.parse().unwrap();
+        assert!(start.is_none_or(|start| start == fired), "{start:?} and {fired}");
+        let expected = [1, 2, 3].map(|hours| fired + hours.hours());
+        lab.until(name, "knows when it fires next", |pipeline| next(pipeline) == expected).await;
+        for (edit, template) in [(json!({}), "Two"), (json!({"suspend": true}), "Two"), (json!({}), "Three")] {
+            lab.apply(name, specs::merged(spec(start, template), edit)).await;
+            lab.ready(name).await;
+        }
+        let schedule = lab.aws.schedule(&lab.names(name).schedule).await;
+        assert!(schedule.target.unwrap().input.unwrap().contains("Three"));
+        assert_eq!(schedule.start_date.map(|start| start.secs()), Some(expected[0].as_second()));
+        assert_eq!(next(&lab.get(name).await), expected);
+        lab.strict.forget_calls().await;
+        lab.resync(name).await;
+        assert_eq!(lab.strict.writes().await, Vec::<String>::new(), "the start is not taken for drift");
+        assert_eq!(next(&lab.get(name).await), expected);
+    }
+    // What is due fires within a second here.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(lab.chat.received("slack", "team").await.len(), 2, "no edit fires");
+}
+
+#[tokio::test]
+async fn a_completed_pipeline_stays_so_whatever_is_edited() {
+    let lab = Lab::new().await;
+    lab.strict.settings(json!({"refusePastTimes": 1})).await;
+    let due = (Timestamp::now() + 60.seconds()).round(Unit::Second).unwrap();
+    let at = |time: Timestamp| format!("at({})", time.strftime("%Y-%m-%dT%H:%M:%S"));
+    let spec = |schedule: &str, template: &str| {
+        let task = json!({"name": "hello", "message": {}, "template": template, "notify": ["team"]});
+        specs::one_task(schedule, task)
+    };
+    lab.apply("once", spec(&at(due), "One")).await;
+    lab.apply("often", spec(specs::YEARLY, "One")).await;
+    lab.ready("often").await;
+    lab.chat.await_received("slack", "team", 1).await;
+    let completed = async |name: &str| {
+        let pipeline = lab.ready(name).await;
+        assert_eq!(condition(&pipeline, "Ready").unwrap().reason, "Completed");
+        lab.aws.schedule(&lab.names(name).schedule).await
+    };
+    lab.strict.forget_calls().await;
+    lab.apply("once", spec(&at(due), "Two")).await;
+    assert!(completed("once").await.target.unwrap().input.unwrap().contains("One"));
+    assert_eq!(lab.strict.writes().await, Vec::<String>::new());
+    // It follows once its time is to come.
+    let later = at(due + 24.hours());
+    lab.apply("once", spec(&later, "Two")).await;
+    assert_eq!(condition(&lab.ready("once").await, "Ready").unwrap().reason, "InSync");
+    let schedule = lab.aws.schedule(&lab.names("once").schedule).await;
+    assert_eq!(schedule.schedule_expression.as_ref(), Some(&later));
+    assert!(schedule.target.unwrap().input.unwrap().contains("Two"));
+    // One that still fires on AWS is ended as it is.
+    lab.apply("often", spec(&at(due), "Two")).await;
+    let schedule = completed("often").await;
+    assert_eq!(schedule.schedule_expression.as_deref(), Some(specs::LEAP_DAY));
+    assert_eq!(schedule.state, Some(ScheduleState::Disabled));
+    // And one that somebody deleted is not made again.
+    let names = lab.names("often");
+    lab.aws.scheduler.delete_schedule().group_name(&names.schedule).name(&names.schedule).send().await.unwrap();
+    lab.strict.forget_calls().await;
+    lab.resync("often").await;
+    assert_eq!(condition(&lab.ready("often").await, "Ready").unwrap().reason, "Completed");
+    assert_eq!(lab.strict.writes().await, Vec::<String>::new());
+    assert!(!lab.log().contains("needs attention"), "nothing fails on the way");
 }
 
 #[tokio::test]

@@ -404,7 +404,8 @@ async fn the_lab_sends_and_posts_with_functions_and_a_layer_of_its_own() {
     }
 
     // The built-in functions come back, with the pipeline's own tasks.
-    lab.apply("lab", specs::message("rate(13 hours)")).await;
+    lab.apply("lab", specs::message(specs::AT_ONCE)).await;
+    lab.fire("lab", "again").await;
     let received = lab.chat.await_received("slack", "team", 3).await;
     assert_eq!(received[2].text(), "Hello");
     lab.delete("lab").await;

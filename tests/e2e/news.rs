@@ -261,18 +261,35 @@ async fn a_function_that_may_write_to_the_inbox_can_report_for_no_pipeline() {
 }
 
 #[tokio::test]
-async fn a_run_by_hand_that_never_begins_is_missed() {
+async fn tasks_that_wait_are_not_missed_and_tasks_that_were_lost_are() {
     let lab = Lab::new().await;
-    lab.apply("stuck", specs::merged(specs::message(specs::YEARLY), json!({"missedAfterSeconds": 60}))).await;
-    lab.ready("stuck").await;
-    // The account has no room for the runner.
-    let full = lab.aws.lambda.put_function_concurrency().function_name(lab.names("stuck").runner);
-    full.reserved_concurrent_executions(0).send().await.unwrap();
-    annotate(&lab, "stuck", json!({"taskpipelines.dev/run-now": "one"})).await;
-    let status = lab.ended("stuck", RunResult::Missed).await;
+    for name in ["waiting", "lost"] {
+        fired_into_a_full_account(&lab, name).await;
+    }
+    lab.aws.purge(&lab.names("lost").tasks).await;
+    let status = lab.ended("lost", RunResult::Missed).await;
     let run = &status.runs[0];
     assert_eq!((run.trigger, run.counts.missed), (RunTrigger::Manual, 1), "{run:?}");
-    assert!(run.message.as_ref().unwrap().contains("the runner has not begun"), "{run:?}");
+    assert!(run.message.as_ref().unwrap().contains("not on the queue any more"), "{run:?}");
+    // Fired first, the waiting one is judged no later than that.
+    let waiting = lab.get("waiting").await;
+    assert_eq!(runs(&waiting)[0].result, RunResult::Running, "{waiting:#?}");
+    let events = lab.events("waiting").await;
+    assert!(!events.iter().any(|event| event.contains("Missed")), "{events:?}");
+    let free = lab.aws.lambda.delete_function_concurrency().function_name(lab.names("waiting").runner);
+    free.send().await.unwrap();
+    lab.ended("waiting", RunResult::Succeeded).await;
+}
+
+/// Makes a pipeline whose runner the account has no room for, and fires it.
+async fn fired_into_a_full_account(lab: &Lab, name: &str) {
+    lab.apply(name, specs::merged(specs::message(specs::YEARLY), json!({"missedAfterSeconds": 60}))).await;
+    lab.ready(name).await;
+    let full = lab.aws.lambda.put_function_concurrency().function_name(lab.names(name).runner);
+    full.reserved_concurrent_executions(0).send().await.unwrap();
+    lab.fire(name, "one").await;
+    recorded(lab, name, "one").await;
+    lab.until(name, "has begun a run", |pipeline| runs(pipeline).len() == 1).await;
 }
 
 /// While its queue drains, which may take minutes, firings that are due do not come, and tasks wait: as was asked for.
@@ -280,15 +297,10 @@ async fn a_run_by_hand_that_never_begins_is_missed() {
 async fn a_pipeline_in_deletion_misses_nothing() {
     let lab = Lab::new().await;
     for name in ["deleted", "kept"] {
-        lab.apply(name, specs::merged(specs::message(specs::YEARLY), json!({"missedAfterSeconds": 60}))).await;
-        lab.ready(name).await;
-        let full = lab.aws.lambda.put_function_concurrency().function_name(lab.names(name).runner);
-        full.reserved_concurrent_executions(0).send().await.unwrap();
-        annotate(&lab, name, json!({"taskpipelines.dev/run-now": "one"})).await;
-        recorded(&lab, name, "one").await;
-        lab.until(name, "has begun a run", |pipeline| runs(pipeline).len() == 1).await;
+        fired_into_a_full_account(&lab, name).await;
     }
     lab.delete("deleted").await;
+    lab.aws.purge(&lab.names("kept").tasks).await;
     // Fired first, the run of the deleted one is judged no later than this.
     lab.ended("kept", RunResult::Missed).await;
     let deleted = lab.get("deleted").await;

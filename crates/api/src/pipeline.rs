@@ -76,7 +76,8 @@ pub struct ScheduledTaskPipelineSpec {
     /// Disables the schedule; everything on AWS stays, and `run-now` still works. Default: false.
     #[serde(default)]
     pub suspend: bool,
-    /// The schedule fires nothing before this time. Default: no limit.
+    /// The schedule fires nothing before this time. A `rate()` fires at it and at its intervals from then on, also when
+    /// it has passed. Default: no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
     /// The schedule fires nothing after this time. Default: no limit.

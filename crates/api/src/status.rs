@@ -99,7 +99,7 @@ pub struct ScheduleStatus {
     /// Since when the schedule has been as it is (RFC 3339). Firings before this time are not expected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
-    /// The next 3 firings, in the schedule's time zone; empty for `rate()` until its phase is known.
+    /// The next 3 firings, in the schedule's time zone; empty for a `rate()` without `startTime` until its phase is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub next: Vec<String>,
     /// Possible surprises, such as times that a change to daylight saving time skips.

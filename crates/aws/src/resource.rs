@@ -163,7 +163,7 @@ pub async fn update(
         Resource::LayerVersion(it) => layer_version::update(aws, it, changed).await,
         Resource::Function(it) => function::update(aws, it, have, changed, fetched).await,
         Resource::EventSourceMapping(it) => event_source_mapping::update(aws, it, have, changed).await,
-        Resource::Schedule(it) => schedule::update(aws, it).await,
+        Resource::Schedule(it) => schedule::update(aws, it, have).await,
     }?;
     match progress {
         Progress::Done => tagging::change(aws, resource, have, tags).await,

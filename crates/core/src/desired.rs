@@ -13,7 +13,7 @@ use crate::names::{Owner, Part};
 use crate::pipeline::{Callee, FunctionLayer, Lambda, Layer, Pipeline};
 use crate::resource::{
     AsyncInvoke, EventSourceMapping, Function, Id, Kind, LayerVersion, LogGroup, Parameter, Queue, Redrive, Resource,
-    Role, Schedule, ScheduleGroup,
+    Role, Schedule, ScheduleGroup, Timing,
 };
 
 pub use boundary::boundary;
@@ -57,7 +57,7 @@ pub fn desired(pipeline: &Pipeline, installation: &Installation, location: &Loca
     }));
     resources
         .push(Resource::ScheduleGroup(ScheduleGroup { name: names.schedule.clone(), tags: pipeline.tags.clone() }));
-    resources.push(Resource::Schedule(schedule(pipeline, &names, location)));
+    resources.push(Resource::Schedule(Box::new(schedule(pipeline, &names, location))));
     resources
 }
 
@@ -295,5 +295,12 @@ fn schedule(pipeline: &Pipeline, names: &Names, location: &Location) -> Schedule
         max_attempts: pipeline.invocation.max_attempts,
         max_age_seconds: pipeline.invocation.max_age_seconds,
         owner_tags: pipeline.owner.tags(),
+        timing: Timing {
+            schedule: pipeline.schedule.clone(),
+            start_time: pipeline.start_time,
+            fired: None,
+            now: pipeline.now,
+            is_over: pipeline.schedule.is_over(pipeline.now, &pipeline.window),
+        },
     }
 }

@@ -97,8 +97,12 @@ pub struct Pipeline {
     pub target: Target,
     /// Its schedule.
     pub schedule: Schedule,
-    /// The times between which it fires.
+    /// The times between which it fires. A start that has passed is not among them.
     pub window: Window,
+    /// `spec.startTime`, also one that has passed.
+    pub start_time: Option<Timestamp>,
+    /// The time at which it was validated.
+    pub now: Timestamp,
     /// Whether the schedule is disabled.
     pub suspended: bool,
     /// Seconds after which an expected firing counts as missed; `None`: derived from the schedule.
@@ -279,6 +283,8 @@ pub fn resolve(spec: &ScheduledTaskPipelineSpec, context: &Context<'_>) -> Resul
             target,
             schedule,
             window,
+            start_time: span.start,
+            now: context.now,
             suspended: *suspend,
             missed_after_seconds: *missed_after_seconds,
             flexible_window_minutes: *flexible_window_minutes,

@@ -119,6 +119,7 @@ impl Goal {
     /// What to do about a resource with this goal.
     pub fn judge(&self, have: Option<&Observed>, owner: &Owner) -> Verdict {
         match (self, have) {
+            (Self::Present(wanted), None) if wanted.is_over() => Verdict::InSync,
             (Self::Present(_), None) => Verdict::Create,
             (Self::Gone, None) => Verdict::InSync,
             (Self::Present(wanted), Some(have)) => match owner.ownership(&have.tags) {
@@ -147,11 +148,19 @@ impl Goal {
 }
 
 impl Wanted {
+    /// Whether it is a schedule that will not fire any more: it need not be there.
+    fn is_over(&self) -> bool {
+        matches!(&self.resource, Resource::Schedule(schedule) if schedule.is_over())
+    }
+
     fn compare(&self, have: &Observed, otherwise: impl FnOnce(Vec<Difference>) -> Verdict) -> Verdict {
         if let Some(why) = &have.settling {
             return Verdict::Settle(why.clone());
         }
         let mut differences = diff(&self.resource, have, &self.tag_keys);
+        if let Resource::Schedule(schedule) = &self.resource {
+            differences = schedule.to_change(have, differences);
+        }
         differences.extend(self.role_made_anew(have));
         if differences.is_empty() { Verdict::InSync } else { otherwise(differences) }
     }

@@ -15,6 +15,7 @@ mod queue;
 mod role;
 mod schedule;
 mod schedule_group;
+mod timing;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,6 +42,7 @@ pub use parameter::Parameter;
 pub use queue::{MAX_MESSAGE_SIZE, Queue, Redrive};
 pub use role::Role;
 pub use schedule_group::ScheduleGroup;
+pub use timing::{ObservedTiming, Timing};
 
 /// A kind of AWS resource. The order is that of creation; deletion goes backwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -206,6 +208,8 @@ pub struct Observed {
     /// AWS's id of this very resource, if it is a role: another role of the same name has another.
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>
     pub unique_id: Option<String>,
+    /// When it fires, if it is a schedule.
+    pub timing: Option<Box<ObservedTiming>>,
     /// When it was made, if it is a role, or last changed, if it is a function: a function holds on to the role that it
     /// was given, even when that is deleted and made again under the same name.
     pub since: Option<Timestamp>,
@@ -247,7 +251,7 @@ pub enum Resource {
     /// Lambda event source mapping.
     EventSourceMapping(EventSourceMapping),
     /// EventBridge schedule.
-    Schedule(Schedule),
+    Schedule(Box<Schedule>),
 }
 
 impl Resource {

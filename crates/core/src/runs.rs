@@ -9,12 +9,14 @@ mod news;
 mod task;
 mod verdict;
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use api::{Run, RunCounts, RunResult, RunTrigger};
 use jiff::Timestamp;
 use protocol::{RunRef, Trigger};
 
 pub use news::tell;
-pub use verdict::{conditions, missing, reports_nothing};
+pub use verdict::{Cause, conditions, missing, reports_nothing};
 
 /// Number of runs that are kept, the newest.
 pub const MAX_RUNS: usize = 10;
@@ -54,6 +56,8 @@ fn entry<'runs>(runs: &'runs mut Vec<Run>, about: &RunRef) -> Option<&'runs mut 
     let tasks = usize::try_from(about.tasks).ok()?;
     if run.marks.is_empty() {
         run.marks = char::from(mark::WAITING).to_string().repeat(tasks);
+        // It was called missed, and has come.
+        run.message = None;
     }
     (run.marks.len() == tasks).then_some(run)
 }
@@ -101,9 +105,21 @@ pub fn was_due(about: &RunRef) -> Timestamp {
     about.scheduled_time.parse().unwrap_or(Timestamp::MIN)
 }
 
-/// Whether each task of a run has begun, or was reported as missed.
-pub(crate) fn has_begun(run: &Run) -> bool {
-    !run.marks.bytes().any(|mark| mark == mark::WAITING)
+/// Whether some tasks of a run have not begun, and were not reported as missed either.
+pub(crate) fn waits(run: &Run) -> bool {
+    run.marks.bytes().any(|mark| mark == mark::WAITING)
+}
+
+/// A hash of all that the runner has reported. A run that was merely fired does not change it.
+pub(crate) fn progress(runs: &[Run]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let begun = |run: &&Run| run.marks.bytes().any(|one| mark::rank(one) >= mark::rank(mark::RUNNING));
+    for run in runs.iter().filter(begun) {
+        let attempts: Vec<u32> = run.tasks.iter().map(|task| task.attempts).collect();
+        let Run { run_id, marks, started_at, finished_at, delivered_at, undelivered, .. } = run;
+        (run_id, marks, started_at, finished_at, delivered_at, undelivered.len(), attempts).hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 /// Derives result and counts from the marks.

@@ -17,6 +17,7 @@ from ministack.services import scheduler
 
 from ..iam import roles
 from ..patches import patch, patch_value
+from ..state import STATE
 from . import firing
 from .expressions import At, Cron, InvalidExpression, Rate, parse, time_zone
 
@@ -27,6 +28,7 @@ logger = logging.getLogger("strict.schedules")
 
 SWEEP_SECONDS = 1
 START_IN_PAST_SECONDS = 5 * 60  # https://github.com/getmoto/moto/issues/8172
+IN_PAST = "Invalid Schedule Expression {}. The time you specify must be in the future."  # a guess, like where it is said
 NOT_ASSUMABLE = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."
 RETRY_POLICY = {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185}
 STANDARD_QUEUE = r"arn:aws[a-z-]*:sqs:[a-z0-9-]+:\d{12}:[a-zA-Z0-9_-]+"
@@ -44,12 +46,12 @@ patch_value(scheduler, "_SCHEDULE_TICK_INTERVAL", SWEEP_SECONDS, "schedules fire
 
 @patch(scheduler, "_create_schedule", "a schedule is checked, and made once for each ClientToken")
 def _create(original: Callable[[str, Record], Response], name: str, body: Record) -> Response:
-    return _once("create", name, body, functools.partial(_write, original))
+    return _once("create", name, body, functools.partial(_write, original, True))
 
 
 @patch(scheduler, "_update_schedule", "a schedule is checked, and written once for each ClientToken")
 def _update(original: Callable[[str, Record], Response], name: str, body: Record) -> Response:
-    return _once("update", name, body, functools.partial(_write, original))
+    return _once("update", name, body, functools.partial(_write, original, False))
 
 
 @patch(scheduler, "_delete_schedule", "a ClientToken counts once")
@@ -81,11 +83,12 @@ def _once(operation: str, name: str, body: Record, carry_out: Callable[[str, Rec
     return _answered[key]
 
 
-def _write(original: Callable[[str, Record], Response], name: str, body: Record) -> Response:
+def _write(original: Callable[[str, Record], Response], is_new: bool, name: str, body: Record) -> Response:
     key = f"{body.get('GroupName', 'default')}/{name}"
-    before = scheduler._schedules.get(key)
     try:
         _check(name, body)
+        if not is_new or STATE.settings.of(get_account_id()).refusePastTimes:
+            _check_future(body)
         group_arn = scheduler._group_arn(body.get("GroupName", "default"))
         if not roles.assumable(body["Target"]["RoleArn"], "scheduler.amazonaws.com", group_arn):
             raise Refused(NOT_ASSUMABLE)
@@ -94,7 +97,7 @@ def _write(original: Callable[[str, Record], Response], name: str, body: Record)
     response = original(name, body)
     if response[0] == 200:
         record = scheduler._schedules[key]
-        record[CLOCK] = _clock(record, before)
+        record[CLOCK] = _clock(record, is_new)
     return response
 
 
@@ -122,6 +125,17 @@ def _check(name: str, body: Record) -> None:
     if start is not None and end is not None and end <= start:
         raise Refused("The EndDate you specify must come after the StartDate.")
     _check_target(body["Target"])
+
+
+def _check_future(body: Record) -> None:
+    """Times that have passed: whether an update refuses them is a guess; a creation was seen to accept a past `at()`."""
+    text, now = body["ScheduleExpression"], time.time()
+    expression = parse(text, time_zone(body.get("ScheduleExpressionTimezone", "UTC")))
+    if isinstance(expression, At) and expression.moment < now:
+        raise Refused(IN_PAST.format(text))
+    end = scheduler._to_epoch(body.get("EndDate"))
+    if end is not None and end < now:
+        raise Refused("The EndDate you specify must be in the future.")
 
 
 def _check_window(window: Record) -> None:
@@ -164,17 +178,17 @@ def _get(_original: object, name: str, query: Record) -> Response:
     return response
 
 
-def _clock(record: Record, before: Record | None) -> dict[str, Any]:
-    """When a schedule just written fires: a rate keeps its phase unless its expression or start changed."""
+def _clock(record: Record, is_new: bool) -> dict[str, Any]:
+    """When a schedule just written fires.
+
+    A rate's start date is its first firing, and without one it fires at once. That an update counts as such a beginning,
+    whatever it changes, is a guess: an update replaces all of the schedule.
+    """
     now = time.time()
     start = scheduler._to_epoch(record.get("StartDate"))
-    same = ("ScheduleExpression", "StartDate")
-    if before is not None and CLOCK in before and all(before.get(key) == record.get(key) for key in same):
-        anchor, fresh = before[CLOCK]["anchor"], False
-    else:
-        anchor, fresh = start if start is not None else now, True
-    # Without a start date a rate fires first at its creation.
-    return {"anchor": anchor, "next": _next(record, anchor, anchor - 1 if fresh else now)}
+    anchor = start if start is not None else now
+    begins = is_new or isinstance(_expression(record), Rate)
+    return {"anchor": anchor, "next": _next(record, anchor, anchor - 1 if begins else now)}
 
 
 def _next(record: Record, anchor: float, after: float) -> float | None:

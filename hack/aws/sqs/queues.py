@@ -44,11 +44,20 @@ _before_changes: dict[str, list[tuple[float, Record]]] = defaultdict(list)
 def shown_attributes(queue: Record) -> Record:
     """The attributes that a read returns now: after a change the old ones, for as long as `queueAttributeSeconds` says."""
     now, attributes = time.time(), queue["attributes"]
-    delay = STATE.settings.of(attributes["QueueArn"].split(":")[4]).queueAttributeSeconds
+    settings = STATE.settings.of(attributes["QueueArn"].split(":")[4])
+    delay = settings.queueAttributeSeconds
     old = next((old for changed, old in _before_changes[attributes["QueueArn"]] if changed > now - delay), None)
-    # What counts messages is not behind.
+    # What counts messages is behind by itself.
     counts = {key: value for key, value in attributes.items() if key.startswith("Approximate")}
-    return attributes if old is None else {**old, **counts}
+    counts.update(_late_counts(queue, now - settings.queueCountSeconds) if settings.queueCountSeconds else {})
+    return {**(attributes if old is None else old), **counts}
+
+
+def _late_counts(queue: Record, until: float) -> Record:
+    """The counts of the messages that came until then. What has left the queue since is not counted, other than on AWS."""
+    known = [message for message in queue["messages"] if message.get("enqueued_at", message["sent_at"]) <= until]
+    visible = sum(message["visible_at"] <= time.time() for message in known)
+    return {"ApproximateNumberOfMessages": str(visible), "ApproximateNumberOfMessagesNotVisible": str(len(known) - visible)}
 
 
 @before("tag", "GetResources")

@@ -54,6 +54,13 @@ class QueueTest(StrictTest):
         for attributes in ({"VisibilityTimeout": "61"}, {"KmsMasterKeyId": "k"}):
             self.refused("QueueAlreadyExists", self.sqs.create_queue, QueueName="a", Attributes=attributes)
 
+    def test_a_message_of_a_moment_ago_is_not_counted(self) -> None:
+        url = self.sqs.create_queue(QueueName="a")["QueueUrl"]
+        self.settings(queueCountSeconds=0.5)
+        self.sqs.send_message(QueueUrl=url, MessageBody="a")
+        self.assertEqual(self.attributes(url)["ApproximateNumberOfMessages"], "0")
+        self.eventually(lambda: self.attributes(url)["ApproximateNumberOfMessages"] == "1", "its count")
+
     def test_a_deleted_queue_s_name_stays_taken(self) -> None:
         self.settings(queueNameSeconds=1)
         url = self.sqs.create_queue(QueueName="a")["QueueUrl"]

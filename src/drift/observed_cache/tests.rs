@@ -156,3 +156,14 @@ fn a_resource_that_was_only_written_is_looked_at_with_the_next_sweep() {
     assert!(cache.record("uid", written, true));
     assert!(sweep(&cache, &[wanted(30)], |_| {}));
 }
+
+#[test]
+fn an_observation_stands_until_a_sweep_can_have_confirmed_it_however_long_that_takes() {
+    let cache = ObservedCache::new(Periods { sweep: Duration::ZERO, ..HOUR });
+    assert!(cache.record("uid", observation(&[wanted(30)]), false));
+    assert!(!is_fresh(&cache, &[wanted(30)]));
+    let since = Instant::now().checked_sub(Duration::from_secs(20)).expect("the machine has run for longer");
+    let _ = cache.compare(&location(), &ListedResources::new(), since);
+    assert!(!cache.record("uid", observation(&[wanted(30)]), false));
+    assert!(is_fresh(&cache, &[wanted(30)]));
+}

@@ -11,13 +11,13 @@ use crate::reconcile::apply::{Applied, AppliedChange};
 const NEXT_FIRINGS: usize = 3;
 
 /// Writes the schedule as AWS has it into the status. `known` is one of its firings, from which the firings of a
-/// `rate()` follow.
+/// `rate()` follow; without one they follow from `startTime`, or from what the status said before.
 pub fn put_schedule(status: &mut PipelineStatus, pipeline: &Pipeline, known: Option<Timestamp>, now: Timestamp) {
-    let mut schedule = schedule(pipeline, known, now);
-    let before = status
-        .schedule
-        .take()
-        .filter(|before| (&before.expression, &before.state) == (&schedule.expression, &schedule.state));
+    let before = status.schedule.take();
+    let before = before.filter(|before| before.expression == pipeline.schedule.expression());
+    let told = || before.as_ref()?.next.first()?.parse().ok();
+    let mut schedule = schedule(pipeline, known.or(pipeline.start_time).or_else(told), now);
+    let before = before.filter(|before| before.state == schedule.state);
     schedule.since = before.and_then(|before| before.since).or_else(|| Some(to_the_second(now)));
     status.next_run = schedule.next.first().cloned();
     status.schedule = Some(schedule);

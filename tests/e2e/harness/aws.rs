@@ -155,6 +155,11 @@ impl Aws {
         self.sqs.send_message().queue_url(self.queue_url(name)).message_body(body).send().await.unwrap();
     }
 
+    /// Takes all messages out of a queue, also those that somebody has.
+    pub(crate) async fn purge(&self, name: &str) {
+        self.sqs.purge_queue().queue_url(self.queue_url(name)).send().await.unwrap();
+    }
+
     pub(crate) async fn delete_queue(&self, name: &str) {
         self.sqs.delete_queue().queue_url(self.queue_url(name)).send().await.unwrap();
     }

@@ -40,6 +40,11 @@ impl Lab {
         self.pipelines().patch(name, &PatchParams::default(), &Patch::Merge(change)).await.unwrap()
     }
 
+    /// Asks for a run by hand.
+    pub(crate) async fn fire(&self, name: &str, token: &str) {
+        self.patch(name, json!({"metadata": {"annotations": {"taskpipelines.dev/run-now": token}}})).await;
+    }
+
     pub(crate) async fn get(&self, name: &str) -> ScheduledTaskPipeline {
         self.pipelines().get(name).await.unwrap()
     }

@@ -12,7 +12,7 @@ use aws_sdk_scheduler::types::{
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use pipeline_core::names::{Tags, tag};
-use pipeline_core::resource::{Field, FieldName, Fields, Id, Kind, Observed, Schedule};
+use pipeline_core::resource::{Field, FieldName, Fields, Id, Kind, Observed, ObservedTiming, Schedule};
 
 use super::{Progress, pages};
 use crate::{Aws, AwsError};
@@ -27,7 +27,7 @@ const LIST_PAGE: i32 = 100;
 
 /// Fills in a request to create or to update, which take the same members but have no type in common.
 macro_rules! complete {
-    ($request:expr, $schedule:expr) => {
+    ($request:expr, $schedule:expr, $start:expr) => {
         $request
             .name(&$schedule.name)
             .group_name(&$schedule.group)
@@ -35,7 +35,7 @@ macro_rules! complete {
             .schedule_expression(&$schedule.expression)
             .schedule_expression_timezone(&$schedule.time_zone)
             .state(state($schedule))
-            .set_start_date($schedule.start.map(sdk_moment))
+            .set_start_date($start.map(sdk_moment))
             .set_end_date($schedule.end.map(sdk_moment))
             .set_flexible_time_window(window($schedule))
             .set_target(target($schedule))
@@ -44,13 +44,19 @@ macro_rules! complete {
 }
 
 pub(super) async fn create(aws: &Aws, schedule: &Schedule) -> Result<Progress, AwsError> {
-    let request = complete!(aws.scheduler.create_schedule(), schedule);
+    let request = complete!(aws.scheduler.create_schedule(), schedule, schedule.start_date(None, Timestamp::now()));
     aws.call(request).await?;
     Ok(Progress::Done)
 }
 
-pub(super) async fn update(aws: &Aws, schedule: &Schedule) -> Result<Progress, AwsError> {
-    let request = complete!(aws.scheduler.update_schedule(), schedule);
+pub(super) async fn update(aws: &Aws, schedule: &Schedule, have: &Observed) -> Result<Progress, AwsError> {
+    let stopped = schedule.stopped(have);
+    let start = match &stopped {
+        Some(stopped) => stopped.start,
+        None => schedule.start_date(Some(have), Timestamp::now()),
+    };
+    let schedule = stopped.as_ref().unwrap_or(schedule);
+    let request = complete!(aws.scheduler.update_schedule(), schedule, start);
     aws.call(request).await?;
     Ok(Progress::Done)
 }
@@ -91,7 +97,8 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
     let tags = answer.description().and_then(owner_tags).unwrap_or_default();
     let fields = read(&answer, Timestamp::now());
     let revision = answer.last_modification_date().map(ToString::to_string);
-    Ok(Some(Observed { arn: aws.location.schedule_arn(name, name), tags, fields, revision, ..Observed::default() }))
+    let (arn, timing) = (aws.location.schedule_arn(name, name), Some(Box::new(timing(&answer))));
+    Ok(Some(Observed { arn, tags, fields, revision, timing, ..Observed::default() }))
 }
 
 /// What a list shows of a schedule; all else is behind its date of modification.
@@ -135,6 +142,18 @@ fn read(answer: &GetScheduleOutput, now: Timestamp) -> Fields {
         fields.extend(read_target(target));
     }
     fields
+}
+
+fn timing(answer: &GetScheduleOutput) -> ObservedTiming {
+    let changed = answer.last_modification_date().or(answer.creation_date());
+    ObservedTiming {
+        expression: answer.schedule_expression().unwrap_or_default().to_owned(),
+        time_zone: answer.schedule_expression_timezone().unwrap_or("UTC").to_owned(),
+        enabled: answer.state() != Some(&ScheduleState::Disabled),
+        start: answer.start_date().and_then(read_moment),
+        end: answer.end_date().and_then(read_moment),
+        changed: changed.and_then(read_moment),
+    }
 }
 
 fn read_target(target: &Target) -> Fields {
@@ -204,6 +223,7 @@ fn owner_tags(description: &str) -> Option<Tags> {
 #[cfg(test)]
 mod tests {
     use aws_sdk_scheduler::operation::get_schedule::builders::GetScheduleOutputBuilder;
+    use pipeline_core::resource::Timing;
     use proptest::prelude::*;
 
     use super::*;
@@ -239,6 +259,13 @@ mod tests {
             max_attempts: 5,
             max_age_seconds: 3600,
             owner_tags: owner("hello"),
+            timing: Timing {
+                schedule: pipeline_core::test_support::resolved("{}").schedule,
+                start_time: None,
+                fired: None,
+                now: at(NOW),
+                is_over: false,
+            },
         }
     }
 
@@ -296,6 +323,24 @@ mod tests {
         assert_eq!(read(&answer, at("2026-03-31T23:59:59Z")), started.fields());
         assert_eq!(read(&answer, at("2026-04-01T00:00:00Z")), wanted().fields());
         assert_ne!(read(&answer, at("2026-03-31T23:59:59Z")), wanted().fields());
+    }
+
+    #[test]
+    fn when_it_fires_is_read_also_where_it_says_no_more_than_nothing() {
+        let schedule = Schedule { start: Some(at("2026-02-01T00:00:00Z")), enabled: false, ..wanted() };
+        let answer =
+            answer(&schedule).creation_date(DateTime::from_secs(1)).last_modification_date(DateTime::from_secs(2));
+        assert_eq!(
+            timing(&answer.build()),
+            ObservedTiming {
+                expression: schedule.expression,
+                time_zone: schedule.time_zone,
+                enabled: false,
+                start: schedule.start,
+                end: None,
+                changed: Some(Timestamp::from_second(2).unwrap()),
+            }
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use protocol::Firing;
 use serde_json::json;
 
-use super::{Field, FieldName, Fields};
+use super::{Difference, Field, FieldName, Fields, Observed, Side, Timing};
 use crate::names::Tags;
 
 /// A wanted schedule.
@@ -40,6 +40,8 @@ pub struct Schedule {
     pub max_age_seconds: u32,
     /// The four tags of its owner, for the description.
     pub owner_tags: Tags,
+    /// When it fires.
+    pub timing: Timing,
 }
 
 impl Schedule {
@@ -63,5 +65,50 @@ impl Schedule {
             self.flexible_window_minutes.map(|minutes| (FieldName::FlexibleWindowMinutes, Field::plain(minutes))),
         );
         fields
+    }
+
+    /// The start to send at `now` where AWS has this: that of the spec, or the next firing of a `rate()` that goes on.
+    pub fn start_date(&self, have: Option<&Observed>, now: Timestamp) -> Option<Timestamp> {
+        let have = have.and_then(|have| have.timing.as_deref());
+        let is_sent =
+            |start: &Timestamp| have.and_then(|have| have.start).map(Timestamp::as_second) == Some(start.as_second());
+        // One that passes while it is sent still counts: AWS takes it for five minutes.
+        let to_come = self.start.filter(|start| *start > now || !is_sent(start));
+        to_come.or_else(|| self.timing.first(have, now)).or_else(|| self.timing.next(have, now))
+    }
+
+    /// What to send in its place where it is over and AWS has one that still fires: that, disabled. AWS may refuse times
+    /// that have passed.
+    #[must_use]
+    pub fn stopped(&self, have: &Observed) -> Option<Self> {
+        let have = have.timing.as_deref().filter(|_| self.timing.is_over)?;
+        Some(Self {
+            expression: have.expression.clone(),
+            time_zone: have.time_zone.clone(),
+            enabled: false,
+            start: have.start.filter(|start| *start > self.timing.now),
+            end: have.end,
+            ..self.clone()
+        })
+    }
+
+    /// Whether nothing will fire any more, so that it is neither made nor changed.
+    pub fn is_over(&self) -> bool {
+        self.timing.is_over
+    }
+
+    /// What has to be changed, of what differs. A start that only keeps the phase of a `rate()` is as wanted; of a
+    /// schedule that is over nothing matters but that AWS's does not fire.
+    pub(crate) fn to_change(&self, have: &Observed, mut differences: Vec<Difference>) -> Vec<Difference> {
+        let Some(timing) = &have.timing else { return differences };
+        if self.timing.is_over {
+            differences.retain(|one| one.tag_key().is_some());
+            let [from, to] = ["ENABLED", "DISABLED"].map(|state| Some(Side::value(state)));
+            let disabled = Difference::of_field(FieldName::State, from, to);
+            differences.extend(timing.fires(self.timing.now).then_some(disabled));
+        } else if self.start.is_none() && timing.start.is_some_and(|start| self.timing.is_kept_by(start)) {
+            differences.retain(|one| one.field() != Some(FieldName::StartDate));
+        }
+        differences
     }
 }

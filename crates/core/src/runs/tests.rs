@@ -99,7 +99,7 @@ fn what_contradicts_what_is_known_is_left_out() {
 fn a_missing_firing_is_missed_until_news_of_it_come() {
     let mut runs = settled(&[(run("r0", 0, 1), vec![ended(0, 1, Status::Succeeded, false)])]);
     assert_eq!(words(&runs), ["OnTime True OnTime"]);
-    missing(&mut runs, &run("r1", 1, 1), "look at the sender");
+    missing(&mut runs, &run("r1", 1, 1), Cause::Unheard, "look at the sender");
     settle(&mut runs);
     assert_eq!((runs[0].result, runs[0].counts.missed), (RunResult::Missed, 1));
     assert_eq!(runs[0].message.as_deref(), Some("no report of it: look at the sender"));
@@ -108,9 +108,21 @@ fn a_missing_firing_is_missed_until_news_of_it_come() {
     tell(&mut runs, &run("r1", 1, 2), &[fired(&["t0", "t1"])]);
     settle(&mut runs);
     assert_eq!((runs[0].result, runs[0].marks.as_str()), (RunResult::Running, ".."));
-    missing(&mut runs, &run("r1", 1, 2), "look at the sender");
+    missing(&mut runs, &run("r1", 1, 2), Cause::Unheard, "look at the sender");
     settle(&mut runs);
-    assert_eq!(runs[0].result, RunResult::Missed);
+    assert_eq!(runs[0].result, RunResult::Running, "a report has come before it was called missed");
+    let mut lost = runs.clone();
+    for (runs, cause, message) in [
+        (&mut runs, Cause::Stuck, "it is on the queue, "),
+        (&mut lost, Cause::Lost, "it is not on the queue any more, "),
+    ] {
+        missing(runs, &run("r1", 1, 2), cause, "look at the sender");
+        settle(runs);
+        assert_eq!(runs[0].result, RunResult::Missed);
+        assert!(runs[0].message.as_ref().is_some_and(|said| said.starts_with(message)), "{:?}", runs[0].message);
+    }
+    missing(&mut lost, &run("old", 1, 2), Cause::Lost, "look at the sender");
+    assert_eq!(lost.len(), 2, "it has become too old to be kept");
     let late = [ended(0, 1, Status::Succeeded, false), ended(1, 1, Status::Succeeded, false)];
     tell(&mut runs, &run("r1", 1, 2), &late);
     settle(&mut runs);

@@ -12,26 +12,54 @@ use crate::text::bounded_line;
 /// Maximum size of a condition's message in bytes. It names a run, and where the run got stuck.
 const MAX_MESSAGE: usize = 1024;
 
-/// Marks a run as missed: all of it if there was no report of it, else the tasks that have not begun.
-pub fn missing(runs: &mut Vec<Run>, about: &RunRef, hop: &str) {
-    let known = runs.iter().any(|run| run.run_id == about.run_id);
-    if !known {
-        let mut run = super::unheard_of(about);
-        run.counts = RunCounts { missed: about.tasks, ..RunCounts::default() };
-        run.message = Some(format!("no report of it: {hop}"));
-        runs.push(run);
-        return;
-    }
-    let Some(run) = entry(runs, about) else { return };
-    if run.marks.as_bytes().contains(&mark::WAITING) {
-        task::miss(run);
-        run.message = run.message.take().or_else(|| Some(STUCK.to_owned()));
+/// What is wrong with an overdue run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Nothing was heard of it.
+    Unheard,
+    /// Tasks of it lie in the queue, and nothing has moved there for long.
+    Stuck,
+    /// The queue holds nothing any more, and tasks of it were never reported.
+    Lost,
+}
+
+impl Cause {
+    /// Where the tasks of a run got stuck that was heard of.
+    const fn message(self) -> &'static str {
+        match self {
+            Self::Unheard | Self::Stuck => {
+                "it is on the queue, and the runner has not begun: look at the event source mapping, the runner's log \
+                 and its concurrency"
+            }
+            Self::Lost => {
+                "it is not on the queue any more, and the runner has not reported it: look at the runner's log and at \
+                 the dead-letter queue of tasks"
+            }
+        }
     }
 }
 
-/// Message for tasks that were sent to the queue and have not begun.
-const STUCK: &str = "it is on the queue, and the runner has not begun: look at the event source mapping, the runner's \
-                     log and its concurrency";
+/// Marks a run as missed: all of it if there was no report of it, else the tasks that have not begun.
+pub fn missing(runs: &mut Vec<Run>, about: &RunRef, cause: Cause, hop: &str) {
+    let known = runs.iter().any(|run| run.run_id == about.run_id);
+    match (known, cause) {
+        (false, Cause::Unheard) => {
+            let mut run = super::unheard_of(about);
+            run.counts = RunCounts { missed: about.tasks, ..RunCounts::default() };
+            run.message = Some(format!("no report of it: {hop}"));
+            runs.push(run);
+        }
+        // A report has come meanwhile, or the run has become too old to be kept.
+        (true, Cause::Unheard) | (false, Cause::Stuck | Cause::Lost) => {}
+        (true, Cause::Stuck | Cause::Lost) => {
+            let Some(run) = entry(runs, about) else { return };
+            if super::waits(run) {
+                task::miss(run);
+                run.message = run.message.take().or_else(|| Some(cause.message().to_owned()));
+            }
+        }
+    }
+}
 
 /// Status, reason and message of a condition.
 struct Word {
@@ -115,7 +143,7 @@ fn on_time(runs: &[Run]) -> Option<Word> {
             "the run of {} is missing {} of its tasks: {}",
             last.scheduled_time,
             last.counts.missed,
-            last.message.as_deref().unwrap_or(STUCK)
+            last.message.as_deref().unwrap_or(Cause::Stuck.message())
         );
         Word { type_, status: "False", reason: Reported::Missed, message }
     } else {

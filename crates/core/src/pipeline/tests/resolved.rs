@@ -26,6 +26,8 @@ fn the_smallest_pipeline_has_all_defaults() {
         schedule,
         missed_after_seconds,
         window,
+        start_time,
+        now,
         suspended,
         flexible_window_minutes,
         fifo,
@@ -44,7 +46,8 @@ fn the_smallest_pipeline_has_all_defaults() {
     } = resolved("{}");
     assert_eq!((of, target), (owner(), location::Target::default()));
     assert_eq!(schedule, schedule::parse("@daily", "UTC").unwrap());
-    assert_eq!(window, Window::default());
+    assert_eq!((window, start_time), (Window::default(), None));
+    assert_eq!(now, "2026-06-01T12:00:00Z".parse().unwrap());
     assert!(!suspended && !fifo);
     assert_eq!((flexible_window_minutes, max_concurrency, batch_size), (None, None, 1));
     assert_eq!(missed_after_seconds, None);
