@@ -63,6 +63,8 @@ class Settings:
     """Schedules. AWS: 10,000,000."""
     maxParameters: float = 0.0
     """Parameters. AWS: 10,000."""
+    maxInvocations: float = 0.0
+    """Invocations at the same time, of all functions. AWS: 1,000; of a new account: 10."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:

@@ -90,6 +90,26 @@ async fn a_failure_in_a_batch_repeats_no_other_task() {
     }
 }
 
+/// An account with room for one invocation: the message that finds none is received again, when nothing has begun yet.
+#[tokio::test]
+async fn a_task_that_lambda_had_no_room_for_is_run_and_counts_as_one_attempt() {
+    let lab = Lab::new().await;
+    lab.strict.settings(json!({"maxInvocations": 1})).await;
+    lab.chat.answer("hook", "slow", json!({"delaySeconds": 3, "count": -1})).await;
+    let task = |name: &str| json!({"name": name, "http": {"url": lab.chat.url("hook", "slow")}, "timeoutSeconds": 5});
+    let spec = json!({
+        "schedule": specs::AT_ONCE, "tasks": [task("first"), task("second")],
+        // The least that tells waiting from work: twice the runner's timeout of 20 s, and 10 s.
+        "queue": {"visibilityTimeoutSeconds": 50},
+    });
+    lab.apply("crowded", spec).await;
+    let run = &lab.ended("crowded", RunResult::Succeeded).await.runs[0];
+    assert_eq!(run.tasks.iter().map(|task| task.attempts).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!(lab.chat.received("hook", "slow").await.len(), 2);
+    let times: Vec<f64> = lab.chat.received("hook", "slow").await.iter().map(|request| request.time).collect();
+    assert!(times[1] - times[0] > 20.0, "the second was received twice: {times:?}");
+}
+
 #[tokio::test]
 async fn runs_of_one_task_never_overlap_when_they_queue() {
     let lab = Lab::new().await;

@@ -158,6 +158,7 @@ async fn queues_functions_and_mapping_have_the_defaults_that_are_promised() {
         ]);
         if name == &names.runner {
             expected.insert("DEAD_LETTER_QUEUE_URL".to_owned(), lab.aws.queue_url(&names.tasks_dlq));
+            expected.insert("VISIBILITY_SECONDS".to_owned(), "330".to_owned());
         }
         assert_eq!(environment(&function), expected, "{name}");
     }

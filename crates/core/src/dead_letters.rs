@@ -87,8 +87,8 @@ struct Told {
 fn told_by_work(body: &str) -> Told {
     let (what, run, why) = match serde_json::from_str(body) {
         Ok(Message::Run(Run { run_id, task, .. })) => {
-            let why = "received too often without a result: the runner did not start, was stopped or lacks a \
-                       permission; see its log";
+            let why = "received too often without a result: Lambda had no room for the runner, or the runner did not \
+                       start, was stopped or lacks a permission; see its log";
             (format!("task {}", task.name), Some(run_id), why.to_owned())
         }
         Ok(Message::Deliver(Delivery { run_id, task, channel, gave_up, .. })) => {

@@ -125,6 +125,9 @@ fn parts<'pipeline>(
         Code::Zip { .. } | Code::S3 { .. } | Code::Image(_) => None,
     };
     let dead_letters = of_built_in(&pipeline.runner, "DEAD_LETTER_QUEUE_URL", &names.tasks_dlq);
+    let visibility = dead_letters
+        .as_ref()
+        .map(|_| ("VISIBILITY_SECONDS".to_owned(), pipeline.queue.visibility_timeout_seconds.to_string()));
     let hop = |name: &str, lambda, permissions: Permissions, async_invoke| DesiredFunction {
         name: name.to_owned(),
         lambda,
@@ -144,7 +147,7 @@ fn parts<'pipeline>(
     let may_send = sender(names, location).and(if_built_in(&pipeline.sender, tell));
     let may_run = runner(names, location).and(if_built_in(&pipeline.runner, run));
     let mut runner = hop(&names.runner, &pipeline.runner, may_run, None);
-    runner.environment.extend(dead_letters);
+    runner.environment.extend(dead_letters.into_iter().chain(visibility));
     let hops = [hop(&names.sender, &pipeline.sender, may_send, Some(undelivered)), runner];
     let functions = pipeline.functions.iter().map(|it| {
         let name = names.function(&it.name);

@@ -10,6 +10,7 @@ from ministack.services import cloudwatch_logs, lambda_svc
 
 from ..patches import patch
 from ..role_calls import call_as_role
+from ..state import STATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,14 @@ def _poll_as_role(original: Callable[..., None], mapping: Record, function: Reco
 def _log_as_role(original: Callable[..., None], function: Record, *args: Any, **options: Any) -> None:
     if _may_log(function.get("config") or function):
         original(function, *args, **options)
+
+
+@patch(lambda_svc, "_acquire_execution_slot", "the invocations of an account have a limit")
+def _within_the_account(original: Callable[..., Any], function: Record, config: Record) -> Any:
+    limit = STATE.settings.of(get_account_id()).maxInvocations
+    with lambda_svc._inflight_lock:
+        own = sum(count for key, count in lambda_svc._inflight.items() if key.startswith(f"{get_account_id()}:"))
+    return (None, "account") if limit and own >= limit else original(function, config)
 
 
 @patch(lambda_svc, "_route_async_failure", "what failed reaches its destination only where the function's role may send it")

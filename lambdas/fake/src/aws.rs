@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::{ConfigLoader, Region, SdkConfig};
@@ -42,9 +43,17 @@ impl Aws {
 
     /// Starts one whose answers may be replaced: by operation (such as `SendMessageBatch`) and input.
     pub async fn start_with(replace: impl Fn(&str, &Value) -> Option<Answer> + Send + Sync + 'static) -> Self {
+        Self::start_keeping(Duration::ZERO, replace).await
+    }
+
+    /// The same, with connections as of [`Server::start_keeping`].
+    pub async fn start_keeping(
+        kept: Duration,
+        replace: impl Fn(&str, &Value) -> Option<Answer> + Send + Sync + 'static,
+    ) -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
-        let server = Server::start(move |request| answer(request, &shared, &replace)).await;
+        let server = Server::start_keeping(kept, move |request| answer(request, &shared, &replace)).await;
         Self { server, state }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Error, ErrorKind};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 /// A request as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,10 +72,19 @@ impl Server {
     /// # Panics
     /// No port can be had.
     pub async fn start(handler: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
+        Self::start_keeping(Duration::ZERO, handler).await
+    }
+
+    /// Starts one whose connections can be used again within this time. After it they are dead: what comes over one is
+    /// neither answered nor refused, as after a NAT gateway has forgotten it.
+    ///
+    /// # Panics
+    /// No port can be had.
+    pub async fn start_keeping(kept: Duration, handler: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let task = tokio::spawn(accept(listener, Arc::new(handler), Arc::clone(&requests)));
+        let task = tokio::spawn(accept(listener, kept, Arc::new(handler), Arc::clone(&requests)));
         Self { address, requests, task }
     }
 
@@ -105,7 +115,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn accept<H>(listener: TcpListener, handler: Arc<H>, requests: Arc<Mutex<Vec<Request>>>)
+async fn accept<H>(listener: TcpListener, kept: Duration, handler: Arc<H>, requests: Arc<Mutex<Vec<Request>>>)
 where
     H: Fn(&Request) -> Answer + Send + Sync + 'static,
 {
@@ -113,31 +123,54 @@ where
         let (handler, requests) = (Arc::clone(&handler), Arc::clone(&requests));
         tokio::spawn(async move {
             // A client that goes away early is the test's own doing.
-            let _ = serve(stream, &*handler, &requests).await;
+            let _ = serve(stream, kept, &*handler, &requests).await;
         });
     }
 }
 
 async fn serve(
     stream: TcpStream,
+    kept: Duration,
     handler: &(impl Fn(&Request) -> Answer + Sync),
     log: &Mutex<Vec<Request>>,
 ) -> Result<(), Error> {
     let mut stream = BufReader::new(stream);
-    let request = read(&mut stream).await?;
+    loop {
+        let idle = Instant::now();
+        let request = read(&mut stream).await?;
+        if !kept.is_zero() && idle.elapsed() > kept {
+            return std::future::pending().await;
+        }
+        answer(&mut stream, request, kept, handler, log).await?;
+        if kept.is_zero() {
+            return stream.shutdown().await;
+        }
+    }
+}
+
+async fn answer(
+    stream: &mut BufReader<TcpStream>,
+    request: Request,
+    kept: Duration,
+    handler: &(impl Fn(&Request) -> Answer + Sync),
+    log: &Mutex<Vec<Request>>,
+) -> Result<(), Error> {
     let answer = handler(&request);
+    let connection = if kept.is_zero() { "close" } else { "keep-alive" };
     let has_body = request.method != "HEAD";
     lock(log).push(request);
     let Answer { status, headers, body, delay } = answer;
     tokio::time::sleep(delay).await;
     let headers = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<Vec<_>>().concat();
-    let head =
-        format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status} Status\r\ncontent-length: {}\r\nconnection: {connection}\r\n{headers}\r\n",
+        body.len()
+    );
     stream.write_all(head.as_bytes()).await?;
     if has_body {
         stream.write_all(&body).await?;
     }
-    stream.shutdown().await
+    stream.flush().await
 }
 
 async fn read(stream: &mut BufReader<TcpStream>) -> Result<Request, Error> {

@@ -9,9 +9,16 @@ use aws_config::environment::{EnvironmentVariableCredentialsProvider, Environmen
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_sdk_sqs::error::ProvideErrorMetadata;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
 /// How long the opening of a connection ahead of its use may hold up the start.
 const WARMING: Duration = Duration::from_secs(2);
+
+/// How long a connection is kept that nothing uses: enough for the calls of one invocation. Between invocations Lambda
+/// freezes the process, and AWS closes connections that are idle: one that is older may be dead without a sign of it.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/best-practices.html>
+pub const KEPT_IDLE: Duration = Duration::from_secs(3);
 
 /// The configuration of all clients, but for where they find AWS and with whose credentials.
 pub fn defaults() -> ConfigLoader {
@@ -21,7 +28,11 @@ pub fn defaults() -> ConfigLoader {
         .operation_attempt_timeout(Duration::from_secs(5))
         .operation_timeout(Duration::from_secs(15))
         .build();
-    aws_config::defaults(BehaviorVersion::v2026_01_12()).timeout_config(timeouts)
+    let http = aws_smithy_http_client::Builder::new()
+        .pool_idle_timeout(KEPT_IDLE)
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+        .build_https();
+    aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).timeout_config(timeouts)
 }
 
 /// The configuration of all clients inside Lambda.
@@ -39,6 +50,15 @@ pub async fn warm<T, E: Debug>(refused_call: impl Future<Output = Result<T, E>>)
     if tokio::time::timeout(WARMING, refused_call).await.is_err() {
         tracing::warn!(seconds = WARMING.as_secs(), "AWS did not answer while the function started");
     }
+}
+
+/// How long a refusal for lack of a permission may mean that a policy just made does not count everywhere yet.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
+pub const PROPAGATION: Duration = Duration::from_secs(5);
+
+/// Whether a call was refused for lack of a permission.
+pub fn is_denied(error: &impl ProvideErrorMetadata) -> bool {
+    error.code() == Some("AccessDeniedException")
 }
 
 /// Why a call failed: in AWS's words, else all that is known of what kept it from getting there.

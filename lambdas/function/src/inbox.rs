@@ -6,15 +6,18 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use protocol::sqs::escape_refused;
 use protocol::{MAX_REPORT, Report};
-use tokio::time::timeout;
 
 use crate::reason;
+use crate::twice::twice;
 
 /// Variable with the URL of the operator's inbox; without it nothing is reported.
 const INBOX_URL: &str = "INBOX_URL";
 
 /// Time limit for sending a report.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Time limit for sending it again, over a new connection.
+const PATIENCE_AGAIN: Duration = Duration::from_millis(1500);
 
 /// The operator's inbox.
 #[derive(Clone, Debug)]
@@ -33,7 +36,8 @@ impl Inbox {
         Self { url }
     }
 
-    /// Sends a report, once and within [`PATIENCE`]. One that gets lost is logged, and is not a failure.
+    /// Sends a report, and once more if it is not taken: within two seconds in all. One that gets lost is logged, and is not
+    /// a failure; one that arrives twice changes nothing.
     pub(crate) async fn send(&self, client: &Client, report: &Report) {
         let Some(url) = &self.url else { return };
         // Messages of earlier versions do not contain the number of tasks.
@@ -44,11 +48,13 @@ impl Inbox {
             Err(error) => error.to_string(),
             Ok(body) if body.len() > MAX_REPORT => format!("{} bytes are more than {MAX_REPORT}", body.len()),
             Ok(body) => {
-                let call = client.send_message().queue_url(url).message_body(body).send();
-                match timeout(PATIENCE, Box::pin(call)).await {
-                    Ok(Ok(_)) => return,
-                    Ok(Err(error)) => reason(&error),
-                    Err(_) => format!("no answer in {} ms", PATIENCE.as_millis()),
+                let call = async || {
+                    let request = client.send_message().queue_url(url).message_body(&body);
+                    request.send().await.map_err(|error| reason(&error))
+                };
+                match twice(call, PATIENCE, PATIENCE_AGAIN).await {
+                    Ok(_) => return,
+                    Err(error) => error,
                 }
             }
         };

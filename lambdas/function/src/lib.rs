@@ -5,7 +5,8 @@ mod batch;
 mod inbox;
 mod log;
 mod queue;
+mod twice;
 
-pub use aws::{config, defaults, reason, warm};
+pub use aws::{KEPT_IDLE, PROPAGATION, config, defaults, is_denied, reason, warm};
 pub use log::init as init_log;
 pub use queue::{NoQueue, Outgoing, Queue, Unsent};

@@ -17,6 +17,7 @@ use protocol::{Delivery, Message, Report};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::inbox::Inbox;
+use crate::twice::twice;
 use crate::{batch, reason, warm};
 
 /// Variable with the URL of the pipeline's queue.
@@ -24,6 +25,12 @@ const QUEUE_URL: &str = "QUEUE_URL";
 
 /// Variable with the URL of its dead-letter queue, which the runner sends to.
 const DEAD_LETTER_QUEUE_URL: &str = "DEAD_LETTER_QUEUE_URL";
+
+/// Variable with the seconds for which the pipeline's queue hides a message that was received.
+const VISIBILITY_SECONDS: &str = "VISIBILITY_SECONDS";
+
+/// Time limit for hiding a message.
+const HIDING: Duration = Duration::from_secs(1);
 
 /// Batches on their way at the same time: each is up to 1 MiB, and its body again, in 128 MiB of memory.
 const MAX_SENDS: usize = 4;
@@ -61,6 +68,7 @@ pub struct Queue {
     client: Client,
     url: String,
     dead_letters: Option<String>,
+    visibility: Option<Duration>,
     inbox: Inbox,
     left: Arc<Mutex<Left>>,
 }
@@ -99,6 +107,13 @@ impl Outgoing {
     pub fn given_up(delivery: Delivery, reason: String) -> Self {
         let message = Message::Deliver(Delivery { gave_up: Some(reason), ..delivery });
         Self { destination: Destination::DeadLetters, ..Self::new(&message) }
+    }
+
+    /// The same under the id of the message that it was received as: on a FIFO queue a delivery that is given up again
+    /// within five minutes, as after a redrive, would pass for the one before, and get lost.
+    #[must_use]
+    pub fn received_as(self, message_id: String) -> Self {
+        Self { id: message_id, ..self }
     }
 
     /// A message that cannot be read, unchanged, for the dead-letter queue.
@@ -166,9 +181,23 @@ impl Queue {
         Ok(self.with_dead_letters(url))
     }
 
+    /// The same, with the visibility timeout that `VISIBILITY_SECONDS` tells, if it does.
+    #[must_use]
+    pub fn visibility_from_env(self) -> Self {
+        let seconds = env::var(VISIBILITY_SECONDS).ok().and_then(|seconds| seconds.parse().ok());
+        Self { visibility: seconds.map(Duration::from_secs), ..self }
+    }
+
     /// A queue by its URL, without a dead-letter queue and without an inbox.
     pub fn new(config: &SdkConfig, url: String) -> Self {
-        Self { client: Client::new(config), url, dead_letters: None, inbox: Inbox::new(None), left: Arc::default() }
+        Self {
+            client: Client::new(config),
+            url,
+            dead_letters: None,
+            visibility: None,
+            inbox: Inbox::new(None),
+            left: Arc::default(),
+        }
     }
 
     /// The same, with a dead-letter queue by its URL.
@@ -177,13 +206,24 @@ impl Queue {
         Self { dead_letters: Some(url), ..self }
     }
 
+    /// The same, with the time for which it hides a message that was received.
+    #[must_use]
+    pub fn hiding_for(self, visibility: Duration) -> Self {
+        Self { visibility: Some(visibility), ..self }
+    }
+
+    /// For how long the queue hides a message that was received, where that is known.
+    pub const fn visibility(&self) -> Option<Duration> {
+        self.visibility
+    }
+
     /// The same, with an inbox by its URL.
     #[must_use]
     pub fn reporting_to(self, inbox: String) -> Self {
         Self { inbox: Inbox::new(Some(inbox)), ..self }
     }
 
-    /// Sends a report to the operator, once and within half a second; never fails.
+    /// Sends a report to the operator, within two seconds; never fails.
     pub async fn report(&self, report: &Report) {
         self.inbox.send(&self.client, report).await;
     }
@@ -266,15 +306,12 @@ impl Queue {
     /// SQS did not do it; the message shows up when its present time is over.
     pub async fn hide(&self, receipt_handle: &str, time: Duration) -> Result<(), String> {
         let seconds = i32::try_from(time.as_millis().div_ceil(1000)).unwrap_or(i32::MAX);
-        self.client
-            .change_message_visibility()
-            .queue_url(&self.url)
-            .receipt_handle(receipt_handle)
-            .visibility_timeout(seconds)
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(|error| reason(&error))
+        let call = async || {
+            let request = self.client.change_message_visibility().queue_url(&self.url);
+            let request = request.receipt_handle(receipt_handle).visibility_timeout(seconds);
+            request.send().await.map(drop).map_err(|error| reason(&error))
+        };
+        twice(call, HIDING, HIDING).await
     }
 
     async fn attempt(&self, messages: Vec<Outgoing>, until: Instant) -> Vec<Failure> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fake::{Answer, Aws};
 use function::{Outgoing, Queue};
-use protocol::{Action, Message, NotifyOn, PipelineRef, Run, Task, Trigger};
+use protocol::{Action, Message, News, NotifyOn, PipelineRef, Report, Run, RunRef, Task, Trigger};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -138,4 +138,50 @@ async fn warming_survives_a_refusal() {
     let aws = Aws::start_with(|_, _| Some(Answer::new(400, json!({"__type": "EmptyBatchRequest"}).to_string()))).await;
     queue(&aws, "tasks").await.warm().await;
     assert!(aws.sent().is_empty());
+}
+
+fn report(task: &str) -> Report {
+    let run = RunRef { run_id: "run".into(), tasks: 1, ..RunRef::default() };
+    let at = "2026-01-01T09:00:00Z".parse().expect("a time");
+    let delivered = News::Delivered { at, task: task.into(), channel: "team".into() };
+    Report { pipeline: PipelineRef { namespace: "default".into(), name: "p".into() }, run, news: vec![delivered] }
+}
+
+/// A queue whose server forgets connections that are idle for longer than a second, as while Lambda freezes a process.
+async fn forgotten(aws: &Aws) -> Queue {
+    queue(aws, "tasks").await.reporting_to("https://sqs/inbox".to_owned())
+}
+
+#[tokio::test]
+async fn a_report_and_a_hiding_arrive_though_their_connection_had_died() {
+    let aws = Aws::start_keeping(Duration::from_secs(1), |_, _| None).await;
+    let queue = forgotten(&aws).await;
+    queue.report(&report("a")).await;
+    tokio::time::sleep(Duration::from_millis(1300)).await;
+    queue.report(&report("b")).await;
+    assert_eq!(aws.reports().len(), 2);
+    tokio::time::sleep(Duration::from_millis(1300)).await;
+    queue.hide("h", Duration::from_secs(30)).await.unwrap();
+    assert_eq!(aws.hidden(), [("h".to_owned(), 30)]);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_idle_for_long_is_not_used_again() {
+    let aws = Aws::start_keeping(Duration::from_secs(1), |_, _| None).await;
+    let queue = forgotten(&aws).await;
+    queue.report(&report("a")).await;
+    tokio::time::sleep(function::KEPT_IDLE + Duration::from_millis(300)).await;
+    let started = Instant::now();
+    queue.report(&report("b")).await;
+    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+    assert_eq!(aws.reports().len(), 2);
+}
+
+#[tokio::test]
+async fn a_report_that_is_never_taken_costs_two_seconds() {
+    let aws = Aws::start_with(|_, _| Some(Answer::new(200, "{}").after(Duration::from_mins(1)))).await;
+    let started = Instant::now();
+    forgotten(&aws).await.report(&report("a")).await;
+    let taken = started.elapsed();
+    assert!(taken > Duration::from_millis(1900) && taken < Duration::from_secs(3), "{taken:?}");
 }

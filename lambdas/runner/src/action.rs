@@ -3,6 +3,7 @@
 use protocol::{Action, HttpMethod, Run};
 use reqwest::header::{CONTENT_LENGTH, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode};
+use tokio::time::Instant;
 use url::Url;
 
 use crate::Runner;
@@ -29,6 +30,8 @@ pub(crate) struct Ended {
     pub(crate) error: Option<String>,
     /// Whether other secrets could change that.
     pub(crate) may_be_stale: bool,
+    /// Whether the work is known not to have begun.
+    pub(crate) not_begun: bool,
 }
 
 impl Ended {
@@ -36,13 +39,18 @@ impl Ended {
     pub(crate) fn failed(error: String) -> Self {
         Self { error: Some(error), ..Self::default() }
     }
+
+    /// An attempt that could not even begin.
+    pub(crate) fn not_begun(error: String) -> Self {
+        Self { not_begun: true, ..Self::failed(error) }
+    }
 }
 
-/// Does what the task says.
-pub(crate) async fn perform(runner: &Runner, run: &Run, attempt: u32) -> Ended {
+/// Does what the task says; after `until` nobody waits for it.
+pub(crate) async fn perform(runner: &Runner, run: &Run, attempt: u32, until: Instant) -> Ended {
     match &run.task.action {
         Action::Message => Ended::default(),
-        Action::Function { name } => runner.functions.call(name, run, attempt).await,
+        Action::Function { name } => runner.functions.call(name, run, attempt, until).await,
         Action::Http(request) => {
             let parameter = run.parameter.as_deref().filter(|_| http::are_secret(&request.headers));
             let kept = match runner.parameters.get(parameter, Freshness::Kept).await {
@@ -98,7 +106,7 @@ async fn call(http: &Http, request: &protocol::Http, secrets: &Secrets) -> Ended
         let separator = if excerpt.is_empty() { "" } else { ": " };
         format!("{status}, expected {expected}{separator}{excerpt}")
     });
-    Ended { text, error, may_be_stale }
+    Ended { text, error, may_be_stale, not_begun: false }
 }
 
 /// Makes the request, and those that it is redirected to, unless the redirect itself is expected.

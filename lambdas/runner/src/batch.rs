@@ -29,6 +29,9 @@ pub(crate) struct Record {
 pub(crate) struct Attributes {
     #[serde(rename = "ApproximateReceiveCount", deserialize_with = "number")]
     pub(crate) receive_count: u32,
+    /// When it was received first, in milliseconds since 1970.
+    #[serde(rename = "ApproximateFirstReceiveTimestamp", default, deserialize_with = "number_if_any")]
+    pub(crate) first_received: Option<i64>,
     /// On a FIFO queue.
     #[serde(rename = "MessageGroupId")]
     pub(crate) message_group_id: Option<String>,
@@ -55,6 +58,13 @@ impl fmt::Display for MessageId {
 
 fn number<'de, D: Deserializer<'de>, N: FromStr<Err: fmt::Display>>(deserializer: D) -> Result<N, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+}
+
+fn number_if_any<'de, D: Deserializer<'de>, N: FromStr<Err: fmt::Display>>(
+    deserializer: D,
+) -> Result<Option<N>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
 }
 
 /// The answer: which messages stay on the queue.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use protocol::{Delivery, MAX_DELIVERY_RECEIVES, Target};
 use tokio::time::{Instant, timeout};
 
+use crate::batch::Record;
 use crate::channel::{self, Meaning};
 use crate::http::{self, Invalid};
 use crate::news::Fate;
@@ -18,7 +19,7 @@ const MAX_BACKOFF: u64 = 900;
 
 /// The longest that SQS hides a message: 12 hours from its receive, of which an invocation may have used 15 minutes.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html>
-const MAX_HIDDEN: Duration = Duration::from_mins(12 * 60 - 15);
+pub(crate) const MAX_HIDDEN: Duration = Duration::from_mins(12 * 60 - 15);
 
 /// The longest that a service may take to answer.
 const MAX_POST: Duration = Duration::from_secs(10);
@@ -51,11 +52,12 @@ pub(crate) enum Verdict {
 }
 
 /// Makes the n-th attempt at a delivery.
-pub(crate) async fn deliver(runner: &Runner, delivery: Delivery, receive: u32, until: Instant) -> Outcome {
+pub(crate) async fn deliver(runner: &Runner, delivery: Delivery, record: &Record, until: Instant) -> Outcome {
+    let receive = record.attributes.receive_count;
     if receive > MAX_DELIVERY_RECEIVES {
         // The runner was stopped during the last attempt, or could not move the delivery to the dead-letter queue.
         let reason = format!("{MAX_DELIVERY_RECEIVES} attempts did not deliver it");
-        return give_up(runner, delivery, reason, receive, until).await;
+        return give_up(runner, delivery, reason, record, until).await;
     }
     let early = delivery.not_before.and_then(|time| Duration::try_from(time.duration_since(Timestamp::now())).ok());
     if let Some(early) = early.filter(|early| !early.is_zero()) {
@@ -69,19 +71,20 @@ pub(crate) async fn deliver(runner: &Runner, delivery: Delivery, receive: u32, u
         }
         Verdict::Later { reason, .. } if receive == MAX_DELIVERY_RECEIVES => {
             let reason = format!("{MAX_DELIVERY_RECEIVES} attempts did not deliver it, the last: {reason}");
-            give_up(runner, delivery, reason, receive, until).await
+            give_up(runner, delivery, reason, record, until).await
         }
         Verdict::Later { retry_after, .. } => Outcome::Again(wait(receive, retry_after)),
-        Verdict::Never { reason, .. } => give_up(runner, delivery, reason, receive, until).await,
+        Verdict::Never { reason, .. } => give_up(runner, delivery, reason, record, until).await,
     }
 }
 
-/// Moves a delivery to the dead-letter queue with the reason, and reports it. If that fails it is tried again, and SQS
-/// itself moves the message in the end.
-async fn give_up(runner: &Runner, delivery: Delivery, reason: String, receive: u32, until: Instant) -> Outcome {
-    let message = Outgoing::given_up(delivery.clone(), reason.clone());
+/// Moves a delivery to the dead-letter queue with the reason, and reports it. It is sent there before it is deleted here, so
+/// that a crash in between leaves two of it rather than none. If sending fails it is tried again, and SQS itself moves
+/// the message in the end.
+async fn give_up(runner: &Runner, delivery: Delivery, reason: String, record: &Record, until: Instant) -> Outcome {
+    let message = Outgoing::given_up(delivery.clone(), reason.clone()).received_as(record.message_id.to_string());
     let moved = runner.queue.send(vec![message], until).await;
-    if moved.is_ok() || receive > MAX_DELIVERY_RECEIVES {
+    if moved.is_ok() || record.attributes.receive_count > MAX_DELIVERY_RECEIVES {
         news::report_delivery(runner, &delivery, &Fate::GivenUp(reason)).await;
     }
     match moved {

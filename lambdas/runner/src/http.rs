@@ -11,6 +11,7 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use url::Url;
 
 use crate::guard::{Guard, Reach, Refused};
+use crate::invoke::KEEP_ALIVE;
 use crate::secrets::{Missing, Secrets};
 
 /// How long the opening of a connection may take.
@@ -64,6 +65,8 @@ fn client(reach: Reach) -> reqwest::Result<Client> {
         .dns_resolver(reach)
         .redirect(Policy::none())
         .connect_timeout(CONNECT)
+        // A task may wait for its answer as long as a function does.
+        .tcp_keepalive(KEEP_ALIVE)
         // A proxy would resolve names by itself, past the guard.
         .no_proxy()
         // A function that was frozen wakes up with dead connections.

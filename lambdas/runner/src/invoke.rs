@@ -13,10 +13,11 @@ use aws_sdk_lambda::types::LogType;
 use aws_smithy_http_client::pool::{self, ConnectionPool, DriverSpawner, Partition, PartitionId};
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use backon::{ExponentialBuilder, Retryable as _};
+use backon::{BackoffBuilder as _, ExponentialBuilder};
 use data_encoding::BASE64;
 use protocol::Run;
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use crate::action::{Ended, MAX_TEXT};
 use crate::text;
@@ -27,7 +28,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// How long a connection may be silent before TCP probes it. A flow that is silent for 350 s may be dropped without a word,
 /// and the connection to a function that works is silent.
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html#nat-gateway-troubleshooting-timeout>
-const KEEP_ALIVE: Duration = Duration::from_mins(1);
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_mins(1);
 
 /// Lines of a function's log that its failure is told with.
 const LOG_LINES: usize = 10;
@@ -56,7 +57,7 @@ impl Functions {
     }
 
     /// Invokes a function, by name or ARN, and waits for what it returns or raises.
-    pub(crate) async fn call(&self, name: &str, run: &Run, attempt: u32) -> Ended {
+    pub(crate) async fn call(&self, name: &str, run: &Run, attempt: u32, until: Instant) -> Ended {
         let event = json!({
             "input": run.task.input,
             "scheduledTime": run.scheduled_time,
@@ -67,19 +68,26 @@ impl Functions {
         });
         let request = self.0.invoke().function_name(name).log_type(LogType::Tail);
         let request = request.payload(Blob::new(event.to_string()));
-        let waits = ExponentialBuilder::default()
+        let mut waits = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(200))
             .with_max_delay(Duration::from_secs(5))
             .with_jitter()
-            .without_max_times();
-        // The attempt's own limit ends it.
-        let answer = (|| request.clone().send())
-            .retry(waits)
-            .when(|error| error.as_service_error().is_some_and(was_not_begun))
-            .await;
-        match answer {
-            Ok(answer) => ended(answer),
-            Err(error) => Ended::failed(format!("cannot invoke the function: {}", function::reason(&error))),
+            .without_max_times()
+            .build();
+        let started = Instant::now();
+        loop {
+            let error = match request.clone().send().await {
+                Ok(answer) => return ended(answer),
+                Err(error) => error,
+            };
+            let reason = format!("cannot invoke the function: {}", function::reason(&error));
+            let is_busy = error.as_service_error().is_some_and(was_not_begun);
+            let passes = is_busy || function::is_denied(&error) && started.elapsed() < function::PROPAGATION;
+            match waits.next().filter(|wait| Instant::now() + *wait < until) {
+                Some(wait) if passes => sleep(wait).await,
+                Some(_) | None if is_busy => return Ended::not_begun(reason),
+                Some(_) | None => return Ended::failed(reason),
+            }
         }
     }
 }
@@ -101,6 +109,7 @@ fn http_client() -> Result<pool::Client, NoHttpClient> {
         .partitions([here])
         .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .tcp_keepalive(KEEP_ALIVE)
+        .idle_timeout(function::KEPT_IDLE)
         .build_https()?;
     Ok(pool::Client::from_partition(&pool, PartitionId::from_index(0))?)
 }

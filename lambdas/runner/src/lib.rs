@@ -1,7 +1,8 @@
 //! The runner: processes the messages of the pipeline's queue.
 //!
 //! A message is a task to run (`run`) or a result to deliver (`deliver`). To wait, the runner hides the message and
-//! reports it as failed, so the n-th receive of a message is its n-th attempt.
+//! reports it as failed, so the n-th receive of a message is its n-th attempt, but for those that began nothing
+//! (`receive`).
 
 mod action;
 mod batch;
@@ -12,6 +13,7 @@ mod http;
 mod invoke;
 mod markdown;
 mod news;
+mod receive;
 mod run;
 mod secrets;
 mod text;
@@ -27,7 +29,7 @@ use futures::future::join;
 use lambda_runtime::Diagnostic;
 use protocol::Message;
 use serde_json::Value;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 pub use batch::Failures;
 use batch::{Batch, Record};
@@ -35,12 +37,13 @@ pub use guard::Guard;
 use http::Http;
 use invoke::Functions;
 pub use invoke::NoHttpClient;
+use receive::{Lease, Receive};
 use secrets::Parameters;
 
 /// Time of the invocation that is reserved for its answer, after the work on the last message.
 const ANSWERING: Duration = Duration::from_secs(1);
 
-/// Time reserved for hiding a message, at the end of the message's time.
+/// Time reserved for a report and for hiding a message, at the end of the message's time.
 const HIDING: Duration = Duration::from_secs(3);
 
 /// The event is not a batch of messages.
@@ -107,24 +110,36 @@ impl Runner {
         join(Box::pin(self.queue.warm()), Box::pin(self.parameters.warm())).await;
     }
 
-    async fn process(&self, record: &Record, time: Duration) -> Outcome {
-        let until = Instant::now() + time.saturating_sub(HIDING);
-        let outcome = survive(Box::pin(self.work(record, until))).await;
+    async fn process(&self, record: &Record, lease: Option<Lease>, time: Duration) -> Outcome {
+        let end = Instant::now() + time;
+        let outcome = survive(Box::pin(self.work(record, lease, end - HIDING.min(time)))).await;
         if let Outcome::Again(wait) = outcome {
-            let hidden = timeout(HIDING, self.queue.hide(&record.receipt_handle, wait)).await;
-            if let Err(error) = hidden.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
-                tracing::warn!(messageId = %record.message_id, error, "message not hidden, it waits for the queue's \
-                                                                       own time");
-            }
+            self.hide(record, wait, end).await;
         }
         outcome
     }
 
-    async fn work(&self, record: &Record, until: Instant) -> Outcome {
-        let receive = record.attributes.receive_count;
+    /// Hides a message for a time, until a moment to give up. Where that fails it stays hidden for as long as it was.
+    async fn hide(&self, record: &Record, wait: Duration, until: Instant) {
+        let hidden = timeout_at(until, self.queue.hide(&record.receipt_handle, wait)).await;
+        if let Err(error) = hidden.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
+            tracing::warn!(messageId = %record.message_id, error, "message not hidden, it waits for the queue's own \
+                                                                   time");
+        }
+    }
+
+    async fn work(&self, record: &Record, lease: Option<Lease>, until: Instant) -> Outcome {
+        let receive = Receive::of(&record.attributes, lease);
         match serde_json::from_str(&record.body) {
-            Ok(Message::Run(run)) => run::run(self, run, receive, until).await,
-            Ok(Message::Deliver(delivery)) => deliver::deliver(self, delivery, receive, until).await,
+            Ok(Message::Run(run)) => {
+                let at_work = async {
+                    if let Some(wait) = receive.at_work() {
+                        self.hide(record, wait, until).await;
+                    }
+                };
+                Box::pin(run::run(self, run, receive, at_work, until)).await
+            }
+            Ok(Message::Deliver(delivery)) => deliver::deliver(self, delivery, record, until).await,
             Err(error) => {
                 tracing::error!(messageId = %record.message_id, %error, "message can't be read");
                 self.discard(record, until).await
@@ -153,6 +168,7 @@ impl Runner {
 pub async fn handle(runner: &Runner, event: Value, deadline: SystemTime) -> Result<Failures, Malformed> {
     let batch: Batch = serde_json::from_value(event).map_err(Malformed)?;
     let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+    let lease = Lease::new(runner.queue.visibility(), left);
     let deadline = Instant::now() + left.saturating_sub(ANSWERING);
     let mut failures = Failures::default();
     let mut records = batch.records.into_iter();
@@ -160,7 +176,7 @@ pub async fn handle(runner: &Runner, event: Value, deadline: SystemTime) -> Resu
         // Each message gets an equal share of the remaining time, so that none uses up the time of those behind it.
         let messages = u32::try_from(records.len() + 1).unwrap_or(u32::MAX);
         let share = deadline.duration_since(Instant::now()) / messages;
-        if runner.process(&record, share).await == Outcome::Done {
+        if runner.process(&record, lease, share).await == Outcome::Done {
             continue;
         }
         failures.push(record.message_id);

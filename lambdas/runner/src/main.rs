@@ -11,7 +11,7 @@ use serde_json::Value;
 async fn main() -> Result<(), Error> {
     function::init_log();
     let config = function::config().await;
-    let queue = Queue::from_env(&config)?.dead_letters_from_env()?;
+    let queue = Queue::from_env(&config)?.dead_letters_from_env()?.visibility_from_env();
     let mut runner = Runner::new(&config, queue, Guard::from_env())?;
     if let Ok(telegram) = env::var("TELEGRAM_API_URL") {
         runner = runner.with_telegram_at(telegram);

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use function::Outgoing;
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use jiff::Timestamp;
-use protocol::{Channel, Delivery, Message, News, NotifyOn, Run, Status, TaskResult};
+use protocol::{Action, Channel, Delivery, MAX_DELIVERY_RECEIVES, Message, News, NotifyOn, Run, Status, TaskResult};
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
 use crate::action::{self, Ended, MAX_TEXT};
 use crate::deliver::{self, RESERVE, Verdict};
 use crate::news::Fate;
+use crate::receive::Receive;
 use crate::{Outcome, Runner, channel, news, text};
 
 /// With less time left than this, results are queued instead of posted at once.
@@ -27,31 +28,54 @@ const HAND_OVER_AGAIN: Duration = Duration::from_secs(10);
 /// Bytes of a result as JSON: with the largest channel beside it, a message of SQS (1 MiB) holds it.
 const MAX_RESULT: usize = 700_000;
 
-/// Makes the n-th attempt at a task, unless it has used up its attempts.
-pub(crate) async fn run(runner: &Runner, run: Run, receive: u32, until: Instant) -> Outcome {
+/// Makes the n-th attempt at a task, unless it has used up its attempts. `at_work` marks the message as one whose task has
+/// begun.
+pub(crate) async fn run(
+    runner: &Runner,
+    run: Run,
+    receive: Receive,
+    at_work: impl Future<Output = ()>,
+    until: Instant,
+) -> Outcome {
     if let Some(left) = runner.queue.left_of(&run.id()) {
         return hand_over(runner, &run, left, until).await;
     }
     let started = Instant::now();
     let task = &run.task;
     let limit = Duration::from_secs(task.timeout_seconds.into());
-    let ended = if receive > task.attempts {
-        Ended::failed(format!("the runner stopped, or could not start, at attempt {}", task.attempts))
-    } else {
+    let pause = Duration::from_secs(task.backoff_seconds.into());
+    let number = receive.number.min(task.attempts);
+    let ended = if receive.may_begin(task.attempts, pause) {
         let limit = limit.min(until.duration_since(started).saturating_sub(RESERVE));
-        news::telling_of(runner, &run, receive, attempt(runner, &run, receive, limit)).await
+        let work = news::telling_of(runner, &run, number, attempt(runner, &run, number, limit));
+        if may_repeat(&task.action) { work.await } else { join(work, at_work).await.0 }
+    } else {
+        Ended::failed(format!("the runner stopped, or could not start, at attempt {number}"))
     };
-    let result = result(&run, receive.min(task.attempts), ended, started.elapsed());
+    if let Some(wait) = receive.unbegun().filter(|_| ended.not_begun && receive.number < MAX_DELIVERY_RECEIVES) {
+        let Run { run_id, .. } = &run;
+        tracing::warn!(runId = run_id, task = task.name, error = ended.error, "task could not begin, put off");
+        return Outcome::Again(wait);
+    }
+    let result = result(&run, number, ended, started.elapsed());
     log(&result);
     let ended = news::ended(&run, &result);
-    if result.status == Status::Failed && receive < task.attempts {
+    if result.status == Status::Failed && receive.number < task.attempts {
         news::report_run(runner, &run, vec![ended]).await;
-        return Outcome::Again(Duration::from_secs(task.backoff_seconds.into()));
+        return Outcome::Again(pause);
     }
     let Announced { left, news } = announce(runner, &run, &result, until).await;
     let outcome = hand_over(runner, &run, left, until).await;
     news::report_run(runner, &run, [ended].into_iter().chain(news).collect()).await;
     outcome
+}
+
+/// Whether a task may be begun any number of times.
+fn may_repeat(action: &Action) -> bool {
+    match action {
+        Action::Message => true,
+        Action::Http(_) | Action::Function { .. } => false,
+    }
 }
 
 /// Queues the deliveries of a result. Those that the queue does not accept are kept in the process, and sent when the
@@ -67,12 +91,12 @@ async fn hand_over(runner: &Runner, run: &Run, deliveries: Vec<Outgoing>, until:
 }
 
 pub(crate) async fn attempt(runner: &Runner, run: &Run, number: u32, limit: Duration) -> Ended {
-    let in_time = timeout(limit, action::perform(runner, run, number)).await;
+    let in_time = timeout(limit, action::perform(runner, run, number, Instant::now() + limit)).await;
     in_time.unwrap_or_else(|_| Ended::failed(format!("timed out after {} s", limit.as_secs())))
 }
 
 pub(crate) fn result(run: &Run, attempt: u32, ended: Ended, duration: Duration) -> TaskResult {
-    let Ended { text, error, may_be_stale: _ } = ended;
+    let Ended { text, error, may_be_stale: _, not_begun: _ } = ended;
     let result = TaskResult {
         pipeline: run.pipeline.clone(),
         task: run.task.name.clone(),

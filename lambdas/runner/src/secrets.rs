@@ -8,12 +8,17 @@ use std::time::{Duration, SystemTime};
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_sdk_ssm::Client;
+use backon::{ConstantBuilder, Retryable as _};
 use protocol::SecretKey;
 use serde::Deserialize;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 /// How long a value that was read is used.
 const KEPT: Duration = Duration::from_mins(5);
+
+/// Pause before a read that was denied is tried again.
+const DENIED_AGAIN: Duration = Duration::from_secs(1);
 
 /// Shorter values are left in texts: replacing every `1` would tell more than it hides.
 const SHORTEST_REDACTED: usize = 4;
@@ -165,12 +170,10 @@ impl Reader {
     }
 
     async fn read(&self, name: &str) -> Result<Secrets, Error> {
-        let answer = self
-            .client
-            .get_parameter()
-            .name(name)
-            .with_decryption(true)
-            .send()
+        let started = Instant::now();
+        let answer = (|| self.client.get_parameter().name(name).with_decryption(true).send())
+            .retry(ConstantBuilder::default().with_delay(DENIED_AGAIN).without_max_times())
+            .when(|error| function::is_denied(error) && started.elapsed() < function::PROPAGATION)
             .await
             .map_err(|error| Error::Unreadable { name: name.to_owned(), reason: function::reason(&error) })?;
         let value = answer.parameter().and_then(|parameter| parameter.value()).unwrap_or_default();

@@ -13,8 +13,8 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
-/// Time of the invocation that is reserved for its answer, after sending.
-const RESERVE: Duration = Duration::from_secs(1);
+/// Time of the invocation that is reserved for a report and for its answer, after sending: at most a quarter of all.
+const RESERVE: Duration = Duration::from_secs(3);
 
 /// The answer of the sender.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -64,7 +64,7 @@ impl From<Error> for Diagnostic {
 /// The event is not a firing, or the queue did not take all messages.
 pub async fn handle(queue: &Queue, event: Value, deadline: SystemTime) -> Result<Sent, Error> {
     let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
-    let result = send(queue, event, Instant::now() + left.saturating_sub(RESERVE)).await;
+    let result = send(queue, event, Instant::now() + left.saturating_sub(RESERVE.min(left / 4))).await;
     match &result {
         Ok(Sent { run_id, sent }) => tracing::info!(runId = run_id, sent, "run started"),
         Err(error) => tracing::error!(%error, "firing not sent"),

@@ -27,7 +27,9 @@ fn taken(builtin: Builtin, own: Option<&api::Code>) -> Taken<'static> {
     match (own, builtin) {
         (Some(_), _) => Taken { variables: &["QUEUE_URL"], prefixes: &[] },
         (None, Builtin::Sender) => Taken { variables: &["QUEUE_URL", "INBOX_URL"], prefixes },
-        (None, Builtin::Runner) => Taken { variables: &["QUEUE_URL", "INBOX_URL", "DEAD_LETTER_QUEUE_URL"], prefixes },
+        (None, Builtin::Runner) => {
+            Taken { variables: &["QUEUE_URL", "INBOX_URL", "DEAD_LETTER_QUEUE_URL", "VISIBILITY_SECONDS"], prefixes }
+        }
     }
 }
 

@@ -44,7 +44,7 @@ async fn a_queue_that_does_not_answer_costs_no_message_the_time_of_another_and_n
     })
     .await;
     stage.aws.put_parameter(PARAMETER, json!({"chat": stage.web.url("/chat")}).to_string());
-    let time = Duration::from_secs(17);
+    let time = Duration::from_secs(16);
     let started = Instant::now();
     let stays = stage.receive_within(time, &[(delivery(), 1), (http(&stage, json!({})), 1)]).await;
     assert!(started.elapsed() < time, "{:?}", started.elapsed());

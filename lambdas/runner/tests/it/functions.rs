@@ -7,6 +7,8 @@ use std::time::Duration;
 use fake::{Answer, Aws};
 use serde_json::{Value, json};
 
+#[cfg(target_os = "linux")]
+use crate::support::probed_within;
 use crate::support::{Stage, run, stage_with, webhook};
 
 /// The log of a Python function that raised, as Lambda hands it over: Base64.
@@ -78,25 +80,36 @@ async fn a_function_has_as_long_as_its_task() {
 #[tokio::test]
 async fn tcp_probes_the_connection_to_a_function_that_works() {
     let (stage, _) = stage_of(|_| Answer::new(200, "1").after(Duration::from_secs(3))).await;
-    let peer = format!("{:04X}", stage.aws.address().port());
-    // A connection's timer, as the kernel shows it: 02 is that of keep-alive.
-    // <https://docs.kernel.org/networking/proc_net_tcp.html>
-    let is_probed = || {
-        let connections = std::fs::read_to_string("/proc/net/tcp").unwrap();
-        connections.lines().any(|line| {
-            let columns: Vec<&str> = line.split_whitespace().collect();
-            columns[2].ends_with(&format!(":{peer}")) && columns[5].starts_with("02:")
-        })
-    };
-    let probed = async {
-        while !is_probed() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
+    let probed = probed_within(stage.aws.address().port());
     tokio::select! {
         done = stage.is_done(call(&stage, &json!({})), 1) => panic!("done ({done}), and no keep-alive was set"),
-        () = probed => {}
+        probed = probed => assert!(probed <= Duration::from_mins(1), "{probed:?}"),
     }
+}
+
+/// A server that forgets connections that are idle, as those of a process that Lambda froze.
+#[tokio::test]
+async fn a_function_is_never_called_over_a_connection_that_was_idle_for_long() {
+    let kept = Duration::from_secs(1);
+    let aws = Aws::start_keeping(kept, |operation, _| (operation == "Invoke").then(|| Answer::new(200, "1"))).await;
+    let stage = stage_with("tasks", aws, None, |_| Answer::new(200, "")).await;
+    for _ in 0..2 {
+        assert!(stage.is_done(call(&stage, &json!({"timeoutSeconds": 3})), 1).await);
+        tokio::time::sleep(function::KEPT_IDLE + Duration::from_millis(300)).await;
+    }
+    assert_eq!(stage.posts().iter().map(|post| post["status"].clone()).collect::<Vec<_>>(), ["Succeeded"; 2]);
+}
+
+#[tokio::test]
+async fn a_permission_that_does_not_count_yet_is_waited_for() {
+    let denied =
+        || Answer::new(403, json!({"message": "no"}).to_string()).header("x-amzn-errortype", "AccessDeniedException");
+    let (stage, events) = stage_of(move |call| if call < 2 { denied() } else { Answer::new(200, "1") }).await;
+    assert!(stage.is_done(call(&stage, &json!({})), 1).await);
+    assert_eq!((events.lock().unwrap().len(), &stage.posts()[0]["status"]), (3, &json!("Succeeded")));
+    let (stage, _) = stage_of(move |_| denied()).await;
+    assert!(stage.is_done(call(&stage, &json!({"timeoutSeconds": 60})), 1).await);
+    assert_eq!(stage.posts()[0]["error"], "cannot invoke the function: AccessDeniedException: no");
 }
 
 #[tokio::test]

@@ -6,5 +6,6 @@ mod batches;
 mod chat;
 mod functions;
 mod news;
+mod receives;
 mod requests;
 mod support;

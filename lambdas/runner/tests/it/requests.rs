@@ -239,3 +239,28 @@ async fn deeply_nested_json_gets_through_the_queue() {
         assert_eq!(result(&stage)["text"].as_str().unwrap().len(), 2 * depth);
     }
 }
+
+#[tokio::test]
+async fn a_secret_that_the_role_may_not_read_yet_is_waited_for() {
+    let is_first = AtomicBool::new(true);
+    let aws = Aws::start_with(move |operation, _| {
+        let denied = operation == "GetParameter" && is_first.swap(false, Ordering::Relaxed);
+        denied.then(|| Answer::new(400, json!({"__type": "AccessDeniedException", "message": "no"}).to_string()))
+    })
+    .await;
+    let stage = stage_with("tasks", aws, None, |_| Answer::new(200, "")).await;
+    stage.aws.put_parameter(PARAMETER, json!({"key": "value-of-the-key"}).to_string());
+    assert!(stage.is_done(http(&stage, json!({"headers": key()})), 1).await);
+    assert_eq!(result(&stage)["status"], "Succeeded");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn tcp_probes_the_connection_of_a_task_that_waits() {
+    let stage = stage(|_| Answer::new(200, "").after(Duration::from_secs(3))).await;
+    let probed = crate::support::probed_within(stage.web.address().port());
+    tokio::select! {
+        done = stage.is_done(http(&stage, json!({})), 1) => panic!("done ({done}), and no keep-alive was set"),
+        probed = probed => assert!(probed <= Duration::from_mins(1), "{probed:?}"),
+    }
+}

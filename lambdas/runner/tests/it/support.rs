@@ -29,11 +29,23 @@ pub(crate) async fn stage_with(
     runtime_port: Option<u16>,
     web: impl Fn(&Request) -> Answer + Send + Sync + 'static,
 ) -> Stage {
+    stage_hiding(queue, None, aws, runtime_port, web).await
+}
+
+/// The same, whose queue is known to hide messages for this time.
+pub(crate) async fn stage_hiding(
+    queue: &str,
+    visibility: Option<Duration>,
+    aws: Aws,
+    runtime_port: Option<u16>,
+    web: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+) -> Stage {
     let web = Server::start(web).await;
     let config = aws.config(function::defaults()).await;
     let queue = Queue::new(&config, format!("https://sqs/{queue}"))
         .with_dead_letters(format!("https://sqs/{DEAD_LETTERS}{queue}"))
         .reporting_to("https://sqs/inbox".to_owned());
+    let queue = visibility.into_iter().fold(queue, Queue::hiding_for);
     let runner = Runner::new(&config, queue, Guard::new(runtime_port)).unwrap().with_telegram_at(web.url("/telegram"));
     Stage { aws, web, runner }
 }
@@ -46,6 +58,17 @@ impl Stage {
 
     /// The same, with so much time left.
     pub(crate) async fn receive_within(&self, left: Duration, messages: &[(Value, u32)]) -> Vec<String> {
+        self.receive_after(Duration::ZERO, left, messages).await
+    }
+
+    /// The same, so long after each message was received first.
+    pub(crate) async fn receive_after(
+        &self,
+        since_first: Duration,
+        left: Duration,
+        messages: &[(Value, u32)],
+    ) -> Vec<String> {
+        let first = (SystemTime::now() - since_first).duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
         let records: Vec<_> = messages
             .iter()
             .enumerate()
@@ -53,7 +76,10 @@ impl Stage {
                 let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
                 json!({
                     "messageId": format!("m{at}"), "receiptHandle": format!("h{at}"), "body": body,
-                    "attributes": {"ApproximateReceiveCount": receive.to_string()},
+                    "attributes": {
+                        "ApproximateReceiveCount": receive.to_string(),
+                        "ApproximateFirstReceiveTimestamp": first.to_string(),
+                    },
                 })
             })
             .collect();
@@ -67,6 +93,12 @@ impl Stage {
     /// Whether one message, at its n-th receive, is done.
     pub(crate) async fn is_done(&self, message: Value, receive: u32) -> bool {
         self.receive(&[(message, receive)]).await.is_empty()
+    }
+
+    /// The JSON bodies that a path of the web server got.
+    pub(crate) fn posts_to(&self, path: &str) -> Vec<Value> {
+        let requests = self.web.requests().into_iter().filter(|request| request.path == path);
+        requests.map(|request| serde_json::from_str(&request.body).unwrap()).collect()
     }
 
     /// The JSON bodies that the web server got.
@@ -116,4 +148,23 @@ pub(crate) fn delivery_to(channel: Value) -> Value {
         "pipeline": {"namespace": "default", "name": "p"}, "parameter": PARAMETER, "channel": channel,
         "body": {"text": "hello"},
     })
+}
+
+/// The time until TCP probes a connection to a port, once one has a keep-alive timer.
+#[cfg(target_os = "linux")]
+pub(crate) async fn probed_within(port: u16) -> Duration {
+    // As the kernel shows it: a timer of kind 02 is that of keep-alive, and it counts hundredths of seconds.
+    // <https://docs.kernel.org/networking/proc_net_tcp.html>
+    let peer = format!(":{port:04X}");
+    loop {
+        let connections = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        let timer = connections.lines().find_map(|line| {
+            let columns: Vec<&str> = line.split_whitespace().collect();
+            columns[5].strip_prefix("02:").filter(|_| columns[2].ends_with(&peer))
+        });
+        if let Some(left) = timer {
+            return Duration::from_millis(u64::from_str_radix(left, 16).unwrap() * 10);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

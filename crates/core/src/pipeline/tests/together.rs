@@ -13,7 +13,7 @@ fn sizes() {
         format!("{{name: t{n}, http: {{url: 'https://example.com', body: {body}}}}}")
     });
     let too_many_tags = format!("tags: {{{}}}", many(41, &|n| format!("t{n}: x")));
-    let too_much_environment = format!("runner: {{environment: {{LONG: {}}}}}", "x".repeat(3325));
+    let too_much_environment = format!("runner: {{environment: {{LONG: {}}}}}", "x".repeat(3069));
     for (yaml, expected) in [
         (too_many_tasks, "spec.tasks: there are 101 tasks, and a pipeline can have at most 100; split the pipeline"),
         (
@@ -24,7 +24,7 @@ fn sizes() {
         (too_many_tags, "spec.tags: there are 41 tags, and 40 are allowed"),
         (
             too_much_environment,
-            "spec.runner.environment: names and values have 3329 bytes, and Lambda leaves 3328 for them; shorten them",
+            "spec.runner.environment: names and values have 3073 bytes, and Lambda leaves 3072 for them; shorten them",
         ),
     ] {
         assert_eq!(refused(&yaml), format!("InvalidSpec: {expected}"));
