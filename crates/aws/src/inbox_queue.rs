@@ -104,8 +104,8 @@ async fn make(aws: &Aws, cluster: &ClusterName) -> Result<(), NoInbox> {
                 tracing::info!(queue = id.name, "made the inbox of an account and region");
                 Ok(())
             }
-            Progress::Waiting(_) | Progress::TagsRefused(_) => Ok(()),
-            Progress::Exists => wait_until_shown(aws, &id, cluster).await,
+            Progress::Waiting(_) | Progress::Exists => wait_until_shown(aws, &id, cluster).await,
+            Progress::TagsRefused(_) => Ok(()),
         };
     };
     if !is_ours(&seen.tags, cluster) {
