@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from .asgi import App, Message, Receive, Scope, Send
 
 XML_SERVICES = ("iam", "s3", "sts")
-QUERY_CODES = {**sqs._QUERY_COMPAT_CODES, "AccessDeniedException": "AccessDenied"}
+QUERY_CODES = {
+    **sqs._QUERY_COMPAT_CODES, "AccessDeniedException": "AccessDenied", "KmsAccessDenied": "KMS.AccessDeniedException",
+    "KmsThrottled": "KMS.ThrottlingException", "KmsDisabled": "KMS.DisabledException", "KmsNotFound": "KMS.NotFoundException",
+}
 
 
 @dataclass

@@ -20,7 +20,7 @@ READS = ("Get", "List", "Describe", "BatchGet", "Head", "Lookup", "Filter", "Sim
 NAMED_BY = {
     "iam": ("RoleName", "UserName", "PolicyName", "PolicyArn"),
     "lambda": ("UUID", "FunctionName", "LayerName", "Resource"),
-    "logs": ("logGroupName", "resourceArn"),
+    "logs": ("logGroupName", "logGroupIdentifier", "resourceArn"),
     "scheduler": ("Name", "ResourceArn"),
     "sqs": ("QueueName", "QueueUrl"),
     "ssm": ("Name", "ResourceId"),

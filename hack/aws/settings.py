@@ -33,6 +33,8 @@ class Settings:
     """How far the search by tags is behind. AWS: seconds to minutes."""
     iamReadSeconds: float = 0.0
     """How far reads of single roles are behind. AWS: seconds."""
+    newQueueSeconds: float = 0.0
+    """Until a new queue shows, to its owner and to what refers to it. AWS: about 1."""
     queueNameSeconds: float = 0.0
     """For which a deleted queue's name stays taken. AWS: 60."""
     queueDeletingSeconds: float = 0.0

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MAX_STANDARD = 4096
 TOO_LONG = ("Standard tier parameters support a maximum parameter value of 4096 characters. To create a larger parameter "
             "value, upgrade the parameter to use the advanced-parameter tier.")
+STAYS_ADVANCED = ("This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the advanced-parameter "
+                  "tier to the standard-parameter tier. If necessary, you can delete the advanced parameter and recreate it as a "
+                  "standard parameter.")
 ALREADY_EXISTS = "The parameter already exists. To overwrite this value, set the overwrite option in the request to true."
 _deleted: dict[tuple[str, str, str], float] = {}
 """When each name (account, region, name) was deleted."""
@@ -39,6 +42,9 @@ def _check(call: Call) -> None:
         raise violated("value", "", "have length greater than or equal to 1.")
     if len(value) > MAX_STANDARD and call.params.get("Tier", "Standard") == "Standard":
         raise Refused(400, "ValidationException", TOO_LONG)
+    existing = ssm._parameters.get(name)
+    if existing is not None and existing.get("Tier") == "Advanced" and call.params.get("Tier") == "Standard":
+        raise Refused(400, "ValidationException", STAYS_ADVANCED)
     rest = STATE.settings.of(call.account).parameterNameSeconds
     if time.time() < _deleted.get((call.account, call.region, name), 0) + rest:
         # AWS asks for 30 s between deleting and making a parameter, but does not say what it answers before.

@@ -87,6 +87,13 @@ class ParameterTest(StrictTest):
                 self.refused(code, self.ssm.put_parameter, Name=name, Value=value, Type="String")
         self.refused("HierarchyLevelLimitExceededException", self.ssm.put_parameter, Name="/a" * 16, Value="v", Type="String")
 
+    def test_an_advanced_parameter_stays_one(self) -> None:
+        self.ssm.put_parameter(Name="/a", Value="v", Type="String", Tier="Advanced")
+        message = self.refused("ValidationException", self.ssm.put_parameter, Name="/a", Value="w", Type="String", Tier="Standard",
+                               Overwrite=True)
+        self.assertIn("You can't downgrade a parameter", message)
+        self.assertEqual(self.ssm.put_parameter(Name="/a", Value="w", Type="String", Overwrite=True)["Tier"], "Advanced")
+
     def test_a_deleted_name_rests(self) -> None:
         self.settings(parameterNameSeconds=30)
         self.ssm.put_parameter(Name="/a", Value="v", Type="String")
@@ -101,6 +108,24 @@ class ParameterTest(StrictTest):
         logs.create_log_group(logGroupName="/a")
         self.refused("ResourceAlreadyExistsException", logs.create_log_group, logGroupName="/a")
         self.refused("InvalidParameterException", logs.put_retention_policy, logGroupName="/a", retentionInDays=2)
+        message = self.refused("InvalidParameterException", logs.create_log_group, logGroupName="/" * 513)
+        self.assertEqual(message, "Invalid LogGroup or LogStream, both must have length less than or equal to 512.")
+        arn = f"arn:aws:logs:{REGION}:{self.account}:log-group:/a"
+        self.assertEqual(logs.list_tags_for_resource(resourceArn=arn)["tags"], {})
+        message = self.refused("ValidationException", logs.list_tags_for_resource, resourceArn=f"{arn}:*")
+        self.assertEqual(message, "Invalid resourceArn")
+
+    def test_a_protected_log_group_is_not_deleted(self) -> None:
+        logs = self.client("logs")
+        logs.create_log_group(logGroupName="/a")
+        [group] = logs.describe_log_groups()["logGroups"]
+        self.assertIs(group["deletionProtectionEnabled"], False)
+        logs.put_log_group_deletion_protection(logGroupIdentifier="/a", deletionProtectionEnabled=True)
+        [group] = logs.describe_log_groups()["logGroups"]
+        self.assertIs(group["deletionProtectionEnabled"], True)
+        self.refused("ValidationException", logs.delete_log_group, logGroupName="/a")
+        logs.put_log_group_deletion_protection(logGroupIdentifier="/a", deletionProtectionEnabled=False)
+        logs.delete_log_group(logGroupName="/a")
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     let work = Box::pin(work);
     let lead_or_work = async {
         let Some(candidate) = candidate else {
-            finish(work, stop).await;
+            let _ = finish(work, stop).await;
             return Ok(());
         };
         // A standby is ready to work.
@@ -177,22 +177,25 @@ async fn lead(
         () = candidate.acquire() => {}
         _ = stop.wait_for(|stopping| *stopping) => return Ok(()),
     }
-    tokio::select! {
-        () = finish(work, stop) => {}
+    let finished = tokio::select! {
+        finished = finish(work, stop) => finished,
         () = candidate.renew_until_lost() => return Err("another operator leads now; this one has to start anew, as its standby".into()),
+    };
+    // AWS may still carry out calls that were cut off: the next leader waits for as long as if this one had been killed.
+    if finished {
+        candidate.release().await;
     }
-    candidate.release().await;
     Ok(())
 }
 
-/// Works until it is told to stop, and then for as long as what was begun takes.
-async fn finish(mut work: Pin<Box<impl Future<Output = ()>>>, mut stop: watch::Receiver<bool>) {
+/// Works until it is told to stop, and then for as long as what was begun takes; whether that came to its end in time.
+async fn finish(mut work: Pin<Box<impl Future<Output = ()>>>, mut stop: watch::Receiver<bool>) -> bool {
     tokio::select! {
-        () = &mut work => return,
+        () = &mut work => return true,
         _ = stop.wait_for(|stopping| *stopping) => {}
     }
     // Reconciles under way come to their end; a start-up that still waits for something has nothing to finish.
-    let _ = tokio::time::timeout(GRACE, work).await;
+    tokio::time::timeout(GRACE, work).await.is_ok()
 }
 
 /// Says what would fail later. It may be put right while the operator runs.

@@ -47,6 +47,10 @@ const LOST_ANSWERS: u32 = 3;
 const LOST_PAUSES: Exponential =
     Exponential { first: Duration::from_millis(400), longest: Duration::from_millis(1600) };
 
+/// Pauses before code is uploaded again that AWS was not ready for: all of it is sent again, and a new role takes AWS some
+/// ten seconds.
+const UPLOAD_PAUSES: Exponential = Exponential { first: Duration::from_secs(1), longest: Duration::from_secs(3) };
+
 /// How a step ended.
 #[derive(Clone, Debug)]
 pub enum Outcome {
@@ -229,6 +233,7 @@ async fn converge(
     };
     let mut known_to_exist = false;
     let mut lost = 0;
+    let mut refused = 0;
     let mut made = None;
     let mut fetched = None;
     // Whether this step made it as it is, or changed it: what failed then would fail again at once.
@@ -284,7 +289,8 @@ async fn converge(
             // Of several calls the first may have been carried out.
             Err(error) if error.class == ErrorClass::Waiting => {
                 tried = change;
-                let again = not_ready_pause(&error);
+                refused += 1;
+                let again = not_ready_pause(&error, refused);
                 (again, Outcome::Waiting(Wait { why: error.to_string(), again }))
             }
             // It may have been carried out, in part or whole.
@@ -338,15 +344,39 @@ async fn act(
     }
 }
 
-/// How long to wait before an act that AWS was not ready for is tried again.
-fn not_ready_pause(error: &AwsError) -> Duration {
+/// How long to wait before an act is tried again that AWS was not ready for this often.
+fn not_ready_pause(error: &AwsError, refused: u32) -> Duration {
     match error.code.as_str() {
+        _ if error.operation.is_upload() => UPLOAD_PAUSES.after(refused),
         // The name is reserved for 60 s after a deletion.
         "QueueDeletedRecently" | "AWS.SimpleQueueService.QueueDeletedRecently" => Duration::from_secs(10),
-        // A new role or policy, which spreads within seconds.
-        "InvalidParameterValueException" | "ValidationException" | "MalformedPolicyDocument" => {
-            Duration::from_millis(500)
-        }
+        // A new role, policy or queue, which spreads within seconds.
+        "InvalidParameterValueException"
+        | "InvalidParameterValue"
+        | "ValidationException"
+        | "MalformedPolicyDocument" => Duration::from_millis(500),
         _ => Duration::from_secs(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws::Operation;
+
+    use super::*;
+
+    #[test]
+    fn code_is_sent_a_few_times_while_a_role_spreads_and_small_calls_often() {
+        let pauses = |operation| {
+            let error = AwsError {
+                operation,
+                class: ErrorClass::Waiting,
+                code: "InvalidParameterValueException".to_owned(),
+                message: String::new(),
+            };
+            (1..6).map(|refused| not_ready_pause(&error, refused).as_millis()).collect::<Vec<_>>()
+        };
+        assert_eq!(pauses(Operation::CreateFunction), [1000, 2000, 3000, 3000, 3000]);
+        assert_eq!(pauses(Operation::CreateEventSourceMapping), [500; 5]);
     }
 }

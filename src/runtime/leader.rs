@@ -2,7 +2,8 @@
 //! <https://kubernetes.io/docs/concepts/architecture/leases/#leader-election>
 //!
 //! Times are each operator's own, by a clock that nobody sets: a lease has run out when it was not seen to change for its
-//! term. AWS knows no lease, so a leader starts no call once its own time is over, which is before anybody else's begins.
+//! term. AWS knows no lease, so a leader starts no call once its own time is over, and ends those under way, however long an
+//! upload takes. That is before anybody else's time begins, by as long as AWS may take for a call that it has in whole.
 
 mod lease;
 
@@ -20,10 +21,12 @@ use tokio::time::{Instant, sleep, timeout};
 
 use lease::{LeaseWatch, Turn};
 
-/// How long others wait for a leader's next renewal, seconds: well below the 15 that a standby may take.
-const TERM_SECONDS: i32 = 10;
+/// How long others wait for a leader's next renewal, seconds: with a [`PERIOD`] and a write below the 15 that a standby may
+/// take.
+const TERM_SECONDS: i32 = 12;
 
-/// How long a leader works on without having renewed: less than the term, so that its last call ends before another's first.
+/// How long a leader works on without having renewed: one [`ATTEMPT`] may fail, and the next take its time. Then its calls
+/// end. What AWS has in whole by then it has until the term is over to carry out; most calls take it a tenth of a second.
 const LEADS_FOR: Duration = Duration::from_secs(7);
 
 /// How often a leader renews its lease, and how often a standby reads it.
@@ -157,4 +160,20 @@ impl Candidate {
 
 fn version(lease: &Lease) -> String {
     lease.resource_version().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What AWS may take for a call that it has in whole. It says nothing of that; most take a tenth of a second.
+    const CARRIED_OUT: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn the_last_call_of_one_leader_ends_before_anothers_first() {
+        let term = Duration::from_secs(u64::try_from(TERM_SECONDS).unwrap());
+        assert!(LEADS_FOR + CARRIED_OUT <= term);
+        assert!(ATTEMPT + PERIOD + ATTEMPT <= LEADS_FOR, "a renewal may fail once");
+        assert!(term + PERIOD + Duration::from_secs(2) <= Duration::from_secs(15), "a standby takes over in time");
+    }
 }

@@ -257,6 +257,28 @@ async fn what_others_put_on_a_role_is_named_and_left_alone() {
 }
 
 #[tokio::test]
+async fn a_log_group_that_somebody_protects_is_named_and_left_alone() {
+    let lab = Lab::new().await;
+    lab.apply("kept", specs::message(specs::YEARLY)).await;
+    lab.ready("kept").await;
+    let group = lab.names("kept").runner_logs;
+    let protect = async |on: bool| {
+        let request = lab.aws.logs.put_log_group_deletion_protection().log_group_identifier(&group);
+        request.deletion_protection_enabled(on).send().await.unwrap();
+    };
+    protect(true).await;
+    lab.delete("kept").await;
+    let message = lab.not_ready("kept", "Conflict").await;
+    for words in [format!("LogGroup {group}").as_str(), "deletion protection is on", "turn its deletion protection off"]
+    {
+        assert!(message.contains(words), "no `{words}` in: {message}");
+    }
+    protect(false).await;
+    lab.gone("kept").await;
+    assert_eq!(lab.aws.everything().await, BTreeSet::new());
+}
+
+#[tokio::test]
 async fn one_resource_that_will_not_go_stops_no_other() {
     let lab = Lab::new().await;
     lab.apply("stubborn", specs::message(specs::YEARLY)).await;

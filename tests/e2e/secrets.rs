@@ -1,6 +1,7 @@
 //! Secrets: waited for, followed, and never shown.
 
 use api::RunResult;
+use aws_sdk_ssm::types::{ParameterTier, ParameterType};
 use serde_json::{Value, json};
 
 use crate::harness::{BOT_TOKEN, Lab, Settings, condition, eventually, specs};
@@ -53,6 +54,28 @@ async fn a_secret_that_changes_is_followed() {
     lab.delete_secret("chat").await;
     lab.not_ready("following", "SecretMissing").await;
     assert_eq!(channel_url(&lab, "following").await, moved, "what runs goes on");
+}
+
+#[tokio::test]
+async fn a_secret_is_followed_in_a_parameter_that_somebody_made_advanced() {
+    let lab = Lab::with(impatient()).await;
+    lab.apply("advanced", specs::message(specs::YEARLY)).await;
+    lab.ready("advanced").await;
+    let name = lab.names("advanced").parameter;
+    let value = lab.aws.parameter(&name).await;
+    let request = lab.aws.ssm.put_parameter().name(&name).value(value).overwrite(true);
+    let request = request.r#type(ParameterType::SecureString).tier(ParameterTier::Advanced);
+    request.send().await.unwrap();
+
+    let moved = lab.chat.url("slack", "moved");
+    lab.secret("chat", json!({"slack": moved})).await;
+    eventually("the parameter follows the Secret", async || {
+        let url = channel_url(&lab, "advanced").await;
+        if url == moved { Ok(()) } else { Err(url.to_string()) }
+    })
+    .await;
+    lab.ready("advanced").await;
+    assert!(!lab.log().contains("needs attention"), "{}", lab.log());
 }
 
 #[tokio::test]

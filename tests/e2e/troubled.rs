@@ -231,9 +231,9 @@ async fn what_was_made_without_an_answer_is_made_once_and_told() {
 }
 
 #[tokio::test]
-async fn slow_roles_and_functions_are_waited_for_without_a_failure() {
+async fn slow_roles_queues_and_functions_are_waited_for_without_a_failure() {
     let mut lab = Lab::without_operator().await;
-    lab.strict.settings(json!({"roleDelaySeconds": 3, "pendingSeconds": 2})).await;
+    lab.strict.settings(json!({"roleDelaySeconds": 3, "pendingSeconds": 2, "newQueueSeconds": 1})).await;
     lab.start(&Settings::default());
     lab.apply("slow", specs::message(specs::YEARLY)).await;
     lab.until("slow", "is being made", |pipeline| {
@@ -244,7 +244,12 @@ async fn slow_roles_and_functions_are_waited_for_without_a_failure() {
     lab.kubectl(&["wait", "--for=condition=Ready", "--timeout=60s", "pipelines/slow"]);
     let pipeline = lab.ready("slow").await;
     assert!(condition(&pipeline, "Reconciling").is_none() && condition(&pipeline, "Stalled").is_none());
-    assert!(!lab.log().contains("needs attention"), "waiting is not a failure");
+    for failure in ["needs attention", "runs are not reported"] {
+        assert!(!lab.log().contains(failure), "waiting is not a failure: {}", lab.log());
+    }
+    let calls = lab.strict.calls().await;
+    let uploads = calls.iter().filter(|call| call.operation == "CreateFunction").count();
+    assert!(uploads <= 8, "the code of two functions was sent {uploads} times");
     eventually("what was made is told, and that it is as wanted, and nothing else", async || {
         let events = lab.events("slow").await;
         if events.len() == 2 { Ok(()) } else { Err(format!("{events:?}")) }

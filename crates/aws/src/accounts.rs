@@ -4,7 +4,7 @@
 //! Clients of a role serve every pipeline that uses the role, so its sessions carry no namespace's name.
 
 use std::collections::HashMap;
-use std::future::ready;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,10 +17,10 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use pipeline_core::arn::Arn;
 use pipeline_core::location::{AssumedRole, Location, Target};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 
 use super::call::attempt;
-use super::{Access, Aws, AwsError, AwsRequests, Leadership, Pacer, Pacing, Shared};
+use super::{Access, Aws, AwsError, AwsRequests, Leadership, Pacer, Pacing, Shared, Uploads};
 
 /// One attempt of a call. The SDK has no default, and a connection that hangs would hold a reconcile for ever.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -100,7 +100,7 @@ impl Accounts {
             .timeout_config(timeouts)
             .load()
             .await;
-        let uploads = Arc::new(Semaphore::new(uploads.into()));
+        let uploads = Uploads::new(uploads);
         let shared = Shared { pacer: Arc::new(Pacer::new(pacing)), leadership, requests, uploads };
         Self { own, access, shared, roles: Mutex::default(), targets: Mutex::default() }
     }
@@ -153,7 +153,8 @@ impl Accounts {
         };
         let config = config.to_builder().region(Region::new(region.to_owned())).build();
         let client = aws_sdk_sts::Client::new(&config);
-        let answer = attempt(&self.shared.requests, ready(Ok(client.get_caller_identity()))).await?;
+        // It changes nothing, so a standby may ask it too.
+        let answer = attempt(&self.shared.requests, client.get_caller_identity(), pending()).await?;
         let location = Location {
             partition: answer.arn().and_then(Arn::parse).map_or("aws", |arn| arn.partition).to_owned(),
             account: answer.account().unwrap_or_default().to_owned(),

@@ -2,14 +2,16 @@
 //!
 //! It is around the SDK, not inside: its interceptors cannot wait, and its connector gets requests that are signed, whose
 //! signatures would age while they wait.
+//!
+//! AWS knows no lease, so what this operator sends ends with its own: a call is begun only while it leads, whatever it waited
+//! for, and is ended when it leads no more. What AWS then has in whole it may still carry out.
 
 use std::future::ready;
-use std::time::Instant;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use pipeline_core::error_class::ErrorClass;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::operation::Request;
 use super::{Aws, AwsError, AwsRequests, retry};
@@ -24,7 +26,7 @@ impl Aws {
     }
 
     /// The same with a request that cannot be cloned, or takes something that is to be held no longer than needed: it is
-    /// prepared for each attempt, when that may be made.
+    /// prepared for each attempt, and dropped with it.
     ///
     /// # Errors
     /// As [`Aws::call`], or the request cannot be prepared.
@@ -35,9 +37,12 @@ impl Aws {
     {
         let mut failed = 0;
         loop {
+            let request = prepare().await.map_err(|error| AwsError::new(R::OPERATION, &error))?;
             let permit = self.shared.pacer.permit(&self.location, R::OPERATION, &self.caller).await;
-            self.shared.leadership.held().await;
-            let error = match attempt(&self.shared.requests, prepare()).await {
+            let leadership = &self.shared.leadership;
+            // Right before it is sent: what comes before may take minutes.
+            leadership.held().await;
+            let error = match attempt(&self.shared.requests, request, leadership.lost()).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -65,17 +70,22 @@ impl Aws {
     }
 }
 
-/// Makes a call once, and counts it.
+/// Makes a call once, and counts it. It is given up when the operator does not lead any more.
 pub(crate) async fn attempt<R: Request>(
     requests: &AwsRequests,
-    prepare: impl Future<Output = Result<R, SdkError<R::Error, HttpResponse>>>,
+    request: R,
+    leads_no_more: impl Future<Output = ()>,
 ) -> Result<R::Output, AwsError> {
     let started = Instant::now();
     // On the heap: the SDK's futures are tens of kilobytes.
-    let answer = Box::pin(async { prepare.await?.send().await }).await;
+    let sent = Box::pin(request.send());
+    let result = tokio::select! {
+        biased;
+        () = leads_no_more => Err(AwsError::no_longer_leading(R::OPERATION)),
+        answer = sent => answer.map_err(|error| AwsError::new(R::OPERATION, &error)),
+    };
     let took = started.elapsed();
     let operation = R::OPERATION;
-    let result = answer.map_err(|error| AwsError::new(operation, &error));
     requests.count(operation, took, &result);
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     match &result {
@@ -87,15 +97,20 @@ pub(crate) async fn attempt<R: Request>(
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
+    use std::time::Duration;
 
     use aws_sdk_iam::error::ErrorMetadata;
     use aws_sdk_iam::operation::create_role::CreateRoleError;
     use aws_smithy_runtime_api::http::StatusCode;
     use aws_smithy_types::body::SdkBody;
+    use tokio::sync::{Semaphore, watch};
+    use tokio::time::timeout;
 
     use super::*;
-    use crate::{Access, Operation};
+    use crate::{Access, Leadership, Operation};
 
     /// A request that AWS throttles, as long as it is an early one.
     struct Numbered(u32);
@@ -122,5 +137,58 @@ mod tests {
         let answer = aws.call_prepared(|| ready(Ok(Numbered(made.fetch_add(1, Ordering::Relaxed) + 1)))).await;
         assert_eq!(answer, Ok(3));
         assert_eq!(made.into_inner(), 3);
+    }
+
+    /// A request that says that it was sent, and whose answer never comes.
+    struct Endless(Arc<AtomicU32>);
+
+    impl Request for Endless {
+        const OPERATION: Operation = Operation::UpdateFunctionCode;
+        type Output = u32;
+        type Error = CreateRoleError;
+
+        async fn send(self) -> Result<u32, SdkError<CreateRoleError, HttpResponse>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            pending().await
+        }
+    }
+
+    const TERM: Duration = Duration::from_secs(7);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_waited_for_something_else_is_not_sent_once_the_lease_has_run_out() {
+        let (lease, until) = watch::channel(Some(Instant::now() + TERM));
+        let aws = crate::tests::led(Leadership::until(until));
+        let (uploads, sent) = (Semaphore::new(0), Arc::new(AtomicU32::new(0)));
+        let prepare = || async {
+            uploads.acquire().await.unwrap().forget();
+            Ok(Endless(Arc::clone(&sent)))
+        };
+        let upload = aws.call_prepared(prepare);
+        let others = async {
+            sleep(TERM * 2).await;
+            uploads.add_permits(1);
+            sleep(TERM).await;
+            let while_it_did_not_lead = sent.load(Ordering::Relaxed);
+            lease.send_replace(Some(Instant::now() + TERM));
+            sleep(TERM / 2).await;
+            (while_it_did_not_lead, sent.load(Ordering::Relaxed))
+        };
+        tokio::select! {
+            _ = upload => panic!("it ended"),
+            counts = others => assert_eq!(counts, (0, 1)),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_under_way_ends_with_the_lease() {
+        let (_lease, until) = watch::channel(Some(Instant::now() + TERM));
+        let aws = crate::tests::led(Leadership::until(until));
+        let sent = Arc::new(AtomicU32::new(0));
+        let begun = Instant::now();
+        let answer = timeout(TERM * 10, aws.call_prepared(|| ready(Ok(Endless(Arc::clone(&sent)))))).await;
+        let error = answer.expect("the call is ended").unwrap_err();
+        assert_eq!((error.class, begun.elapsed()), (ErrorClass::Transient, TERM), "{error}");
+        assert_eq!(sent.load(Ordering::Relaxed), 1);
     }
 }

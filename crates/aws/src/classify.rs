@@ -4,16 +4,42 @@ use pipeline_core::error_class::ErrorClass;
 
 use super::operation::Operation;
 
-/// Texts of refusals that end by themselves once AWS has spread a new role, a new policy or a queue's new attributes.
+/// Codes of refusals whose text says whether they last.
+const UNCLEAR: [&str; 4] =
+    ["ValidationException", "InvalidParameterValueException", "InvalidParameterValue", "MalformedPolicyDocument"];
+
+/// Texts of refusals that end by themselves once AWS has spread a new role, policy or queue, or a queue's new attributes.
 /// Collected from AWS's answers; AWS documents no codes for them.
-const PROPAGATING: [&str; 6] = [
-    "cannot be assumed by Lambda",
+const SPREADING: [&str; 9] = [
+    NOT_ASSUMABLE,
     "execution role does not have permissions",
     "ensure the role can perform",
     "to assume the role",
     "Invalid principal in policy",
+    // Of a new role's grant for environment variables. The words before it also begin refusals that last.
+    "ARN does not refer to a valid principal",
     "Queue visibility timeout",
+    // Always a queue of the same pipeline.
+    "Dead letter target does not exist",
+    "throttled by EC2",
 ];
+
+/// What Lambda says of a new role, also with the code of a denial.
+const NOT_ASSUMABLE: &str = "cannot be assumed by Lambda";
+
+/// What Lambda says where a mapping's queue or function is not there. Both are the pipeline's own: AWS does not show them
+/// yet, or they were deleted meanwhile, and the next reconcile makes them again.
+const ENDS_OF_MAPPINGS: [&str; 2] = ["AWS.SimpleQueueService.NonExistentQueue", "Function does not exist"];
+
+/// Whether a refusal ends by itself. What may be a user's is judged where that is known, in `resource/spreading.rs`.
+fn is_spreading(operation: Operation, code: &str, message: &str) -> bool {
+    let says = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
+    match operation {
+        Operation::CreateEventSourceMapping | Operation::UpdateEventSourceMapping if says(&ENDS_OF_MAPPINGS) => true,
+        Operation::Invoke if code == "AccessDeniedException" => says(&[NOT_ASSUMABLE]),
+        _ => UNCLEAR.contains(&code) && says(&SPREADING),
+    }
+}
 
 /// Whether an answer that names a quota means a rate: then it is not a count that is full.
 fn is_about_a_rate(message: &str) -> bool {
@@ -25,6 +51,7 @@ fn is_about_a_rate(message: &str) -> bool {
 /// of errors of each operation.
 pub(super) fn classify(operation: Operation, status: u16, code: &str, message: &str) -> ErrorClass {
     match code {
+        _ if is_spreading(operation, code, message) => ErrorClass::Waiting,
         "ThrottlingException"
         | "ThrottledException"
         | "Throttling"
@@ -34,6 +61,7 @@ pub(super) fn classify(operation: Operation, status: u16, code: &str, message: &
         | "RequestLimitExceeded"
         | "BandwidthLimitExceeded"
         | "EC2ThrottledException"
+        | "KMS.ThrottlingException"
         | "KmsThrottled"
         | "SlowDown" => ErrorClass::Throttled,
         "ResourceConflictException"
@@ -48,11 +76,6 @@ pub(super) fn classify(operation: Operation, status: u16, code: &str, message: &
         // For moments after a policy was taken off; where it lasts, `role.rs` says what is on the role.
         | "DeleteConflict"
         | "TooManyUpdates" => ErrorClass::Waiting,
-        "ValidationException" | "InvalidParameterValueException" | "MalformedPolicyDocument"
-            if PROPAGATING.iter().any(|text| message.contains(text)) =>
-        {
-            ErrorClass::Waiting
-        }
         "ExpiredToken"
         | "ExpiredTokenException"
         | "UnrecognizedClientException"
@@ -72,7 +95,12 @@ pub(super) fn classify(operation: Operation, status: u16, code: &str, message: &
         | "OptInRequired"
         | "SubscriptionRequiredException"
         | "KMSAccessDeniedException"
-        | "KmsAccessDenied" => ErrorClass::Denied,
+        // SQS has two codes for each error of a key; the SDK tells the first, which stands in a header, where there is one.
+        // <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html#API_SendMessage_Errors>
+        | "KMS.AccessDeniedException"
+        | "KMS.OptInRequired"
+        | "KmsAccessDenied"
+        | "KmsOptInRequired" => ErrorClass::Denied,
         "LimitExceeded" | "LimitExceededException" | "ServiceQuotaExceededException" | "OverLimit"
             if is_about_a_rate(message) =>
         {
@@ -99,7 +127,7 @@ pub(super) fn classify(operation: Operation, status: u16, code: &str, message: &
             ErrorClass::Waiting
         }
         "RequestTimeout" | "RequestTimeoutException" => ErrorClass::Transient,
-        // Lambda answers 502 for a key that is disabled, being deleted, or gone: that does not mend itself.
+        // A key that is disabled, being deleted, or gone, for which Lambda answers 502: that does not mend itself.
         _ if code.starts_with("KMS") || code.starts_with("Kms") => ErrorClass::Invalid,
         _ => by_status(status),
     }
@@ -115,6 +143,9 @@ const fn by_status(status: u16) -> ErrorClass {
         _ => ErrorClass::Invalid,
     }
 }
+
+#[cfg(test)]
+mod recorded;
 
 #[cfg(test)]
 mod tests {

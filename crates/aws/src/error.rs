@@ -27,6 +27,9 @@ pub struct AwsError {
     pub message: String,
 }
 
+/// What stands for a message that AWS does not give.
+pub(super) const NO_MESSAGE: &str = "no message";
+
 fn prefix(code: &str) -> String {
     if code.is_empty() { String::new() } else { format!("{code}: ") }
 }
@@ -38,21 +41,11 @@ impl AwsError {
         E: StdError + ProvideErrorMetadata + Send + Sync + 'static,
     {
         if let SdkError::ServiceError(answer) = error {
-            let code = answer.err().code().unwrap_or_default().to_owned();
-            let message = answer.err().message().unwrap_or("no message");
-            let class = classify(operation, answer.raw().status().as_u16(), &code, message);
-            let message = match operation {
-                Operation::PutParameter => without_quotes(message),
-                _ => message.to_owned(),
-            };
-            return Self { operation, class, code, message };
+            return Self::answered(operation, answer.raw().status().as_u16(), answer.err());
         }
         // The provider of a role's credentials asks for them when a call needs them.
         if let Some(refusal) = causes(error).find_map(<dyn StdError>::downcast_ref::<AssumeRoleError>) {
-            let code = refusal.code().unwrap_or_default().to_owned();
-            let message = refusal.message().unwrap_or("no message").to_owned();
-            let class = classify(Operation::AssumeRole, 400, &code, &message);
-            return Self { operation: Operation::AssumeRole, class, code, message };
+            return Self::answered(Operation::AssumeRole, 400, refusal);
         }
         let class = if causes(error).any(<dyn StdError>::is::<CredentialsError>) {
             ErrorClass::Credentials
@@ -61,6 +54,29 @@ impl AwsError {
         };
         let message = chain(error);
         Self { operation, class, code: String::new(), message }
+    }
+
+    /// Reads what AWS answered, with this HTTP status.
+    pub(super) fn answered(operation: Operation, status: u16, answer: &impl ProvideErrorMetadata) -> Self {
+        let code = answer.code().unwrap_or_default().to_owned();
+        let message = answer.message().filter(|message| !message.is_empty()).unwrap_or(NO_MESSAGE);
+        let class = classify(operation, status, &code, message);
+        let message = match operation {
+            Operation::PutParameter => without_quotes(message),
+            _ => message.to_owned(),
+        };
+        Self { operation, class, code, message }
+    }
+
+    /// The operator stopped to lead before AWS answered.
+    pub(super) fn no_longer_leading(operation: Operation) -> Self {
+        let message = "the operator's lease ran out before AWS answered, so the call was ended".to_owned();
+        Self { operation, class: ErrorClass::Transient, code: String::new(), message }
+    }
+
+    /// Whether AWS answered, so that it is known whether the call was carried out.
+    pub(crate) fn is_answered(&self) -> bool {
+        !self.code.is_empty()
     }
 
     /// Whether AWS says that the resource is not there.

@@ -4,16 +4,25 @@
 mod messages;
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use pipeline_core::location::Location;
 use pipeline_core::names::{ClusterName, TagKeys, Tags, tag};
 use pipeline_core::resource::{Id, Kind, Queue, Resource, diff};
 use tokio::sync::Mutex;
+use tokio::time::{Instant, sleep};
 
 use super::resource::{self, Progress};
 use super::{Aws, AwsError};
 
 pub use messages::{Received, delete, receive};
+
+/// How long SQS may take to show a queue that was just made. It asks to wait for a second at least.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>
+const SHOWN_WITHIN: Duration = Duration::from_secs(10);
+
+/// How often it is asked for meanwhile.
+const SHOWN_POLL: Duration = Duration::from_secs(1);
 
 /// What SQS keeps a message for at most: so long can the whole cluster be away.
 const RETENTION_SECONDS: u32 = 1_209_600;
@@ -27,6 +36,9 @@ pub enum NoInbox {
     /// A queue of that name is there.
     #[error("queue `{0}` exists, and its tags do not say that it is this cluster's alone")]
     NotOurs(String),
+    /// AWS does not show yet what it has.
+    #[error("AWS does not show queue `{0}` yet; nothing to do: the operator asks again")]
+    Hidden(String),
 }
 
 /// The inboxes that are known to be there: asked for once a place, not once a pipeline.
@@ -73,7 +85,8 @@ impl Inboxes {
     }
 }
 
-/// Reads first: a new operator finds what an earlier one made.
+/// Reads first: a new operator finds what an earlier one made. Whose a queue is only its tags tell, and one that was just made
+/// shows none: so it is read until it shows.
 async fn make(aws: &Aws, cluster: &ClusterName) -> Result<(), NoInbox> {
     let inbox = Resource::Queue(Queue {
         name: cluster.inbox(),
@@ -84,23 +97,59 @@ async fn make(aws: &Aws, cluster: &ClusterName) -> Result<(), NoInbox> {
         tags: tags(cluster),
     });
     let id = inbox.id();
-    match resource::observe(aws, &id, None).await? {
-        None => match resource::create(aws, &inbox).await? {
+    let Some(seen) = resource::observe(aws, &id, None).await? else {
+        let made = resource::create(aws, &inbox).await?;
+        return match made {
             Progress::Done | Progress::Made(_) => {
                 tracing::info!(queue = id.name, "made the inbox of an account and region");
+                Ok(())
             }
-            Progress::Waiting(_) | Progress::Fetched { .. } | Progress::TagsRefused(_) => {}
-            Progress::Exists => return Err(NoInbox::NotOurs(id.name)),
-        },
-        Some(seen) if !is_ours(&seen.tags, cluster) => return Err(NoInbox::NotOurs(id.name)),
-        Some(seen) => {
-            let differences = diff(&inbox, &seen, &TagKeys::default());
-            if !differences.is_empty() {
-                resource::update(aws, &inbox, &seen, &differences, None).await?;
-            }
-        }
+            Progress::Waiting(_) | Progress::Exists => wait_until_shown(aws, &id, cluster).await,
+            Progress::Fetched { .. } | Progress::TagsRefused(_) => Ok(()),
+        };
+    };
+    if !is_ours(&seen.tags, cluster) {
+        return Err(NoInbox::NotOurs(id.name));
+    }
+    let differences = diff(&inbox, &seen, &TagKeys::default());
+    if !differences.is_empty() {
+        resource::update(aws, &inbox, &seen, &differences, None).await?;
     }
     Ok(())
+}
+
+/// Reads a queue that is there until it shows its tags.
+async fn wait_until_shown(aws: &Aws, id: &Id, cluster: &ClusterName) -> Result<(), NoInbox> {
+    let begun = Instant::now();
+    loop {
+        let seen = resource::observe(aws, id, None).await?;
+        match judge(seen.as_ref().map(|seen| &seen.tags), cluster, begun.elapsed()) {
+            Judgement::Ours => return Ok(()),
+            Judgement::NotOurs => return Err(NoInbox::NotOurs(id.name.clone())),
+            Judgement::Hidden => return Err(NoInbox::Hidden(id.name.clone())),
+            Judgement::TooEarly => sleep(SHOWN_POLL).await,
+        }
+    }
+}
+
+/// Whose a queue is that was asked for so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Judgement {
+    Ours,
+    NotOurs,
+    /// It does not show, for longer than a new one.
+    Hidden,
+    /// It does not show, like many a new one.
+    TooEarly,
+}
+
+fn judge(tags: Option<&Tags>, cluster: &ClusterName, asked_for: Duration) -> Judgement {
+    match tags {
+        Some(tags) if is_ours(tags, cluster) => Judgement::Ours,
+        Some(_) => Judgement::NotOurs,
+        None if asked_for >= SHOWN_WITHIN => Judgement::Hidden,
+        None => Judgement::TooEarly,
+    }
 }
 
 /// Whether these tags say that a queue is this cluster's, and no pipeline's. Others may tag it as they like.
@@ -116,6 +165,16 @@ fn tags(cluster: &ClusterName) -> Tags {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_new_inbox_that_does_not_show_is_nobody_elses() {
+        let cluster = "lab".parse().unwrap();
+        let judged = |tags: Option<Tags>, seconds| judge(tags.as_ref(), &cluster, Duration::from_secs(seconds));
+        assert_eq!(judged(None, 0), Judgement::TooEarly);
+        assert_eq!(judged(None, 60), Judgement::Hidden);
+        assert_eq!(judged(Some(tags(&cluster)), 3), Judgement::Ours);
+        assert_eq!(judged(Some(Tags::new()), 3), Judgement::NotOurs);
+    }
 
     #[test]
     fn an_inbox_that_others_tag_is_ours_and_one_of_a_pipeline_is_not() {

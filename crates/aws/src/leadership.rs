@@ -1,7 +1,9 @@
 //! Whether this operator may call AWS at this moment.
 
+use std::future::pending;
+
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 /// Whether this operator leads at this moment.
 #[derive(Clone, Debug)]
@@ -31,7 +33,21 @@ impl Leadership {
         let Some(mut until) = self.until.clone() else { return };
         if until.wait_for(|until| leads(*until)).await.is_err() {
             // Nobody keeps the lease any more: the program ends.
-            std::future::pending::<()>().await;
+            pending::<()>().await;
+        }
+    }
+
+    /// Waits for as long as this operator leads.
+    pub async fn lost(&self) {
+        let Some(mut until) = self.until.clone() else { return pending().await };
+        loop {
+            let end = until.borrow_and_update().filter(|end| Instant::now() < *end);
+            let Some(end) = end else { return };
+            tokio::select! {
+                () = sleep_until(end) => {}
+                // An end that nobody puts off any more comes in the next round.
+                Ok(()) = until.changed() => {}
+            }
         }
     }
 }
@@ -66,5 +82,32 @@ mod tests {
         tokio::time::advance(TERM).await;
         assert!(!held(&leadership).await, "when nobody stands for election any more");
         assert!(held(&Leadership::sole()).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_lost_when_the_lease_runs_out_and_not_while_it_is_renewed() {
+        let begun = Instant::now();
+        let (sender, receiver) = watch::channel(Some(begun + TERM));
+        let leadership = Leadership::until(receiver);
+        let renew = async {
+            tokio::time::sleep(TERM / 2).await;
+            sender.send_replace(Some(Instant::now() + TERM));
+        };
+        tokio::join!(renew, leadership.lost());
+        assert_eq!(begun.elapsed(), TERM + TERM / 2);
+        sender.send_replace(Some(Instant::now() + TERM));
+        let begun = Instant::now();
+        let release = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            sender.send_replace(None);
+        };
+        tokio::join!(release, leadership.lost());
+        assert_eq!(begun.elapsed(), Duration::from_secs(1), "when it is given up");
+        sender.send_replace(Some(Instant::now() + TERM));
+        drop(sender);
+        let begun = Instant::now();
+        leadership.lost().await;
+        assert_eq!(begun.elapsed(), TERM, "when nobody renews it any more");
+        assert!(timeout(Duration::from_mins(1), Leadership::sole().lost()).await.is_err());
     }
 }

@@ -20,15 +20,16 @@ mod remedy;
 mod requests;
 pub mod resource;
 mod retry;
+mod uploads;
 
 use std::fmt;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use pipeline_core::location::Location;
-use tokio::sync::Semaphore;
 
 use pacing::Pacer;
+use uploads::Uploads;
 
 pub use access::Access;
 pub use accounts::{Accounts, NoAws};
@@ -63,7 +64,7 @@ struct Shared {
     pacer: Arc<Pacer>,
     leadership: Leadership,
     requests: AwsRequests,
-    uploads: Arc<Semaphore>,
+    uploads: Uploads,
 }
 
 impl Aws {
@@ -93,8 +94,8 @@ impl Aws {
         Self { caller, ..self.clone() }
     }
 
-    /// Permits for uploads of code, each of which holds a zip in memory. The clients of all accounts share them.
-    pub(crate) const fn uploads(&self) -> &Arc<Semaphore> {
+    /// Turns for uploads of code. The clients of all accounts share them.
+    pub(crate) const fn uploads(&self) -> &Uploads {
         &self.shared.uploads
     }
 }
@@ -126,13 +127,22 @@ mod tests {
     }
 
     pub(crate) fn aws(access: Access) -> Aws {
+        aws_led(access, Leadership::sole())
+    }
+
+    /// Clients that may send calls only while the operator leads.
+    pub(crate) fn led(leadership: Leadership) -> Aws {
+        aws_led(Access::ReadWrite, leadership)
+    }
+
+    fn aws_led(access: Access, leadership: Leadership) -> Aws {
         let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
         let location = Location { partition, account, region, endpoint: None };
         let shared = Shared {
             pacer: Arc::new(Pacer::new(Pacing::Off)),
-            leadership: Leadership::sole(),
+            leadership,
             requests: AwsRequests::default(),
-            uploads: Arc::new(Semaphore::new(1)),
+            uploads: Uploads::new(1),
         };
         Aws::new(&config(), access, location, shared)
     }

@@ -256,6 +256,11 @@ impl Operation {
         Self::iter()
     }
 
+    /// Whether the call may carry code, and so take minutes and most of a line.
+    pub const fn is_upload(self) -> bool {
+        matches!(self, Self::CreateFunction | Self::UpdateFunctionCode | Self::PublishLayerVersion)
+    }
+
     /// Whether the call can change anything.
     pub(crate) fn is_write(self) -> bool {
         let (_, name) = self.action();

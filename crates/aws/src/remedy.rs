@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use pipeline_core::error_class::ErrorClass;
 
-use super::error::AwsError;
+use super::error::{AwsError, NO_MESSAGE};
 use super::operation::Operation;
 use super::quota::Quota;
 
@@ -30,22 +30,91 @@ fn is_about_a_key(code: &str) -> bool {
     code.starts_with("KMS") || code.starts_with("Kms") || code == "InvalidKeyId"
 }
 
-/// AWS names what is missing, which may be more than the operation's own action, such as `iam:PassRole`.
+/// AWS names what is missing, which may be more than the operation's own action, such as `iam:PassRole`, and of whom: Lambda
+/// fetches images and objects with rights that are not the operator's alone.
 fn denied(operation: Operation, code: &str, message: &str) -> Cow<'static, str> {
+    if is_about_a_key(code) && operation == Operation::Invoke {
+        return "delete the function, which the operator then makes anew: its role was deleted, and with it went its leave to \
+                use the key of its environment variables"
+            .into();
+    }
+    if is_about_a_key(code) {
+        return "allow the use of the KMS key, in the key's policy and in the operator's".into();
+    }
+    if message.contains("access the ECR image") {
+        return "allow ecr:BatchGetImage and ecr:GetDownloadUrlForLayer to lambda.amazonaws.com in the policy of the image's \
+                ECR repository"
+            .into();
+    }
+    if message.contains("denied by S3") {
+        return "allow s3:GetObject on the object, and s3:GetObjectVersion where a version is named, in the operator's IAM \
+                policy, which `task-pipelines iam-policy` prints, and in the policy of a bucket of another account"
+            .into();
+    }
     let after = |mark: &str| message.split_once(mark).and_then(|(_, rest)| rest.split_whitespace().next());
     let trimmed = |text: &str| text.trim_end_matches(['.', ',', ';']).to_owned();
     let action = after("perform: ").map_or_else(|| operation.to_string(), trimmed);
     let on = after("on resource: ").map(|resource| format!(" on {}", trimmed(resource))).unwrap_or_default();
-    if is_about_a_key(code) {
-        "allow the use of the KMS key, in the key's policy and in the operator's".into()
-    } else if message.contains("service control policy") {
-        format!("{action}{on} is forbidden by a service control policy of your organization: ask who manages it").into()
-    } else if message.contains("permissions boundary") {
-        format!("allow {action}{on} in the permissions boundary of the operator's own role").into()
-    } else if message.contains("explicit deny") {
-        format!("remove what denies {action}{on} to the operator").into()
-    } else {
-        format!("allow {action}{on} in the operator's IAM policy, which `task-pipelines iam-policy` prints").into()
+    let what = format!("{action}{on}");
+    match Policy::of(message) {
+        Policy::Organization(which) => {
+            format!("{what} is forbidden by a {which} of your organization: ask who manages it")
+        }
+        Policy::Boundary => format!("allow {what} in the permissions boundary of the operator's own role"),
+        Policy::Session => format!("allow {what} in the policy of the operator's session, or take that away"),
+        Policy::Endpoint => format!("allow {what} in the policy of the VPC endpoint through which the operator calls AWS"),
+        Policy::Denial => format!("remove what denies {what} to the operator"),
+        Policy::Resource => format!(
+            "allow {what} to the operator in the policy of that resource, which whoever owns it can change, and in its own \
+             IAM policy"
+        ),
+        Policy::Unnamed => format!(
+            "AWS does not say what is missing: check that {operation} is in the operator's IAM policy, which \
+             `task-pipelines iam-policy` prints, and that the resource is in the pipeline's account"
+        ),
+        Policy::Identity => {
+            format!("allow {what} in the operator's IAM policy, which `task-pipelines iam-policy` prints")
+        }
+    }
+    .into()
+}
+
+/// What a call was denied by.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>
+#[derive(Clone, Copy)]
+enum Policy {
+    /// One that the account's organization sets.
+    Organization(&'static str),
+    /// The permissions boundary of the operator's role.
+    Boundary,
+    /// That which the operator's session was begun with.
+    Session,
+    /// That of the VPC endpoint on the way.
+    Endpoint,
+    /// Any, by a statement with the effect `Deny`.
+    Denial,
+    /// That of what was asked for.
+    Resource,
+    /// The operator's own, by far the most frequent.
+    Identity,
+    /// AWS does not say.
+    Unnamed,
+}
+
+impl Policy {
+    fn of(message: &str) -> Self {
+        let named = [
+            ("service control policy", Self::Organization("service control policy")),
+            ("resource control policy", Self::Organization("resource control policy")),
+            ("permissions boundary", Self::Boundary),
+            ("session policy", Self::Session),
+            ("VPC endpoint policy", Self::Endpoint),
+            ("explicit deny", Self::Denial),
+            ("no resource-based policy", Self::Resource),
+        ];
+        let named = named.into_iter().find(|(words, _)| message.contains(words)).map(|(_, policy)| policy);
+        let unnamed = if message.is_empty() || message == NO_MESSAGE { Self::Unnamed } else { Self::Identity };
+        named.unwrap_or(unnamed)
     }
 }
 
@@ -67,6 +136,7 @@ fn conflict(operation: Operation) -> &'static str {
         Operation::DeleteScheduleGroup => {
             "move or delete the schedules that others put into the group: the deletion then goes on"
         }
+        Operation::DeleteLogGroup => "turn its deletion protection off: the deletion then goes on",
         _ => ErrorClass::Conflict.remedy(),
     }
 }
@@ -110,6 +180,38 @@ mod tests {
             "Access to the resource is denied.",
             "allow sqs:CreateQueue in the operator's IAM policy, which `task-pipelines iam-policy` prints",
         );
+    }
+
+    #[test]
+    fn a_denial_is_mended_where_it_comes_from() {
+        let denied = |why: &str| {
+            let error = AwsError {
+                operation: Operation::CreateFunction,
+                class: ErrorClass::Denied,
+                code: "AccessDeniedException".to_owned(),
+                message: format!(
+                    "User: arn:aws:sts::111122223333:assumed-role/operator/a is not authorized to perform: \
+                     lambda:GetLayerVersion on resource: arn:aws:lambda:eu-west-1:444455556666:layer:numpy:1 {why}"
+                ),
+            };
+            error.remedy().into_owned()
+        };
+        for (why, words) in [
+            ("because no identity-based policy allows it", "in the operator's IAM policy"),
+            ("because no resource-based policy allows it", "in the policy of that resource"),
+            ("because no session policy allows it", "of the operator's session"),
+            ("because no VPC endpoint policy allows it", "VPC endpoint"),
+            ("with an explicit deny in a resource control policy", "resource control policy of your organization"),
+            (
+                "with an explicit deny in a permissions boundary",
+                "in the permissions boundary of the operator's own role",
+            ),
+            ("with an explicit deny in an identity-based policy", "remove what denies"),
+        ] {
+            let remedy = denied(why);
+            assert!(remedy.contains(words), "{why}: {remedy}");
+            assert!(remedy.contains("lambda:GetLayerVersion on arn:aws:lambda:"), "{why}: {remedy}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod queue;
 mod role;
 mod schedule;
 mod schedule_group;
+mod spreading;
 mod tagging;
 
 use std::time::Duration;
@@ -80,10 +81,28 @@ pub async fn create(aws: &Aws, resource: &Resource) -> Result<Progress, AwsError
         Resource::EventSourceMapping(it) => event_source_mapping::create(aws, it).await,
         Resource::Schedule(it) => schedule::create(aws, it).await,
     };
+    note_upload(aws, resource, created.as_ref());
     match created {
         Err(error) if error.is_already_exists() => Ok(Progress::Exists),
-        other => other,
+        other => other.map_err(|error| spreading::judge(&aws.location, resource, error)),
     }
+}
+
+/// Notes whether an upload had an answer: one that had none does not keep others from their turn.
+fn note_upload(aws: &Aws, resource: &Resource, result: Result<&Progress, &AwsError>) {
+    let to = match resource {
+        Resource::Function(it) => aws.location.function_arn(&it.name),
+        Resource::LayerVersion(it) => aws.location.layer_arn(&it.layer),
+        Resource::LogGroup(_)
+        | Resource::Queue(_)
+        | Resource::Parameter(_)
+        | Resource::Role(_)
+        | Resource::ScheduleGroup(_)
+        | Resource::EventSourceMapping(_)
+        | Resource::Schedule(_) => return,
+    };
+    let is_answered = result.err().is_none_or(|error| !error.operation.is_upload() || error.is_answered());
+    aws.uploads().ended(&to, is_answered);
 }
 
 /// Makes a resource of an earlier pipeline this one's, and changes what differs; nothing but whose it is where it then has to
@@ -164,15 +183,16 @@ pub async fn update(
         Resource::Function(it) => function::update(aws, it, have, changed, fetched).await,
         Resource::EventSourceMapping(it) => event_source_mapping::update(aws, it, have, changed).await,
         Resource::Schedule(it) => schedule::update(aws, it, have).await,
-    }?;
-    match progress {
+    };
+    note_upload(aws, resource, progress.as_ref());
+    match progress.map_err(|error| spreading::judge(&aws.location, resource, error))? {
         Progress::Done => tagging::change(aws, resource, have, tags).await,
         // There is another update to come, or another resource, which is made with its tags.
-        Progress::Made(_)
+        progress @ (Progress::Made(_)
         | Progress::Waiting(_)
         | Progress::Fetched { .. }
         | Progress::Exists
-        | Progress::TagsRefused(_) => Ok(progress),
+        | Progress::TagsRefused(_)) => Ok(progress),
     }
 }
 

@@ -42,6 +42,11 @@ impl Location {
         self.arn("lambda", &format!("function:{name}"))
     }
 
+    /// ARN of a Lambda layer, without a version.
+    pub fn layer_arn(&self, name: &str) -> String {
+        self.arn("lambda", &format!("layer:{name}"))
+    }
+
     /// ARN of an SQS queue.
     pub fn queue_arn(&self, name: &str) -> String {
         self.arn("sqs", name)

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
 HISTORY = "StrictHistory"
 """The key of a role's record that holds each document's versions, and when each takes effect."""
+MADE = "StrictMade"
+"""The key of a role's record that holds when it was made."""
 TRUST = ""  # no policy can have this name
 
 
 @after("iam", "CreateRole", "UpdateAssumeRolePolicy")
 def _trust_changed(call: Call, _answer: Answer) -> None:
     role = iam._roles[call.params["RoleName"]]
+    role.setdefault(MADE, time.time())
     _note(role, TRUST, role["AssumeRolePolicyDocument"])
 
 
@@ -50,11 +53,20 @@ def settling(role: Record) -> bool:
     return any(since > now for history in role.get(HISTORY, {}).values() for since, _ in history)
 
 
+def delay() -> float:
+    """Seconds until a change takes effect."""
+    return STATE.settings.of(get_account_id()).roleDelaySeconds
+
+
+def age(role: Record) -> float:
+    """Seconds since the role was made."""
+    return time.time() - float(role.get(MADE, 0))
+
+
 def _note(role: Record, name: str, document: str | None) -> None:
-    delay = STATE.settings.of(get_account_id()).roleDelaySeconds
     history = role.setdefault(HISTORY, {}).setdefault(name, [])
     if not history or history[-1][1] != document:
-        history.append((time.time() + delay, document))
+        history.append((time.time() + delay(), document))
 
 
 def _effective(role: Record, name: str) -> str | None:

@@ -46,6 +46,12 @@ def settling(role_arn: str) -> bool:
     return role is not None and propagation.settling(role)
 
 
+def unknown_to_kms(role_arn: str) -> bool:
+    """Whether the role is so new that KMS grants it nothing: the first half of the time until it can be assumed."""
+    role = by_arn(role_arn)
+    return role is not None and propagation.age(role) < propagation.delay() / 2
+
+
 def by_arn(arn: str, account: str | None = None) -> Record | None:
     """The role of an ARN, in the account of the request or another; None if there is none."""
     role = iam._roles.get_scoped(account or get_account_id(), "", arn.rsplit("/", 1)[-1])

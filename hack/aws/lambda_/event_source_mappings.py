@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from ministack.core.responses import get_account_id, request_scope
-from ministack.services import lambda_svc, sqs
+from ministack.services import lambda_svc
 
 from .. import answers
 from ..deletions import Deletions
@@ -88,13 +88,15 @@ def _changing(call: Call, answer: Answer) -> None:
 def _check(call: Call) -> None:
     name, _ = lambda_svc._resolve_request_scoped_name_and_qualifier(call.params.get("FunctionName", ""))
     config, queue_arn = functions.config(name), call.params.get("EventSourceArn", "")
-    if config is None or ":sqs:" not in queue_arn:
+    if ":sqs:" not in queue_arn:
         return
+    if config is None:
+        raise functions.invalid("Function does not exist")
     functions.refuse_pending(config)
     for mapping in lambda_svc._esms.values():
         if mapping["FunctionName"] == name and mapping["EventSourceArn"] == queue_arn:
             raise functions.conflict(
-                f'The event source arn (" {queue_arn} ") and function (" {name} ") provided mapping already exists. '
+                f'An event source mapping with SQS arn (" {queue_arn} ") and function (" {name} ") already exists. '
                 f"Please update or delete the existing mapping with UUID {mapping['UUID']}")
     for action in POLLING:
         if not roles.allows(config["Role"], f"sqs:{action}", queue_arn):
@@ -113,7 +115,7 @@ def _check_update(call: Call) -> None:
 
 
 def _check_queue(config: Record, queue_arn: str) -> None:
-    queue = sqs._queue_by_arn(queue_arn)
+    queue = queues.by_arn(queue_arn)
     if queue is None:
         raise functions.invalid(
             "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. "

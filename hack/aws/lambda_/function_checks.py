@@ -98,10 +98,19 @@ def _check_layer(call: Call) -> None:
 @before("lambda", "CreateFunction", "UpdateFunctionCode")
 def _check_code(call: Call) -> None:
     architectures = call.params.get("Architectures")
-    if architectures is not None and architectures not in (["arm64"], ["x86_64"]):
-        raise violated("architectures", architectures, "be one of [x86_64], [arm64]")
+    if architectures is not None:
+        _check_architectures(architectures)
     if zip_bytes(call) > MAX_ZIP:
         raise _too_large(call)
+
+
+def _check_architectures(architectures: list[str]) -> None:
+    shown = f"[{', '.join(architectures)}]"
+    if len(architectures) > 1:
+        raise violated("architectures", shown, "have length less than or equal to 1")
+    if architectures not in (["arm64"], ["x86_64"]):
+        raise violated("architectures", shown, "satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64], Member "
+                       "must not be null]")
 
 
 def _too_large(call: Call) -> Refused:

@@ -10,13 +10,14 @@ import botocore.session
 from ministack.core import lambda_runtime
 from ministack.core.arn import parse_arn
 from ministack.core.responses import get_account_id
-from ministack.services import iam, lambda_svc, sqs, sts
+from ministack.services import iam, lambda_svc, sts
 
 from ..answers import Answer
 from ..deletions import Deletions
 from ..iam import roles
 from ..patches import patch
 from ..rules import Refused, after, before
+from ..sqs import queues
 from ..state import STATE
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from ..records import Record
 
 NOT_ASSUMABLE = "The role defined for the function cannot be assumed by Lambda."
+NO_GRANT = ("Lambda was unable to configure access to your environment variables because the KMS key is invalid for CreateGrant. "
+            "Please check your KMS key settings. KMS Exception: InvalidArnException KMS Message: ARN does not refer to a valid "
+            "principal: ")
 NOT_NOW = "The operation cannot be performed at this time. "
 ALL = tuple(botocore.session.get_session().get_service_model("lambda").operation_names)
 issued: set[str] = set()  # the access keys of functions
@@ -74,6 +78,9 @@ def _delete(call: Call) -> Answer | None:
 @before("lambda", "CreateFunction", "UpdateFunctionConfiguration")
 def _check_role(call: Call) -> None:
     role_arn = call.params.get("Role")
+    if role_arn is not None and (call.params.get("Environment") or {}).get("Variables") and roles.unknown_to_kms(role_arn):
+        name = role_arn.rsplit("/", 1)[-1]
+        raise invalid(f"{NO_GRANT}arn:aws:sts::{get_account_id()}:assumed-role/{name}/{call.params['FunctionName']}")
     if role_arn is not None and not roles.assumable(role_arn, "lambda.amazonaws.com"):
         raise invalid(NOT_ASSUMABLE)
 
@@ -109,7 +116,7 @@ def _check_destination(call: Call) -> None:
         return
     if not roles.allows(function["Role"], "sqs:SendMessage", destination):
         raise invalid("The provided execution role does not have permissions to call SendMessage on SQS")
-    if sqs._queue_by_arn(destination) is None:
+    if queues.by_arn(destination) is None:
         raise invalid(f"The destination ARN {destination} is invalid.")
 
 

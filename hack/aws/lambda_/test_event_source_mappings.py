@@ -64,6 +64,23 @@ class MappingTest(StrictTest):
         self.sqs.set_queue_attributes(QueueUrl=self.queue, Attributes={"VisibilityTimeout": "2"})
         self.refused("InvalidParameterValueException", self.lambda_.update_event_source_mapping, UUID=uuid, BatchSize=5)
 
+    def test_what_is_not_there_is_a_wrong_parameter(self) -> None:
+        message = self.refused("InvalidParameterValueException", self.lambda_.create_event_source_mapping, FunctionName="none",
+                               EventSourceArn=self.queue_arn)
+        self.assertEqual(message, "Function does not exist")
+        self.settings(newQueueSeconds=0.5)
+        self.sqs.create_queue(QueueName="new")
+        message = self.refused("InvalidParameterValueException", self.lambda_.create_event_source_mapping, FunctionName="f",
+                               EventSourceArn=f"arn:aws:sqs:{REGION}:{self.account}:new")
+        self.assertIn("SQS Error Code: AWS.SimpleQueueService.NonExistentQueue.", message)
+
+    def test_a_second_one_names_the_first(self) -> None:
+        uuid = self.create()["UUID"]
+        message = self.refused("ResourceConflictException", self.lambda_.create_event_source_mapping, FunctionName="f",
+                               EventSourceArn=self.queue_arn)
+        self.assertEqual(message, f'An event source mapping with SQS arn (" {self.queue_arn} ") and function (" f ") already '
+                         f"exists. Please update or delete the existing mapping with UUID {uuid}")
+
     def test_a_role_without_permission_is_named_by_the_action(self) -> None:
         self.client("iam").put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=self.document("sqs:ReceiveMessage", "*"))
         message = self.refused("InvalidParameterValueException", self.lambda_.create_event_source_mapping, FunctionName="f",

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import functools
 import unittest
 from typing import TYPE_CHECKING, Any
 
-from ..testing import StrictTest
+from ..testing import REGION, StrictTest
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Callable
 
 
 class ConfigurationTest(StrictTest):
@@ -87,6 +88,43 @@ class StateTest(StrictTest):
                                Runtime="provided.al2023", Handler="h", Role=role, Code=code)
         self.assertEqual(message, "The role defined for the function cannot be assumed by Lambda.")
         self.eventually(lambda: self.made("f", role), "the function")
+
+    def test_kms_knows_a_new_role_no_sooner_than_lambda(self) -> None:
+        self.settings(roleDelaySeconds=1)
+        role = self.role("r", "lambda")
+        messages = []
+
+        def made() -> bool:
+            try:
+                self.function("f", role, wait=False, Environment={"Variables": {"AB": "c"}})
+            except self.client("lambda").exceptions.InvalidParameterValueException as error:
+                messages.append(error.response["Error"]["Message"])
+                return False
+            return True
+
+        self.eventually(made, "the function")
+        grant = f"ARN does not refer to a valid principal: arn:aws:sts::{self.account}:assumed-role/r/f"
+        self.assertTrue(messages[0].endswith(grant), messages[0])
+        self.assertEqual(messages[-1], "The role defined for the function cannot be assumed by Lambda.")
+
+    def test_a_new_queue_is_not_a_destination_at_once(self) -> None:
+        self.settings(newQueueSeconds=0.5)
+        self.function("f", self.role("r", "lambda", policy=("sqs:*", "*")))
+        self.client("sqs").create_queue(QueueName="q")
+        arn = f"arn:aws:sqs:{REGION}:{self.account}:q"
+        put = functools.partial(self.client("lambda").put_function_event_invoke_config, FunctionName="f",
+                                DestinationConfig={"OnFailure": {"Destination": arn}})
+        with self.assertRaises(self.client("lambda").exceptions.ClientError) as raised:
+            put()
+        self.assertEqual(raised.exception.response["Error"]["Message"], f"The destination ARN {arn} is invalid.")
+        self.eventually(lambda: self.accepted(put), "the destination")
+
+    def accepted(self, call: Callable[[], object]) -> bool:
+        try:
+            call()
+        except self.client("lambda").exceptions.ClientError:
+            return False
+        return True
 
     def made(self, name: str, role: str) -> bool:
         try:

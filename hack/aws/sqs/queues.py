@@ -24,6 +24,8 @@ SETTABLE = {"DelaySeconds", "MaximumMessageSize", "MessageRetentionPeriod", "Pol
             "VisibilityTimeout", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds",
             "SqsManagedSseEnabled"}
 ONLY_FIFO = {"FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit"}
+OF_FIFO_QUEUES = {"DeduplicationScope", "FifoThroughputLimit"}
+"""The attributes whose refusal on a standard queue says so."""
 NAME_RULE = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
 FIFO_NAME_RULE = ("The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with "
                   ".fifo suffix and be 1 to 80 in length.")
@@ -36,6 +38,8 @@ PURGED = "StrictPurged"
 ALL = tuple(sqs._HANDLERS)
 _deleted: dict[tuple[str, str, str], float] = {}
 """When each name (account, region, name) was deleted."""
+_made: dict[str, float] = {}
+"""When the queue of each ARN was made."""
 _deletions = Deletions("queueDeletingSeconds", lambda name: sqs._act_delete_queue({"QueueUrl": sqs._queue_url(name)}, ""))
 _before_changes: dict[str, list[tuple[float, Record]]] = defaultdict(list)
 """The attributes that each queue's ARN had until a time, oldest first."""
@@ -66,6 +70,19 @@ def _finish_deletions(_call: Call) -> None:
     _deletions.finish()
 
 
+def by_arn(arn: str) -> Record | None:
+    """The queue of an ARN, once it shows; None if there is none."""
+    queue: Record | None = sqs._queue_by_arn(arn)
+    return queue if queue is not None and _shows(arn) else None
+
+
+@before("sqs", *(operation for operation in ALL if operation not in ("CreateQueue", "ListQueues")))
+def _hide_new(call: Call) -> None:
+    queue = _named(call) if "QueueUrl" in call.params else None
+    if queue is not None and not _shows(queue["attributes"]["QueueArn"]):
+        raise Refused(400, "QueueDoesNotExist", "The specified queue does not exist.")
+
+
 @before("sqs", "CreateQueue")
 def _check_new(call: Call) -> None:
     name, attributes = call.params.get("QueueName", ""), call.params.get("Attributes") or {}
@@ -90,6 +107,8 @@ def _fill_in(call: Call, _answer: Answer) -> None:
     """Sets the defaults that AWS sets and returns."""
     attributes = sqs._queues[sqs._queue_url(call.params["QueueName"])]["attributes"]
     attributes.setdefault("SqsManagedSseEnabled", "false" if attributes.get("KmsMasterKeyId") else "true")
+    _reuse_data_keys(attributes)
+    _made.setdefault(attributes["QueueArn"], time.time())
     if attributes.get("FifoQueue") == "true":
         attributes.setdefault("DeduplicationScope", "queue")
         attributes.setdefault("FifoThroughputLimit", "perQueue")
@@ -101,8 +120,11 @@ def _check_change(call: Call) -> None:
     if queue is None:
         return
     changes = call.params.get("Attributes") or {}
-    if "FifoQueue" in changes:
+    if "FifoQueue" in changes and not queue["is_fifo"]:
         raise Refused(400, "InvalidAttributeName", "Unknown Attribute FifoQueue.")
+    if changes.get("FifoQueue", "true") != "true":
+        raise Refused(400, "InvalidAttributeValue",
+                      "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.")
     _check_attributes(changes, queue["is_fifo"])
     history, now = _before_changes[queue["attributes"]["QueueArn"]], time.time()
     delay = STATE.settings.of(call.account).queueAttributeSeconds
@@ -121,6 +143,7 @@ def _one_encryption(call: Call, _answer: Answer) -> None:
         attributes.pop("KmsMasterKeyId", None)
     elif attributes.get("KmsMasterKeyId"):
         attributes["SqsManagedSseEnabled"] = "false"
+    _reuse_data_keys(attributes)
 
 
 @after("sqs", "GetQueueAttributes")
@@ -139,6 +162,7 @@ def _delete(call: Call) -> Answer | None:
     if not _deletions.pending(queue["name"]):
         _deleted[call.account, call.region, queue["name"]] = time.time()
         _before_changes.pop(queue["attributes"]["QueueArn"], None)
+        _made.pop(queue["attributes"]["QueueArn"], None)
     return answers.of_json(200, {}) if _deletions.begin(queue["name"]) else None
 
 
@@ -161,8 +185,21 @@ def _purge(call: Call) -> None:
         queue[PURGED] = time.time()
 
 
+def _shows(arn: str) -> bool:
+    delay = STATE.settings.of(arn.split(":")[4]).newQueueSeconds
+    return time.time() >= _made.get(arn, 0) + delay
+
+
+def _reuse_data_keys(attributes: Record) -> None:
+    """A queue with a key has this attribute: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html"""
+    if attributes.get("KmsMasterKeyId"):
+        attributes.setdefault("KmsDataKeyReusePeriodSeconds", "300")
+
+
 def _check_attributes(attributes: Record, fifo: bool) -> None:
     for key, value in attributes.items():
+        if key in OF_FIFO_QUEUES and not fifo:
+            raise Refused(400, "InvalidAttributeName", f"You can specify the {key} only when FifoQueue is set to true.")
         if key not in SETTABLE and not (key in ONLY_FIFO and (fifo or key == "FifoQueue")):
             raise Refused(400, "InvalidAttributeName", f"Unknown Attribute {key}.")
         if key in ("FifoQueue", "ContentBasedDeduplication", "SqsManagedSseEnabled") and value not in ("true", "false"):
@@ -170,7 +207,7 @@ def _check_attributes(attributes: Record, fifo: bool) -> None:
     if attributes.get("FifoQueue") == "false":
         raise Refused(400, "InvalidAttributeName", "Unknown Attribute FifoQueue.")
     if attributes.get("KmsMasterKeyId") and attributes.get("SqsManagedSseEnabled") == "true":
-        raise Refused(400, "InvalidAttributeValue", ONE_ENCRYPTION)
+        raise Refused(400, "InvalidAttributeName", ONE_ENCRYPTION)
     if attributes.get("RedrivePolicy"):
         _check_redrive(attributes["RedrivePolicy"], fifo)
 
@@ -181,7 +218,7 @@ def _check_redrive(policy: str, fifo: bool) -> None:
     except (ValueError, AttributeError):
         return  # the emulator refuses it
     reason = None
-    if sqs._queue_by_arn(target) is None:
+    if by_arn(target) is None:
         reason = "Dead letter target does not exist."
     elif target.endswith(".fifo") != fifo:
         reason = f"Dead-letter queue must be same type of queue as the source queue: {'FIFO' if fifo else 'standard'}."

@@ -28,7 +28,7 @@ class QueueTest(StrictTest):
             ("a", {"ContentBasedDeduplication": "true"}, "InvalidAttributeName"),
             ("a", {"VisibilityTimeout": "43201"}, "InvalidAttributeValue"),
             ("a", {"SqsManagedSseEnabled": "yes"}, "InvalidAttributeValue"),
-            ("a", {"SqsManagedSseEnabled": "true", "KmsMasterKeyId": "k"}, "InvalidAttributeValue"),
+            ("a", {"SqsManagedSseEnabled": "true", "KmsMasterKeyId": "k"}, "InvalidAttributeName"),
             ("a", {"RedrivePolicy": redrive["none"]}, "InvalidParameterValue"),
             ("a", {"RedrivePolicy": redrive["dlq.fifo"]}, "InvalidParameterValue"),
         ):
@@ -36,6 +36,31 @@ class QueueTest(StrictTest):
                 self.refused(code, self.sqs.create_queue, QueueName=name, Attributes=attributes)
         url = self.sqs.create_queue(QueueName="a")["QueueUrl"]
         self.refused("InvalidAttributeName", self.sqs.set_queue_attributes, QueueUrl=url, Attributes={"FifoQueue": "true"})
+        for name in ("DeduplicationScope", "FifoThroughputLimit"):
+            message = self.refused("InvalidAttributeName", self.sqs.create_queue, QueueName="b", Attributes={name: "queue"})
+            self.assertEqual(message, f"You can specify the {name} only when FifoQueue is set to true.")
+        fifo = self.sqs.get_queue_url(QueueName="dlq.fifo")["QueueUrl"]
+        message = self.refused("InvalidAttributeValue", self.sqs.set_queue_attributes, QueueUrl=fifo,
+                               Attributes={"FifoQueue": "false"})
+        self.assertEqual(message, "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.")
+
+    def test_a_new_queue_shows_after_a_while(self) -> None:
+        self.settings(newQueueSeconds=0.5)
+        url = self.sqs.create_queue(QueueName="dlq")["QueueUrl"]
+        self.refused("NonExistentQueue", self.sqs.get_queue_attributes, QueueUrl=url)
+        self.refused("NonExistentQueue", self.sqs.list_queue_tags, QueueUrl=url)
+        policy = json.dumps({"deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{self.account}:dlq", "maxReceiveCount": 3})
+        message = self.refused("InvalidParameterValue", self.sqs.create_queue, QueueName="a", Attributes={"RedrivePolicy": policy})
+        self.assertTrue(message.endswith("Reason: Dead letter target does not exist."), message)
+        self.eventually(lambda: self.shows(url), "the queue")
+        self.sqs.create_queue(QueueName="a", Attributes={"RedrivePolicy": policy})
+
+    def shows(self, url: str) -> bool:
+        try:
+            self.sqs.get_queue_attributes(QueueUrl=url)
+        except self.sqs.exceptions.QueueDoesNotExist:
+            return False
+        return True
 
     def test_what_was_not_asked_for_has_aws_s_defaults(self) -> None:
         url = self.sqs.create_queue(QueueName="a.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
@@ -43,7 +68,8 @@ class QueueTest(StrictTest):
         self.assertEqual({key: found[key] for key in ("SqsManagedSseEnabled", "DeduplicationScope", "FifoThroughputLimit")},
                          {"SqsManagedSseEnabled": "true", "DeduplicationScope": "queue", "FifoThroughputLimit": "perQueue"})
         self.sqs.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": "alias/k"})
-        self.assertEqual(self.attributes(url)["SqsManagedSseEnabled"], "false")
+        found = self.attributes(url)
+        self.assertEqual((found["SqsManagedSseEnabled"], found["KmsDataKeyReusePeriodSeconds"]), ("false", "300"))
         self.assertEqual(self.attributes(url, "VisibilityTimeout"), {"VisibilityTimeout": "30"})
         self.assertNotIn("Attributes", self.sqs.get_queue_attributes(QueueUrl=url))
 

@@ -110,9 +110,9 @@ fn row_of(id: &Id, outcome: &Outcome, old: &ResourceRow, goes: bool) -> Resource
         Outcome::TagsRefused { seen, refusals } => {
             row(id, arn(seen), ResourceState::Failed, Some(&refusal_message(refusals)))
         }
-        // `unseen` stays: a failed creation does not prove that the resource is ours.
+        // `unseen` stays: neither a failed creation nor somebody else's resource proves that there is one of ours.
         Outcome::Failed(error) => still(ResourceState::Failed, &error.to_string()),
-        Outcome::Conflict { whose } => row(id, old.arn.clone(), ResourceState::Conflict, Some(whose)),
+        Outcome::Conflict { whose } => still(ResourceState::Conflict, whose),
         Outcome::Blocked { by } => still(ResourceState::Waiting, &format!("waits for {by}")),
     }
 }

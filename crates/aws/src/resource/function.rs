@@ -67,7 +67,7 @@ pub(super) async fn create(aws: &Aws, function: &Function) -> Result<Progress, A
         .code(sdk_code(function))
         .set_tags(Some(function.tags.clone().into_iter().collect()));
     let filled_in = || async {
-        let upload = Upload::of_code(&function.code, aws.uploads()).await.map_err(SdkError::construction_failure)?;
+        let upload = Upload::of_code(aws, function).await.map_err(SdkError::construction_failure)?;
         Ok(Upload::fill_in(upload, request.clone().customize()))
     };
     let CreateFunctionOutput { state, code_sha256, function_arn, .. } = aws.call_prepared(filled_in).await?;
@@ -164,7 +164,7 @@ async fn update_code(
         .set_s3_object_version(s3_object_version)
         .set_image_uri(image_uri);
     let filled_in = || async {
-        let upload = Upload::of_code(&function.code, aws.uploads()).await.map_err(SdkError::construction_failure)?;
+        let upload = Upload::of_code(aws, function).await.map_err(SdkError::construction_failure)?;
         Ok(Upload::fill_in(upload, request.clone().customize()))
     };
     let UpdateFunctionCodeOutput { code_sha256, .. } = aws.call_prepared(filled_in).await?;

@@ -5,7 +5,6 @@
 //! what content. So it is found by that; another content is another version, and the old one goes when no function has
 //! it any more. Each publication makes one more version, also of a layer that is somebody else's.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_lambda::operation::list_layer_versions::ListLayerVersionsOutput;
@@ -16,7 +15,6 @@ use pipeline_core::code::S3Object;
 use pipeline_core::names::{Owner, Part, Tags, tag};
 use pipeline_core::pipeline::{LayerContent, Packages};
 use pipeline_core::resource::{Field, FieldName, Fields, Id, LayerVersion, Observed};
-use tokio::sync::Semaphore;
 
 use super::function::{NoZip, Upload};
 use super::{Changed, Progress, pages};
@@ -44,7 +42,7 @@ pub(super) async fn create(aws: &Aws, wanted: &LayerVersion) -> Result<Progress,
         LayerContent::Zip(_) | LayerContent::S3(_) => request,
     };
     let filled_in = || async {
-        let upload = upload(wanted, aws.uploads()).await.map_err(SdkError::construction_failure)?;
+        let upload = upload(aws, wanted).await.map_err(SdkError::construction_failure)?;
         Ok(Upload::fill_in(upload, request.clone().customize()))
     };
     let answer = aws.call_prepared(filled_in).await?;
@@ -70,9 +68,11 @@ fn sdk_content(wanted: &LayerVersion) -> LayerVersionContentInput {
 }
 
 /// What there is to upload; nothing where Lambda fetches it.
-async fn upload(wanted: &LayerVersion, permits: &Arc<Semaphore>) -> Result<Option<Upload>, NoZip> {
+async fn upload(aws: &Aws, wanted: &LayerVersion) -> Result<Option<Upload>, NoZip> {
     match (&wanted.content.content, &wanted.zip) {
-        (LayerContent::Python(_), Some(zip)) => Upload::read(zip, permits).await.map(Some),
+        (LayerContent::Python(_), Some(zip)) => {
+            Upload::read(zip, aws.uploads(), &aws.location.layer_arn(&wanted.layer)).await.map(Some)
+        }
         (LayerContent::Zip(zip), _) => Ok(Some(Upload::of(zip))),
         (LayerContent::Python(_), None) | (LayerContent::S3(_), _) => Ok(None),
     }

@@ -3,9 +3,13 @@
 //!
 //! Retention has a call of its own: a group made just before a crash has none, which the next reconcile mends.
 
+use std::time::Duration;
+
 use aws_sdk_cloudwatchlogs::types::LogGroup as SdkLogGroup;
+use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::Tags;
 use pipeline_core::resource::{Field, FieldName, Id, Kind, LogGroup, Observed};
+use tokio::time::sleep;
 
 use super::{Changed, Progress, pages};
 use crate::{Aws, AwsError};
@@ -16,12 +20,26 @@ const LIST_PAGE: i32 = 50;
 /// What the names of functions' log groups begin with.
 const OF_FUNCTIONS: &str = "/aws/lambda/";
 
+/// How often in a row a call about a group that was just made may be denied before that counts.
+/// <https://github.com/hashicorp/terraform-provider-aws/issues/27028>
+const DENIALS: u32 = 5;
+
+/// The pause after each.
+const DENIAL_POLL: Duration = Duration::from_secs(1);
+
 pub(super) async fn create(aws: &Aws, group: &LogGroup) -> Result<Progress, AwsError> {
     let tags = group.tags.clone().into_iter().collect();
     let request = aws.logs.create_log_group().log_group_name(&group.name).set_tags(Some(tags));
     aws.call(request).await?;
-    put_retention(aws, group).await?;
-    Ok(Progress::Done)
+    let mut denied = 0;
+    loop {
+        match put_retention(aws, group).await {
+            // A policy may ask for tags of the group, which it does not know at once.
+            Err(error) if error.class == ErrorClass::Denied && denied < DENIALS => denied += 1,
+            result => return result.map(|()| Progress::Done),
+        }
+        sleep(DENIAL_POLL).await;
+    }
 }
 
 pub(super) async fn update(aws: &Aws, group: &LogGroup, changed: Changed<'_>) -> Result<Progress, AwsError> {
@@ -104,13 +122,41 @@ pub(super) async fn remove_tags(aws: &Aws, arn: &str, keys: Vec<String>) -> Resu
 
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
     let request = aws.logs.delete_log_group().log_group_name(name);
-    aws.call(request).await?;
-    Ok(Progress::Done)
+    match aws.call(request).await {
+        Ok(_) => Ok(Progress::Done),
+        Err(error) if error.is_not_found() => Err(error),
+        Err(error) => Err(explain(aws, name, error).await),
+    }
+}
+
+/// The refusal to delete a group, as one for a person where its deletion protection is on. AWS does not document what it then
+/// answers, so it is asked, whatever that was. The protection is somebody's wish, and stays.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/protecting-log-groups-from-deletion.html>
+async fn explain(aws: &Aws, name: &str, refusal: AwsError) -> AwsError {
+    match refusal.class {
+        ErrorClass::Waiting | ErrorClass::Invalid | ErrorClass::Conflict => {}
+        // These are about the call, whatever the group.
+        ErrorClass::Throttled
+        | ErrorClass::Transient
+        | ErrorClass::Denied
+        | ErrorClass::Quota
+        | ErrorClass::Credentials => return refusal,
+    }
+    match find(aws, name).await {
+        Ok(Some(group)) if group.deletion_protection_enabled == Some(true) => protected(refusal),
+        Ok(_) | Err(_) => refusal,
+    }
+}
+
+fn protected(refusal: AwsError) -> AwsError {
+    let message = format!("the log group's deletion protection is on: {}", refusal.message);
+    AwsError { class: ErrorClass::Conflict, message, ..refusal }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Operation;
 
     fn wanted() -> LogGroup {
         LogGroup { name: "/aws/lambda/a-sender".to_owned(), retention_days: 30, tags: Tags::new() }
@@ -120,6 +166,23 @@ mod tests {
     fn what_was_created_reads_back_as_wanted() {
         let answer = SdkLogGroup::builder().log_group_name("/aws/lambda/a-sender").retention_in_days(30).build();
         assert_eq!(read(&answer).fields, wanted().fields());
+    }
+
+    #[test]
+    fn deletion_protection_is_said_with_what_to_do() {
+        let refusal = AwsError {
+            operation: Operation::DeleteLogGroup,
+            class: ErrorClass::Waiting,
+            code: "OperationAbortedException".to_owned(),
+            message: "no".to_owned(),
+        };
+        let error = protected(refusal);
+        assert!(error.class.needs_a_person());
+        assert_eq!(
+            format!("{error}; {}", error.remedy()),
+            "logs:DeleteLogGroup: OperationAbortedException: the log group's deletion protection is on: no; turn its \
+             deletion protection off: the deletion then goes on"
+        );
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //! <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
 //!
 //! Tags and Overwrite exclude each other: a parameter is made with its tags, and changed without them. The standard
-//! tier is free and holds 4,096 characters.
+//! tier is free and holds 4,096 characters. One that somebody made advanced stays so: AWS takes it back only with the
+//! parameter, and without that its functions could not begin.
 
 use std::time::Duration;
 
+use aws_sdk_ssm::operation::put_parameter::builders::PutParameterFluentBuilder;
 use aws_sdk_ssm::types::{
     Parameter as SdkParameter, ParameterMetadata, ParameterStringFilter, ParameterTier, ParameterType,
     ResourceTypeForTagging, Tag,
@@ -25,25 +27,49 @@ pub(super) const NAME_RESTS: Duration = Duration::from_secs(30);
 const LIST_PAGE: i32 = 50;
 
 pub(super) async fn create(aws: &Aws, parameter: &Parameter) -> Result<Progress, AwsError> {
-    let request = put(aws, parameter).set_tags(Some(sdk_tags(&parameter.tags)));
-    aws.call(request).await?;
+    put(aws, request(aws, parameter).set_tags(Some(sdk_tags(&parameter.tags)))).await?;
     Ok(Progress::Done)
 }
 
 pub(super) async fn update(aws: &Aws, parameter: &Parameter, changed: Changed<'_>) -> Result<Progress, AwsError> {
     if changed.any(&[FieldName::Value]) {
-        aws.call(put(aws, parameter).overwrite(true)).await?;
+        put(aws, request(aws, parameter).overwrite(true)).await?;
     }
     Ok(Progress::Done)
 }
 
-fn put(aws: &Aws, parameter: &Parameter) -> aws_sdk_ssm::operation::put_parameter::builders::PutParameterFluentBuilder {
-    aws.ssm
-        .put_parameter()
-        .name(&parameter.name)
-        .value(parameter.value.expose())
-        .r#type(ParameterType::SecureString)
-        .tier(ParameterTier::Standard)
+fn request(aws: &Aws, parameter: &Parameter) -> PutParameterFluentBuilder {
+    aws.ssm.put_parameter().name(&parameter.name).value(parameter.value.expose()).r#type(ParameterType::SecureString)
+}
+
+/// Puts it into the standard tier, or into that which AWS says it has to be in.
+async fn put(aws: &Aws, request: PutParameterFluentBuilder) -> Result<(), AwsError> {
+    let Err(error) = aws.call(request.clone().tier(ParameterTier::Standard)).await else { return Ok(()) };
+    let request = match TierRefusal::of(&error) {
+        Some(TierRefusal::IsAdvanced) => request.tier(ParameterTier::Advanced),
+        Some(TierRefusal::Unknown) => request,
+        None => return Err(error),
+    };
+    aws.call(request).await.map(drop)
+}
+
+/// Why AWS refuses the standard tier, where nothing else is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TierRefusal {
+    /// The parameter is in the advanced tier.
+    IsAdvanced,
+    /// The partition has no tiers.
+    Unknown,
+}
+
+impl TierRefusal {
+    fn of(error: &AwsError) -> Option<Self> {
+        let reasons =
+            [("uses the advanced-parameter tier", Self::IsAdvanced), ("Tier is not supported", Self::Unknown)];
+        let is_refusal = error.code == "ValidationException";
+        let found = reasons.into_iter().find(|(text, _)| is_refusal && error.message.contains(text));
+        found.map(|(_, reason)| reason)
+    }
 }
 
 pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
@@ -121,7 +147,10 @@ fn sdk_tags(tags: &Tags) -> Vec<Tag> {
 
 #[cfg(test)]
 mod tests {
+    use pipeline_core::error_class::ErrorClass;
+
     use super::*;
+    use crate::Operation;
 
     fn wanted() -> Parameter {
         Parameter {
@@ -143,6 +172,23 @@ mod tests {
     #[test]
     fn the_same_value_in_the_clear_is_a_difference() {
         assert_ne!(read(answer(ParameterType::String)), wanted().fields());
+    }
+
+    #[test]
+    fn a_parameter_is_put_into_the_tier_that_it_has_to_be_in() {
+        let refused = |message: &str| AwsError {
+            operation: Operation::PutParameter,
+            class: ErrorClass::Invalid,
+            code: "ValidationException".to_owned(),
+            message: message.to_owned(),
+        };
+        let advanced = "This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the \
+                        advanced-parameter tier to the standard-parameter tier.";
+        assert_eq!(TierRefusal::of(&refused(advanced)), Some(TierRefusal::IsAdvanced));
+        assert_eq!(TierRefusal::of(&refused("Tier is not supported")), Some(TierRefusal::Unknown));
+        let too_long = "Standard tier parameters support a maximum parameter value of 4096 characters. To create a larger \
+                        parameter value, upgrade the parameter to use the advanced-parameter tier.";
+        assert_eq!(TierRefusal::of(&refused(too_long)), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! read before a new queue counts as ours. A deleted name is reserved for 60 s.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use api::QueueDepth;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
@@ -14,6 +15,10 @@ use serde_json::{Value, json};
 
 use super::{Changed, Progress};
 use crate::{Aws, AwsError};
+
+/// How often a new queue is asked for that AWS does not show yet. It asks to wait for a second at least.
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>
+const SHOWN_POLL: Duration = Duration::from_millis(500);
 
 /// Fields that one call sets, all together.
 const SETTINGS: [FieldName; 9] = [
@@ -56,8 +61,11 @@ pub(super) async fn create(aws: &Aws, queue: &Queue) -> Result<Progress, AwsErro
     let tags = queue.tags.clone().into_iter().collect();
     let request = aws.sqs.create_queue().queue_name(&queue.name).set_attributes(Some(attributes)).set_tags(Some(tags));
     aws.call(request).await?;
+    // One that was there shows at once.
+    let Some(has) = tags_of(aws, &queue.name).await? else {
+        return Ok(Progress::waiting("AWS to show the new queue", SHOWN_POLL));
+    };
     // An auto-tagger may have been here already.
-    let has = tags_of(aws, &queue.name).await?.unwrap_or_default();
     let ours = queue.tags.iter().all(|(key, value)| has.get(key) == Some(value));
     Ok(if ours { Progress::Done } else { Progress::Exists })
 }

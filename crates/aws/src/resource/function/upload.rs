@@ -19,21 +19,25 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use data_encoding::BASE64;
 use pipeline_core::archive::Zip;
 use pipeline_core::code::{Artifact, Code};
+use pipeline_core::resource::Function;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::AcquireError;
 use tokio::task;
 
-/// A zip as Base64, and the permit to hold one that was read from disk.
+use crate::Aws;
+use crate::uploads::{Turn, Uploads};
+
+/// A zip as Base64, and the turn of one that was read from disk.
 pub(in crate::resource) struct Upload {
     /// Empty once it is part of the request.
     encoded: Mutex<String>,
-    _permit: Option<OwnedSemaphorePermit>,
+    _turn: Option<Turn>,
 }
 
 /// Why there is nothing to upload.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::resource) enum NoZip {
-    /// Nobody hands out permits any more.
+    /// Nobody gives turns any more.
     #[error("the operator is stopping")]
     Stopping(#[from] AcquireError),
     /// The file cannot be read.
@@ -53,12 +57,12 @@ impl Upload {
     pub(in crate::resource) fn of(zip: &Arc<Zip>) -> Self {
         let mut encoded = room_for(zip.bytes().len());
         BASE64.encode_append(zip.bytes(), &mut encoded);
-        Self { encoded: Mutex::new(encoded), _permit: None }
+        Self { encoded: Mutex::new(encoded), _turn: None }
     }
 
-    /// A zip on disk, when there is room for it.
-    pub(in crate::resource) async fn read(artifact: &Artifact, permits: &Arc<Semaphore>) -> Result<Self, NoZip> {
-        let permit = Arc::clone(permits).acquire_owned().await?;
+    /// A zip on disk, when it is the turn of what has this ARN.
+    pub(in crate::resource) async fn read(artifact: &Artifact, uploads: &Uploads, to: &str) -> Result<Self, NoZip> {
+        let turn = uploads.turn(to).await?;
         let path = artifact.path.clone();
         let read = task::spawn_blocking(move || encode(&path)).await.unwrap_or_else(|ended| Err(ended.into()));
         let path = || artifact.path.clone();
@@ -66,13 +70,16 @@ impl Upload {
         if sha256 != artifact.sha256 {
             return Err(NoZip::Changed { path: path() });
         }
-        Ok(Self { encoded: Mutex::new(encoded), _permit: Some(permit) })
+        Ok(Self { encoded: Mutex::new(encoded), _turn: Some(turn) })
     }
 
     /// What there is to upload of a function's code; nothing where Lambda fetches it.
-    pub(super) async fn of_code(code: &Code, permits: &Arc<Semaphore>) -> Result<Option<Self>, NoZip> {
-        match code {
-            Code::Builtin(artifact) => Self::read(artifact, permits).await.map(Some),
+    pub(super) async fn of_code(aws: &Aws, function: &Function) -> Result<Option<Self>, NoZip> {
+        match &function.code {
+            Code::Builtin(artifact) => {
+                let to = aws.location.function_arn(&function.name);
+                Self::read(artifact, aws.uploads(), &to).await.map(Some)
+            }
             Code::Zip { zip, .. } => Ok(Some(Self::of(zip))),
             Code::S3 { .. } | Code::Image(_) => Ok(None),
         }
@@ -102,7 +109,7 @@ impl Upload {
         Blob::new(PLACEHOLDER)
     }
 
-    /// Puts the zip into a request that the SDK has written, before it is signed. Keeps the permit for as long as the
+    /// Puts the zip into a request that the SDK has written, before it is signed. Keeps the turn for as long as the
     /// request is.
     fn fill(self) -> impl Fn(&mut HttpRequest) + Send + Sync + 'static {
         move |request| {
@@ -121,8 +128,8 @@ impl Upload {
 /// What Lambda may take to fetch, unpack and check code, on top of the upload itself.
 const PROCESSING: Duration = Duration::from_mins(1);
 
-/// Bytes per second of the slowest line on which an upload still converges, about 2 Mbit/s.
-const SLOWEST_LINE: u64 = 256 * 1024;
+/// Bytes per second of the slowest line on which an upload still converges: 2 Mbit/s, less what TCP and TLS add.
+const SLOWEST_LINE: u64 = 230_000;
 
 /// The longest that an attempt at a call may take which uploads so many bytes.
 fn time_limit(bytes: usize) -> Duration {
@@ -176,6 +183,7 @@ fn with_zip(body: &[u8], zip: &mut String) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -217,11 +225,11 @@ mod tests {
     #[tokio::test]
     async fn a_zip_that_changed_on_disk_is_not_deployed() {
         let artifact = artifact("changed");
-        let permits = Arc::new(Semaphore::new(1));
+        let uploads = Uploads::new(1);
         let encoded = |upload: Upload| upload.encoded.into_inner().unwrap();
-        let as_it_was = Upload::read(&artifact, &permits).await.map(encoded);
+        let as_it_was = Upload::read(&artifact, &uploads, "a").await.map(encoded);
         std::fs::write(&artifact.path, b"abd").unwrap();
-        let changed = Upload::read(&artifact, &permits).await.map(encoded);
+        let changed = Upload::read(&artifact, &uploads, "a").await.map(encoded);
         std::fs::remove_file(&artifact.path).unwrap();
         assert_eq!(as_it_was.unwrap(), "YWJj");
         assert!(changed.unwrap_err().to_string().ends_with("has changed since the operator started: restart it"));
@@ -230,20 +238,22 @@ mod tests {
     #[tokio::test]
     async fn a_zip_counts_for_as_long_as_its_request_has_it() {
         let artifact = artifact("counted");
-        let permits = Arc::new(Semaphore::new(1));
-        let filling = Upload::read(&artifact, &permits).await.unwrap().fill();
+        let uploads = Uploads::new(1);
+        let filling = Upload::read(&artifact, &uploads, "a").await.unwrap().fill();
         std::fs::remove_file(&artifact.path).unwrap();
-        assert_eq!(permits.available_permits(), 0);
+        let another = async || timeout(Duration::from_millis(50), uploads.turn("b")).await.is_ok();
+        assert!(!another().await);
         drop(filling);
-        assert_eq!(permits.available_permits(), 1);
+        assert!(another().await);
     }
 
-    /// Lambda takes 50 MB at most, which are 67 MB as Base64; a reconcile may last 10 minutes.
+    /// Lambda takes 50 MB at most, which are 70 MB as Base64; a reconcile may last 10 minutes.
     #[test]
     fn the_largest_upload_has_time_on_a_slow_line_and_ends_within_a_reconcile() {
         let largest = BASE64.encode_len(50 * 1024 * 1024);
-        assert!(time_limit(largest) >= Duration::from_secs(u64::try_from(largest).unwrap() * 8 / 2_100_000));
-        assert!(time_limit(largest) < Duration::from_mins(6));
+        let megabits = u64::try_from(largest).unwrap() * 8 / 1_000_000;
+        assert!(time_limit(largest) >= Duration::from_secs(megabits / 2) + PROCESSING);
+        assert!(time_limit(largest) < Duration::from_mins(8));
         assert_eq!(time_limit(0), PROCESSING);
     }
 

@@ -1,0 +1,103 @@
+//! Turns for uploads of code, each of which holds a zip in memory. The clients of all accounts share them.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+
+/// Turns for uploads. Who comes first is served first, but for those whose last upload had no answer: on a slow line each
+/// may take minutes, so of them only one waits with the others at a time, and they do not take all turns.
+#[derive(Clone, Debug)]
+pub(crate) struct Uploads {
+    turns: Arc<Semaphore>,
+    again: Arc<Semaphore>,
+    unanswered: Arc<Mutex<BTreeSet<String>>>,
+}
+
+/// Leave for one upload, for as long as its zip is held.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    _turn: OwnedSemaphorePermit,
+    _again: Option<OwnedSemaphorePermit>,
+}
+
+impl Uploads {
+    /// So many at the same time.
+    pub(crate) fn new(at_once: u16) -> Self {
+        let (turns, again) = (Semaphore::new(at_once.into()), Semaphore::new(1));
+        Self { turns: Arc::new(turns), again: Arc::new(again), unanswered: Arc::default() }
+    }
+
+    /// Waits for a turn to upload to what has this ARN.
+    ///
+    /// # Errors
+    /// Nobody gives turns any more: the operator is stopping.
+    pub(crate) async fn turn(&self, to: &str) -> Result<Turn, AcquireError> {
+        let is_again = self.unanswered().contains(to);
+        let again = if is_again { Some(Arc::clone(&self.again).acquire_owned().await?) } else { None };
+        Ok(Turn { _turn: Arc::clone(&self.turns).acquire_owned().await?, _again: again })
+    }
+
+    /// Notes whether what was uploaded there had an answer.
+    pub(crate) fn ended(&self, to: &str, is_answered: bool) {
+        let mut unanswered = self.unanswered();
+        if is_answered {
+            unanswered.remove(to);
+        } else {
+            unanswered.insert(to.to_owned());
+        }
+    }
+
+    /// What a panic left is still a set of ARNs.
+    fn unanswered(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures::future::join_all;
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn uploads_that_fail_do_not_take_all_turns() {
+        let minute = Duration::from_mins(1);
+        let uploads = Uploads::new(1);
+        let failing = async |name: String| {
+            for _ in 0..3 {
+                let turn = uploads.turn(&name).await;
+                sleep(5 * minute).await;
+                uploads.ended(&name, false);
+                drop(turn);
+            }
+        };
+        let begun = Instant::now();
+        let new = async {
+            sleep(21 * minute).await;
+            let asked = Instant::now();
+            uploads.turn("new").await.unwrap();
+            asked.elapsed()
+        };
+        let failing = join_all((0..4).map(|number| failing(format!("failing-{number}"))));
+        let (_, waited) = tokio::join!(failing, new);
+        assert!(waited <= 9 * minute, "behind one of them at most, and the one under way: {waited:?}");
+        assert_eq!(begun.elapsed(), 60 * minute, "they go on all the same");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_that_had_an_answer_waits_like_any_other() {
+        let uploads = Uploads::new(2);
+        uploads.ended("a", false);
+        uploads.ended("b", false);
+        uploads.ended("a", true);
+        let (a, b) = (uploads.turn("a").await.unwrap(), uploads.turn("b").await.unwrap());
+        assert_eq!(uploads.again.available_permits(), 0, "of b alone");
+        drop(b);
+        assert_eq!(uploads.again.available_permits(), 1);
+        drop(a);
+    }
+}
