@@ -55,7 +55,7 @@ pub(super) async fn cleanup(context: &ReconcileContext, subject: &Subject) -> Re
         context.forget(pipeline);
         return Ok(Requeue::OnChange);
     }
-    begin(context, subject);
+    let fired_by_hand = context.expectations.awaits_run_by_hand(&owner.uid);
     // A deleted pipeline has no missed firings.
     context.expectations.forget(&owner.uid);
     let held: Vec<Id> = previous.held.keys().cloned().collect();
@@ -77,9 +77,13 @@ pub(super) async fn cleanup(context: &ReconcileContext, subject: &Subject) -> Re
     // The schedule goes first, alone: a firing that it has just handed over then reaches the queue before the queue is
     // read.
     let have = observe_all(&aws, schedules.clone(), &previous.rows.arns()).await?;
-    if have.values().any(Option::is_some) {
+    let fires = have.values().any(Option::is_some);
+    let now = Timestamp::now();
+    let moved = || drain::moved(&pipeline.spec, previous.status(), &previous.runs, now);
+    context.drains.found(&owner.uid, fires || fired_by_hand, || if fired_by_hand { Some(now) } else { moved() });
+    if fires {
         let what = Removal { ids: schedules, have, ..Removal::default() };
-        let at_rest = context.drains.unsettled_for(&owner.uid, Timestamp::now()).is_none();
+        let at_rest = context.drains.unsettled_for(&owner.uid, now).is_none();
         let pause = if at_rest { Duration::ZERO } else { DRAIN_POLL };
         return Box::pin(delete_resources(context, subject, &aws, what, Then::Requeue(pause))).await;
     }
@@ -116,17 +120,6 @@ pub(super) async fn cleanup(context: &ReconcileContext, subject: &Subject) -> Re
     let what = Removal { ids, unseen, events, ..Removal::default() };
     let then = if unsettled.is_none() { Then::Finish } else { Then::Requeue(SETTLE_POLL) };
     Box::pin(delete_resources(context, subject, &aws, what, then)).await
-}
-
-/// Finds out whether something of the pipeline may be under way, before the status is changed that tells it.
-fn begin(context: &ReconcileContext, subject: &Subject) {
-    let Subject { pipeline, owner, previous } = subject;
-    let now = Timestamp::now();
-    context.drains.begin(&owner.uid, || {
-        let by_hand = context.expectations.awaits_run_by_hand(&owner.uid);
-        let moved = || drain::moved(&pipeline.spec, previous.status(), &previous.runs, now);
-        if by_hand { Some(now) } else { moved() }
-    });
 }
 
 /// Why everything stays on AWS; `None` if it is to be deleted.

@@ -9,15 +9,17 @@ use std::collections::HashMap;
 use api::{PipelineStatus, QueueDepth, Run, RunResult, ScheduledTaskPipelineSpec};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
+use pipeline_core::runs::due;
 use schedule::Window;
 
 /// Time after which SQS counts right once nothing moves: at least a minute, and what a report takes to arrive.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html>
 pub(super) const SETTLES: SignedDuration = SignedDuration::from_secs(65);
 
-/// Time within which EventBridge Scheduler hands over what is due, the flexible window aside.
-/// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>
-const PRECISION: SignedDuration = SignedDuration::from_mins(1);
+/// How long a firing may be on its way to the queue, or to the queue of those that were given up, without a report:
+/// Scheduler's minute, and Lambda's two retries after one minute and two more.
+/// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html>
+const ON_ITS_WAY: SignedDuration = SignedDuration::from_mins(5);
 
 /// Tolerated difference between two clocks.
 const CLOCKS: SignedDuration = SignedDuration::from_secs(30);
@@ -30,9 +32,13 @@ pub struct Drains {
 }
 
 impl Drains {
-    /// Notes when something may have moved last, as found out when the deletion begins.
-    pub(super) fn begin(&self, uid: &str, moved: impl FnOnce() -> Option<Timestamp>) {
-        self.moved.lock().entry(uid.to_owned()).or_insert_with(moved);
+    /// Notes when something may have moved last, as found out while the schedule is still there, or where nothing is known.
+    pub(super) fn found(&self, uid: &str, fires: bool, moved: impl FnOnce() -> Option<Timestamp>) {
+        let mut known = self.moved.lock();
+        let before = known.get(uid).copied();
+        if fires || before.is_none() {
+            known.insert(uid.to_owned(), before.flatten().max(moved()));
+        }
     }
 
     /// Notes that messages were seen.
@@ -67,28 +73,32 @@ pub(super) fn moved(
     let reported =
         runs.iter().flat_map(|run| [Some(&run.scheduled_time), run.finished_at.as_ref(), run.delivered_at.as_ref()]);
     let reported = reported.flatten().filter_map(|time| time.parse::<Timestamp>().ok());
-    reported.chain(fired(spec, status, runs, now)).map(|time| time.min(now)).max()
+    let fired = is_fired(spec, status, runs, now).then_some(now);
+    reported.chain(fired).map(|time| time.min(now)).max()
 }
 
-/// When a firing of the schedule may have been handed over last; `None` if none was due lately.
-fn fired(spec: &ScheduledTaskPipelineSpec, status: &PipelineStatus, runs: &[Run], now: Timestamp) -> Option<Timestamp> {
+/// Whether a firing of the schedule may be on its way: one was due lately, and was not heard of.
+fn is_fired(spec: &ScheduledTaskPipelineSpec, status: &PipelineStatus, runs: &[Run], now: Timestamp) -> bool {
     if spec.suspend {
-        return None;
+        return false;
     }
     // What cannot be parsed was never made, or fires as an earlier spec said.
-    let Ok(schedule) = schedule::parse(&spec.schedule, &spec.time_zone) else { return Some(now) };
+    let Ok(schedule) = schedule::parse(&spec.schedule, &spec.time_zone) else { return true };
     let window =
         Window { start: spec.start_time.as_ref().map(|time| time.0), end: spec.end_time.as_ref().map(|time| time.0) };
     let next = || status.schedule.as_ref()?.next.first()?.parse().ok();
-    let known = runs.first().map(pipeline_core::runs::due).or(window.start).or_else(next);
+    let known = runs.first().map(due).or(window.start).or_else(next);
     if schedule.rate().is_some() && known.is_none() {
-        return Some(now);
+        return true;
     }
-    let takes = PRECISION + SignedDuration::from_mins(spec.flexible_window_minutes.unwrap_or(0).into());
-    let from = now.saturating_sub(takes + SETTLES + CLOCKS).unwrap_or(Timestamp::MIN);
+    let late = SignedDuration::from_mins(spec.flexible_window_minutes.unwrap_or(0).into());
+    let from = now.saturating_sub(late + ON_ITS_WAY).unwrap_or(Timestamp::MIN);
     let until = now.saturating_add(CLOCKS).unwrap_or(now);
-    let due = schedule.last_between(known, from, until, &window, 1);
-    due.last().map(|due| due.saturating_add(takes).unwrap_or(now))
+    let is_heard = |firing: Timestamp| {
+        let after = |run: &Run| due(run).duration_since(firing);
+        runs.iter().any(|run| !run.marks.is_empty() && after(run) >= -CLOCKS && after(run) <= late + CLOCKS)
+    };
+    schedule.last_between(known, from, until, &window, 1).last().is_some_and(|firing| !is_heard(*firing))
 }
 
 #[cfg(test)]
@@ -132,8 +142,10 @@ mod tests {
 
     #[test]
     fn a_firing_that_was_due_lately_may_be_on_its_way() {
-        check(&json!({"schedule": "58 11 * * *"}), &json!({}), Some("11:59:00"));
-        check(&json!({"schedule": "59 11 * * *"}), &json!({}), Some("12:00:00"));
+        check(&json!({"schedule": "56 11 * * *"}), &json!({}), Some("12:00:00"));
+        let heard = json!({"runs": [run("11:56:00", "Succeeded", Some("11:56:20"))]});
+        check(&json!({"schedule": "56 11 * * *"}), &heard, Some("11:56:20"));
+        check(&json!({"schedule": "58 11 * * *"}), &heard, Some("12:00:00"));
         check(&json!({"schedule": "0 12 * * *", "suspend": true}), &json!({}), None);
         check(&json!({"schedule": "30 11 * * *"}), &json!({}), None);
         check(&json!({"schedule": "30 11 * * *", "flexibleWindowMinutes": 60}), &json!({}), Some("12:00:00"));
@@ -151,10 +163,12 @@ mod tests {
     #[test]
     fn counts_are_believed_a_minute_after_the_last_sign_of_life() {
         let drains = Drains::default();
-        drains.begin("quiet", || None);
-        drains.begin("quiet", || unreachable!("it is found out once"));
+        drains.found("quiet", true, || None);
+        drains.found("quiet", false, || unreachable!("it is found out once, when the schedule is gone"));
         assert_eq!(drains.unsettled_for("quiet", at("12:00:00")), None);
-        drains.begin("busy", || Some(at("12:00:00")));
+        drains.found("busy", false, || Some(at("11:59:00")));
+        drains.found("busy", true, || Some(at("12:00:00")));
+        drains.found("busy", true, || None);
         assert_eq!(drains.unsettled_for("busy", at("12:01:00")), Some(SignedDuration::from_secs(5)));
         assert_eq!(drains.unsettled_for("busy", at("12:01:05")), None);
         drains.saw_messages("busy", at("12:01:04"));
