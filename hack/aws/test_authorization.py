@@ -303,7 +303,7 @@ def handler(event, context):
         without = self.client("sqs", **self.user("without", statement("sqs:*", "*")))
         message = self.refused("AccessDeniedException", without.send_message, QueueUrl=url, MessageBody="m")
         self.assertIn(f"kms:GenerateDataKey on resource: {key_arn}", message)
-        self.refused("KmsAccessDenied", without.receive_message, QueueUrl=url)
+        self.refused("AccessDeniedException", without.receive_message, QueueUrl=url)
         grant = statement(["kms:GenerateDataKey", "kms:Decrypt"], key_arn, Condition=through)
         allowed = self.client("sqs", **self.user("with", statement("sqs:*", "*"), grant))
         allowed.send_message(QueueUrl=url, MessageBody="m")
