@@ -301,9 +301,9 @@ def handler(event, context):
         through = {"StringLike": {"kms:ViaService": f"sqs.{REGION}.*"}}
         url = self.client("sqs").create_queue(QueueName="q", Attributes={"KmsMasterKeyId": key_arn})["QueueUrl"]
         without = self.client("sqs", **self.user("without", statement("sqs:*", "*")))
-        message = self.refused("KmsAccessDenied", without.send_message, QueueUrl=url, MessageBody="m")
+        message = self.refused("AccessDeniedException", without.send_message, QueueUrl=url, MessageBody="m")
         self.assertIn(f"kms:GenerateDataKey on resource: {key_arn}", message)
-        self.refused("KmsAccessDenied", without.receive_message, QueueUrl=url)
+        self.refused("AccessDeniedException", without.receive_message, QueueUrl=url)
         grant = statement(["kms:GenerateDataKey", "kms:Decrypt"], key_arn, Condition=through)
         allowed = self.client("sqs", **self.user("with", statement("sqs:*", "*"), grant))
         allowed.send_message(QueueUrl=url, MessageBody="m")

@@ -2,8 +2,9 @@
 //! <https://kubernetes.io/docs/concepts/architecture/leases/#leader-election>
 //!
 //! Times are each operator's own, by a clock that nobody sets: a lease has run out when it was not seen to change for its
-//! term. AWS knows no lease, so a leader starts no call once its own time is over, and ends those under way, however long an
-//! upload takes. That is before anybody else's time begins, by as long as AWS may take for a call that it has in whole.
+//! term. AWS knows no lease, so a leader starts no call once its own time is over, and ends those under way that change
+//! something, however long an upload takes. That is before anybody else's time begins, by as long as AWS may take for a
+//! call that it has in whole.
 
 mod lease;
 
@@ -25,8 +26,8 @@ use lease::{LeaseWatch, Turn};
 /// take.
 const TERM_SECONDS: i32 = 12;
 
-/// How long a leader works on without having renewed: one [`ATTEMPT`] may fail, and the next take its time. Then its calls
-/// end. What AWS has in whole by then it has until the term is over to carry out; most calls take it a tenth of a second.
+/// How long a leader works on without having renewed: one [`ATTEMPT`] may fail, and the next take its time. Then it changes
+/// no more. What AWS has in whole by then it has until the term is over to carry out; most calls take it a tenth of a second.
 const LEADS_FOR: Duration = Duration::from_secs(7);
 
 /// How often a leader renews its lease, and how often a standby reads it.

@@ -3,10 +3,11 @@
 //! It is around the SDK, not inside: its interceptors cannot wait, and its connector gets requests that are signed, whose
 //! signatures would age while they wait.
 //!
-//! AWS knows no lease, so what this operator sends ends with its own: a call is begun only while it leads, whatever it waited
-//! for, and is ended when it leads no more. What AWS then has in whole it may still carry out.
+//! AWS knows no lease, so what this operator changes ends with its own: a call is begun only while it leads, whatever it
+//! waited for, and one that changes something is ended when it leads no more. What AWS then has in whole it may still carry
+//! out.
 
-use std::future::ready;
+use std::future::{pending, ready};
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -42,7 +43,13 @@ impl Aws {
             let leadership = &self.shared.leadership;
             // Right before it is sent: what comes before may take minutes.
             leadership.held().await;
-            let error = match attempt(&self.shared.requests, request, leadership.lost()).await {
+            let lost = async {
+                if !R::OPERATION.is_write() {
+                    pending::<()>().await;
+                }
+                leadership.lost().await;
+            };
+            let error = match attempt(&self.shared.requests, request, lost).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -70,18 +77,18 @@ impl Aws {
     }
 }
 
-/// Makes a call once, and counts it. It is given up when the operator does not lead any more.
+/// Makes a call once, and counts it. It is given up when the operator has lost what lets it make the call.
 pub(crate) async fn attempt<R: Request>(
     requests: &AwsRequests,
     request: R,
-    leads_no_more: impl Future<Output = ()>,
+    lost: impl Future<Output = ()>,
 ) -> Result<R::Output, AwsError> {
     let started = Instant::now();
     // On the heap: the SDK's futures are tens of kilobytes.
     let sent = Box::pin(request.send());
     let result = tokio::select! {
         biased;
-        () = leads_no_more => Err(AwsError::no_longer_leading(R::OPERATION)),
+        () = lost => Err(AwsError::no_longer_leading(R::OPERATION)),
         answer = sent => answer.map_err(|error| AwsError::new(R::OPERATION, &error)),
     };
     let took = started.elapsed();
@@ -97,7 +104,6 @@ pub(crate) async fn attempt<R: Request>(
 
 #[cfg(test)]
 mod tests {
-    use std::future::pending;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::Duration;

@@ -124,17 +124,17 @@ async fn wait_until_shown(aws: &Aws, id: &Id, cluster: &ClusterName) -> Result<(
     loop {
         let seen = resource::observe(aws, id, None).await?;
         match judge(seen.as_ref().map(|seen| &seen.tags), cluster, begun.elapsed()) {
-            Judgement::Ours => return Ok(()),
-            Judgement::NotOurs => return Err(NoInbox::NotOurs(id.name.clone())),
-            Judgement::Hidden => return Err(NoInbox::Hidden(id.name.clone())),
-            Judgement::TooEarly => sleep(SHOWN_POLL).await,
+            NewQueue::Ours => return Ok(()),
+            NewQueue::NotOurs => return Err(NoInbox::NotOurs(id.name.clone())),
+            NewQueue::Hidden => return Err(NoInbox::Hidden(id.name.clone())),
+            NewQueue::TooEarly => sleep(SHOWN_POLL).await,
         }
     }
 }
 
 /// Whose a queue is that was asked for so long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Judgement {
+enum NewQueue {
     Ours,
     NotOurs,
     /// It does not show, for longer than a new one.
@@ -143,12 +143,12 @@ enum Judgement {
     TooEarly,
 }
 
-fn judge(tags: Option<&Tags>, cluster: &ClusterName, asked_for: Duration) -> Judgement {
+fn judge(tags: Option<&Tags>, cluster: &ClusterName, asked_for: Duration) -> NewQueue {
     match tags {
-        Some(tags) if is_ours(tags, cluster) => Judgement::Ours,
-        Some(_) => Judgement::NotOurs,
-        None if asked_for >= SHOWN_WITHIN => Judgement::Hidden,
-        None => Judgement::TooEarly,
+        Some(tags) if is_ours(tags, cluster) => NewQueue::Ours,
+        Some(_) => NewQueue::NotOurs,
+        None if asked_for >= SHOWN_WITHIN => NewQueue::Hidden,
+        None => NewQueue::TooEarly,
     }
 }
 
@@ -170,10 +170,10 @@ mod tests {
     fn a_new_inbox_that_does_not_show_is_nobody_elses() {
         let cluster = "lab".parse().unwrap();
         let judged = |tags: Option<Tags>, seconds| judge(tags.as_ref(), &cluster, Duration::from_secs(seconds));
-        assert_eq!(judged(None, 0), Judgement::TooEarly);
-        assert_eq!(judged(None, 60), Judgement::Hidden);
-        assert_eq!(judged(Some(tags(&cluster)), 3), Judgement::Ours);
-        assert_eq!(judged(Some(Tags::new()), 3), Judgement::NotOurs);
+        assert_eq!(judged(None, 0), NewQueue::TooEarly);
+        assert_eq!(judged(None, 60), NewQueue::Hidden);
+        assert_eq!(judged(Some(tags(&cluster)), 3), NewQueue::Ours);
+        assert_eq!(judged(Some(Tags::new()), 3), NewQueue::NotOurs);
     }
 
     #[test]

@@ -62,10 +62,12 @@ fn denied(operation: Operation, code: &str, message: &str) -> Cow<'static, str> 
         }
         Policy::Boundary => format!("allow {what} in the permissions boundary of the operator's own role"),
         Policy::Session => format!("allow {what} in the policy of the operator's session, or take that away"),
-        Policy::Endpoint => format!("allow {what} in the policy of the VPC endpoint through which the operator calls AWS"),
+        Policy::Endpoint => {
+            format!("allow {what} in the policy of the VPC endpoint through which the operator calls AWS")
+        }
         Policy::Denial => format!("remove what denies {what} to the operator"),
         Policy::Resource => format!(
-            "allow {what} to the operator in the policy of that resource, which whoever owns it can change, and in its own \
+            "allow {what} to the operator in the policy of that resource, which its owner can change, and in its own \
              IAM policy"
         ),
         Policy::Unnamed => format!(

@@ -130,7 +130,7 @@ pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> 
 }
 
 /// The refusal to delete a group, as one for a person where its deletion protection is on. AWS does not document what it then
-/// answers, so it is asked, whatever that was. The protection is somebody's wish, and stays.
+/// answers, so it is asked, whatever that was. Somebody wanted the protection: it stays.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/protecting-log-groups-from-deletion.html>
 async fn explain(aws: &Aws, name: &str, refusal: AwsError) -> AwsError {
     match refusal.class {
