@@ -201,8 +201,8 @@ pub struct Observed {
     /// AWS's id of this very resource, if it is a role: another role of the same name has another.
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>
     pub unique_id: Option<String>,
-    /// When it was made, if it is a role, or last changed, if it is a function: a function holds on to the role that it
-    /// was given, even when that is deleted and made again under the same name.
+    /// When it was made, if it is a role, a log group or a schedule group, or last changed, if it is a function: a function
+    /// holds on to the role that it was given, even when that is deleted and made again under the same name.
     pub since: Option<Timestamp>,
 }
 

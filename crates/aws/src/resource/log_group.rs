@@ -4,6 +4,7 @@
 //! Retention has a call of its own: a group made just before a crash has none, which the next reconcile mends.
 
 use aws_sdk_cloudwatchlogs::types::LogGroup as SdkLogGroup;
+use jiff::Timestamp;
 use pipeline_core::names::Tags;
 use pipeline_core::resource::{Field, Id, Kind, LogGroup, Observed};
 
@@ -87,7 +88,8 @@ fn read(group: &SdkLogGroup) -> Observed {
     let retention = group.retention_in_days.map(|days| ("retentionInDays", Field::plain(days)));
     // A group that was made anew is another one.
     let revision = group.creation_time.map(|time| time.to_string());
-    Observed { fields: retention.into_iter().collect(), revision, ..Observed::default() }
+    let since = group.creation_time.and_then(|time| Timestamp::from_millisecond(time).ok());
+    Observed { fields: retention.into_iter().collect(), revision, since, ..Observed::default() }
 }
 
 pub(super) async fn put_tags(aws: &Aws, arn: &str, tags: &Tags) -> Result<(), AwsError> {
