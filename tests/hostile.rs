@@ -19,6 +19,7 @@ use pipeline_core::desired::{Installation, desired};
 use pipeline_core::iam::Document;
 use pipeline_core::location::Location;
 use pipeline_core::names::{Owner, TagKeys};
+use pipeline_core::partition::Partition;
 use pipeline_core::pipeline::{
     ConfigMapLookup, ConfigMaps, Context, Home, SecretLookup, SecretValues, config_map_refs, resolve, secret_refs,
 };
@@ -228,7 +229,7 @@ fn takes(spec: &Value) -> Result<bool, TestCaseError> {
         Ok(pipeline) => {
             let installation = Installation { artifacts: ARTIFACTS.clone(), permissions_boundary: None };
             let location = Location {
-                partition: "aws".to_owned(),
+                partition: Partition::Aws,
                 account: "111122223333".to_owned(),
                 region: "eu-central-1".to_owned(),
                 endpoint: None,

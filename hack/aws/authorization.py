@@ -12,12 +12,12 @@ from ministack.core import iam_actions
 from ministack.core.responses import request_scope
 from ministack.services import sqs
 
-from . import answers, logs, rate_limits, ssm
+from . import answers, logs, rate_limits, ssm, sts, tag_rights
 from .iam import permissions as of_iam
 from .iam import policy_evaluation
 from .lambda_ import permissions as of_lambda
 from .patches import patch
-from .permissions import Permission
+from .permissions import Permission, request_tags
 from .principals import Principal, account_of, principal_of
 from .rules import Refused
 from .scheduler import permissions as of_scheduler
@@ -35,6 +35,7 @@ DENIED = {
 }
 """Status and code of a denial; other services answer 403 and AccessDeniedException."""
 KEY_DENIED = (400, "KmsAccessDenied")
+"""How SQS says that a queue's key is denied."""
 WITHOUT_RESOURCE = {"lambda:ListFunctions", "lambda:GetAccountSettings", "lambda:ListEventSourceMappings", "lambda:ListLayers",
                     "lambda:ListLayerVersions", "lambda:CreateEventSourceMapping", "scheduler:ListSchedules",
                     "scheduler:ListScheduleGroups", "sqs:ListQueues", "ssm:DescribeParameters",
@@ -51,12 +52,13 @@ def refusal(call: Call) -> Answer | None:
         return answers.of_error(call.service, refused.status, refused.code, str(refused))
     _caller.set(principal)
     with request_scope(call.account, call.region):
-        call.permissions = required(call)
+        call.permissions = [tag_rights.as_known(call, each) for each in required(call)]
         for permission in call.permissions:
             why = policy_evaluation.refusal(principal, permission, call.region)
             if why is not None:
                 of_service = DENIED.get(call.service, (403, "AccessDeniedException"))
-                status, code = KEY_DENIED if permission.action.startswith("kms:") else of_service
+                of_key = call.service == "sqs" and permission.action.startswith("kms:")
+                status, code = KEY_DENIED if of_key else of_service
                 return answers.of_error(call.service, status, code, why)
     return None
 
@@ -69,8 +71,9 @@ def required(call: Call) -> list[Permission]:
 
 def _of_sts(call: Call) -> list[Permission]:
     if call.operation == "AssumeRole":
-        context = {"sts:ExternalId": call.params.get("ExternalId")}
-        return [Permission("sts:AssumeRole", call.params.get("RoleArn", "*"), context)]
+        role, tags = call.params.get("RoleArn", "*"), sts.tags_of(call)
+        found = [Permission("sts:AssumeRole", role, {"sts:ExternalId": call.params.get("ExternalId"), **request_tags(tags)})]
+        return [*found, Permission("sts:TagSession", role, request_tags(tags))] if tags else found
     return [] if call.operation == "GetCallerIdentity" else [Permission(f"sts:{call.operation}", "*")]
 
 

@@ -11,7 +11,7 @@ from ministack.services import cloudwatch_logs
 
 from . import answers
 from .listings import Listing, as_json, listed
-from .permissions import Permission, arn_of, request_tags, resource_tags
+from .permissions import Permission, arn_of, resource_tags
 from .rules import Refused, before, violated
 
 if TYPE_CHECKING:
@@ -68,19 +68,20 @@ def _check_retention(call: Call) -> None:
 
 
 def required(call: Call) -> list[Permission]:
-    """What a call has to be allowed, the operation's own permission first."""
+    """What a call has to be allowed, the operation's own permission first.
+
+    CloudWatch Logs knows conditions on the tags of a group, and none on those of a request:
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-identity-based-access-control-cwl.html
+    """
     params, action = call.params, f"logs:{call.operation}"
     if "resourceArn" in params:
         name = params["resourceArn"].partition(":log-group:")[2]
-        named = {"aws:TagKeys": params["tagKeys"]} if "tagKeys" in params else {}
-        context = {**_tags_of_log_group(name), **request_tags(params.get("tags")), **named}
-        return [Permission(action, params["resourceArn"], context)]
+        return [Permission(action, params["resourceArn"], _tags_of_log_group(name))]
     name = params.get("logGroupName") or params.get("logGroupIdentifier", "").rpartition(":log-group:")[2]
-    tags = request_tags(params.get("tags"))
     # All but the tags are asked for in this form, which `log-group:NAME:*` covers and `log-group:NAME` does not.
     arn = arn_of(call, "logs", f"log-group:{name}:log-stream:{params.get('logStreamName', '')}")
-    found = [Permission(action, arn, {**_tags_of_log_group(name), **tags})]
-    return [*found, Permission("logs:TagResource", arn_of(call, "logs", f"log-group:{name}"), tags)] if tags else found
+    found = [Permission(action, arn, _tags_of_log_group(name))]
+    return [*found, Permission("logs:TagResource", arn_of(call, "logs", f"log-group:{name}"))] if params.get("tags") else found
 
 
 def _tags_of_log_group(name: str) -> Context:

@@ -25,6 +25,8 @@ class Permission:
     resource: str
     context: Context = field(default_factory=dict)
     """The condition keys of this action."""
+    open_to_account: bool = False
+    """Whether the resource's own policy allows it to all of the account, within what bounds them."""
 
 
 def arn_of(call: Call, service: str, resource: str) -> str:

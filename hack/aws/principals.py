@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ministack.core import iam_evaluator
@@ -13,12 +13,16 @@ from ministack.services import iam, sts
 from .rules import Refused
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .records import Record
 
 ROOT = re.compile(r"\d{12}")
 """Access keys of 12 digits: the root of that account, who may do everything."""
 QUERY_SERVICES = ("iam", "sts")
 """Services that name bad credentials by the codes of the query protocol."""
+TRANSITIVE = "StrictTransitiveTags"
+"""The key of a session's record that holds the tags which it hands on."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Principal:
     """What SQS calls the sender: the account, the user's id, or `role id:session`."""
     user: Record | None = None
     role: Record | None = None
+    transitive: Mapping[str, str] = field(default_factory=dict)
+    """The tags that a session hands on to those of the roles that it assumes."""
 
 
 def account_of(key: str) -> str:
@@ -54,7 +60,7 @@ def principal_of(key: str, service: str) -> Principal:
             raise _refused(service, "ExpiredToken", "ExpiredTokenException",
                            "The security token included in the request is expired")
         role = iam._roles.get_scoped(account, "", session["Arn"].split("/")[1])
-        return Principal(account, session["Arn"], session["UserId"], role=role or {})
+        return Principal(account, session["Arn"], session["UserId"], role=role or {}, transitive=session.get(TRANSITIVE, {}))
     record = iam._access_keys.get_scoped(account, "", key) if account else None
     user = iam._users.get_scoped(account, "", record["UserName"]) if record else None
     if record is None or user is None or record["Status"] != "Active":

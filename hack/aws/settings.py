@@ -25,6 +25,8 @@ class Settings:
     """For which a deleted function is Deleting. AWS: seconds."""
     mappingSeconds: float = 0.2
     """For which a mapping is Creating, Updating or Deleting. AWS: seconds, at times minutes."""
+    tagRightsSeconds: float = 1.0
+    """Until rights by the tags of what was just made count. AWS: at times seconds."""
     latencyMs: float = 0.0
     """Added to each answer."""
     listDelaySeconds: float = 0.0

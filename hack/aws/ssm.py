@@ -69,9 +69,24 @@ def required(call: Call) -> list[Permission]:
         arn = arn_of(call, "ssm", f"parameter/{name}")
         context = {**resource_tags(ssm._tags.get(arn)), **tags, **removed_tags(params)}
         found.append(Permission(f"ssm:{operation}", arn, context))
+        if params.get("WithDecryption"):
+            found += _to_decrypt(call, arn)
         if operation == "PutParameter" and tags:
             found.append(Permission("ssm:AddTagsToResource", arn, tags))
     return found
+
+
+def _to_decrypt(call: Call, arn: str) -> list[Permission]:
+    """What it takes to read a secret that the key `aws/ssm` encrypts, whose policy lets all of the account use it through SSM.
+
+    Whether a permissions boundary has to allow it too, AWS does not document: here it has to, which is the worse case.
+    https://docs.aws.amazon.com/systems-manager/latest/userguide/secure-string-parameter-kms-encryption.html
+    """
+    record = ssm._parameters.get("/" + arn.partition(":parameter/")[2]) or {}
+    if record.get("Type") != "SecureString" or record.get("KeyId") not in (None, "", "alias/aws/ssm"):
+        return []
+    context = {"kms:ViaService": f"ssm.{call.region}.amazonaws.com", "kms:EncryptionContext:PARAMETER_ARN": arn}
+    return [Permission("kms:Decrypt", arn_of(call, "kms", "key/of-aws-ssm"), context, open_to_account=True)]
 
 
 def _parameters() -> Iterator[tuple[str, Record]]:

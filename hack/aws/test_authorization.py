@@ -193,6 +193,46 @@ class ConditionTest(AccessTest):
         self.refused("AccessDenied", sqs.get_queue_url, QueueName="ours")
         sqs.delete_queue(QueueUrl=url)
 
+    def test_a_function_s_tags_decide_and_a_new_one_s_after_a_while(self) -> None:
+        role, ours = self.role("r", "lambda"), {"StringEquals": {"aws:ResourceTag/team": "data"}}
+        key = self.user("u", statement("lambda:DeleteFunction", "*", Condition=ours))
+        awslambda = self.client("lambda", **key)
+        self.function("theirs", role, Tags={"team": "web"})
+        self.function("untagged", role)
+        for name in ("theirs", "untagged", "not-there"):
+            self.refused("AccessDeniedException", awslambda.delete_function, FunctionName=name)
+        self.settings(tagRightsSeconds=60)
+        self.function("ours", role, Tags={"team": "data"})
+        self.refused("AccessDeniedException", awslambda.delete_function, FunctionName="ours")
+        self.settings(tagRightsSeconds=0)
+        awslambda.delete_function(FunctionName="ours")
+
+    def test_tags_are_set_on_what_has_none_or_the_same(self) -> None:
+        role = self.role("r", "lambda")
+        both = {"StringEquals": {"aws:RequestTag/team": "data"}, "StringEqualsIfExists": {"aws:ResourceTag/team": "data"}}
+        key = self.user("u", statement(["lambda:CreateFunction", "lambda:TagResource"], "*", Condition=both),
+                        statement("iam:PassRole", "*"))
+        awslambda = self.client("lambda", **key)
+        packed = self.function("theirs", role, Tags={"team": "web"})
+        new = {"Runtime": "python3.13", "Role": role, "Handler": "index.handler", "Code": {"ZipFile": packed}}
+        awslambda.create_function(FunctionName="ours", Tags={"team": "data"}, **new)
+        self.refused("AccessDeniedException", awslambda.create_function, FunctionName="bare", **new)
+        tag = awslambda.tag_resource
+        tag(Resource=self.arn("lambda", "function:ours"), Tags={"team": "data", "x": "y"})
+        self.refused("AccessDeniedException", tag, Resource=self.arn("lambda", "function:ours"), Tags={"x": "y"})
+        self.refused("AccessDeniedException", tag, Resource=self.arn("lambda", "function:theirs"), Tags={"team": "data"})
+
+    def test_a_log_group_s_tags_decide_and_those_of_a_request_do_not(self) -> None:
+        logs = self.client("logs")
+        for name, team in (("/ours", "data"), ("/theirs", "web")):
+            logs.create_log_group(logGroupName=name, tags={"team": team})
+        key = self.user("u", statement("logs:DeleteLogGroup", "*", Condition={"StringEquals": {"aws:ResourceTag/team": "data"}}),
+                        statement("logs:*", "*", Condition={"StringEquals": {"aws:RequestTag/team": "data"}}))
+        bound = self.client("logs", **key)
+        self.refused("AccessDeniedException", bound.delete_log_group, logGroupName="/theirs")
+        bound.delete_log_group(logGroupName="/ours")
+        self.refused("AccessDeniedException", bound.create_log_group, logGroupName="/new", tags={"team": "data"})
+
     def test_a_mapping_is_bound_by_its_function(self) -> None:
         role = self.role("r", "lambda", policy=("sqs:*", "*"))
         for name in ("ours", "theirs"):
@@ -246,6 +286,47 @@ class RoleTest(AccessTest):
         self.refused("AccessDenied", self.client("sts", **self.user("without")).assume_role, RoleArn=arn, RoleSessionName="session")
         session = self.assume(arn, self.user("with", statement("sts:AssumeRole", arn)))
         self.client("sqs", **session).list_queues()
+
+    def test_a_session_hands_its_tags_on_and_needs_to_be_let_at_both_ends(self) -> None:
+        assume, both = "sts:AssumeRole", ["sts:AssumeRole", "sts:TagSession"]
+        pod = self.role_for(self.account, statement(both, "*"))
+        self.iam.update_assume_role_policy(RoleName="assumed", PolicyDocument=policy(
+            {"Effect": "Allow", "Principal": {"AWS": self.account}, "Action": both}))
+        tags = [{"Key": "pod", "Value": "p"}, {"Key": "own", "Value": "o"}]
+        session = self.assume(pod, Tags=tags, TransitiveTagKeys=["pod"])
+        sts = self.client("sts", **session)
+        for name, actions in (("deaf", assume), ("open", both)):
+            self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(
+                {"Effect": "Allow", "Principal": {"AWS": pod}, "Action": actions}))
+        message = self.refused("AccessDenied", sts.assume_role, RoleArn=self.arn("iam", "role/deaf"), RoleSessionName="session")
+        self.assertIn(f"not authorized to perform: sts:TagSession on resource: {self.arn('iam', 'role/deaf')}", message)
+        sts.assume_role(RoleArn=self.arn("iam", "role/open"), RoleSessionName="session")
+        self.iam.put_role_policy(RoleName="assumed", PolicyName="p", PolicyDocument=policy(statement(assume, "*")))
+        message = self.refused("AccessDenied", sts.assume_role, RoleArn=self.arn("iam", "role/open"), RoleSessionName="session")
+        self.assertIn("because no identity-based policy allows the sts:TagSession action", message)
+
+    def test_a_session_without_tags_that_it_hands_on_needs_no_more_than_to_assume(self) -> None:
+        arn = self.role_for(self.account, statement("sts:AssumeRole", "*"))
+        self.iam.create_role(RoleName="deaf", AssumeRolePolicyDocument=policy(
+            {"Effect": "Allow", "Principal": {"AWS": arn}, "Action": "sts:AssumeRole"}))
+        self.client("sts", **self.assume(arn)).assume_role(RoleArn=self.arn("iam", "role/deaf"), RoleSessionName="session")
+
+    def test_a_secret_is_decrypted_under_a_boundary_that_allows_it(self) -> None:
+        self.client("ssm").put_parameter(Name="/a/b", Value="v", Type="SecureString")
+        read = statement("ssm:GetParameter", "*")
+        arn = self.role_for(self.account, read)
+        self.client("ssm", **self.assume(arn)).get_parameter(Name="/a/b", WithDecryption=True)
+        through = {"StringLike": {"kms:ViaService": f"ssm.{REGION}.*",
+                                  "kms:EncryptionContext:PARAMETER_ARN": self.arn("ssm", "parameter/a/*")}}
+        for name, statements in (("without", [read]), ("with", [read, statement("kms:Decrypt", "*", Condition=through)])):
+            boundary = self.iam.create_policy(PolicyName=name, PolicyDocument=policy(*statements))["Policy"]["Arn"]
+            self.iam.put_role_permissions_boundary(RoleName="assumed", PermissionsBoundary=boundary)
+            ssm = self.client("ssm", **self.assume(arn))
+            if name == "with":
+                ssm.get_parameter(Name="/a/b", WithDecryption=True)
+            else:
+                message = self.refused("AccessDeniedException", ssm.get_parameter, Name="/a/b", WithDecryption=True)
+                self.assertIn("because no permissions boundary allows the kms:Decrypt action", message)
 
     def test_a_role_that_trusts_a_service_is_nobody_else_s(self) -> None:
         arn = self.role("r", "lambda", policy=("*", "*"))

@@ -47,7 +47,7 @@ def url() -> str:
         "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "IOT_MTLS_ENABLED": "0", "AWS_ENDPOINT_URL": address,
         "DOCKER_HOST": f"unix://{folder}/no-docker", "PYTHONDONTWRITEBYTECODE": "1", "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.1",
         "STRICT_ROLE_DELAY_SECONDS": "0", "STRICT_PENDING_SECONDS": "0", "STRICT_MAPPING_SECONDS": "0",
-        "STRICT_GROUP_DELETING_SECONDS": "0",
+        "STRICT_GROUP_DELETING_SECONDS": "0", "STRICT_TAG_RIGHTS_SECONDS": "0",
     }
     log = folder / "log"
     with log.open("wb") as output:

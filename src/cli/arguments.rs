@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use pipeline_core::partition::Partition;
 
 use crate::cli::settings::{InstallationSettings, RunSettings};
 use crate::runtime::log::LogFormat;
@@ -128,9 +129,9 @@ pub struct IamPolicySettings {
     #[arg(long = "region")]
     pub regions: Vec<String>,
 
-    /// Partition: `aws`, `aws-cn` or `aws-us-gov` [default: by account or region].
+    /// Partition, such as `aws`, `aws-cn`, `aws-us-gov` or `aws-eusc` [default: by account or region].
     #[arg(long)]
-    pub partition: Option<String>,
+    pub partition: Option<Partition>,
 }
 
 /// Settings of a plan.

@@ -8,6 +8,7 @@ use pipeline_core::configuration::Configuration;
 use pipeline_core::desired::boundary;
 use pipeline_core::error_chain::chain;
 use pipeline_core::location::Target;
+use pipeline_core::partition::Partition;
 
 use super::arguments::IamPolicySettings;
 use super::{print, runtime, setup};
@@ -53,10 +54,10 @@ async fn policy(settings: &IamPolicySettings, configuration: &Configuration) -> 
         None => found_identity(&accounts).await,
     };
     let (found_partition, found_account) = found.unzip();
-    let by_region = regions.first().map(|region| partition_of(region).to_owned());
-    let partition = partition.clone().or(found_partition).or(by_region).unwrap_or_else(|| "aws".to_owned());
+    let by_region = regions.first().map(|region| Partition::of_region(region));
+    let partition = partition.or(found_partition).or(by_region).unwrap_or(Partition::Aws);
     Ok(OperatorPolicy {
-        sources: configuration.sources(&partition),
+        sources: configuration.sources(partition),
         partition,
         account: account.clone().or(found_account),
         regions,
@@ -67,21 +68,12 @@ async fn policy(settings: &IamPolicySettings, configuration: &Configuration) -> 
 }
 
 /// Partition and account of the AWS credentials, if there are any.
-async fn found_identity(accounts: &Accounts) -> Option<(String, String)> {
+async fn found_identity(accounts: &Accounts) -> Option<(Partition, String)> {
     match accounts.get(&Target::default()).await {
-        Ok(aws) => Some((aws.location.partition.clone(), aws.location.account.clone())),
+        Ok(aws) => Some((aws.location.partition, aws.location.account.clone())),
         Err(error) => {
             tracing::warn!(error = chain(&error), "the account is not known, so the policy covers any; set --account");
             None
         }
-    }
-}
-
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>
-fn partition_of(region: &str) -> &'static str {
-    match region {
-        _ if region.starts_with("cn-") => "aws-cn",
-        _ if region.starts_with("us-gov-") => "aws-us-gov",
-        _ => "aws",
     }
 }

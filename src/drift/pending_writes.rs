@@ -100,13 +100,14 @@ impl PendingWrites {
 #[cfg(test)]
 mod tests {
     use pipeline_core::names::Tags;
+    use pipeline_core::partition::Partition;
     use pipeline_core::resource::{Observed, Queue};
 
     use super::*;
 
     fn location() -> Location {
-        let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
-        Location { partition, account, region, endpoint: None }
+        let [account, region] = ["111122223333", "eu-west-1"].map(str::to_owned);
+        Location { partition: Partition::Aws, account, region, endpoint: None }
     }
 
     fn queue(retention_seconds: u32, visibility_timeout_seconds: u32, key: Option<&str>) -> Resource {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use aws::OperatorPolicy;
 use pipeline_core::admission::admit;
+use pipeline_core::partition::Partition;
 use serde_json::Value;
 
 mod words;
@@ -49,7 +50,7 @@ fn between<'text>(text: &'text str, before: &str, after: &str) -> &'text str {
 #[test]
 fn the_operators_policy_is_shown_as_it_is_printed() {
     let policy = OperatorPolicy {
-        partition: "aws".to_owned(),
+        partition: Partition::Aws,
         account: Some("111122223333".to_owned()),
         regions: vec!["eu-central-1".to_owned()],
         cluster: "production".parse().unwrap(),

@@ -182,6 +182,7 @@ async fn a_function_reads_its_secret_by_the_name_that_it_is_given_and_nothing_el
     let logs = format!("{}:*", lab.arn("logs", &format!("log-group:/aws/lambda/{function}")));
     let expected = [
         ("ssm:GetParameter", lab.arn("ssm", &format!("parameter{parameter}"))),
+        ("kms:Decrypt", lab.arn("kms", "key/*")),
         ("logs:CreateLogStream", logs.clone()),
         ("logs:PutLogEvents", logs),
     ];

@@ -112,7 +112,8 @@ async fn each_role_may_do_what_it_must_and_nothing_more() {
             ("logs:CreateLogStream", &logs(&names.runner_logs)),
             ("logs:PutLogEvents", &logs(&names.runner_logs)),
         ]);
-        expected.extend(parameter.map(|arn| ("ssm:GetParameter".to_owned(), arn)));
+        let decrypting = parameter.is_some().then(|| ("kms:Decrypt".to_owned(), lab.arn("kms", "key/*")));
+        expected.extend(parameter.map(|arn| ("ssm:GetParameter".to_owned(), arn)).into_iter().chain(decrypting));
         expected
     };
     let (policy, trust) = lab.aws.role(&names.runner).await;

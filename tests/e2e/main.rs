@@ -26,6 +26,7 @@ mod planned;
 mod plugin;
 mod refused;
 mod reliability;
+mod rights;
 mod secrets;
 mod shipped;
 mod tagged;

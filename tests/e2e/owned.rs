@@ -113,7 +113,7 @@ async fn another_pipelines(lab: &Lab, names: &Names, kind: &str) -> String {
 
 impl Lab {
     /// A role that any function can run as.
-    async fn role_for_lambda(&self) -> String {
+    pub(crate) async fn role_for_lambda(&self) -> String {
         let trust = json!({"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole",
         }]});

@@ -47,15 +47,21 @@ async fn a_pipeline_in_another_region_lives_there_and_stays_there() {
     assert_eq!(there.everything().await, BTreeSet::new());
 }
 
-/// A role that this lab's account may assume with an external id, and which may do everything.
-async fn role_for(lab: &Lab, account: &Aws, external_id: &str) {
+/// A trust policy that lets somebody of this lab's account do this, with an external id.
+fn trust(lab: &Lab, who: &str, actions: &[&str], external_id: &str) -> String {
     let trust = json!({"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Action": "sts:AssumeRole",
-        "Principal": {"AWS": format!("arn:aws:iam::{}:user/operator", lab.account)},
+        "Effect": "Allow", "Action": actions,
+        "Principal": {"AWS": format!("arn:aws:iam::{}:{who}", lab.account)},
         "Condition": {"StringEquals": {"sts:ExternalId": external_id}},
     }]});
+    trust.to_string()
+}
+
+/// A role that this lab's account may assume with an external id, and which may do everything.
+async fn role_for(lab: &Lab, account: &Aws, external_id: &str) {
+    let trust = trust(lab, "user/operator", &["sts:AssumeRole"], external_id);
     let all = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
-    let request = account.iam.create_role().role_name("pipelines").assume_role_policy_document(trust.to_string());
+    let request = account.iam.create_role().role_name("pipelines").assume_role_policy_document(trust);
     request.send().await.unwrap();
     let request = account.iam.put_role_policy().role_name("pipelines").policy_name("all");
     request.policy_document(all.to_string()).send().await.unwrap();
@@ -109,6 +115,36 @@ async fn a_pipeline_in_another_account_is_made_there_by_a_role_and_its_external_
     lab.delete("guest").await;
     lab.gone("guest").await;
     assert_eq!(there.everything().await, BTreeSet::from(["Role pipelines".to_owned()]));
+}
+
+#[tokio::test]
+async fn an_operator_with_pod_identity_hands_its_tags_on_to_the_role() {
+    let Lent { mut lab, there, role, mut allowed, .. } = Lent::with_external_id("sesame-1").await;
+    lab.kill();
+    // As EKS does it: a session of a role, with tags that go on to each further role.
+    let both = ["sts:AssumeRole", "sts:TagSession"];
+    let by_account = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": both, "Principal": {"AWS": lab.account}}]});
+    let request = lab.aws.iam.create_role().role_name("pod").assume_role_policy_document(by_account.to_string());
+    request.send().await.unwrap();
+    let policies = lab.aws.iam.list_attached_user_policies().user_name("operator").send().await.unwrap();
+    for policy in policies.attached_policies.unwrap_or_default() {
+        lab.aws.iam.attach_role_policy().role_name("pod").policy_arn(policy.policy_arn.unwrap()).send().await.unwrap();
+    }
+    let document = trust(&lab, "role/pod", &["sts:AssumeRole"], "sesame-1");
+    let request = there.iam.update_assume_role_policy().role_name("pipelines").policy_document(document);
+    request.send().await.unwrap();
+    let session = lab.aws.session("pod", &[("kubernetes-namespace", "task-pipelines")]).await;
+    allowed.variables.extend(session);
+    lab.start(&allowed);
+    lab.apply("guest", with(json!({"aws": {"roleArn": role}}))).await;
+    let message = lab.not_ready("guest", "Denied").await;
+    assert!(message.contains("sts:TagSession") && message.contains(&role), "{message}");
+
+    let document = trust(&lab, "role/pod", &both, "sesame-1");
+    let request = there.iam.update_assume_role_policy().role_name("pipelines").policy_document(document);
+    request.send().await.unwrap();
+    lab.ready("guest").await;
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use pipeline_core::arn::Arn;
 use pipeline_core::location::{AssumedRole, Location, Target};
+use pipeline_core::partition::Partition;
 use tokio::sync::Mutex;
 
 use super::call::attempt;
@@ -156,7 +157,7 @@ impl Accounts {
         // It changes nothing, so a standby may ask it too.
         let answer = attempt(&self.shared.requests, client.get_caller_identity(), pending()).await?;
         let location = Location {
-            partition: answer.arn().and_then(Arn::parse).map_or("aws", |arn| arn.partition).to_owned(),
+            partition: partition(answer.arn(), region),
             account: answer.account().unwrap_or_default().to_owned(),
             region: region.to_owned(),
             endpoint: self.own.endpoint_url().map(str::to_owned),
@@ -184,6 +185,12 @@ impl Accounts {
         let provider = SharedCredentialsProvider::new(provider.build().await);
         self.own.to_builder().credentials_provider(provider).build()
     }
+}
+
+/// The partition that AWS says one is in, or that the region is in where AWS says one that is not known.
+fn partition(arn: Option<&str>, region: &str) -> Partition {
+    let said = arn.and_then(Arn::parse).and_then(|arn| arn.partition.parse().ok());
+    said.unwrap_or_else(|| Partition::of_region(region))
 }
 
 impl Asked {

@@ -112,6 +112,7 @@ mod tests {
     use aws_config::{BehaviorVersion, Region};
     use aws_credential_types::Credentials;
     use aws_credential_types::provider::SharedCredentialsProvider;
+    use pipeline_core::partition::Partition;
 
     use super::*;
 
@@ -136,8 +137,8 @@ mod tests {
     }
 
     fn aws_led(access: Access, leadership: Leadership) -> Aws {
-        let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
-        let location = Location { partition, account, region, endpoint: None };
+        let [account, region] = ["111122223333", "eu-west-1"].map(str::to_owned);
+        let location = Location { partition: Partition::Aws, account, region, endpoint: None };
         let shared = Shared {
             pacer: Arc::new(Pacer::new(Pacing::Off)),
             leadership,

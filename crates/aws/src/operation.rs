@@ -137,12 +137,12 @@ operations! {
     }
     aws_sdk_cloudwatchlogs as "logs" {
         CreateLogGroup: LogGroups, LogGroups;
-        DeleteLogGroup: LogGroups, LogGroups;
+        DeleteLogGroup: LogGroups, Ours;
         DescribeLogGroups: LogGroups, Everything;
         PutRetentionPolicy: LogSettings, LogGroups;
         LogsListTagsForResource = ListTagsForResource: LogSettings, LogGroups;
         LogsTagResource = TagResource: LogSettings, LogGroups;
-        LogsUntagResource = UntagResource: LogSettings, LogGroups;
+        LogsUntagResource = UntagResource: LogSettings, Ours;
     }
     aws_sdk_sqs as "sqs" {
         CreateQueue: Sqs, Queues;
@@ -182,11 +182,11 @@ operations! {
         UntagRole: IamWrite, Roles;
     }
     aws_sdk_lambda as "lambda" {
-        CreateFunction: Lambda, Functions;
-        DeleteFunction: Lambda, Functions;
+        CreateFunction: Lambda, Tagged;
+        DeleteFunction: Lambda, Ours;
         GetFunction: LambdaGet, Functions;
-        UpdateFunctionCode: Lambda, Functions;
-        UpdateFunctionConfiguration: Lambda, Functions;
+        UpdateFunctionCode: Lambda, Ours;
+        UpdateFunctionConfiguration: Lambda, Ours;
         GetFunctionEventInvokeConfig: Lambda, Functions;
         PutFunctionEventInvokeConfig: Lambda, Functions;
         DeleteFunctionEventInvokeConfig: Lambda, Functions;
@@ -197,22 +197,22 @@ operations! {
         ListLayers: Lambda, Everything;
         ListLayerVersions: Lambda, Everything;
         Invoke for InvokeFunction: Free, Senders;
-        LambdaListTags = ListTags: Lambda, FunctionsAndMappings;
-        LambdaTagResource = TagResource: Lambda, FunctionsAndMappings;
-        LambdaUntagResource = UntagResource: Lambda, FunctionsAndMappings;
-        CreateEventSourceMapping: Lambda, NewMapping;
+        LambdaListTags = ListTags: Lambda, Functions;
+        LambdaTagResource = TagResource: Lambda, Tagged;
+        LambdaUntagResource = UntagResource: Lambda, Ours;
+        CreateEventSourceMapping: Lambda, Mappings;
         DeleteEventSourceMapping: Lambda, Mappings;
         GetEventSourceMapping: Lambda, Mappings;
         ListEventSourceMappings: Lambda, Everything;
         UpdateEventSourceMapping: Lambda, Mappings;
     }
     aws_sdk_scheduler as "scheduler" {
-        CreateScheduleGroup: ScheduleGroups, ScheduleGroups;
-        DeleteScheduleGroup: ScheduleGroups, ScheduleGroups;
-        GetScheduleGroup: ScheduleGroups, ScheduleGroups;
-        SchedulerListTagsForResource = ListTagsForResource: ScheduleGroups, ScheduleGroups;
-        SchedulerTagResource = TagResource: ScheduleGroups, ScheduleGroups;
-        SchedulerUntagResource = UntagResource: ScheduleGroups, ScheduleGroups;
+        CreateScheduleGroup: ScheduleGroups, Tagged;
+        DeleteScheduleGroup: ScheduleGroups, Ours;
+        GetScheduleGroup: ScheduleGroups, Schedules;
+        SchedulerListTagsForResource = ListTagsForResource: ScheduleGroups, Schedules;
+        SchedulerTagResource = TagResource: ScheduleGroups, Tagged;
+        SchedulerUntagResource = UntagResource: ScheduleGroups, Ours;
         CreateSchedule: Schedules, Schedules;
         DeleteSchedule: Schedules, Schedules;
         GetSchedule: Schedules, Schedules;

@@ -1,5 +1,6 @@
 //! The verbs of AWS resources: how each kind is read, made, changed and deleted.
 
+mod by_tag;
 mod changed;
 mod event_source_mapping;
 mod failure;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use pipeline_core::resource::{Difference, Id, Kind, Observed, Resource};
 
 use super::{Aws, AwsError};
+use by_tag::Meaning;
 
 pub use changed::{Changed, TagChanges};
 pub use failure::failed;
@@ -168,6 +170,22 @@ pub async fn update(
     differences: &[Difference],
     fetched: Option<&str>,
 ) -> Result<Progress, AwsError> {
+    match put_right(aws, resource, have, differences, fetched).await {
+        Ok(progress) => Ok(progress),
+        Err(error) => match by_tag::meaning(aws, &resource.id(), have, error).await {
+            Meaning::Gone => Ok(Progress::waiting("the resource, which was deleted meanwhile", Duration::ZERO)),
+            Meaning::Refused(error) => Err(error),
+        },
+    }
+}
+
+async fn put_right(
+    aws: &Aws,
+    resource: &Resource,
+    have: &Observed,
+    differences: &[Difference],
+    fetched: Option<&str>,
+) -> Result<Progress, AwsError> {
     let changed = Changed(differences);
     let tags = changed.tags(resource.tags());
     // Only what carries the pipeline's UID may be changed or deleted.
@@ -244,7 +262,11 @@ pub async fn delete(aws: &Aws, id: &Id, have: &Observed) -> Result<Progress, Aws
         Kind::Schedule => schedule::delete(aws, &id.name).await,
     };
     match deleted {
+        Ok(progress) => Ok(progress),
         Err(error) if error.is_not_found() => Ok(Progress::Done),
-        other => other,
+        Err(error) => match by_tag::meaning(aws, id, have, error).await {
+            Meaning::Gone => Ok(Progress::Done),
+            Meaning::Refused(error) => Err(error),
+        },
     }
 }

@@ -4,7 +4,7 @@
 /// The parts of an ARN: `arn:partition:service:region:account:resource`. What a part may hold is not checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arn<'text> {
-    /// `aws`, `aws-cn` or `aws-us-gov`.
+    /// Partition, such as `aws` or `aws-cn`.
     pub partition: &'text str,
     /// Service prefix, such as `sqs`.
     pub service: &'text str,

@@ -17,6 +17,7 @@ use std::fmt;
 
 use crate::iam::Statement;
 use crate::location::AssumedRole;
+use crate::partition::Partition;
 use statement::AllowedStatement;
 
 pub use pattern::Pattern;
@@ -148,11 +149,11 @@ impl Configuration {
     ///
     /// # Errors
     /// No entry for the namespace lists it.
-    pub(crate) fn s3(&self, namespace: &str, bucket: &str, key: &str) -> Result<(), Missing> {
+    pub(crate) fn s3(&self, namespace: &str, partition: Partition, bucket: &str, key: &str) -> Result<(), Missing> {
         let path = format!("{bucket}/{key}");
         let lists = |entry: &Entry| entry.s3.iter().any(|objects| resource(objects).matches(&path));
         let allowed = self.of(namespace).any(|(_, entry)| lists(entry));
-        let arn = format!("arn:aws:s3:::{path}");
+        let arn = format!("arn:{partition}:s3:::{path}");
         self.answer(allowed, namespace, &format!("object `{arn}`"), "s3", &arn)
     }
 
@@ -213,7 +214,7 @@ impl Configuration {
 
     /// Read permissions that the operator needs to create functions, for all layers, objects and images that any
     /// namespace may use.
-    pub fn sources(&self, partition: &str) -> Vec<Statement> {
+    pub fn sources(&self, partition: Partition) -> Vec<Statement> {
         let all = |patterns: fn(&Entry) -> &[Pattern]| -> Vec<String> {
             let texts: BTreeSet<&str> = self.entries.iter().flat_map(patterns).map(Pattern::as_str).collect();
             texts.into_iter().map(str::to_owned).collect()
@@ -278,7 +279,7 @@ fn resource(arns: &Pattern) -> Pattern {
 }
 
 /// The ARN of the repositories of images in ECR, from their URIs: `ACCOUNT.dkr.ecr.REGION.DOMAIN/NAME:TAG`.
-fn repository_arn(partition: &str, images: &str) -> Option<String> {
+fn repository_arn(partition: Partition, images: &str) -> Option<String> {
     let (registry, image) = images.split_once('/')?;
     let mut parts = registry.split('.');
     let (account, region) = (parts.next()?, parts.nth(2).unwrap_or("*"));

@@ -153,7 +153,7 @@ fn parts<'pipeline>(
         let name = names.function(&it.name);
         let parameter = |secret: &str| names.secret(&it.name, secret);
         DesiredFunction {
-            permissions: function(&name, it.secrets.iter().map(|secret| parameter(&secret.name)), location),
+            permissions: function(&name, names, it.secrets.iter().map(|secret| parameter(&secret.name)), location),
             environment: it.secrets.iter().map(|secret| (secret.variable.clone(), parameter(&secret.name))).collect(),
             name,
             lambda: &it.lambda,

@@ -16,6 +16,7 @@ pub mod depth;
 pub mod iam;
 pub mod location;
 pub mod names;
+pub mod partition;
 pub mod secret_text;
 
 pub mod dead_letters;

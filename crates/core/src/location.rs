@@ -1,5 +1,7 @@
 //! Where on AWS a pipeline lives, and the ARNs of what is there.
 
+use crate::partition::Partition;
+
 /// Where on AWS a pipeline is to live, before AWS was asked which account that is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Target {
@@ -21,8 +23,8 @@ pub struct AssumedRole {
 /// Where on AWS a pipeline lives.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Location {
-    /// `aws`, `aws-cn` or `aws-us-gov`.
-    pub partition: String,
+    /// Partition.
+    pub partition: Partition,
     /// 12-digit account id.
     pub account: String,
     /// Region, such as `eu-central-1`.
@@ -58,8 +60,7 @@ impl Location {
         if let Some(endpoint) = &self.endpoint {
             return format!("{}/{}/{name}", endpoint.trim_end_matches('/'), self.account);
         }
-        let suffix = if self.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-        format!("https://sqs.{}.{suffix}/{}/{name}", self.region, self.account)
+        format!("https://sqs.{}.{}/{}/{name}", self.region, self.partition.dns_suffix(), self.account)
     }
 
     /// ARN of a role; IAM is global, so it names no region.
@@ -85,5 +86,50 @@ impl Location {
     /// ARN of a schedule.
     pub fn schedule_arn(&self, group: &str, name: &str) -> String {
         self.arn("scheduler", &format!("schedule/{group}/{name}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arns_and_queue_urls_are_those_of_the_partition() {
+        for (region, role, queue, url) in [
+            (
+                "eu-central-1",
+                "arn:aws:iam::111122223333:role/p/r",
+                "arn:aws:sqs:eu-central-1:111122223333:q",
+                "https://sqs.eu-central-1.amazonaws.com/111122223333/q",
+            ),
+            (
+                "cn-north-1",
+                "arn:aws-cn:iam::111122223333:role/p/r",
+                "arn:aws-cn:sqs:cn-north-1:111122223333:q",
+                "https://sqs.cn-north-1.amazonaws.com.cn/111122223333/q",
+            ),
+            (
+                "us-gov-west-1",
+                "arn:aws-us-gov:iam::111122223333:role/p/r",
+                "arn:aws-us-gov:sqs:us-gov-west-1:111122223333:q",
+                "https://sqs.us-gov-west-1.amazonaws.com/111122223333/q",
+            ),
+            (
+                "eusc-de-east-1",
+                "arn:aws-eusc:iam::111122223333:role/p/r",
+                "arn:aws-eusc:sqs:eusc-de-east-1:111122223333:q",
+                "https://sqs.eusc-de-east-1.amazonaws.eu/111122223333/q",
+            ),
+        ] {
+            let location = Location {
+                partition: Partition::of_region(region),
+                account: "111122223333".to_owned(),
+                region: region.to_owned(),
+                endpoint: None,
+            };
+            assert_eq!(location.role_arn("/p/", "r"), role);
+            assert_eq!(location.queue_arn("q"), queue);
+            assert_eq!(location.queue_url("q"), url);
+        }
     }
 }

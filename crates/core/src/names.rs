@@ -68,6 +68,11 @@ impl ClusterName {
         format!("/taskpipelines/{self}/{front}/{part}")
     }
 
+    /// All parameters of the pipeline whose names begin with `front`, as a pattern.
+    pub fn parameters(&self, front: &str) -> String {
+        format!("/taskpipelines/{self}/{front}/*")
+    }
+
     /// Name of the queue that brings the reports of the cluster's runs to the operator.
     pub fn inbox(&self) -> String {
         format!("taskpipelines-{self}-inbox")

@@ -43,6 +43,7 @@ use crate::configuration::Configuration;
 use crate::iam::Statement;
 use crate::location::Target;
 use crate::names::{Owner, Part, Tags};
+use crate::partition::Partition;
 use crate::secret_text::SecretText;
 use refusal::Refusals;
 
@@ -75,6 +76,13 @@ pub struct Context<'a> {
     pub home: Home<'a>,
     /// Whether the schedule exists on AWS. A schedule that is over is a mistake only in a new pipeline.
     pub has_schedule: bool,
+}
+
+impl Context<'_> {
+    /// The partition that the operator works in, if its region is known: no credentials reach beyond.
+    fn partition(&self) -> Option<Partition> {
+        self.home.own_region.or(self.home.region).map(Partition::of_region)
+    }
 }
 
 /// The account and region of a pipeline, which never change once it was created.

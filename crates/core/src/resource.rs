@@ -210,8 +210,8 @@ pub struct Observed {
     pub unique_id: Option<String>,
     /// When it fires, if it is a schedule.
     pub timing: Option<Box<ObservedTiming>>,
-    /// When it was made, if it is a role, or last changed, if it is a function: a function holds on to the role that it
-    /// was given, even when that is deleted and made again under the same name.
+    /// When it was made, if it is a role, a log group or a schedule group, or last changed, if it is a function: a function
+    /// holds on to the role that it was given, even when that is deleted and made again under the same name.
     pub since: Option<Timestamp>,
 }
 

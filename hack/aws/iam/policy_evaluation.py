@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..permissions import Permission
     from ..principals import Principal
 
-ACROSS_ACCOUNTS = ("sts:AssumeRole", "lambda:GetLayerVersion", "kms:GenerateDataKey", "kms:Decrypt")
+ACROSS_ACCOUNTS = ("sts:AssumeRole", "sts:TagSession", "lambda:GetLayerVersion", "kms:GenerateDataKey", "kms:Decrypt")
 """Actions that are allowed on resources of another account: that account decides, or nobody here does."""
 
 
@@ -35,6 +35,10 @@ def refusal(principal: Principal, permission: Permission, region: str) -> str | 
     context = _context(principal, permission, region)
     by_identity = evaluate(context, policies).decision
     by_boundary = "Allow" if boundary is None else evaluate(context, [boundary]).decision
+    if permission.open_to_account and by_identity != "Deny":
+        by_identity = "Allow"
+        if by_boundary == "Allow":
+            return None
     if evaluate(context, policies, *([] if boundary is None else [[boundary]])).decision == "Allow":
         return None
     return denied + _reason(action, by_identity, by_boundary)

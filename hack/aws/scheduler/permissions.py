@@ -19,7 +19,6 @@ def required(call: Call) -> list[Permission]:
     if "ResourceArn" in params:
         group = params["ResourceArn"].rsplit("/", 1)[-1]
     group_arn = arn_of(call, "scheduler", f"schedule-group/{group}")
-    # A schedule has the tags of its group.
     held = resource_tags(scheduler._tags.get(group_arn))
     tags = request_tags(by_key(params.get("Tags")))
     action = f"scheduler:{operation}"
@@ -30,8 +29,9 @@ def required(call: Call) -> list[Permission]:
         if tags:
             found.append(Permission("scheduler:TagResource", group_arn, tags))
         if operation == "DeleteScheduleGroup":
-            found.append(Permission("scheduler:DeleteSchedule", arn_of(call, "scheduler", f"schedule/{group}/*"), held))
+            found.append(Permission("scheduler:DeleteSchedule", arn_of(call, "scheduler", f"schedule/{group}/*")))
         return found
+    # Schedules have no tags, and those of their group are not theirs.
     arn = arn_of(call, "scheduler", f"schedule/{group}/{params.get('Name')}")
     role = (params.get("Target") or {}).get("RoleArn")
-    return [Permission(action, arn, held), *to_pass(role, "scheduler.amazonaws.com")]
+    return [Permission(action, arn), *to_pass(role, "scheduler.amazonaws.com")]

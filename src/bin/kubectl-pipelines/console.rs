@@ -5,15 +5,12 @@ use api::ResourceRow;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use pipeline_core::arn::Arn;
 use pipeline_core::location::Location;
+use pipeline_core::partition::Partition;
 use pipeline_core::resource::Kind;
 
 /// The page of a resource in a region; none for kinds that this version does not know.
 pub(crate) fn link(row: &ResourceRow, region: &str) -> Option<String> {
-    let host = match Arn::parse(&row.arn)?.partition {
-        "aws-cn" => "console.amazonaws.cn",
-        "aws-us-gov" => "console.amazonaws-us-gov.com",
-        _ => "console.aws.amazon.com",
-    };
+    let host = host(Arn::parse(&row.arn)?.partition.parse().ok()?)?;
     let name = &row.name;
     let page = match row.kind.parse().ok()? {
         Kind::LogGroup => {
@@ -35,9 +32,20 @@ pub(crate) fn link(row: &ResourceRow, region: &str) -> Option<String> {
     Some(format!("https://{region}.{host}/{page}"))
 }
 
+/// Where the console of a partition is; none for those that have none on the Internet.
+const fn host(partition: Partition) -> Option<&'static str> {
+    match partition {
+        Partition::Aws => Some("console.aws.amazon.com"),
+        Partition::China => Some("console.amazonaws.cn"),
+        Partition::UsGov => Some("console.amazonaws-us-gov.com"),
+        Partition::Eusc => Some("console.amazonaws-eusc.eu"),
+        Partition::Iso | Partition::IsoB | Partition::IsoE | Partition::IsoF => None,
+    }
+}
+
 fn queue_url(row: &ResourceRow, region: &str) -> Option<String> {
     let arn = Arn::parse(&row.arn)?;
-    let (partition, account) = (arn.partition.to_owned(), arn.account.to_owned());
+    let (partition, account) = (arn.partition.parse().ok()?, arn.account.to_owned());
     let location = Location { partition, account, region: region.to_owned(), endpoint: None };
     Some(location.queue_url(&row.name))
 }

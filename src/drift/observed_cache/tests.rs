@@ -1,5 +1,6 @@
 use aws::resource::list;
 use pipeline_core::names::Tags;
+use pipeline_core::partition::Partition;
 use pipeline_core::resource::{Fields, LogGroup};
 
 use super::*;
@@ -7,8 +8,8 @@ use super::*;
 const HOUR: Periods = Periods { sweep: Duration::from_hours(1), full_read: Duration::from_hours(1) };
 
 fn location() -> Location {
-    let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
-    Location { partition, account, region, endpoint: None }
+    let [account, region] = ["111122223333", "eu-west-1"].map(str::to_owned);
+    Location { partition: Partition::Aws, account, region, endpoint: None }
 }
 
 fn wanted(days: u32) -> Resource {

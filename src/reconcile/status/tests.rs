@@ -7,6 +7,7 @@ use aws::{AwsError, Operation};
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::location::Location;
 use pipeline_core::names::TagKeys;
+use pipeline_core::partition::Partition;
 use pipeline_core::plan::{Goal, Held, Step, Verdict};
 use pipeline_core::resource::{Id, Kind, Observed};
 
@@ -97,7 +98,7 @@ fn a_row_is_written_before_anything_is_made_or_taken_over() {
         tags: pipeline_core::names::Owner { uid: uid.to_owned(), ..owner.clone() }.tags(),
     };
     let location = Location {
-        partition: "aws".to_owned(),
+        partition: Partition::Aws,
         account: "111122223333".to_owned(),
         region: "eu-west-1".to_owned(),
         endpoint: None,

@@ -158,7 +158,8 @@ async fn n10_a_field_that_is_not_managed_stays_as_somebody_set_it() {
     let (lab, names, _) = made().await;
     lab.tag(NAME, "theirs", "1").await;
     let url = lab.aws.queue_url(&names.tasks);
-    let request = lab.aws.sqs.set_queue_attributes().queue_url(url).attributes(Attribute::ReceiveMessageWaitTimeSeconds, "3");
+    let request =
+        lab.aws.sqs.set_queue_attributes().queue_url(url).attributes(Attribute::ReceiveMessageWaitTimeSeconds, "3");
     request.send().await.unwrap();
     let request = lab.aws.lambda.update_function_configuration().function_name(&names.runner);
     request.description("theirs").send().await.unwrap();

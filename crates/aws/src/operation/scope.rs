@@ -17,17 +17,19 @@ pub(crate) enum Scope {
     BoundaryTaken,
     /// Roles that the configuration lets the operator assume.
     AssumedRoles,
-    /// The functions of each pipeline.
+    /// What is made with the cluster's tag, or gets it: functions, mappings to any, schedule groups.
+    Tagged,
+    /// What has the cluster's tag: of functions, mappings, schedule groups and log groups.
+    Ours,
+    /// Functions with the names of pipelines' functions, and mappings to any: what is read, what has to hear "not found",
+    /// and what comes right after the making, when AWS may not know the tags yet.
     Functions,
-    /// The functions, and mappings to any: both are tagged by the same calls.
-    FunctionsAndMappings,
     /// Layers of pipelines, and their versions.
     Layers,
-    /// Mappings to a runner.
+    /// Mappings to a runner. A new one has no name yet.
     Mappings,
-    /// A mapping to a runner, which has no name before it is made.
-    NewMapping,
-    /// The three queues of each pipeline, and the cluster's inbox.
+    /// The three queues of each pipeline, and the cluster's inbox. SQS knows conditions on tags in most regions only.
+    /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-abac.html>
     Queues,
     /// The cluster's inbox.
     Inbox,
@@ -35,10 +37,9 @@ pub(crate) enum Scope {
     Senders,
     /// The cluster's parameters.
     Parameters,
-    /// Log groups of the functions.
+    /// Log groups of the functions. CloudWatch Logs does not decide by a request's tags, and sees a new group's late.
+    /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-identity-based-access-control-cwl.html>
     LogGroups,
-    /// Schedule groups.
-    ScheduleGroups,
-    /// Schedules.
+    /// Schedule groups, and schedules, which have no tags.
     Schedules,
 }

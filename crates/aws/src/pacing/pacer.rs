@@ -78,11 +78,13 @@ const fn per_second(family: Family) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use pipeline_core::partition::Partition;
+
     use super::super::queue::Urgency;
     use super::*;
 
     fn location(account: &str, region: &str) -> Location {
-        Location { partition: "aws".to_owned(), account: account.to_owned(), region: region.to_owned(), endpoint: None }
+        Location { partition: Partition::Aws, account: account.to_owned(), region: region.to_owned(), endpoint: None }
     }
 
     /// How many of these calls may be made at once, in order, before one has to wait.

@@ -21,6 +21,7 @@ use pipeline_core::code::Code;
 use pipeline_core::names::{Tags, tag};
 use pipeline_core::resource::{FieldName, Function, LogGroup, Observed};
 
+use super::tagging::with_cluster;
 use super::{Changed, Progress, Wait};
 use crate::{Aws, AwsError};
 pub(super) use upload::{NoZip, Upload};
@@ -149,7 +150,7 @@ async fn update_code(
 ) -> Result<Progress, AwsError> {
     if let (Code::S3 { object, .. }, Some(sha256)) = (&function.code, fetched) {
         let tags = Tags::from([(tag::CODE.to_owned(), format!("{} {sha256}", object.mark()))]);
-        put_tags(aws, &have.arn, &tags).await?;
+        put_tags(aws, &have.arn, &with_cluster(&tags, &function.tags)).await?;
         return Ok(Progress::waiting("the note of what was deployed", Duration::ZERO));
     }
     let FunctionCode { zip_file, s3_bucket, s3_key, s3_object_version, image_uri, .. } = sdk_code(function);

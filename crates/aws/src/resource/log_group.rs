@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use aws_sdk_cloudwatchlogs::types::LogGroup as SdkLogGroup;
+use jiff::Timestamp;
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::Tags;
 use pipeline_core::resource::{Field, FieldName, Id, Kind, LogGroup, Observed};
@@ -105,7 +106,8 @@ fn read(group: &SdkLogGroup) -> Observed {
     let retention = group.retention_in_days.map(|days| (FieldName::RetentionInDays, Field::plain(days)));
     // A group that was made anew is another one.
     let revision = group.creation_time.map(|time| time.to_string());
-    Observed { fields: retention.into_iter().collect(), revision, ..Observed::default() }
+    let since = group.creation_time.and_then(|time| Timestamp::from_millisecond(time).ok());
+    Observed { fields: retention.into_iter().collect(), revision, since, ..Observed::default() }
 }
 
 pub(super) async fn put_tags(aws: &Aws, arn: &str, tags: &Tags) -> Result<(), AwsError> {

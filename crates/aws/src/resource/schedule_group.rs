@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use aws_sdk_scheduler::types::{ScheduleGroupState, ScheduleSummary, Tag};
+use jiff::Timestamp;
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::Tags;
 use pipeline_core::resource::{Observed, ScheduleGroup};
@@ -33,7 +34,8 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
     };
     let tags = answer.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
     let settling = settling(group.state.as_ref());
-    Ok(Some(Observed { arn, tags, settling, ..Observed::default() }))
+    let since = group.creation_date.and_then(|date| Timestamp::from_second(date.secs()).ok());
+    Ok(Some(Observed { arn, tags, settling, since, ..Observed::default() }))
 }
 
 fn settling(state: Option<&ScheduleGroupState>) -> Option<String> {

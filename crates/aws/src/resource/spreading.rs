@@ -47,6 +47,8 @@ mod tests {
     use pipeline_core::resource::AsyncInvoke;
     use pipeline_core::test_support::owner;
 
+    use pipeline_core::partition::Partition;
+
     use super::*;
     use crate::Operation;
 
@@ -72,8 +74,8 @@ mod tests {
 
     #[track_caller]
     fn check(message: &str, expected: ErrorClass) {
-        let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
-        let location = Location { partition, account, region, endpoint: None };
+        let [account, region] = ["111122223333", "eu-west-1"].map(str::to_owned);
+        let location = Location { partition: Partition::Aws, account, region, endpoint: None };
         let error = AwsError {
             operation: Operation::UpdateFunctionConfiguration,
             class: ErrorClass::Invalid,

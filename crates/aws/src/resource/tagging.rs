@@ -3,10 +3,12 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use pipeline_core::error_class::ErrorClass;
-use pipeline_core::names::Tags;
+use pipeline_core::names::{Tags, tag};
 use pipeline_core::resource::{Observed, Resource};
 
+use super::by_tag::awaited;
 use super::{Progress, TagChanges, function, log_group, parameter, queue, role, schedule_group};
 use crate::{Aws, AwsError};
 
@@ -73,7 +75,11 @@ pub(super) async fn change(
     let TagChanges { owner: _, remove: gone, set } = tags;
     let mut refusals = Vec::new();
     // First, since a resource takes 50 tags, and for IAM keys that differ in case only are one.
-    for (key, error) in one_by_one(gone, |keys| remove(aws, resource, have, keys)).await? {
+    let remove = |keys: Vec<String>| async move {
+        let removed = remove(aws, resource, have, keys).await;
+        removed.map_err(|error| awaited(error, have, Timestamp::now()))
+    };
+    for (key, error) in one_by_one(gone, remove).await? {
         refusals.push(TagRefusal { key, change: TagChange::Remove, error });
     }
     let set: Vec<(String, String)> = set.into_iter().collect();
@@ -91,6 +97,7 @@ pub(super) async fn put(aws: &Aws, resource: &Resource, have: &Observed, tags: &
     if tags.is_empty() {
         return Ok(());
     }
+    let tags = &with_cluster(tags, resource.tags());
     match resource {
         Resource::LogGroup(_) => log_group::put_tags(aws, &have.arn, tags).await,
         Resource::Queue(it) => queue::put_tags(aws, &it.name, tags).await,
@@ -101,6 +108,12 @@ pub(super) async fn put(aws: &Aws, resource: &Resource, have: &Observed, tags: &
         // They have none; whose they are is in their descriptions.
         Resource::LayerVersion(_) | Resource::Schedule(_) => Ok(()),
     }
+}
+
+/// Tags with the cluster's among them: the operator's policy lets it set none without.
+pub(super) fn with_cluster(tags: &Tags, all: &Tags) -> Tags {
+    let cluster = all.get_key_value(tag::CLUSTER).map(|(key, value)| (key.clone(), value.clone()));
+    tags.clone().into_iter().chain(cluster).collect()
 }
 
 async fn remove(aws: &Aws, resource: &Resource, have: &Observed, keys: Vec<String>) -> Result<(), AwsError> {

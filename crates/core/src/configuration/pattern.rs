@@ -40,7 +40,7 @@ impl Pattern {
     }
 
     /// Whether it matches a text, in which `*` and `?` are literal.
-    pub(crate) fn matches(&self, text: &str) -> bool {
+    pub fn matches(&self, text: &str) -> bool {
         let pieces: Vec<Piece> = text.chars().map(Piece::This).collect();
         includes(&self.pieces, &pieces)
     }

@@ -7,6 +7,7 @@ use super::statement::AllowedStatement;
 use super::{Configuration, Entry, Pattern, Role};
 use crate::arn::Arn;
 use crate::iam::Condition;
+use crate::partition::Partition;
 
 /// A mistake in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -255,7 +256,10 @@ fn is_role(text: &str, also: impl Fn(u8) -> bool) -> bool {
     let Some(name) = arn.resource.strip_prefix("role/") else { return false };
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte) || also(byte);
     let segment = |segment: &str| !segment.is_empty() && segment != ".." && segment.bytes().all(allowed);
-    arn.region.is_empty() && is_account(arn.account) && name.split('/').all(segment)
+    arn.partition.parse::<Partition>().is_ok()
+        && arn.region.is_empty()
+        && is_account(arn.account)
+        && name.split('/').all(segment)
 }
 
 /// Whether a text is the ARN of one KMS key. Aliases are refused: they can be moved to another key.

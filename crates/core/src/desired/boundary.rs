@@ -23,7 +23,7 @@ pub fn boundary(cluster: &ClusterName, location: &Location, configuration: &Conf
             runner(&names, location),
             running(&names, true, called.collect(), location),
             telling(&names, location),
-            function(&any, [names.secret("*", "*")], location),
+            function(&any, &names, [names.secret("*", "*")], location),
         ];
         statements.extend(roles.iter().flat_map(|role| role.statements().iter().cloned()));
     }
@@ -42,9 +42,12 @@ pub fn boundary(cluster: &ClusterName, location: &Location, configuration: &Conf
 mod tests {
     use std::collections::BTreeMap;
 
+    use serde_json::json;
+
     use super::*;
     use crate::configuration::Pattern;
     use crate::desired::{Installation, desired};
+    use crate::partition::Partition;
     use crate::resource::Resource;
     use crate::test_support::{CONFIGURATION, owner, resolved};
 
@@ -64,13 +67,34 @@ mod tests {
     }
 
     #[test]
-    fn a_boundary_allows_all_that_a_pipelines_roles_may() {
-        let location = Location {
-            partition: "aws".to_owned(),
+    fn secrets_are_decrypted_through_ssm_and_nothing_else_is() {
+        let location = location();
+        let document = boundary(&owner().cluster, &location, &Configuration::default());
+        let statements = document["Statement"].as_array().unwrap();
+        let of_keys = statements.iter().filter(|statement| statement["Action"].to_string().contains("kms:"));
+        let [statement] = of_keys.collect::<Vec<_>>()[..] else { panic!("{document}") };
+        assert_eq!(statement["Action"], json!(["kms:Decrypt"]));
+        assert_eq!(statement["Resource"], json!(["arn:aws:kms:eu-central-1:111122223333:key/*"]));
+        let parameters = "arn:aws:ssm:eu-central-1:111122223333:parameter/taskpipelines/lab/*/*";
+        let expected = json!({
+            "kms:ViaService": ["ssm.eu-central-1.*"],
+            "kms:EncryptionContext:PARAMETER_ARN": [parameters],
+        });
+        assert_eq!(statement["Condition"], json!({ "StringLike": expected }));
+    }
+
+    fn location() -> Location {
+        Location {
+            partition: Partition::Aws,
             account: "111122223333".to_owned(),
             region: "eu-central-1".to_owned(),
             endpoint: None,
-        };
+        }
+    }
+
+    #[test]
+    fn a_boundary_allows_all_that_a_pipelines_roles_may() {
+        let location = location();
         let configuration = Configuration::parse(CONFIGURATION).unwrap();
         let allowed = pairs(&boundary(&owner().cluster, &location, &configuration));
         let installation = Installation { artifacts: BTreeMap::new(), permissions_boundary: None };

@@ -48,17 +48,44 @@ pub(super) fn telling(names: &Names, location: &Location) -> Permissions {
 /// What the built-in runner may do beside: call these functions, move what it gives up to the dead-letter queue, and read
 /// the pipeline's parameter if it has one.
 pub(super) fn running(names: &Names, has_parameter: bool, called: Vec<String>, location: &Location) -> Permissions {
-    let parameter = has_parameter.then(|| location.parameter_arn(&names.parameter));
+    let parameter = has_parameter.then(|| names.parameter.clone());
     Permissions::default()
         .allow(["sqs:SendMessage"], [location.queue_arn(&names.tasks_dlq)])
-        .allow(["ssm:GetParameter"], parameter)
+        .and(reading(names, parameter, location))
         .allow(["lambda:InvokeFunction"], called)
 }
 
 /// The role of a function that tasks call, and that reads these parameters.
-pub(super) fn function(name: &str, parameters: impl IntoIterator<Item = String>, location: &Location) -> Permissions {
-    let parameters = parameters.into_iter().map(|name| location.parameter_arn(&name));
-    Permissions::default().allow(WRITE_LOGS, [logs(name, location)]).allow(["ssm:GetParameter"], parameters)
+pub(super) fn function(
+    name: &str,
+    names: &Names,
+    parameters: impl IntoIterator<Item = String>,
+    location: &Location,
+) -> Permissions {
+    Permissions::default().allow(WRITE_LOGS, [logs(name, location)]).and(reading(names, parameters, location))
+}
+
+/// Reading parameters of the pipeline.
+fn reading(names: &Names, parameters: impl IntoIterator<Item = String>, location: &Location) -> Permissions {
+    let parameters: Vec<String> = parameters.into_iter().map(|name| location.parameter_arn(&name)).collect();
+    let decrypting = (!parameters.is_empty()).then(|| decrypting(names, location));
+    Permissions::default().allow(["ssm:GetParameter"], parameters).with(decrypting.as_slice())
+}
+
+/// Decrypting the pipeline's parameters, through SSM. The policy of its key `aws/ssm` lets all of the account do that; AWS
+/// does not say whether a permissions boundary has to allow it all the same, and where it has, the role has to have it.
+/// <https://docs.aws.amazon.com/systems-manager/latest/userguide/secure-string-parameter-kms-encryption.html>
+fn decrypting(names: &Names, location: &Location) -> Statement {
+    let any = location.parameter_arn(&names.cluster.parameters(&names.front));
+    let condition = BTreeMap::from([
+        ("kms:ViaService".to_owned(), vec![format!("ssm.{}.*", location.region)]),
+        ("kms:EncryptionContext:PARAMETER_ARN".to_owned(), vec![any]),
+    ]);
+    Statement {
+        actions: vec!["kms:Decrypt".to_owned()],
+        resources: vec![location.arn("kms", "key/*")],
+        condition: BTreeMap::from([("StringLike".to_owned(), condition)]),
+    }
 }
 
 fn logs(function: &str, location: &Location) -> String {

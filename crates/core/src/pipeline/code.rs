@@ -9,6 +9,7 @@ use super::{Context, config_map};
 use crate::archive::{Files, Zip};
 use crate::code::{Code, Entry, S3Object};
 use crate::names::is_subdomain;
+use crate::partition::Partition;
 
 /// Maximum length of inline code, in characters.
 pub(super) const MAX_INLINE: usize = 262_144;
@@ -135,13 +136,14 @@ pub(super) fn s3_object(
     refusals: &mut Refusals,
 ) -> S3Object {
     let api::S3Object { bucket, key, version } = object;
+    let partition = context.partition().unwrap_or(Partition::Aws);
     if !is_bucket(bucket) {
         let message = format!("{} is not a valid bucket name", quoted(bucket));
         refusals.invalid_hint(format!("{field}.bucket"), message, "write lower-case letters, digits, `-` and `.`");
     } else if key.is_empty() || key.chars().any(char::is_control) {
         let message = format!("{} is not a valid object key", quoted(key));
         refusals.invalid_hint(format!("{field}.key"), message, "write one like `reports/1.4.2.zip`");
-    } else if let Err(missing) = context.configuration.s3(&context.owner.namespace, bucket, key) {
+    } else if let Err(missing) = context.configuration.s3(&context.owner.namespace, partition, bucket, key) {
         refusals.not_allowed(field, missing);
     }
     S3Object { bucket: bucket.clone(), key: key.clone(), version: version.clone() }

@@ -6,6 +6,7 @@ use super::{Context, Home, Refusal};
 use crate::arn::Arn;
 use crate::configuration::{Configuration, is_region, is_role_arn};
 use crate::location::{AssumedRole, Target};
+use crate::partition::Partition;
 
 /// Hint for a changed account or region: resources cannot be moved.
 const STAYS: &str = "set it back, or delete the pipeline and create it again";
@@ -21,11 +22,11 @@ pub(super) fn resolve(aws: Option<&api::Aws>, context: &Context<'_>, refusals: &
     // created.
     let elsewhere = region.as_deref().filter(|region| own_region != Some(region));
     if let Some(region) = region {
-        check_region(region, fixed, refusals);
+        check_region(region, fixed, context, refusals);
     }
     let role = match (role_arn, external_id) {
         (Some(arn), external_id) => {
-            check_account(arn, account, refusals);
+            check_account(arn, account, context, refusals);
             role(context.configuration, namespace, arn, external_id.as_deref(), elsewhere, refusals)
         }
         (None, Some(_)) => {
@@ -68,16 +69,29 @@ fn known(region: Option<&str>) -> Option<String> {
     region.filter(|region| is_region(region)).map(str::to_owned)
 }
 
-fn check_region(region: &str, fixed: Option<&str>, refusals: &mut Refusals) {
+fn check_region(region: &str, fixed: Option<&str>, context: &Context<'_>, refusals: &mut Refusals) {
     if !is_region(region) {
         let message = format!("{} is not a valid region", quoted(region));
         refusals.invalid_hint("spec.aws.region", message, "write one like `eu-central-1`");
     } else if let Some(fixed) = fixed.filter(|fixed| *fixed != region) {
         refusals.invalid_hint("spec.aws.region", format!("the pipeline lives in `{fixed}`, and cannot move"), STAYS);
+    } else {
+        check_partition("spec.aws.region", "region", Partition::of_region(region), context, refusals);
     }
 }
 
-fn check_account(arn: &str, fixed: Option<&str>, refusals: &mut Refusals) {
+fn check_partition(field: &str, what: &str, partition: Partition, context: &Context<'_>, refusals: &mut Refusals) {
+    if let Some(own) = context.partition().filter(|own| *own != partition) {
+        let message = format!("the {what} is in partition `{partition}`, and the operator in `{own}`");
+        refusals.invalid_hint(field, message, "no identity reaches beyond its partition: run another operator there");
+    }
+}
+
+fn check_account(arn: &str, fixed: Option<&str>, context: &Context<'_>, refusals: &mut Refusals) {
+    let partition = Arn::parse(arn).and_then(|arn| arn.partition.parse::<Partition>().ok());
+    if let Some(partition) = partition.filter(|_| is_role_arn(arn)) {
+        check_partition("spec.aws.roleArn", "role", partition, context, refusals);
+    }
     if let Some(fixed) =
         fixed.filter(|fixed| is_role_arn(arn) && Arn::parse(arn).is_some_and(|arn| arn.account != *fixed))
     {

@@ -8,13 +8,14 @@ use super::{Have, Held};
 use crate::desired::{Installation, desired};
 use crate::location::Location;
 use crate::names::tag;
+use crate::partition::Partition;
 use crate::resource::{Id, Observed, Resource};
 use crate::test_support::resolved_spec;
 
 /// Where the pipelines live.
 pub fn location() -> Location {
-    let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
-    Location { partition, account, region, endpoint: None }
+    let [account, region] = ["111122223333", "eu-west-1"].map(str::to_owned);
+    Location { partition: Partition::Aws, account, region, endpoint: None }
 }
 
 /// The resources that a spec wants.

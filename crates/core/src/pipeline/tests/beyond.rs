@@ -32,6 +32,19 @@ fn regions() {
 }
 
 #[test]
+fn other_partitions() {
+    let hint = "and the operator in `aws`; no identity reaches beyond its partition: run another operator there";
+    let region = refused("aws: {region: cn-north-1}");
+    assert!(region.contains(&format!("spec.aws.region: the region is in partition `aws-cn`, {hint}")), "{region}");
+    let role = refused("aws: {roleArn: 'arn:aws-eusc:iam::333333333333:role/team-a/x'}");
+    assert!(role.contains(&format!("spec.aws.roleArn: the role is in partition `aws-eusc`, {hint}")), "{role}");
+    for unknown in ["aws-mars", "*", "aws*"] {
+        let refusal = refused(&format!("aws: {{roleArn: 'arn:{unknown}:iam::333333333333:role/team-a/x'}}"));
+        assert!(refusal.contains("is not a valid role ARN"), "{unknown}: {refusal}");
+    }
+}
+
+#[test]
 fn roles_of_others() {
     let theirs = "arn:aws:iam::222222222222:role/team-b";
     check(

@@ -1,6 +1,7 @@
 //! Firings that are expected, and clocks that are wrong.
 
 use super::*;
+use crate::partition::Partition;
 use crate::runs::{settle, tell};
 use api::RunResult;
 use protocol::{News, Status};
@@ -10,10 +11,10 @@ fn at(time: &str) -> Timestamp {
 }
 
 fn expectation(schedule: &str, since: &str) -> Expectation {
-    let [partition, account, region] = ["aws", "111122223333", "eu-west-1"].map(str::to_owned);
+    let [account, region] = ["111122223333", "eu-west-1"].map(str::to_owned);
     Expectation {
         pipeline: PipelineRef { namespace: "team-a".to_owned(), name: "hello".to_owned() },
-        location: Location { partition, account, region, endpoint: None },
+        location: Location { partition: Partition::Aws, account, region, endpoint: None },
         schedule: schedule::parse(schedule, "UTC").unwrap(),
         window: Window::default(),
         suspended: false,

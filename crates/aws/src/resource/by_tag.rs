@@ -1,0 +1,79 @@
+//! Refusals that may be for tags alone: of what the operator's policy lets it change only where the cluster's tag is.
+//!
+//! AWS decides so of a resource that is gone too, where it would else say "not found"; and it may not know the tags of a
+//! new one yet, for seconds. A log group's was seen to take that long; of functions and schedule groups it is a guess.
+
+use jiff::{SignedDuration, Timestamp};
+use pipeline_core::error_class::ErrorClass;
+use pipeline_core::resource::{Id, Observed};
+
+use super::observe;
+use crate::operation::Scope;
+use crate::{Aws, AwsError};
+
+/// How long after a resource was made a refusal may be for tags that AWS does not know yet. The clocks may differ by as much
+/// as AWS lets signatures be off.
+const SPREADING: SignedDuration = SignedDuration::from_mins(5);
+
+/// What such a refusal means.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// The resource is gone.
+    Gone,
+    /// It is to be waited for, or what AWS says it is.
+    Refused(AwsError),
+}
+
+/// What a refusal to change or delete a resource means that was seen as this.
+pub(super) async fn meaning(aws: &Aws, id: &Id, have: &Observed, error: AwsError) -> Meaning {
+    if !is_by_tag(&error) {
+        return Meaning::Refused(error);
+    }
+    match observe(aws, id, Some(&have.arn)).await {
+        Ok(None) => Meaning::Gone,
+        Ok(Some(_)) | Err(_) => Meaning::Refused(awaited(error, have, Timestamp::now())),
+    }
+}
+
+/// The refusal as one to wait for, where the tags of a new resource may be missing.
+pub(super) fn awaited(error: AwsError, have: &Observed, now: Timestamp) -> AwsError {
+    let is_new = have.since.is_some_and(|since| now.duration_since(since) < SPREADING);
+    if is_by_tag(&error) && is_new { AwsError { class: ErrorClass::Waiting, ..error } } else { error }
+}
+
+/// Whether AWS denies the very action that the policy allows by tags, and not another that the call takes too.
+fn is_by_tag(error: &AwsError) -> bool {
+    error.class == ErrorClass::Denied
+        && error.operation.scope() == Scope::Ours
+        && error.message.contains(&format!("perform: {}", error.operation))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Operation;
+
+    fn denied(operation: Operation, action: &str) -> AwsError {
+        let message = format!(
+            "User: arn:aws:sts::111122223333:assumed-role/operator/a is not authorized to perform: {action} on resource: x \
+             because no identity-based policy allows the {action} action"
+        );
+        AwsError { operation, class: ErrorClass::Denied, code: "AccessDeniedException".to_owned(), message }
+    }
+
+    #[test]
+    fn a_refusal_is_waited_for_while_the_tags_of_a_new_resource_spread() {
+        let made: Timestamp = "2026-03-01T09:00:00Z".parse().unwrap();
+        let have = Observed { since: Some(made), ..Observed::default() };
+        let class = |error: AwsError, have: &Observed, seconds: i64| {
+            awaited(error, have, made + SignedDuration::from_secs(seconds)).class
+        };
+        let own = || denied(Operation::UpdateFunctionCode, "lambda:UpdateFunctionCode");
+        assert_eq!(class(own(), &have, 10), ErrorClass::Waiting);
+        assert_eq!(class(own(), &have, 600), ErrorClass::Denied);
+        assert_eq!(class(own(), &Observed::default(), 10), ErrorClass::Denied);
+        let passing = denied(Operation::UpdateFunctionConfiguration, "iam:PassRole");
+        assert_eq!(class(passing, &have, 10), ErrorClass::Denied);
+        assert_eq!(class(denied(Operation::CreateQueue, "sqs:createqueue"), &have, 10), ErrorClass::Denied);
+    }
+}
