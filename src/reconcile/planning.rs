@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use api::{Change, ScheduledTaskPipeline};
-use aws::{Aws, AwsError};
+use aws::{Aws, AwsError, invocation};
 use jiff::Timestamp;
 use pipeline_core::desired;
 use pipeline_core::pipeline::{self, Pipeline};
@@ -57,6 +57,7 @@ pub(super) async fn desired(
 ) -> Result<(Desired, Vec<Resource>), ReconcileError> {
     let pipeline = resolve(context, subject, now).await?;
     let aws = subject::aws(context, subject, &pipeline.target).await?;
+    let pipeline = pipeline.within(invocation::account_limit(&aws).await?);
     let mut resources = desired::desired(&pipeline, &context.installation, &aws.location);
     for resource in &mut resources {
         if let Resource::Schedule(schedule) = resource {

@@ -197,7 +197,7 @@ pub struct Runner {
     #[serde(default = "default_batch_size")]
     #[schemars(range(min = 1, max = 10))]
     pub batch_size: u32,
-    /// Invocations at the same time at most. Default: no limit beyond Lambda's.
+    /// Invocations at the same time at most. Default: half of what the account allows, less one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2, max = 1000))]
     pub max_concurrency: Option<u32>,

@@ -27,6 +27,7 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use pipeline_core::location::Location;
+use tokio::sync::OnceCell;
 
 use pacing::Pacer;
 use uploads::Uploads;
@@ -56,6 +57,8 @@ pub struct Aws {
     pub(crate) tagging: aws_sdk_resourcegroupstagging::Client,
     shared: Shared,
     caller: Caller,
+    /// How many invocations the account and region allow at the same time, once they were asked; `None`: they do not say.
+    invocations: Arc<OnceCell<Option<u32>>>,
 }
 
 /// What the clients of all accounts and regions share.
@@ -85,6 +88,7 @@ impl Aws {
             tagging: client!(aws_sdk_resourcegroupstagging),
             shared,
             caller: Caller { name: Arc::from(""), urgency: Urgency::Resync },
+            invocations: Arc::default(),
         }
     }
 

@@ -190,7 +190,8 @@ operations! {
         GetFunctionEventInvokeConfig: Lambda, Functions;
         PutFunctionEventInvokeConfig: Lambda, Functions;
         DeleteFunctionEventInvokeConfig: Lambda, Functions;
-        DeleteFunctionConcurrency: Lambda, Functions;
+        DeleteFunctionConcurrency: Lambda, Ours;
+        GetAccountSettings: Lambda, Everything;
         ListFunctions: Lambda, Everything;
         PublishLayerVersion: Lambda, Layers;
         DeleteLayerVersion: Lambda, Layers;

@@ -223,6 +223,21 @@ pub enum Callee {
     Existing(String),
 }
 
+/// The bounds that Lambda has for the concurrency of a mapping.
+/// <https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html>
+const CONCURRENCY: (u32, u32) = (2, 1000);
+
+impl Pipeline {
+    /// The pipeline in an account that allows so many invocations at the same time. One without a limit of its own leaves room
+    /// for a function beside each runner, and for the sender.
+    #[must_use]
+    pub fn within(self, account_limit: Option<u32>) -> Self {
+        let (least, most) = CONCURRENCY;
+        let default = account_limit.map(|limit| (limit.saturating_sub(1) / 2).clamp(least, most));
+        Self { max_concurrency: self.max_concurrency.or(default), ..self }
+    }
+}
+
 /// Makes a validated pipeline of a spec.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::ScheduledTaskPipelineSpec;
 use aws::resource::list;
-use aws::{Accounts, Aws, AwsError};
+use aws::{Accounts, Aws, AwsError, invocation};
 use pipeline_core::archive::UNKNOWN;
 use pipeline_core::configuration::Configuration;
 use pipeline_core::desired::{Installation, desired};
@@ -50,6 +50,7 @@ impl WithoutCluster {
         let known = ours(&have, &owner);
         let has_schedule = known.keys().any(|id| id.kind == Kind::Schedule);
         let pipeline = offline.resolve(&owner, spec, has_schedule).map_err(ReconcileError::Refused)?;
+        let pipeline = pipeline.within(invocation::account_limit(&aws).await?);
         let want = desired(&pipeline, &self.installation, &aws.location);
         same_kind_of_queue(&want, &known).map_err(|refusal| ReconcileError::Refused(vec![refusal]))?;
         overlook_unknown(&want, &mut have);

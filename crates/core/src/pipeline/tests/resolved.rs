@@ -19,6 +19,17 @@ fn parameter(pipeline: &Pipeline) -> Option<&str> {
 }
 
 #[test]
+fn a_pipeline_takes_half_of_the_room_that_its_account_has_unless_it_says_otherwise() {
+    let taken = |yaml: &str, limit| resolved(yaml).within(limit).max_concurrency;
+    for (limit, expected) in
+        [(None, None), (Some(0), Some(2)), (Some(10), Some(4)), (Some(1000), Some(499)), (Some(100_000), Some(1000))]
+    {
+        assert_eq!(taken("{}", limit), expected, "{limit:?}");
+    }
+    assert_eq!(taken("runner: {maxConcurrency: 7}", Some(10)), Some(7));
+}
+
+#[test]
 fn the_smallest_pipeline_has_all_defaults() {
     let Pipeline {
         owner: of,
