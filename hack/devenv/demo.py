@@ -38,7 +38,7 @@ STEPS = (
     "Wait until the operator has made it on AWS",
     f"Wait for the schedule to fire and the message to arrive (at most {FIRE_SECONDS} s)",
     "Look at it with the kubectl plugin",
-    "Delete the pipeline and look at what is left on AWS",
+    "Delete the pipeline, a minute after its last run, and look at what is left on AWS",
     "Uninstall the operator, and stop everything",
 )
 

@@ -25,6 +25,7 @@ PIPELINE = "helm-demo"
 ELSEWHERE = "eu-north-1"
 """A region that the configuration must allow."""
 TEST_SECONDS = 90
+DELETE_SECONDS = 180  # it has fired a moment ago, and its queues are counted once more a minute later
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def make_pipeline(ground: Ground, installed: Release, operator: Operator, more: 
 
 def await_end(ground: Ground, installed: Release, operator: Operator) -> None:
     """Waits for the end of a pipeline that is deleted, and looks at AWS."""
-    operator.wait_for("the deleted pipeline's end", lambda: not ground.kube.has(*pipeline(installed)))
+    operator.wait_for("the deleted pipeline's end", lambda: not ground.kube.has(*pipeline(installed)), DELETE_SECONDS)
     left = on_aws(ground)
     if left:
         raise Failure(f"the pipeline is deleted, but this is left on AWS: {left}")

@@ -41,7 +41,7 @@ pub(crate) fn page(pipeline: &ScheduledTaskPipeline, count: usize, now: Timestam
     let runs = pipeline.status.iter().flat_map(|status| &status.runs);
     let fired =
         runs.filter(|run| run.trigger == RunTrigger::Schedule).filter_map(|run| run.scheduled_time.parse().ok());
-    let next = schedule.next_from(fired.max(), now, &window, count);
+    let next = schedule.next_from(fired.max().or(window.start), now, &window, count);
     let row = |firing: &Zoned| {
         let utc = firing.timestamp().to_zoned(TimeZone::UTC);
         [
@@ -96,6 +96,10 @@ mod tests {
         let now = "2026-03-28T00:00:00Z".parse().unwrap();
         let rate = page(&pipeline("rate(2 hours)", false), 2, now).unwrap();
         assert_eq!(rate, "when `rate(2 hours)` fires is known after its first firing: AWS chooses when it begins\n");
+        let mut from_a_time = pipeline("rate(2 hours)", false);
+        from_a_time.spec.start_time = Some(Time("2026-03-01T00:30:00Z".parse().unwrap()));
+        let known = page(&from_a_time, 1, now).unwrap();
+        assert!(known.contains("2026-03-28 00:30:00Z"), "{known}");
         let past = page(&pipeline("at(2020-01-01T00:00:00)", false), 2, now).unwrap();
         assert_eq!(past, "`at(2020-01-01T00:00:00)` does not fire again\n");
     }
