@@ -22,8 +22,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use lease::{LeaseWatch, Turn};
 
-/// How long others wait for a leader's next renewal, seconds: with a [`PERIOD`] and a write below the 15 that a standby may
-/// take.
+/// How long others wait for a leader's next renewal, seconds: with two [`PERIOD`]s and a write within the 15 that a
+/// standby may take.
 const TERM_SECONDS: i32 = 12;
 
 /// How long a leader works on without having renewed: one [`ATTEMPT`] may fail, and the next take its time. Then it changes
@@ -175,6 +175,7 @@ mod tests {
         let term = Duration::from_secs(u64::try_from(TERM_SECONDS).unwrap());
         assert!(LEADS_FOR + CARRIED_OUT <= term);
         assert!(ATTEMPT + PERIOD + ATTEMPT <= LEADS_FOR, "a renewal may fail once");
-        assert!(term + PERIOD + Duration::from_secs(2) <= Duration::from_secs(15), "a standby takes over in time");
+        // It sees the last renewal up to a period late, notices the end of the term as late, and then writes.
+        assert!(term + PERIOD * 2 + Duration::from_secs(1) <= Duration::from_secs(15), "a standby takes over in time");
     }
 }
