@@ -343,7 +343,7 @@ async fn a_runner_of_the_users_own_leaves_no_run_that_never_ends() {
 async fn a_firing_that_does_not_come_is_missed_and_the_hop_is_named() {
     let lab = Lab::new().await;
     // What is due in the first minute of a schedule may be missed by AWS.
-    let due = (Timestamp::now() + 75.seconds()).round(Unit::Second).unwrap();
+    let due = (Timestamp::now() + 105.seconds()).round(Unit::Second).unwrap();
     let schedule = format!("at({})", due.strftime("%Y-%m-%dT%H:%M:%S"));
     lab.apply("late", specs::merged(specs::message(&schedule), json!({"missedAfterSeconds": 60}))).await;
     lab.ready("late").await;
