@@ -1,10 +1,10 @@
-//! Carries out a plan, as parallel as its order allows.
+//! Carries out a plan: steps run concurrently, each after the steps that it depends on.
 //!
-//! Each step is driven to its goal: act, and where AWS asks to wait or says that the name is taken, read again and
-//! judge afresh. Waiting ends with the time given, and is handed back as data; what is already done stays done.
+//! Each step is driven to its goal: it writes, and if AWS asks to wait or says that the name is taken, it observes the
+//! resource again and decides anew. A step that runs out of time returns how far it got; nothing is rolled back.
 //!
-//! What was seen is old by the time its turn comes. So a step reads again just before it deletes anything, and before it
-//! changes what was seen more than a moment ago; and it reads again after a write whose answer was lost.
+//! The plan's observations grow stale while steps wait for their turn. So a step observes again right before a
+//! deletion, before an update that starts later than `FRESH`, and after a write whose answer was lost.
 
 mod change;
 
@@ -25,25 +25,25 @@ use tokio::time::{Instant, sleep};
 
 pub use change::AppliedChange;
 
-/// How often something is read that AWS still works on.
+/// Poll interval for a resource that AWS is still working on.
 const SETTLE_POLL: Duration = Duration::from_millis(500);
 
-/// When something is read first that AWS has made and still works on.
+/// Time until the first poll of a resource that was just created and that AWS is still working on.
 const FIRST_POLL: Duration = Duration::from_millis(250);
 
-/// How often a resource is read that AWS says exists but does not show yet.
+/// Poll interval for a resource that AWS says exists but does not return.
 const HIDDEN_POLL: Duration = Duration::from_secs(1);
 
-/// How long what was seen counts as the present, for a change.
+/// Time from the start of an apply during which the plan's observations are fresh enough for an update.
 const FRESH: Duration = Duration::from_secs(2);
 
-/// How long after a read that shows nothing to delete another must show the same: AWS may not show yet what was just made.
+/// Pause before a second read confirms that a resource does not exist: AWS may not return yet what was just created.
 const ABSENT_POLL: Duration = Duration::from_secs(2);
 
-/// Attempts at a step after answers were lost, when AWS may have carried the call out.
+/// Retries of a step after lost answers: AWS may or may not have carried out the calls.
 const LOST_ANSWERS: u32 = 3;
 
-/// Pauses after lost answers.
+/// Back-off after lost answers.
 const LOST_PAUSES: Exponential =
     Exponential { first: Duration::from_millis(400), longest: Duration::from_millis(1600) };
 
@@ -54,33 +54,33 @@ const UPLOAD_PAUSES: Exponential = Exponential { first: Duration::from_secs(1), 
 /// How a step ended.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// The resource is as it should be; what was seen of it, if it was read.
+    /// The resource is as desired. The observation is missing if it was written and not read since, or is gone.
     Done(Option<Observed>),
-    /// AWS is not done.
+    /// AWS was still working on the resource when the time was up.
     Waiting(Wait),
-    /// AWS refuses.
+    /// A call failed: AWS refused it, or did not answer.
     Failed(AwsError),
-    /// The resource is as it should be but for these tags, which AWS refuses to change: what needs it can go on.
+    /// The resource is as desired except for tags that AWS refuses to change. Steps that depend on it can go on.
     TagsRefused {
-        /// What was seen of it before.
+        /// The observation before the update, if there is one.
         seen: Option<Observed>,
         /// The tags.
         refusals: Vec<TagRefusal>,
     },
-    /// It is not ours.
+    /// A resource of this name exists and belongs to another owner.
     Conflict {
         /// Whose it is.
         whose: String,
     },
-    /// Something that it needs is not done.
+    /// A step that it depends on ended without success.
     Blocked {
-        /// What it needs.
+        /// The resource of that step.
         by: Id,
     },
 }
 
 impl Outcome {
-    /// Whether all is done that another resource can need.
+    /// Whether steps that depend on this one can go on.
     pub const fn is_usable(&self) -> bool {
         match self {
             Self::Done(_) | Self::TagsRefused { .. } => true,
@@ -89,7 +89,7 @@ impl Outcome {
     }
 }
 
-/// What came of a plan.
+/// The result of an apply.
 #[derive(Debug, Default)]
 pub struct Applied {
     /// How each step ended.
@@ -99,7 +99,7 @@ pub struct Applied {
 }
 
 impl Applied {
-    /// The resources that were there before, and were changed: by a take-over too.
+    /// The existing resources that were changed, including those that were taken over.
     pub fn updated(&self) -> impl Iterator<Item = &Id> {
         let is_update = |change: &AppliedChange| match change {
             AppliedChange::Updated(_) | AppliedChange::TakenOver { .. } => true,
@@ -114,8 +114,8 @@ impl Applied {
         layers.map(|(id, seen)| (id.clone(), seen.arn.clone())).collect()
     }
 
-    /// What was seen of each resource that is as it should be, tags that AWS refuses aside, and was read last, not
-    /// written.
+    /// The observations of all resources that are as desired, refused tags aside. Resources that were written and not
+    /// read since are missing.
     pub fn seen(&self) -> impl Iterator<Item = (&Id, &Observed)> {
         self.outcomes.iter().filter_map(|(id, outcome)| match outcome {
             Outcome::Done(seen) | Outcome::TagsRefused { seen, refusals: _ } => Some((id, seen.as_ref()?)),
@@ -171,7 +171,7 @@ pub async fn apply(aws: &Aws, owner: &Owner, plan: &Plan, patience: Duration) ->
     }
 }
 
-/// What a step cannot go without, and that is not done.
+/// The first dependency of a step that ended without success, if there is one.
 pub(crate) fn blocker(step: &Step, outcomes: &BTreeMap<Id, Outcome>) -> Option<Id> {
     step.after.iter().find(|id| outcomes.get(*id).is_some_and(|outcome| !outcome.is_usable())).cloned()
 }
@@ -189,7 +189,7 @@ async fn drive(
     (step.id.clone(), outcome, changes)
 }
 
-/// What AWS has of a resource, and what is to be done about it.
+/// An observation of a step's resource, with the verdict on it.
 struct Observation {
     have: Option<Observed>,
     verdict: Verdict,
@@ -204,7 +204,7 @@ fn observation_of(have: Option<Observed>, owner: &Owner, step: &Step) -> Observa
     Observation { have, verdict }
 }
 
-/// What a step begins with: what the plan saw, or a read of its own where that is too old to act on.
+/// The observation that a step starts from: the plan's, or a new one where the plan's is too old to write on.
 async fn begin(aws: &Aws, owner: &Owner, step: &Step, old: bool) -> Result<Observation, AwsError> {
     match &step.verdict {
         Verdict::Delete => {}
@@ -236,7 +236,7 @@ async fn converge(
     let mut refused = 0;
     let mut made = None;
     let mut fetched = None;
-    // Whether this step made it as it is, or changed it: what failed then would fail again at once.
+    // Whether this step has created or updated the resource: if AWS then failed, an immediate retry would fail again.
     let mut is_new = false;
     loop {
         let Observation { have, verdict } = &observation;
@@ -286,14 +286,14 @@ async fn converge(
                 let why = "AWS says that it exists, and does not show it".to_owned();
                 (again, Outcome::Waiting(Wait { why, again }))
             }
-            // Of several calls the first may have been carried out.
+            // A step may take several calls, and earlier ones may have been carried out.
             Err(error) if error.class == ErrorClass::Waiting => {
                 tried = change;
                 refused += 1;
                 let again = not_ready_pause(&error, refused);
                 (again, Outcome::Waiting(Wait { why: error.to_string(), again }))
             }
-            // It may have been carried out, in part or whole.
+            // The answer was lost: AWS may have carried out some or all of the calls.
             Err(error) if error.class == ErrorClass::Transient && lost < LOST_ANSWERS => {
                 tried = change;
                 lost += 1;
@@ -317,7 +317,7 @@ async fn converge(
     }
 }
 
-/// Finishing what was just made is part of making it; asking again is not another change.
+/// Records a change once. Updates that complete a creation by the same step are part of that creation.
 fn record(changes: &mut Vec<AppliedChange>, change: Option<AppliedChange>) {
     changes.extend(change.filter(|change| !changes.contains(&AppliedChange::Created) && !changes.contains(change)));
 }
@@ -339,7 +339,7 @@ async fn act(
         }
         (Goal::Present(_), Verdict::Replace(_), Some(have)) => resource::replace(aws, &step.id, have).await,
         (Goal::Gone, Verdict::Delete, Some(have)) => resource::delete(aws, &step.id, have).await,
-        // Nothing else is ever judged; looking again is harmless.
+        // `Goal::judge` never returns other combinations; observing again is harmless.
         _ => Ok(Progress::Exists),
     }
 }

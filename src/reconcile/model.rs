@@ -1,9 +1,9 @@
-//! The plan as a model: the operator's decisions, taken by the real code, against an AWS that is a value.
+//! A state model of reconciles: the real plan and verdicts, against an AWS that is a value in memory.
 //!
-//! A [`World`] is one state: AWS, the custom resource with its status rows, and what the operator has in memory. Its
-//! transitions are single writes of the operator, AWS finishing what it works on, and disturbances, which a [`Budget`]
-//! limits: crashes, lost calls and answers, edits, deletions, rebuilt clusters, and other people.
-//! Reads are consistent: AWS's delays in showing what it has are for the end-to-end tests.
+//! A [`World`] is one state: AWS, the custom resource with its status rows, and the operator's memory. Its transitions
+//! are single writes of the operator, AWS finishing asynchronous work, and disturbances, which a [`Budget`] limits:
+//! crashes, lost calls and answers, edits, deletions, rebuilt clusters, and changes that others make on AWS.
+//! Reads are strongly consistent: the end-to-end tests cover eventual consistency.
 
 mod aws;
 mod disturbance;
@@ -42,8 +42,8 @@ use world::{Cr, World, come_to_rest};
 /// The pause before a step reads again. The model has no clock, so any value would do.
 const SOON: Duration = Duration::from_secs(1);
 
-/// Whether to explore for as long as it takes: in the breadth, one more disturbance and every order of what could run
-/// side by side; at random, many more walks.
+/// Whether to explore in depth: breadth-first with one more disturbance and every order of concurrent steps, and at
+/// random with many more walks.
 fn is_deep() -> bool {
     env::var_os("TASK_PIPELINES_DEEP_MODEL").is_some()
 }
@@ -51,24 +51,24 @@ fn is_deep() -> bool {
 /// Results that are computed once for each key.
 type Memo<K, V> = RefCell<HashMap<K, V>>;
 
-/// What stays the same from state to state.
+/// What all states have in common: specs, slots, options and caches.
 struct Setting {
     specs: Vec<Spec>,
     slots: Vec<Slot>,
     location: Location,
-    /// Whether steps that could run side by side are tried in every order, or in one.
+    /// Whether concurrent steps are tried in every order, or only in one.
     every_order: bool,
     /// By slot.
     things: Pool<usize, Thing>,
     /// By resource.
     judged: Pool<Id, Judged>,
     scripts: Memo<(Shared<Planned>, usize, Shared<Judged>), Rc<Script>>,
-    /// By the custom resource that they were made for.
+    /// By the custom resource that they were computed for.
     plans: Pool<Cr, Planned>,
     /// By states.
     rows: Pool<Vec<u8>, Rows>,
     wants: Memo<(usize, u8), Rc<Vec<Resource>>>,
-    /// By slot and by wanted resource, which `wants` keeps where it is.
+    /// By slot and by the address of the desired resource, which `wants` keeps alive.
     fields: Memo<(usize, usize), Fields>,
 }
 
@@ -143,7 +143,7 @@ impl Setting {
     }
 }
 
-/// The pipeline, made for the nth time.
+/// The owner of the pipeline as created for the n-th time, with a UID of its own.
 fn owner_of(uid: u8) -> Owner {
     Owner { uid: format!("uid-{uid}"), ..owner() }
 }
@@ -156,7 +156,7 @@ fn slot(resource: &Resource, index: usize) -> Slot {
     let id = resource.id();
     let arn = match resource {
         Resource::EventSourceMapping(_) => location().arn("lambda", &format!("event-source-mapping:uuid-{index}")),
-        // As if its name were its ARN, so that functions learn nothing new.
+        // The model uses the name as the ARN, so resolving a function's layers changes nothing.
         Resource::LayerVersion(_) => id.name.clone(),
         _ => resource.arn(&location()).expect("known before it exists"),
     };

@@ -1,4 +1,4 @@
-//! What the clients may do at all, whatever the code around them asks for.
+//! A safety net in the SDK's clients: read-only commands cannot send a write.
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeSerializationInterceptorContextRef;
@@ -32,7 +32,7 @@ struct Refused {
     operation: String,
 }
 
-/// Sees every call of a client, by the name that the SDK gives it.
+/// Intercepts every call of a client, and decides by the SDK's name of the operation.
 #[dyn_dispatch_hint]
 impl Intercept for Access {
     fn name(&self) -> &'static str {

@@ -23,14 +23,14 @@ use tokio::sync::Mutex;
 use super::call::attempt;
 use super::{Access, Aws, AwsError, AwsRequests, Leadership, Pacer, Pacing, Shared, Uploads};
 
-/// One attempt of a call. The SDK has no default, and a connection that hangs would hold a reconcile for ever.
+/// Timeout of one attempt at a call. The SDK has no default, and a connection that hangs would block a reconcile.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a connection is kept that nothing uses: AWS closes them after 20 s and more, and a call on a connection that
 /// is being closed fails.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How long a refusal stands: all pipelines ask at once, and one answer serves them.
+/// How long a refusal is cached, so that pipelines that ask at the same time share one answer.
 const REFUSAL_STANDS: Duration = Duration::from_secs(2);
 
 /// Name of the operator's sessions under an assumed role, as `CloudTrail` shows it.
@@ -43,11 +43,11 @@ pub struct Accounts {
     shared: Shared,
     /// One provider of credentials for each role that could be assumed.
     roles: Mutex<HashMap<AssumedRole, SdkConfig>>,
-    /// Each asked for by one at a time, and not again once it is known.
+    /// Clients by target. Each is connected under its own lock, by one caller at a time.
     targets: Mutex<HashMap<Target, Arc<Mutex<Asked>>>>,
 }
 
-/// What came of asking AWS for a target.
+/// The result of connecting to a target.
 #[derive(Default)]
 enum Asked {
     #[default]
@@ -141,7 +141,7 @@ impl Accounts {
 
     async fn entry(&self, target: Target) -> Arc<Mutex<Asked>> {
         let mut targets = self.targets.lock().await;
-        // What AWS refuses is not kept for ever: a configuration may allow any number of roles that do not exist.
+        // Old refusals are dropped: the configuration may allow any number of roles that do not exist.
         targets
             .retain(|known, entry| *known == target || entry.try_lock().map_or(true, |asked| asked.is_worth_keeping()));
         Arc::clone(targets.entry(target).or_default())
@@ -177,7 +177,7 @@ impl Accounts {
         let mut provider = AssumeRoleProvider::builder(&role.arn)
             .session_name(SESSION_NAME)
             .region(Region::new(self.own_region().unwrap_or(region).to_owned()))
-            // A call that needs credentials cannot tell that these were only not to be had this once.
+            // The provider retries by itself: its transient failures would surface in the call that needs the credentials.
             .configure(&self.own.to_builder().retry_config(RetryConfig::standard()).build());
         if let Some(external_id) = &role.external_id {
             provider = provider.external_id(external_id);

@@ -1,7 +1,7 @@
-//! The one place in which AWS is called: paced, counted, by the leader alone, and again where that can help.
+//! The only place that calls AWS: paced, counted, made by the leader alone, and retried where that can help.
 //!
-//! It is around the SDK, not inside: its interceptors cannot wait, and its connector gets requests that are signed, whose
-//! signatures would age while they wait.
+//! It wraps the SDK instead of extending it: interceptors cannot wait, and a connector gets signed requests, whose
+//! signatures could expire while they wait.
 //!
 //! AWS knows no lease, so what this operator changes ends with its own: a call is begun only while it leads, whatever it
 //! waited for, and one that changes something is ended when it leads no more. What AWS then has in whole it may still carry
@@ -64,7 +64,7 @@ impl Aws {
         }
     }
 
-    /// Makes a call that reads something which may not be there.
+    /// Makes a call that reads a resource; `None` if it does not exist.
     ///
     /// # Errors
     /// As [`Aws::call`], but for "not found".

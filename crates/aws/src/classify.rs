@@ -1,4 +1,4 @@
-//! The class of what AWS answers when it does not do what was asked.
+//! Classifies AWS's error answers.
 
 use pipeline_core::error_class::ErrorClass;
 
@@ -41,7 +41,7 @@ fn is_spreading(operation: Operation, code: &str, message: &str) -> bool {
     }
 }
 
-/// Whether an answer that names a quota means a rate: then it is not a count that is full.
+/// Whether an answer about a quota means a request rate rather than a number of resources.
 fn is_about_a_rate(message: &str) -> bool {
     let mut words = message.split(|character: char| !character.is_ascii_alphanumeric());
     message.contains("per second") || words.any(|word| word.eq_ignore_ascii_case("rate"))
@@ -73,7 +73,7 @@ pub(super) fn classify(operation: Operation, status: u16, code: &str, message: &
         | "EntityTemporarilyUnmodifiable"
         | "OperationAbortedException"
         | "PreconditionFailedException"
-        // For moments after a policy was taken off; where it lasts, `role.rs` says what is on the role.
+        // Transient after a policy was removed. If it persists, `role/foreign.rs` reports what is attached.
         | "DeleteConflict"
         | "TooManyUpdates" => ErrorClass::Waiting,
         "ExpiredToken"
@@ -133,7 +133,7 @@ pub(super) fn classify(operation: Operation, status: u16, code: &str, message: &
     }
 }
 
-/// The class of a code that is not known.
+/// The class of an unknown error code, by its HTTP status.
 const fn by_status(status: u16) -> ErrorClass {
     match status {
         500.. | 408 => ErrorClass::Transient,

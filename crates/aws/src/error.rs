@@ -1,4 +1,4 @@
-//! A call that AWS did not carry out, or may not have: what it answered, and of which class that is.
+//! The error of a call that AWS did not carry out, or may not have carried out.
 
 use std::error::Error as StdError;
 
@@ -19,7 +19,7 @@ use super::operation::Operation;
 pub struct AwsError {
     /// The call.
     pub operation: Operation,
-    /// How to meet it.
+    /// How the operator handles it.
     pub class: ErrorClass,
     /// AWS's error code; empty when there was no answer.
     pub code: String,
@@ -43,7 +43,7 @@ impl AwsError {
         if let SdkError::ServiceError(answer) = error {
             return Self::answered(operation, answer.raw().status().as_u16(), answer.err());
         }
-        // The provider of a role's credentials asks for them when a call needs them.
+        // Credentials of a role are fetched within the call that needs them, so their error arrives here.
         if let Some(refusal) = causes(error).find_map(<dyn StdError>::downcast_ref::<AssumeRoleError>) {
             return Self::answered(Operation::AssumeRole, 400, refusal);
         }
@@ -113,7 +113,7 @@ impl AwsError {
     }
 }
 
-/// The message without what it quotes: SSM repeats a value that is too long or has a character it does not take.
+/// The message without the values that it quotes: SSM repeats a value that is too long or has an invalid character.
 fn without_quotes(message: &str) -> String {
     let Some((head, rest)) = message.split_once("Value '") else { return message.to_owned() };
     // The value may hold anything, so it ends at the last place where it can.

@@ -24,7 +24,7 @@ const SHOWN_WITHIN: Duration = Duration::from_secs(10);
 /// How often it is asked for meanwhile.
 const SHOWN_POLL: Duration = Duration::from_secs(1);
 
-/// What SQS keeps a message for at most: so long can the whole cluster be away.
+/// The longest retention of SQS: reports survive an outage of the cluster that is shorter than this.
 const RETENTION_SECONDS: u32 = 1_209_600;
 
 /// Why there is no inbox.
@@ -33,7 +33,7 @@ pub enum NoInbox {
     /// AWS refuses, or cannot be reached.
     #[error("the inbox cannot be made")]
     Aws(#[from] AwsError),
-    /// A queue of that name is there.
+    /// A queue of that name exists, and belongs to another owner.
     #[error("queue `{0}` exists, and its tags do not say that it is this cluster's alone")]
     NotOurs(String),
     /// AWS does not show yet what it has.
@@ -41,14 +41,14 @@ pub enum NoInbox {
     Hidden(String),
 }
 
-/// The inboxes that are known to be there: asked for once a place, not once a pipeline.
+/// The inboxes that are known to exist, so that AWS is asked once for each account and region.
 #[derive(Debug, Default)]
 pub struct Inboxes {
     there: Mutex<HashSet<Location>>,
 }
 
 impl Inboxes {
-    /// Makes sure that a place has its inbox.
+    /// Makes sure that an account and region has its inbox.
     ///
     /// # Errors
     /// It could not be made.
@@ -61,16 +61,16 @@ impl Inboxes {
         Ok(())
     }
 
-    /// The same, for one that was thought to be there.
+    /// Creates an inbox that was known to exist and was deleted by somebody else.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Self::make`].
     pub async fn make_again(&self, aws: &Aws, cluster: &ClusterName) -> Result<(), NoInbox> {
         self.there.lock().await.remove(&aws.location);
         self.make(aws, cluster).await
     }
 
-    /// Deletes a place's inbox, with what nobody will read any more.
+    /// Deletes the inbox of an account and region with its unread messages, if it is this cluster's.
     ///
     /// # Errors
     /// AWS refuses, or cannot be reached.
@@ -85,7 +85,7 @@ impl Inboxes {
     }
 }
 
-/// Reads first: a new operator finds what an earlier one made. Whose a queue is only its tags tell, and one that was just made
+/// Creates the inbox, or updates the one that an earlier operator created. Whose a queue is only its tags tell, and one that was just made
 /// shows none: so it is read until it shows.
 async fn make(aws: &Aws, cluster: &ClusterName) -> Result<(), NoInbox> {
     let inbox = Resource::Queue(Queue {
@@ -157,7 +157,7 @@ fn is_ours(has: &Tags, cluster: &ClusterName) -> bool {
     TagKeys::default().only(has) == tags(cluster)
 }
 
-/// It belongs to no one pipeline.
+/// The inbox's tags: the cluster alone, since it belongs to all of the cluster's pipelines.
 fn tags(cluster: &ClusterName) -> Tags {
     Tags::from([(tag::CLUSTER.to_owned(), cluster.to_string())])
 }

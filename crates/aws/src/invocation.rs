@@ -6,7 +6,7 @@ use pipeline_core::error_class::ErrorClass;
 
 use crate::{Aws, AwsError};
 
-/// Hands an event to a function. What comes of it, nobody waits for.
+/// Invokes a function asynchronously, without waiting for its result.
 ///
 /// # Errors
 /// AWS refuses, or cannot be reached.

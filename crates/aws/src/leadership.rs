@@ -8,17 +8,17 @@ use tokio::time::{Instant, sleep_until};
 /// Whether this operator leads at this moment.
 #[derive(Clone, Debug)]
 pub struct Leadership {
-    /// Until when; nothing where there is only one operator.
+    /// Expiry of the lease; `None` if there is only one operator.
     until: Option<watch::Receiver<Option<Instant>>>,
 }
 
 impl Leadership {
-    /// That of the only one there is.
+    /// For a process that needs no lease.
     pub fn sole() -> Self {
         Self { until: None }
     }
 
-    /// That of an operator that leads until the time that a lease tells, as long as somebody keeps it.
+    /// For an operator that leads until the expiry that this channel last received.
     pub fn until(time: watch::Receiver<Option<Instant>>) -> Self {
         Self { until: Some(time) }
     }
@@ -32,7 +32,7 @@ impl Leadership {
     pub async fn held(&self) {
         let Some(mut until) = self.until.clone() else { return };
         if until.wait_for(|until| leads(*until)).await.is_err() {
-            // Nobody keeps the lease any more: the program ends.
+            // The lease's keeper has stopped: the program is ending.
             pending::<()>().await;
         }
     }

@@ -1,4 +1,4 @@
-//! Every call of AWS: clients for each account and region, paced, with errors in classes, and the verbs of resources.
+//! All AWS calls: clients for each account and region, pacing, classified errors, and operations on resources.
 //!
 //! The clients themselves are private, so that nothing is asked of AWS elsewhere. What people ask with credentials of
 //! their own is apart, in [`own`].
@@ -92,7 +92,7 @@ impl Aws {
         }
     }
 
-    /// The same, for somebody else.
+    /// The same clients, with calls paced on behalf of another caller.
     #[must_use]
     pub fn on_behalf_of(&self, caller: Caller) -> Self {
         Self { caller, ..self.clone() }

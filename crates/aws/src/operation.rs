@@ -20,14 +20,14 @@ pub(crate) trait Request: Send + Sync {
     const OPERATION: Operation;
     /// What AWS answers.
     type Output: Send;
-    /// What else AWS may answer.
+    /// The error that AWS may answer.
     type Error: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static;
 
     /// Sends it, at once.
     fn send(self) -> impl Future<Output = Result<Self::Output, SdkError<Self::Error, HttpResponse>>> + Send;
 }
 
-/// Makes of the table the operations, and the SDK's request builders into [`Request`]s of theirs.
+/// Generates [`Operation`] from the table, and implements [`Request`] for the SDK's request builders.
 ///
 /// A line is `Operation: Family, Scope;`, and the SDK and IAM have the same name for it. Where several services have an
 /// operation of one name, it is `Operation = SdkName`; where IAM's name is another, `SdkName for IamName`.
@@ -84,7 +84,7 @@ macro_rules! first {
     };
 }
 
-/// The SDK's request of a name is one of an operation, as it is and as one that is sent in a way of its own.
+/// Implements [`Request`] for an operation's request builder, plain and customized.
 macro_rules! request {
     ($sdk:ident, $operation:ident, $name:ident $($others:ident)?) => {
         paste! {

@@ -1,4 +1,4 @@
-//! What the operator needs IAM to allow: made of the table of calls, so that the policy it prints cannot forget one.
+//! The operator's IAM policy, generated from the table of calls, so that it cannot miss one.
 //!
 //! After AWS's service authorization reference: <https://docs.aws.amazon.com/service-authorization/latest/reference/>
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::operation::{Operation, Scope};
 
 impl Operation {
-    /// The service that the call hands a role to, which takes `iam:PassRole`.
+    /// The service that the call passes a role to, which requires `iam:PassRole`.
     const fn passes_role_to(self) -> Option<Service> {
         match self {
             Self::CreateFunction | Self::UpdateFunctionConfiguration => Some(Service::Lambda),
@@ -23,7 +23,7 @@ impl Operation {
     }
 }
 
-/// Whose policy it is: all that the operator's own depends on.
+/// The settings that the operator's policy depends on.
 #[derive(Clone, Debug)]
 pub struct OperatorPolicy {
     /// Partition.
@@ -53,12 +53,12 @@ const FUNCTIONS: [&str; 3] = ["-sender", "-runner", "-fn-*"];
 pub const MAX_POLICY: usize = 6144;
 
 impl OperatorPolicy {
-    /// The least that lets the operator do its work.
+    /// The policy document: the least privileges that the operator needs.
     pub fn document(&self) -> Value {
         let mut actions: BTreeMap<Scope, BTreeSet<String>> = BTreeMap::new();
         for operation in Operation::all() {
             let scope = match operation.scope() {
-                // One statement, for the room that there is.
+                // Merged into one statement, since the policy's size is limited.
                 Scope::BoundaryGiven if self.boundary.is_some() => Scope::BoundedRoles,
                 scope => scope,
             };
@@ -172,7 +172,7 @@ impl OperatorPolicy {
         })
     }
 
-    /// Without the boundary, the right to write a role's policies and to pass the role is the right to everything.
+    /// Denies removing the boundary: a role without it could be given any right, and passed to a function.
     fn kept_boundary(&self) -> Option<Value> {
         self.boundary.as_ref().map(|_| {
             let action = Operation::DeleteRolePermissionsBoundary.to_string();
@@ -180,7 +180,7 @@ impl OperatorPolicy {
         })
     }
 
-    /// Several regions would make each ARN several: they are any, and all but these are denied.
+    /// With several regions, ARNs have a wildcard for the region, and a statement denies all other regions.
     fn other_regions(&self) -> Option<Value> {
         (self.regions.len() > 1).then(|| {
             json!({
@@ -192,7 +192,7 @@ impl OperatorPolicy {
         })
     }
 
-    /// Where it holds: `*` stands for any account or region.
+    /// Account and region for ARNs; `*` stands for any.
     pub fn location(&self) -> Location {
         Location {
             partition: self.partition,

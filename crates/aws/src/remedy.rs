@@ -1,4 +1,4 @@
-//! What a person can do about what AWS answered: a hint for each class, as precise as the answer is.
+//! Remedies for AWS's error answers: what a person can do, as precise as the answer allows.
 
 use std::borrow::Cow;
 

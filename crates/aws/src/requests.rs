@@ -1,4 +1,4 @@
-//! What is asked of AWS, and what came of it, for Prometheus.
+//! Prometheus metrics of AWS calls.
 
 use std::time::Duration;
 

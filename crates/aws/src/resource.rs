@@ -1,4 +1,4 @@
-//! The verbs of AWS resources: how each kind is read, made, changed and deleted.
+//! Operations on AWS resources: how each kind is observed, created, updated and deleted.
 
 mod by_tag;
 mod changed;
@@ -28,26 +28,26 @@ pub use changed::{Changed, TagChanges};
 pub use failure::failed;
 pub use tagging::{TagChange, TagRefusal};
 
-/// How a verb ended.
+/// The result of a write to a resource.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Progress {
     /// AWS has carried it out.
     Done,
-    /// AWS has made it, as this, and may still be settling it.
+    /// AWS has created the resource with this state, and may still be working on it.
     Made(Observed),
-    /// AWS has taken it on, or asks to wait: read again.
+    /// AWS has accepted the call, or asks to wait: observe again.
     Waiting(Wait),
-    /// Lambda has fetched code from S3 and works on it: read again. Updates that follow are told the hash, to note it where the
-    /// function can be tagged again.
+    /// Lambda has fetched code from S3 and is still working on it: observe again. A following update gets the hash, and
+    /// records it in a tag.
     Fetched {
         /// SHA-256 of the code, in Base64.
         sha256: String,
         /// Why to wait, and how long.
         wait: Wait,
     },
-    /// Something of that name is there already: look whose it is.
+    /// A resource of that name exists already: observe it to find its owner.
     Exists,
-    /// AWS has carried out all but these tags.
+    /// Everything was carried out except the changes of these tags.
     TagsRefused(Vec<TagRefusal>),
 }
 
@@ -67,7 +67,7 @@ impl Progress {
     }
 }
 
-/// Makes a resource. Never touches one that is there already.
+/// Creates a resource. Never changes one that exists already.
 ///
 /// # Errors
 /// AWS refuses, or cannot be reached.
@@ -107,8 +107,8 @@ fn note_upload(aws: &Aws, resource: &Resource, result: Result<&Progress, &AwsErr
     aws.uploads().ended(&to, is_answered);
 }
 
-/// Makes a resource of an earlier pipeline this one's, and changes what differs; nothing but whose it is where it then has to
-/// be replaced.
+/// Takes over a resource of an earlier pipeline and updates it. If it has to be replaced, only the owner's tags are changed
+/// (a layer version is deleted at once), and the next round replaces it.
 ///
 /// # Errors
 /// AWS refuses, or cannot be reached.
@@ -121,7 +121,7 @@ pub async fn take_over(
 ) -> Result<Progress, AwsError> {
     let id = resource.id();
     if id.kind == Kind::LayerVersion {
-        // Whose it is stands in its description, which never changes.
+        // Its description names the owner, and cannot be changed.
         return replace(aws, &id, have).await;
     }
     if differences.iter().any(|difference| id.kind.is_replaced_for(difference)) {
@@ -143,7 +143,7 @@ pub async fn replace(aws: &Aws, id: &Id, have: &Observed) -> Result<Progress, Aw
     })
 }
 
-/// How long the name of a deleted resource cannot be given to another.
+/// How long AWS asks not to reuse the name of a deleted resource.
 const fn name_rests(kind: Kind) -> Duration {
     match kind {
         Kind::Parameter => parameter::NAME_RESTS,
@@ -158,8 +158,8 @@ const fn name_rests(kind: Kind) -> Duration {
     }
 }
 
-/// Changes what differs between a resource and what AWS has, of what AWS can change: whose it is first, the user's tags last.
-/// A tag that AWS refuses holds up none of the rest.
+/// Updates what differs: the owner's tags first, the user's tags last. May do only a part and return [`Progress::Waiting`].
+/// A tag that AWS refuses does not block the rest.
 ///
 /// # Errors
 /// AWS refuses, or cannot be reached.
@@ -205,7 +205,7 @@ async fn put_right(
     note_upload(aws, resource, progress.as_ref());
     match progress.map_err(|error| spreading::judge(&aws.location, resource, error))? {
         Progress::Done => tagging::change(aws, resource, have, tags).await,
-        // There is another update to come, or another resource, which is made with its tags.
+        // Tags follow in a later update, or with the creation of a replacement.
         progress @ (Progress::Made(_)
         | Progress::Waiting(_)
         | Progress::Fetched { .. }
@@ -214,8 +214,8 @@ async fn put_right(
     }
 }
 
-/// Reads what AWS has, or that it has nothing. `arn` is what AWS called it when it was last seen, if it was: a mapping is read by
-/// that, since lists, which alone know it by its function, are behind.
+/// Observes a resource; `None` if it does not exist. `arn` is its ARN at the last observation, if there was one: a mapping is
+/// read by it, since it can be found by its function only in lists, which are eventually consistent.
 ///
 /// # Errors
 /// AWS refuses, or cannot be reached.
@@ -233,7 +233,7 @@ pub async fn observe(aws: &Aws, id: &Id, arn: Option<&str>) -> Result<Option<Obs
     }
 }
 
-/// Reads again what was just made, by what AWS then called it.
+/// Observes a resource that was just created: a mapping by its UUID, a function without its asynchronous settings.
 ///
 /// # Errors
 /// As [`observe`].

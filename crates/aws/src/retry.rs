@@ -1,7 +1,7 @@
-//! What becomes of a call that AWS did not carry out: the one layer in which a call is repeated.
+//! The only layer that retries the operator's AWS calls.
 //!
-//! The SDK repeats nothing here. It would not ask the rate limits again, its attempts would multiply with those of
-//! the caller, and it repeats writes of unknown outcome without reading again.
+//! Retries of the SDK are disabled: they would bypass the pacing, multiply with those of the caller, and repeat writes of
+//! unknown outcome without reading first.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use pipeline_core::error_class::ErrorClass;
 
 use super::error::AwsError;
 
-/// Attempts of one call at most.
+/// Maximum number of attempts at one call.
 pub const ATTEMPTS: u32 = 5;
 
-/// The first pause after "fewer calls". The rate is halved as well.
+/// The first pause after throttling, which also halves the call rate.
 const THROTTLED_PAUSE: Duration = Duration::from_millis(500);
 
 /// The first pause after no answer or a failure of AWS's own.
 const TRANSIENT_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long to wait before a call is made again that has failed this often; nothing when it is not to be made again.
+/// The pause before the next attempt at a call that has failed `failed` times; `None` if it is not retried.
 pub(super) fn pause(error: &AwsError, failed: u32) -> Option<Duration> {
     let first = match error.class {
         ErrorClass::Throttled => THROTTLED_PAUSE,

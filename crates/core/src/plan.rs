@@ -1,4 +1,4 @@
-//! What is wanted × what AWS has → the steps to take. Pure.
+//! Computes the steps from the observed to the desired state. Pure.
 
 pub mod drift;
 pub mod render;
@@ -14,23 +14,23 @@ use crate::arn::Arn;
 use crate::names::{Owner, Ownership, TagKeys};
 use crate::resource::{Difference, Field, FieldName, Function, Id, Kind, LogGroup, Observed, Resource, Side, diff};
 
-/// What was read on AWS. An id that is missing was not read: what is wanted is then created first and asked
-/// about later, and what is to be deleted is read when its turn comes.
+/// Observations by resource. A value of `None` was read and does not exist; an id that is missing was not read. An
+/// unread desired resource is planned as a creation, and an unread unwanted one is read right before its deletion.
 pub type Have = BTreeMap<Id, Option<Observed>>;
 
-/// What AWS called resources when they were last seen.
+/// ARNs of resources at their last observation.
 pub type Arns = BTreeMap<Id, String>;
 
-/// Whether this pipeline held a resource that its status lists.
+/// Whether a resource that the status lists was ever observed as the pipeline's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Held {
-    /// It did, as far as is known.
+    /// It was, as far as the status says.
     Ours,
-    /// It was about to be made, and was never seen to be the pipeline's.
+    /// It was about to be created, and was never observed as the pipeline's own.
     Unseen,
 }
 
-/// Steps, each complete, with what must come before it.
+/// The steps of a reconcile, one for each resource, with their order.
 #[derive(Debug, Default)]
 pub struct Plan {
     /// The steps, one a resource.
@@ -42,24 +42,24 @@ pub struct Plan {
 pub struct Step {
     /// Which resource.
     pub id: Id,
-    /// How it should end.
+    /// The state that the step drives the resource to.
     pub goal: Goal,
-    /// What AWS had when the plan was made.
+    /// The observation that the plan was computed from.
     pub have: Option<Observed>,
-    /// What AWS called it when it was last seen, if it was.
+    /// The resource's ARN at its last observation, if there was one.
     pub last_arn: Option<String>,
-    /// What to do first.
+    /// The verdict on that observation.
     pub verdict: Verdict,
     /// Resources whose steps must be done before.
     pub after: BTreeSet<Id>,
 }
 
-/// How a resource should end.
+/// The state that a step drives a resource to.
 #[derive(Clone, Debug)]
 pub enum Goal {
-    /// There, and as wanted. Boxed, since most of a plan is these.
+    /// Exists as desired. Boxed because it is much larger than the other variant.
     Present(Box<Wanted>),
-    /// Not there.
+    /// Does not exist.
     Gone,
 }
 
@@ -68,11 +68,11 @@ pub enum Goal {
 pub struct Wanted {
     /// The resource.
     pub resource: Resource,
-    /// Whether an earlier pipeline's resource of this name may be taken over: only by one that never had its own.
+    /// Whether a resource of an earlier pipeline may be taken over: only if this pipeline never had it as its own.
     pub may_take_over: bool,
     /// Which tags of it are the pipeline's. The others are not compared.
     pub tag_keys: Arc<TagKeys>,
-    /// The time after which a function must have been changed, so that it has its role as that is now.
+    /// A function that was last changed at or before this time still has a deleted predecessor of its role.
     pub changed_after: Option<Timestamp>,
 }
 
@@ -91,7 +91,7 @@ pub enum Verdict {
     TakeOver {
         /// UID of the earlier pipeline.
         from: String,
-        /// What differs, the tags that say whose it is among it.
+        /// What differs, including the owner's tags.
         differences: Vec<Difference>,
     },
     /// Delete it and make it anew: AWS cannot change all that differs.
@@ -106,7 +106,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// What differs from what is wanted, where that is to be changed.
+    /// The differences that the verdict would correct.
     pub fn differences(&self) -> &[Difference] {
         match self {
             Self::Update(differences) | Self::TakeOver { differences, .. } | Self::Replace(differences) => differences,
@@ -167,18 +167,18 @@ impl Wanted {
 }
 
 impl Step {
-    /// What AWS calls it, as far as is known.
+    /// The resource's ARN, if it is known.
     pub fn arn(&self) -> Option<&str> {
         self.have.as_ref().map(|have| have.arn.as_str()).or(self.last_arn.as_deref())
     }
 
-    /// The ARN that a layer version has, and keeps.
+    /// The ARN of a layer version that is in sync; versions never change.
     fn published(&self) -> Option<(Id, String)> {
         let published = self.id.kind == Kind::LayerVersion && self.verdict == Verdict::InSync;
         self.have.as_ref().filter(|_| published).map(|have| (self.id.clone(), have.arn.clone()))
     }
 
-    /// The step with these ARNs in the place of its layers' names: AWS makes them up when it publishes a version.
+    /// The step with ARNs in place of its layers' names: AWS assigns them when it publishes a version.
     pub fn resolve(&self, arns: &BTreeMap<Id, String>, owner: &Owner) -> Cow<'_, Self> {
         let arn_of = |layer: &str| arns.get(&Id::new(Kind::LayerVersion, layer));
         let Goal::Present(wanted) = &self.goal else { return Cow::Borrowed(self) };
@@ -195,8 +195,8 @@ impl Step {
 }
 
 impl Wanted {
-    /// A function holds on to the role that it was given, even when that was deleted and made anew: it has to be given another
-    /// one, and then its own.
+    /// The difference if the role was re-created after the function's last change: the function still has the deleted role,
+    /// and has to be given another one first, then its own.
     fn role_made_anew(&self, have: &Observed) -> Option<Difference> {
         let (Resource::Function(function), Some(after), Some(since)) = (&self.resource, self.changed_after, have.since)
         else {
@@ -208,7 +208,7 @@ impl Wanted {
     }
 }
 
-/// Plans to make everything wanted, then to delete what is known and no longer wanted.
+/// Plans to create or update everything desired, then to delete known resources that are no longer desired.
 ///
 /// `known` are the resources in the status, `tag_keys` say which tags are the pipeline's own.
 pub fn plan(
@@ -253,7 +253,7 @@ pub fn plan(
     Plan { steps }
 }
 
-/// Plans to delete everything of these that is ours.
+/// Plans to delete those of the resources that are the pipeline's own.
 pub fn plan_deletion(owner: &Owner, ids: Vec<Id>, mut have: Have) -> Plan {
     let all: BTreeSet<Id> = ids.iter().cloned().collect();
     let steps = ids.into_iter().map(|id| {
@@ -266,16 +266,16 @@ pub fn plan_deletion(owner: &Owner, ids: Vec<Id>, mut have: Have) -> Plan {
     Plan { steps: steps.collect() }
 }
 
-/// Whether a resource is deleted only when another is gone. Only what would do harm waits, so that one that will not go
-/// holds up few others.
+/// Whether a resource is deleted only after another is gone. Only where the other order would do harm, so that a
+/// deletion that fails blocks few others.
 fn gone_before(id: &Id, other: &Id) -> bool {
     match (id.kind, other.kind) {
-        // Nothing fires into half a pipeline.
+        // Deleted first, so that nothing fires into an incomplete pipeline.
         (kind, Kind::Schedule) => kind != Kind::Schedule,
-        // A mapping outlives its function and then serves nobody, and one without its queue complains; a function whose
-        // layer is gone cannot be given it again.
+        // A mapping can outlive its function, and reports errors once its queue is gone. A function cannot be given a
+        // deleted layer version again.
         (Kind::Queue | Kind::Parameter, Kind::EventSourceMapping) | (Kind::LayerVersion, Kind::Function) => true,
-        // A function acts and writes as long as it is there.
+        // As long as a function exists, it can run and write logs.
         (Kind::Function, Kind::EventSourceMapping) | (Kind::Role, Kind::Function) => id.name == other.name,
         (Kind::LogGroup, Kind::Function) => id.name.rsplit('/').next() == Some(&other.name),
         _ => false,
@@ -304,14 +304,14 @@ fn needs(resource: &Resource, wanted: &BTreeSet<Id>) -> BTreeSet<Id> {
         Resource::EventSourceMapping(mapping) => {
             vec![Id::new(Kind::Function, &mapping.function), Id::new(Kind::Queue, &mapping.queue)]
         }
-        // Last of all, so that nothing fires into half a pipeline.
+        // Created last, so that nothing fires into an incomplete pipeline.
         Resource::Schedule(_) => wanted.iter().filter(|id| id.kind != Kind::Schedule).cloned().collect(),
     };
     needed.into_iter().filter(|id| wanted.contains(id)).collect()
 }
 
-/// Lambda refuses a mapping whose queue hides messages for less than the function's timeout: raise the queue's time
-/// before the function's, and lower it after.
+/// Lambda refuses a mapping whose queue has a visibility timeout below the function's timeout: raise the queue's before
+/// the function's, and lower it after.
 fn order_visibility(steps: &mut [Step]) {
     let Some((queue, function)) = steps.iter().find_map(|step| match &step.goal {
         Goal::Present(wanted) => match &wanted.resource {
@@ -331,7 +331,7 @@ fn order_visibility(steps: &mut [Step]) {
     }
 }
 
-/// Has functions changed after their roles: one that exists keeps a role that was deleted, whatever its name says.
+/// Detects functions whose role was re-created since their last change: they still have the deleted role.
 fn follow_roles(steps: &mut [Step], owner: &Owner) {
     let roles: BTreeMap<String, (bool, Option<Timestamp>)> = steps
         .iter()
@@ -346,23 +346,23 @@ fn follow_roles(steps: &mut [Step], owner: &Owner) {
         let Resource::Function(function) = &wanted.resource else { continue };
         let role = Arn::parse(&function.role_arn).and_then(|arn| roles.get(arn.name()));
         wanted.changed_after = match role {
-            // It comes after the function's last change.
+            // The role will be created by this plan, so after the function's last change.
             Some((true, _)) => have.since,
-            // AWS tells the time of a role to the second.
+            // A role's creation time has a resolution of one second: a change within that second counts as later.
             Some((false, Some(since))) => since.checked_sub(1.millisecond()).ok(),
             Some((false, None)) | None => None,
         };
         let other = Arn::parse(&function.other_role_arn).map(|arn| Id::new(Kind::Role, arn.name()));
         let verdict = step.goal.judge(step.have.as_ref(), owner);
         if verdict.differences().iter().any(|it| matches!(it.from, Some(Side::DeletedRole(_)))) {
-            // It has the other one in between.
+            // The function is given the other role in between, so that role has to be there first.
             step.after.extend(other.filter(|other| roles.contains_key(&other.name)));
         }
         step.verdict = verdict;
     }
 }
 
-/// Whether a queue is to hide messages for less time than it does.
+/// Whether a step lowers a queue's visibility timeout.
 fn lowers_visibility(step: &Step) -> bool {
     let (Goal::Present(wanted), Some(have)) = (&step.goal, &step.have) else { return false };
     let Resource::Queue(queue) = &wanted.resource else { return false };
@@ -371,7 +371,7 @@ fn lowers_visibility(step: &Step) -> bool {
 }
 
 impl Plan {
-    /// The plan with what AWS called its resources when they were last seen.
+    /// The plan with the ARNs of the last observations.
     #[must_use]
     pub fn with_arns(mut self, arns: &Arns) -> Self {
         for step in &mut self.steps {
@@ -380,8 +380,8 @@ impl Plan {
         self
     }
 
-    /// The plan, or only its conflicts if it has any: where somebody else has a hand in a pipeline, nothing more is
-    /// written before a person has looked.
+    /// The plan, or only its conflicts if it has any: while another owner holds one of the pipeline's names, nothing is
+    /// written.
     #[must_use]
     pub fn stopped_by_conflict(mut self) -> Self {
         let conflict = |step: &Step| matches!(step.verdict, Verdict::Conflict { .. });

@@ -1,4 +1,4 @@
-//! AWS clients that start fast: region and keys come from the environment that Lambda sets, nothing is looked up.
+//! AWS clients that start fast: region and credentials come only from the environment variables that Lambda sets.
 
 use std::error::Error;
 use std::fmt::Debug;
@@ -12,7 +12,7 @@ use aws_sdk_sqs::error::ProvideErrorMetadata;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-/// How long the opening of a connection ahead of its use may hold up the start.
+/// Time limit for opening a connection ahead of its use.
 const WARMING: Duration = Duration::from_secs(2);
 
 /// How long a connection is kept that nothing uses: enough for the calls of one invocation. Between invocations Lambda
@@ -20,9 +20,9 @@ const WARMING: Duration = Duration::from_secs(2);
 /// <https://docs.aws.amazon.com/lambda/latest/dg/best-practices.html>
 pub const KEPT_IDLE: Duration = Duration::from_secs(3);
 
-/// The configuration of all clients, but for where they find AWS and with whose credentials.
+/// The configuration of all clients, without region and credentials.
 pub fn defaults() -> ConfigLoader {
-    // The SDK itself has no limit for a call: one without an answer would use up the invocation.
+    // The SDK has no default timeout: a call without an answer would use up the invocation's time.
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
         .operation_attempt_timeout(Duration::from_secs(5))
@@ -61,7 +61,7 @@ pub fn is_denied(error: &impl ProvideErrorMetadata) -> bool {
     error.code() == Some("AccessDeniedException")
 }
 
-/// Why a call failed: in AWS's words, else all that is known of what kept it from getting there.
+/// Why a call failed: AWS's code and message, or else the chain of causes.
 pub fn reason<'a, E: Error + ProvideErrorMetadata + 'static>(error: &'a E) -> String {
     match (error.code(), error.message()) {
         (Some(code), Some(message)) => format!("{code}: {message}"),

@@ -32,10 +32,10 @@ const VISIBILITY_SECONDS: &str = "VISIBILITY_SECONDS";
 /// Time limit for hiding a message.
 const HIDING: Duration = Duration::from_secs(1);
 
-/// Batches on their way at the same time: each is up to 1 MiB, and its body again, in 128 MiB of memory.
+/// Concurrent sends of batches: each takes up to 1 MiB twice, and the function has 128 MiB of memory.
 const MAX_SENDS: usize = 4;
 
-/// The longest that SQS lets a new message wait.
+/// The longest delay of SQS for a new message.
 const MAX_DELAY: Duration = Duration::from_mins(15);
 
 /// Bytes of unsent messages that are kept: a tenth of the sender's memory.
@@ -59,7 +59,7 @@ impl NoQueue {
     }
 }
 
-/// Unsent messages by the work that they belong to, oldest first.
+/// Unsent messages by the id of the work that they belong to, oldest first.
 type Left = VecDeque<(String, Vec<Outgoing>)>;
 
 /// The pipeline's queue.
@@ -128,7 +128,7 @@ impl Outgoing {
         Self { delay: delay.min(MAX_DELAY), ..self }
     }
 
-    /// The name of the work.
+    /// Id of the message, which is also its deduplication id on a FIFO queue.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -271,11 +271,11 @@ impl Queue {
         if refused.is_empty() { Ok(()) } else { Err(Unsent(refused)) }
     }
 
-    /// Sends the messages of one piece of work as [`Queue::send`] does, and keeps those that were not taken for
-    /// [`Queue::left_of`].
+    /// As [`Queue::send`], and keeps the messages that were not sent in the process, for [`Queue::left_of`] under the id
+    /// `work`.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Queue::send`].
     pub async fn send_or_keep(&self, work: &str, messages: Vec<Outgoing>, until: Instant) -> Result<(), Unsent> {
         let result = self.send(messages, until).await;
         if let Err(Unsent(failures)) = &result {
@@ -284,8 +284,8 @@ impl Queue {
         result
     }
 
-    /// Messages that an earlier attempt at a piece of work could not send in this process; all others of it are on the
-    /// queue.
+    /// Takes the messages that [`Queue::send_or_keep`] kept under the id `work` in this process; all others of that work
+    /// were sent.
     pub fn left_of(&self, work: &str) -> Option<Vec<Outgoing>> {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         let at = left.iter().position(|(of, _)| of == work)?;

@@ -1,4 +1,4 @@
-//! What tasks do.
+//! Carries out the action of a task: nothing, an HTTP request, or a function call.
 
 use protocol::{Action, HttpMethod, Run};
 use reqwest::header::{CONTENT_LENGTH, HeaderValue, LOCATION};
@@ -21,14 +21,14 @@ const LONGEST_SECRET: usize = 4_096;
 /// Redirects that are followed.
 const MAX_REDIRECTS: usize = 5;
 
-/// What came of an attempt.
+/// The outcome of an attempt at a task.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ended {
     /// What the task returned, without secrets.
     pub(crate) text: String,
     /// Why it failed, without secrets.
     pub(crate) error: Option<String>,
-    /// Whether other secrets could change that.
+    /// Whether the failure may be due to cached secrets that are out of date.
     pub(crate) may_be_stale: bool,
     /// Whether the work is known not to have begun.
     pub(crate) not_begun: bool,
@@ -97,7 +97,7 @@ async fn call(http: &Http, request: &protocol::Http, secrets: &Secrets) -> Ended
     };
     let is_cut = body.len() == read;
     let text = secrets.redact(String::from_utf8_lossy(&body).into_owned());
-    // A cut may have left the beginning of a secret, which is not recognised as one.
+    // If the body was cut, its end may hold part of a secret, which redaction cannot recognise.
     let whole = text.len() - if is_cut { LONGEST_SECRET.min(text.len()) } else { 0 };
     let text = text::fit_bytes(&text, MAX_TEXT.min(whole));
     let error = (!is_expected).then(|| {
@@ -109,7 +109,7 @@ async fn call(http: &Http, request: &protocol::Http, secrets: &Secrets) -> Ended
     Ended { text, error, may_be_stale, not_begun: false }
 }
 
-/// Makes the request, and those that it is redirected to, unless the redirect itself is expected.
+/// Sends the request and follows redirects, unless the redirect's status is itself an expected one.
 async fn follow(http: &Http, request: &protocol::Http, secrets: &Secrets) -> Result<reqwest::Response, NoAnswer> {
     let mut url = Url::parse(&request.url).map_err(Invalid::from)?;
     let mut method = method(request.method);

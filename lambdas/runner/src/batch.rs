@@ -1,4 +1,4 @@
-//! A batch as Lambda hands it over, and the answer.
+//! The event of an SQS batch, and the response with its failures.
 //! <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html>
 
 use std::fmt;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The event.
+/// The event of an event source mapping.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Batch {
     #[serde(rename = "Records")]
@@ -24,7 +24,7 @@ pub(crate) struct Record {
     pub(crate) attributes: Attributes,
 }
 
-/// What SQS says about it.
+/// SQS attributes of a message.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Attributes {
     #[serde(rename = "ApproximateReceiveCount", deserialize_with = "number")]
@@ -37,7 +37,7 @@ pub(crate) struct Attributes {
     pub(crate) message_group_id: Option<String>,
 }
 
-/// Names a message. Never empty: Lambda takes a batch whose answer holds an empty one as failed altogether.
+/// Id of a message. Never empty: an empty id in the response makes Lambda treat the whole batch as failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct MessageId(String);

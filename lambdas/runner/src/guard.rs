@@ -1,5 +1,5 @@
-//! Addresses that a pipeline's URLs may not reach: Lambda's own runtime API, and what answers link-locally, such as
-//! the metadata service with its credentials.
+//! Blocks addresses that a pipeline's URLs must not reach: Lambda's runtime API, and link-local addresses such as the
+//! metadata service with its credentials.
 
 use std::env;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -38,7 +38,7 @@ impl Guard {
         Self { runtime_port }
     }
 
-    /// What names may resolve to in a URL; an address in its place is judged at once.
+    /// The addresses that the URL's host name may resolve to. An IP address as host is checked here.
     pub(crate) fn check(self, url: &Url) -> Result<Reach, Refused> {
         let is_runtime_port = self.runtime_port.is_some() && url.port_or_known_default() == self.runtime_port;
         let reach = if is_runtime_port { Reach::Beyond } else { Reach::BeyondAndLoopback };
@@ -87,7 +87,7 @@ fn is_this_machine(ip: IpAddr) -> bool {
     }
 }
 
-/// Resolves names, leaving out what is refused: what is connected to is what was judged.
+/// Resolves names without refused addresses, so that the client connects only to addresses that were checked.
 impl Resolve for Reach {
     fn resolve(&self, name: Name) -> Resolving {
         let reach = *self;

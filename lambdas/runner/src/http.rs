@@ -1,4 +1,4 @@
-//! The HTTP client, whose connections keep to the [`Guard`].
+//! The HTTP client, which connects only to addresses that the [`Guard`] allows.
 
 use std::error::Error;
 use std::iter::successors;
@@ -17,7 +17,7 @@ use crate::secrets::{Missing, Secrets};
 /// How long the opening of a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Why a request was not made. Says nothing of secrets and of URLs, which may be secrets.
+/// Why a request was not sent. Contains neither secrets nor URLs, which may be secrets.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Invalid {
     #[error("the URL is not valid: {0}")]
@@ -53,7 +53,7 @@ impl Http {
         }
         let client = match self.guard.check(&url)? {
             Reach::BeyondAndLoopback => self.usual.clone(),
-            // Hardly any URL has the runtime API's port: no client is kept for it.
+            // URLs with the runtime API's port are rare, so their client is built on demand.
             Reach::Beyond => client(Reach::Beyond)?,
         };
         Ok(client.request(method, url))
@@ -75,7 +75,7 @@ fn client(reach: Reach) -> reqwest::Result<Client> {
         .build()
 }
 
-/// Headers as they are sent; secret ones only if wanted.
+/// Headers as they are sent; headers with secret values are left out without `secrets`.
 pub(crate) fn headers(headers: &[Header], secrets: Option<&Secrets>) -> Result<HeaderMap, Invalid> {
     let mut map = HeaderMap::new();
     for Header { name, value } in headers {
@@ -98,7 +98,7 @@ pub(crate) fn are_secret(headers: &[Header]) -> bool {
     headers.iter().any(|header| matches!(header.value, HeaderValue::Secret(_)))
 }
 
-/// The guard's refusal, where that is why a request failed.
+/// The guard's refusal, if it is the cause of a failed request.
 pub(crate) fn refusal(error: &reqwest::Error) -> Option<&Refused> {
     causes(error).find_map(|cause| cause.downcast_ref())
 }

@@ -25,12 +25,12 @@ use crate::text;
 /// How long the opening of a connection may take.
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// How long a connection may be silent before TCP probes it. A flow that is silent for 350 s may be dropped without a word,
-/// and the connection to a function that works is silent.
+/// TCP keep-alive interval. A NAT gateway silently drops connections that are idle for 350 s, and a connection is idle
+/// while the function runs.
 /// <https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html#nat-gateway-troubleshooting-timeout>
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_mins(1);
 
-/// Lines of a function's log that its failure is told with.
+/// Number of log lines that are appended to a function's error.
 const LOG_LINES: usize = 10;
 
 /// Invokes Lambda functions, and waits for what they return.
@@ -39,8 +39,8 @@ pub(crate) struct Functions(Client);
 
 impl Functions {
     pub(crate) fn new(config: &SdkConfig) -> Result<Self, NoHttpClient> {
-        // An invocation takes as long as its task may, and one that is repeated runs the function twice. What is not
-        // disabled by name is inherited from the configuration of the other clients.
+        // An invocation may take as long as its task, and a retry would run the function twice. Every timeout that is not
+        // disabled explicitly is inherited from the other clients' configuration.
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT)
             .disable_read_timeout()
@@ -114,7 +114,7 @@ fn http_client() -> Result<pool::Client, NoHttpClient> {
     Ok(pool::Client::from_partition(&pool, PartitionId::from_index(0))?)
 }
 
-/// Whether Lambda says that it was too busy, or that the function is just being made or changed.
+/// Whether Lambda did not start the function, because of throttling or an ongoing change of it: safe to retry.
 fn was_not_begun(error: &InvokeError) -> bool {
     error.is_too_many_requests_exception()
         || error.is_resource_not_ready_exception()
@@ -133,7 +133,7 @@ fn ended(answer: InvokeOutput) -> Ended {
     Ended::failed(if log.is_empty() { raised } else { format!("{raised}\n{log}") })
 }
 
-/// What a function returned: its text, where that is what it is, else its JSON; and nothing for nothing.
+/// What a function returned: a JSON string as plain text, `null` as empty text, anything else as its JSON.
 fn returned(payload: String) -> String {
     match serde_json::from_str(&payload) {
         Ok(Value::String(text)) => text,

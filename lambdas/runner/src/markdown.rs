@@ -1,4 +1,4 @@
-//! The markdown that templates are written in: as much of it as services spell differently.
+//! The subset of markdown for templates: the parts that services write differently.
 //!
 //! | written | means |
 //! |---|---|
@@ -13,13 +13,13 @@
 
 use protocol::template::{HOLE, Rendered, fill};
 
-/// How deep marks may stand in each other; deeper ones are text.
+/// Maximum nesting of marks; deeper marks are text.
 const MAX_DEPTH: u8 = 6;
 
 /// What a link may lead to.
 const SCHEMES: [&str; 3] = ["https://", "http://", "mailto:"];
 
-/// What lies between two marks of a kind.
+/// A kind of markup, written as a pair of marks (a heading: as a line).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mark {
     Heading,
@@ -36,13 +36,13 @@ impl Mark {
     const INLINE: [(Self, &str); 5] =
         [(Self::Bold, "**"), (Self::Strike, "~~"), (Self::Star, "*"), (Self::Underscore, "_"), (Self::Code, "`")];
 
-    /// Whether it only counts at the borders of words, as `snake_case` and `2*3` have it too.
+    /// Whether the mark counts only at word boundaries: `snake_case` and `2*3` are text.
     fn is_of_words(self) -> bool {
         matches!(self, Self::Star | Self::Underscore)
     }
 }
 
-/// A piece of markdown, in its order; holes are filled in the order of the pieces, of a link its label first.
+/// A piece of parsed markdown. Holes are filled in the order of the pieces; in a link, the label comes before the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
     Text(&'a str),
@@ -51,7 +51,7 @@ pub(crate) enum Piece<'a> {
     Link { label: &'a str, url: &'a str },
 }
 
-/// Takes markdown apart. Every `Open` has its `Close`, well nested.
+/// Parses markdown. Every `Open` has a matching `Close`, properly nested.
 pub(crate) fn parse(text: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -93,9 +93,9 @@ fn heading(line: &str) -> Option<&str> {
     ((1..=6).contains(&level) && !title.is_empty()).then_some(title)
 }
 
-/// Takes a line apart, or what lies between two marks: there, inside bold, `**` changes nothing.
+/// Parses a line, or the text between two marks. Within bold, `**` has no effect.
 fn inline<'a>(text: &'a str, is_bold: bool, depth: u8, pieces: &mut Vec<Piece<'a>>) {
-    // A mark that found no end once finds none later on: without knowing that, a line of marks takes forever.
+    // A mark without an end has none further on either. Remembering that keeps lines of many marks fast.
     let mut hopeless = [false; Mark::INLINE.len()];
     let (mut begin, mut at) = (0, 0);
     while let Some(next) = text[at..].chars().next() {
@@ -157,7 +157,7 @@ fn can_open(text: &str, at: usize, mark: Mark, written: &str) -> bool {
         && !(mark.is_of_words() && before.is_some_and(is_of_word))
 }
 
-/// Where the mark that ends such a stretch begins.
+/// The position of the closing mark.
 fn end_of(text: &str, from: usize, mark: Mark, written: &str) -> Option<usize> {
     let ends = text[from..].match_indices(written).map(|(at, _)| from + at).filter(|at| *at > from);
     let mut ends = ends.filter(|at| {
@@ -204,7 +204,7 @@ impl Run {
     }
 }
 
-/// A notification as runs, for services that are told how text looks rather than read it from the text.
+/// A notification as runs, for services that take formatting as data rather than as markup.
 pub(crate) fn runs(rendered: &Rendered) -> Vec<Run> {
     let mut values = rendered.inserted.iter();
     let mut marks: Vec<Mark> = Vec::new();

@@ -1,4 +1,4 @@
-//! Reports of tasks and deliveries to the operator.
+//! Reports tasks and deliveries to the operator.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A task from the queue: its attempts, its result, and the deliveries of that.
+//! Runs a task from the queue: its attempts, its result, and the deliveries of the result.
 
 use std::time::Duration;
 
@@ -18,11 +18,12 @@ use crate::{Outcome, Runner, channel, news, text};
 /// With less time left than this, results are queued instead of posted at once.
 const AT_ONCE: Duration = Duration::from_secs(10);
 
-/// Levels of a result's parsed form: a delivery that holds it is nested a little deeper, and is read again, which ends
-/// at 128. <https://docs.rs/serde_json/latest/serde_json/struct.Deserializer.html#method.disable_recursion_limit>
+/// Maximum nesting of a result's parsed form. The delivery that contains it is nested a little deeper, and `serde_json`
+/// parses 128 levels.
+/// <https://docs.rs/serde_json/latest/serde_json/struct.Deserializer.html#method.disable_recursion_limit>
 const MAX_DEPTH: usize = 100;
 
-/// Pause before a result that could not be queued is tried again: short, so that Lambda still has this process.
+/// Pause before a result that could not be queued is retried: short, so that the same process may still hold it.
 const HAND_OVER_AGAIN: Duration = Duration::from_secs(10);
 
 /// Bytes of a result as JSON: with the largest channel beside it, a message of SQS (1 MiB) holds it.

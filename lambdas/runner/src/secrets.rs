@@ -14,13 +14,13 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// How long a value that was read is used.
+/// How long secrets are cached.
 const KEPT: Duration = Duration::from_mins(5);
 
 /// Pause before a read that was denied is tried again.
 const DENIED_AGAIN: Duration = Duration::from_secs(1);
 
-/// Shorter values are left in texts: replacing every `1` would tell more than it hides.
+/// Shorter values are not redacted: replacing every `1` would reveal more than it hides.
 const SHORTEST_REDACTED: usize = 4;
 
 /// What stands in a secret's place.
@@ -60,7 +60,7 @@ impl Secrets {
         self.0.get(key).ok_or_else(|| Missing(key.clone()))
     }
 
-    /// Takes all secrets out of a text, and of their parts those that are secrets by themselves.
+    /// Redacts all secrets in a text, and those parts of them that look like keys.
     pub(crate) fn redact(&self, text: String) -> String {
         let whole = self.0.values().map(Secret::expose).filter(|value| value.len() >= SHORTEST_REDACTED);
         let mut values: Vec<_> = whole.flat_map(|value| tokens(value).chain([value])).collect();
@@ -72,13 +72,13 @@ impl Secrets {
     }
 }
 
-/// The parts of a URL or a header's value that look like keys: answers often tell the path that they were asked for.
+/// The parts of a URL or header value that look like keys: error answers often quote the requested path.
 fn tokens(value: &str) -> impl Iterator<Item = &str> {
     let parts = value.split(|character: char| character.is_whitespace() || "/?&=#:@,;".contains(character));
     parts.filter(|part| part.len() >= 20 || part.len() >= 12 && part.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
-/// Why there are no secrets. Parts of the value are never told.
+/// Why the secrets cannot be read. Never contains parts of them.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("cannot read the parameter `{name}`: {reason}")]
@@ -87,12 +87,12 @@ pub(crate) enum Error {
     Malformed(String),
 }
 
-/// Whether a kept value will do.
+/// Whether a cached value may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Freshness {
-    /// The kept value will do.
+    /// A cached value may be used.
     Kept,
-    /// It is read again.
+    /// The value is read from SSM.
     Now,
 }
 
@@ -114,7 +114,7 @@ pub(crate) struct Reader {
 
 #[derive(Debug)]
 struct Kept {
-    /// By the wall clock: the other one may stand still while Lambda freezes the process.
+    /// Wall-clock time: the monotonic clock may stop while Lambda freezes the process.
     since: SystemTime,
     secrets: Arc<Secrets>,
 }

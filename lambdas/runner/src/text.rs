@@ -1,4 +1,4 @@
-//! Texts within the limits of the services that show them. They are cut between what a reader takes for characters.
+//! Escapes texts for services, and cuts them to their limits, at boundaries of grapheme clusters.
 
 pub(crate) use protocol::text::MARKER;
 use protocol::text::{cut, cut_characters, is_within, prefix};
@@ -9,16 +9,16 @@ use crate::markdown::Run;
 /// <https://docs.slack.dev/messaging/formatting-message-text#escaping>
 const ENTITIES: [(char, &str); 3] = [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;")];
 
-/// What Discord's markdown gives a meaning to anywhere. Mentions are switched off in the request.
+/// Characters with a meaning in Discord's markdown anywhere. Mentions are disabled in the request.
 const MARKUP: &[char] = &['\\', '*', '_', '~', '`', '|', '<', '[', ']'];
 
-/// What it gives a meaning to at a line's start: headings, lists, quotes.
+/// Characters with a meaning only at the start of a line: headings, lists, quotes.
 const LINE_MARKUP: &[char] = &['#', '-', '>'];
 
-/// Beyond letters and digits, what a link may hold to stay one: nothing that could end it and begin markup.
+/// Characters allowed in links besides letters and digits: none that could end the link and begin markup.
 const IN_LINKS: &str = "-._~:/?#@!$&'+,;=%";
 
-/// Makes text from outside plain in Slack.
+/// Escapes untrusted text for Slack.
 pub(crate) fn escape_slack(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -30,12 +30,12 @@ pub(crate) fn escape_slack(text: &str) -> String {
     escaped
 }
 
-/// What entities stand for.
+/// Replaces HTML entities by their characters.
 pub(crate) fn unescape(text: &str) -> String {
     text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
 }
 
-/// Makes text from outside plain in Discord, but for links, which a backslash would break.
+/// Escapes untrusted text for Discord, except in links, which backslashes would break.
 pub(crate) fn escape_discord(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let mut begins_line = true;
@@ -63,12 +63,12 @@ pub(crate) fn fit_slack(text: String, limit: usize) -> String {
     fit(text, limit, |_| 1, without_half_entity)
 }
 
-/// Cuts text for Discord, in the measure that is never below its own: UTF-16 units.
+/// Cuts text for Discord, measured in UTF-16 units, which is never less than Discord counts.
 pub(crate) fn fit_discord(text: String, limit: usize) -> String {
     fit(text, limit, char::len_utf16, without_half_escape)
 }
 
-/// Cuts runs, so that they are together as long as that in such a measure.
+/// Cuts runs to a total length of `limit`, measured by `width`.
 pub(crate) fn fit_runs(runs: Vec<Run>, limit: usize, width: fn(char) -> usize) -> Vec<Run> {
     let size = |text: &str| text.chars().map(width).sum::<usize>();
     if runs.iter().map(|run| size(&run.text)).sum::<usize>() <= limit {
@@ -110,7 +110,7 @@ fn fit(text: String, limit: usize, width: fn(char) -> usize, tidy: fn(&str, usiz
     format!("{}{MARKER}", &text[..tidy(&text, kept)])
 }
 
-/// An entity cut in half would show as what it is not.
+/// Drops an entity that was cut in half, which would show as text.
 fn without_half_entity(text: &str, kept: usize) -> usize {
     match text[..kept].rfind('&') {
         Some(at) if ENTITIES.iter().any(|(_, entity)| text[at..].starts_with(entity) && at + entity.len() > kept) => at,
@@ -118,7 +118,7 @@ fn without_half_entity(text: &str, kept: usize) -> usize {
     }
 }
 
-/// A backslash that lost its character would swallow the marker.
+/// Drops a backslash that lost its character, which would escape the marker.
 fn without_half_escape(text: &str, kept: usize) -> usize {
     let backslashes = text[..kept].bytes().rev().take_while(|byte| *byte == b'\\').count();
     kept - backslashes % 2

@@ -49,7 +49,7 @@ impl Trial {
     /// Posts a result as it was made for a channel.
     ///
     /// # Errors
-    /// It is not there; then it says what the service said.
+    /// The service did not accept it; contains its answer.
     pub async fn post(&self, delivery: &Delivery) -> Result<(), NotDelivered> {
         match deliver::post(&self.runner, delivery, MAX_POST).await {
             Verdict::Delivered => Ok(()),
@@ -58,7 +58,7 @@ impl Trial {
     }
 }
 
-/// What would go to each channel of a run; nothing where such results are not told.
+/// The deliveries of a result to the run's channels; empty if the task does not notify of such results.
 pub fn deliveries(run: &Run, result: &TaskResult) -> Vec<Delivery> {
     run::deliveries(run, result)
 }

@@ -41,7 +41,7 @@ fn observation(resources: &[Resource]) -> Observation {
     }
 }
 
-/// A memory of one pipeline, found as it should be.
+/// A cache that holds one pipeline, observed in sync.
 fn cache(resources: &[Resource]) -> ObservedCache {
     let cache = ObservedCache::new(HOUR);
     assert!(cache.record("uid", observation(resources), false), "the first there");
@@ -52,7 +52,7 @@ fn is_fresh(cache: &ObservedCache, want: &[Resource]) -> bool {
     cache.is_fresh("uid", desired_hash(want), &location(), 0).is_some()
 }
 
-/// What a sweep makes of a change in what the lists show.
+/// Whether a sweep asks for a reconcile after a change in what the lists show.
 fn sweep(cache: &ObservedCache, resources: &[Resource], change: impl Fn(&mut Observed)) -> bool {
     let snapshots = resources.iter().map(|resource| {
         let mut listed = seen(resource);

@@ -1,26 +1,26 @@
-//! What was changed on AWS, also where the answer that would say so was lost.
+//! Applied changes, including those whose answer was lost.
 
 use aws::resource::TagRefusal;
 use pipeline_core::plan::Verdict;
 use pipeline_core::resource::Difference;
 
-/// Something that was changed on AWS.
+/// A change that was applied to one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AppliedChange {
-    /// Made.
+    /// The resource did not exist, and was created.
     Created,
-    /// Changed.
+    /// These differences were corrected, or the resource was deleted to be replaced because of them.
     Updated(Vec<Difference>),
     /// Taken over from an earlier pipeline of the same name.
     TakenOver {
         /// UID of that pipeline.
         from: String,
     },
-    /// Deleted.
+    /// The resource was deleted for good.
     Deleted,
 }
 
-/// What carrying out a verdict changes.
+/// The change that a verdict leads to; `None` if it writes nothing.
 pub(super) fn change(verdict: &Verdict) -> Option<AppliedChange> {
     match verdict {
         Verdict::Create => Some(AppliedChange::Created),
@@ -33,12 +33,12 @@ pub(super) fn change(verdict: &Verdict) -> Option<AppliedChange> {
     }
 }
 
-/// How much of a change was done whose answer was lost, judged by what AWS has now.
+/// The part of a change that was carried out although its answer was lost, according to the verdict on a new observation.
 pub(super) fn done(tried: AppliedChange, now: &Verdict) -> Option<AppliedChange> {
     let left: &[Difference] = match now {
         Verdict::InSync | Verdict::Settle(_) => &[],
         Verdict::Update(left) | Verdict::Replace(left) => left,
-        // There is nothing, or what there is must still go, or it is still the earlier pipeline's, or somebody else's.
+        // Not carried out: the resource is still missing, still to be deleted, or still another owner's.
         Verdict::Create | Verdict::Delete | Verdict::TakeOver { .. } | Verdict::Conflict { .. } => return None,
     };
     match tried {
@@ -50,7 +50,7 @@ pub(super) fn done(tried: AppliedChange, now: &Verdict) -> Option<AppliedChange>
     }
 }
 
-/// A change that goes on: the user's tags are changed last.
+/// The change without its tags: an update that still waits has not changed the user's tags yet.
 pub(super) fn without_tags(change: AppliedChange) -> Option<AppliedChange> {
     match change {
         AppliedChange::Updated(mut differences) => {
@@ -61,7 +61,7 @@ pub(super) fn without_tags(change: AppliedChange) -> Option<AppliedChange> {
     }
 }
 
-/// Takes back what was said of tags that AWS then refused to change.
+/// Removes the tags that AWS refused to change from the recorded changes.
 pub(super) fn withdraw(changes: &mut Vec<AppliedChange>, refusals: &[TagRefusal]) {
     let is_refused = |one: &Difference| refusals.iter().any(|refusal| one.tag_key() == Some(&refusal.key));
     changes.retain_mut(|change| match change {

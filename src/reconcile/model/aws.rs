@@ -10,9 +10,9 @@ use serde_json::Value;
 use super::Setting;
 use super::shared::Shared;
 
-/// A name on AWS that at most one thing can have.
+/// A place that at most one resource can have on AWS: a name, and for a mapping also its queue.
 pub(super) struct Slot {
-    /// The operator's id of it. Mappings from several queues to one function share one.
+    /// The operator's id, which all mappings to one function share.
     pub(super) id: Id,
     /// The queue of a mapping: AWS takes one mapping for each queue and function.
     pub(super) queue: Option<String>,
@@ -21,7 +21,7 @@ pub(super) struct Slot {
     pub(super) kind: String,
 }
 
-/// Something that exists.
+/// A resource that exists on AWS.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Thing {
     pub(super) tags: Tags,
@@ -29,7 +29,7 @@ pub(super) struct Thing {
     pub(super) state: State,
 }
 
-/// Whether AWS still works on a thing.
+/// Whether AWS is still working on a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Settled,
@@ -43,7 +43,7 @@ pub(super) enum State {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Aws {
     pub(super) things: Vec<Option<Shared<Thing>>>,
-    /// Names of deleted queues, which rest for 60 s.
+    /// Slots of deleted queues, whose names SQS reserves for 60 s.
     pub(super) reserved: BTreeSet<usize>,
 }
 
@@ -59,7 +59,7 @@ pub(super) enum Call {
         keys: Vec<FieldName>,
         fields: Fields,
     },
-    /// A schedule's update: all fields, and the description that says whose it is.
+    /// A schedule's update: replaces all fields, and the description that names its owner.
     Replace {
         fields: Fields,
         tags: Tags,
@@ -70,7 +70,7 @@ pub(super) enum Call {
 }
 
 impl Call {
-    /// Whether it changes tags of the user's, and nothing else.
+    /// Whether the call changes only the user's tags.
     pub(super) fn is_of_users_tags(&self) -> bool {
         match self {
             Self::Tag(tags) => !tags.contains_key(tag::UID),
@@ -102,7 +102,7 @@ impl Call {
     }
 }
 
-/// What AWS says to a call.
+/// The answer to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     Done,
@@ -111,7 +111,7 @@ pub(super) enum Answer {
     Refused(ErrorClass),
 }
 
-/// As an [`AwsError`](aws::AwsError) of this class would read.
+/// AWS is not ready for the call, as with an [`AwsError`](aws::AwsError) of this class: the step observes again.
 const NOT_YET: Answer = Answer::Refused(ErrorClass::Waiting);
 
 impl Aws {
@@ -173,14 +173,14 @@ impl Aws {
         Answer::Done
     }
 
-    /// What stands in the way of a call.
+    /// Whether AWS would carry out a call, as its answer.
     fn judge(&self, setting: &Setting, slot: usize, call: &Call) -> Answer {
         let id = &setting.slots[slot].id;
         let thing = self.things[slot].as_deref();
         let state = thing.map(|thing| thing.state);
         match (call, id.kind, state) {
             (Call::Make { fields, .. }, Kind::Queue, Some(_)) => {
-                // Success for one that is there with the same attributes, whether it is ours or not.
+                // SQS answers success if the queue exists with the same attributes, even if it is not ours.
                 if thing.is_some_and(|thing| thing.fields == *fields) { Answer::Done } else { Answer::Exists }
             }
             (Call::Make { .. }, _, Some(_)) => Answer::Exists,
@@ -198,7 +198,7 @@ impl Aws {
         }
     }
 
-    /// Whether what a thing refers to is there.
+    /// Whether AWS would accept these fields: whether the resources that they refer to exist.
     fn judge_references(&self, setting: &Setting, slot: usize, fields: &Fields) -> Answer {
         let Slot { id, queue, .. } = &setting.slots[slot];
         let is_there = |kind: Kind, name: &str| self.find(setting, kind, name).is_some();
@@ -243,7 +243,7 @@ impl Aws {
         }
     }
 
-    /// Lambda takes no function that may run for longer than its queue hides messages.
+    /// Lambda refuses a function timeout above the visibility timeout of the queue that invokes the function.
     fn judge_visibility(&self, setting: &Setting, queue: Option<&str>, function: Option<&Fields>) -> Answer {
         let queue = queue.and_then(|queue| self.find(setting, Kind::Queue, queue));
         let hidden = queue.and_then(|queue| number(&queue.fields, FieldName::VisibilityTimeout));
@@ -259,7 +259,7 @@ impl Aws {
         self.things[slot].as_deref()
     }
 
-    /// AWS finishes what it works on: the thing is usable, or gone with all that is in it.
+    /// AWS finishes asynchronous work: the resource becomes usable, or is gone with all that it contains.
     pub(super) fn settle(&mut self, setting: &Setting, slot: usize) {
         let Some(thing) = self.things[slot].as_deref() else { return };
         match thing.state {
@@ -273,7 +273,7 @@ impl Aws {
         }
     }
 
-    /// A thing is gone; a group with the schedules in it, a queue with its name reserved.
+    /// Removes a resource: a schedule group with its schedules; a queue's name stays reserved.
     pub(super) fn vanish(&mut self, setting: &Setting, slot: usize) -> Answer {
         self.things[slot] = None;
         let id = &setting.slots[slot].id;
@@ -304,7 +304,7 @@ pub(super) fn text(fields: &Fields, key: FieldName) -> Option<&str> {
     }
 }
 
-/// The layer versions of the pipeline that a function has; those of others, by their ARNs, are there in any case.
+/// The layer versions of a function that are the pipeline's own. Others, named by ARN, are assumed to exist.
 pub(super) fn layers(fields: &Fields) -> impl Iterator<Item = &str> {
     let layers = match fields.get(&FieldName::Layers) {
         Some(Field::Plain(layers)) => layers.as_array(),

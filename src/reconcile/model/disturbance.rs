@@ -1,4 +1,4 @@
-//! What may go wrong, as often as the budget allows.
+//! The disturbances: what can go wrong in a state, within its budget.
 
 use pipeline_core::names::Tags;
 use pipeline_core::resource::{Field, FieldName, Fields, Id, Kind};
@@ -13,10 +13,10 @@ use super::{Setting, uid_of};
 pub(super) const FOREIGN_TAG: &str = "team";
 
 impl World {
-    /// What may go wrong.
+    /// All disturbances that the budget still allows, with the states that they lead to.
     ///
     /// # Errors
-    /// What must never happen has.
+    /// An invariant is broken.
     pub(in super::super) fn disturbances(&self, setting: &Setting) -> Result<Next, String> {
         let mut next = Next::new();
         if let Some(budget) = self.spend(|budget| &mut budget.crashes)
@@ -84,7 +84,7 @@ impl World {
         let spent = Self { budget, ..self.clone() };
         let made = |spec: usize| {
             let uid = self.uid + 1;
-            // A rebuilt cluster's operator is another process.
+            // A rebuilt cluster has a new operator process, without a reconcile in progress.
             Self { cr: Some(Cr::new(setting, uid, spec)), uid, reconcile: None, retained: false, ..spent.clone() }
         };
         match &self.cr {
@@ -159,7 +159,7 @@ impl World {
             let mut world = spent.clone();
             match self.aws.things[slot].as_deref() {
                 None if !self.is_about_to_write(&id) => {
-                    // The same in all but whose it is: what is hardest to tell from ours.
+                    // Identical except for the owner's tags: the hardest case to tell from ours.
                     let make = Call::Make { fields: setting.fields(slot, resource), tags: Tags::new() };
                     if world.aws.carry_out(setting, slot, &make) == Answer::Done {
                         next.push((Event::SomebodyTakes(id), world));
@@ -176,7 +176,7 @@ impl World {
     }
 }
 
-/// What somebody may make of a thing of a kind.
+/// A resource's fields after somebody else changed one of them; `None` if the kind has none to change.
 fn other_fields(kind: Kind, thing: &Thing) -> Option<Fields> {
     let (key, value) = match kind {
         Kind::LogGroup => (FieldName::RetentionInDays, 1.into()),

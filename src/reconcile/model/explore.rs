@@ -1,4 +1,4 @@
-//! Every state that a small pipeline can get into, breadth first: so a failure shows the shortest way to it.
+//! Breadth-first search through all states of a small pipeline, so that a failure shows the shortest trace to it.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,11 +14,11 @@ use super::{Budget, CALM, Event, Rest, Setting, World, is_deep};
 struct Explored {
     states: usize,
     transitions: usize,
-    /// Resting places, and how many states rest there.
+    /// The ways in which pipelines come to rest, each with its number of states.
     rests: Vec<(Rest, usize)>,
 }
 
-/// States in the order in which they were found, and how each was.
+/// States in the order in which they were found, each with the transition that led to it.
 #[derive(Default)]
 struct Found {
     worlds: Vec<Rc<World>>,
@@ -39,7 +39,7 @@ impl Found {
         }
     }
 
-    /// The shortest way to a state, one event a line.
+    /// The shortest sequence of events that leads to a state.
     fn trace(&self, mut index: usize) -> Vec<&Event> {
         let mut events = Vec::new();
         while let Some((before, event)) = &self.from[index] {
@@ -59,7 +59,7 @@ impl Found {
     }
 }
 
-/// Explores everything that may happen within a budget of disturbances, and where it leads when no more comes.
+/// Explores all states within a budget of disturbances, and how each comes to rest when no more disturbances follow.
 fn explore(setting: &Setting, budget: Budget) -> Explored {
     let mut found = Found::default();
     let mut calm: Vec<Vec<usize>> = Vec::new();
@@ -92,7 +92,7 @@ fn explore(setting: &Setting, budget: Budget) -> Explored {
     Explored { states: found.worlds.len(), transitions, rests }
 }
 
-/// A state that undisturbed steps lead back to, if there is one. Where there is none, every undisturbed way ends.
+/// A state from which undisturbed steps can run into a cycle; `None` if every undisturbed path ends.
 fn circle(calm: &[Vec<usize>]) -> Option<usize> {
     let mut waits_for: Vec<usize> = calm.iter().map(Vec::len).collect();
     let mut before: Vec<Vec<usize>> = vec![Vec::new(); calm.len()];
@@ -115,14 +115,14 @@ fn circle(calm: &[Vec<usize>]) -> Option<usize> {
 
 /// With secrets, hence with a parameter.
 const CHAT: &str = "{channels: [{name: team, slack: {webhookUrl: {secretKeyRef: {name: chat, key: slack}}}}]}";
-/// Without, and with a runner that may take longer than the queue of the other hides messages.
+/// Without secrets, and with a runner timeout above the visibility timeout of the queue of [`CHAT`].
 const LONGER: &str = "{runner: {timeoutSeconds: 600}}";
 /// Stays on AWS when it is deleted.
 const RETAINED: &str = "{deletionPolicy: Retain}";
 /// With queues of other names, and a mapping from one of them to the same function.
 const FIFO: &str = "{concurrencyPolicy: Queue}";
 
-/// With tags, of which the other changes one, lacks one, and has one more.
+/// With tags, of which [`TAGGED_OTHERWISE`] changes one and removes one; it also adds one.
 const TAGGED: &str = "{tags: {stage: test, owner: me}}";
 const TAGGED_OTHERWISE: &str = "{tags: {stage: live, cost: high}}";
 
@@ -137,18 +137,18 @@ fn half(id: &Id) -> bool {
     id.kind != Kind::LogGroup && !id.name.ends_with("-sender") && !id.name.ends_with("-undelivered-dlq")
 }
 
-/// One that is tagged when it is changed, and one whose changes take several calls.
+/// The runner's role, whose update includes its tags, and its function, whose update takes several rounds.
 fn tagged(id: &Id) -> bool {
     id.kind == Kind::Role && id.name.ends_with("-runner") || id.kind == Kind::Function && id.name.ends_with("-runner")
 }
 
-/// What a function with layers takes.
+/// Layer versions, and all functions and roles except the sender's.
 fn layered(id: &Id) -> bool {
     matches!(id.kind, Kind::LayerVersion | Kind::Function | Kind::Role) && !id.name.ends_with("-sender")
 }
 
-/// Explores what these disturbances can do to pipelines of these specs: no write that must not be, and from every
-/// state, once they end, a rest that is as wanted.
+/// Explores pipelines of these specs under these disturbances: no write breaks an invariant, and the pipelines come to
+/// rest in exactly the expected ways.
 #[track_caller]
 #[expect(clippy::print_stdout, reason = "how much was explored is part of what a test run says")]
 fn check(specs: &[&str], keep: fn(&Id) -> bool, budget: Budget, expected: &[Rest]) {

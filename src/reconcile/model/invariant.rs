@@ -1,4 +1,4 @@
-//! What must never have happened, and where a pipeline may come to rest.
+//! The invariants of writes and states, and how a pipeline may come to rest.
 
 use api::{ResourceRow, ResourceState};
 use pipeline_core::names::{Ownership, TagKeys};
@@ -11,19 +11,19 @@ use super::operator::Reconcile;
 use super::world::World;
 use super::{Setting, owner_of, short, uid_of};
 
-/// Where a pipeline comes to rest.
+/// How a pipeline comes to rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in super::super) enum Rest {
-    /// AWS has what the spec wants, and nothing else of ours.
+    /// AWS matches the spec, and holds nothing else of the pipeline's.
     Matched,
-    /// Somebody else has a hand in it, and is named.
+    /// A resource of another owner is in the way, and is reported.
     Conflict,
     /// The pipeline is gone, and so is what it had.
     Gone,
 }
 
 impl World {
-    /// What must hold of every write.
+    /// Checks the invariants of a write: it is recorded beforehand, and touches nothing that is foreign or still in use.
     pub(super) fn judge_write(
         &self,
         setting: &Setting,
@@ -44,8 +44,8 @@ impl World {
         }
         let ownership = |thing: &Thing| owner.ownership(&thing.tags);
         match (call, before.things[slot].as_deref().map(ownership)) {
-            // A layer version cannot be told that it is another's now: one that is takes its place, and functions keep what
-            // they have until they are given that.
+            // A layer version's owner cannot be changed, so a take-over replaces it. Functions keep the deleted version
+            // until they are given the new one.
             (Call::Delete, Some(Ownership::Predecessor { .. })) if id.kind == Kind::LayerVersion => return Ok(()),
             (Call::Delete, Some(Ownership::Predecessor { .. } | Ownership::NotOurs { .. }))
             | (_, Some(Ownership::NotOurs { .. })) => {
@@ -71,7 +71,7 @@ impl World {
         Ok(())
     }
 
-    /// What must hold of every state.
+    /// Checks the invariants of a state: what the pipeline has on AWS is in its rows, behind a finalizer, or retained.
     pub(super) fn judge_state(&self, setting: &Setting) -> Result<(), String> {
         let uid = owner_of(self.uid).uid;
         for (slot, thing) in self.aws.things.iter().enumerate() {
@@ -91,10 +91,10 @@ impl World {
         Ok(())
     }
 
-    /// Where a state is at rest that nothing more follows from.
+    /// How the pipeline has come to rest in a state without undisturbed transitions.
     ///
     /// # Errors
-    /// It should not rest there.
+    /// The pipeline should not come to rest in this state.
     pub(in super::super) fn rest(&self, setting: &Setting) -> Result<Rest, String> {
         let Some(cr) = &self.cr else { return Ok(Rest::Gone) };
         if let Some(reconcile) = &self.reconcile {
@@ -109,7 +109,7 @@ impl World {
         let want = setting.want(cr.spec, cr.uid);
         let conflicts: Vec<_> = cr.rows.iter().filter(|row| row.state == ResourceState::Conflict).collect();
         if let Some(first) = conflicts.first() {
-            // While one is left, the others' rows stay as they were.
+            // While one conflict remains, rows of conflicts that are already resolved are not updated.
             let is_real = |row: &&ResourceRow| {
                 let thing = self.aws.observe(setting, &Id::new(row.kind.parse().expect("known"), &row.name));
                 thing.is_some_and(|thing| owner.ownership(&thing.tags) != Ownership::Ours)
@@ -127,7 +127,7 @@ impl World {
             if !diff(resource, &seen, &cr.tag_keys).is_empty() || seen.settling.is_some() {
                 return Err(format!("{} is not as wanted", short(&id)));
             }
-            // What an earlier pipeline of the name had, nobody knows.
+            // Tag keys of an earlier pipeline of the same name are not recorded, so its tags may stay.
             let left = seen.tags.keys().find(|key| !resource.tags().contains_key(*key) && *key != FOREIGN_TAG);
             if let Some(key) = left.filter(|_| self.uid == 1) {
                 return Err(format!("{} still has the tag {key}", short(&id)));
@@ -163,7 +163,7 @@ impl World {
     }
 }
 
-/// Whether one thing does not work without another.
+/// Whether a resource, in the slot `user`, depends on the resource `id`.
 fn uses(thing: &Thing, user: &Slot, id: &Id) -> bool {
     let names = |key: FieldName| text(&thing.fields, key).is_some_and(|arn| last(arn) == id.name);
     match (user.id.kind, id.kind) {

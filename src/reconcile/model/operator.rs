@@ -26,7 +26,7 @@ pub(super) type Rows = Vec<ResourceRow>;
 /// How often a step reads its resource again before it gives up waiting.
 pub(super) const MAX_REREADS: u8 = 4;
 
-/// One resource as AWS showed it, and what to do about it.
+/// An observation of one resource, with the verdict on it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Judged {
     pub(super) have: Option<Observed>,
@@ -61,7 +61,7 @@ pub(super) enum Progress {
         judged: Shared<Judged>,
         /// Calls made.
         calls: usize,
-        /// Whether one of them was refused that changes tags alone.
+        /// Whether AWS refused a call that only changes tags.
         refused: bool,
         rereads: u8,
     },
@@ -125,7 +125,7 @@ impl fmt::Debug for Planned {
 
 /// What the reconcile of an idle pipeline begins with.
 pub(super) enum Begun {
-    /// Nothing: as far as the operator sees, nothing differs.
+    /// Nothing to write: as far as the operator observes, nothing differs.
     Quiet,
     /// The finalizer is removed at once.
     LetsGo,

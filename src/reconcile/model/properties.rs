@@ -1,4 +1,4 @@
-//! Any valid spec, and any two, carried out from the first write to the last.
+//! Properties of any valid spec, and of any two in a row, reconciled until nothing more happens.
 
 use api::{DeletionPolicy, ScheduledTaskPipelineSpec};
 use pipeline_core::names::TagKeys;
@@ -12,7 +12,7 @@ use super::specs::{edits, specs};
 use super::walk::{MAX_SHRINK_TIME, failed};
 use super::{Budget, CALM, Event, Rest, Setting, World, come_to_rest};
 
-/// Makes a pipeline of the first spec, lets something happen to it, and says where it then rests.
+/// Creates a pipeline with the first spec, applies one event, and returns how the pipeline then comes to rest.
 fn rest_after(specs: &[ScheduledTaskPipelineSpec], budget: Budget, event: &Event) -> Result<Rest, TestCaseError> {
     let setting = Setting::new(specs, |_| true, false);
     let mut trace = Vec::new();
@@ -39,7 +39,7 @@ proptest! {
         prop_assert!(pending.is_empty(), "{pending:?}");
     }
 
-    /// A pipeline rests matched only if its plan is empty, and nothing of its own is left over.
+    /// [`Rest::Matched`] implies that the plan is empty and that nothing of the pipeline's is left over.
     #[test]
     fn any_spec_over_any_other_plans_to_nothing_and_leaves_nothing_over(specs in edits(2)) {
         let budget = Budget { all: 1, edits: 1, ..CALM };

@@ -1,4 +1,4 @@
-//! Equal values kept once, so that states compare and hash by address.
+//! Interned values: equal ones are stored once, so that states compare and hash by address.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::ptr;
 use std::rc::Rc;
 
-/// A value of a [`Pool`].
+/// A value that a [`Pool`] has interned: compared and hashed by address.
 #[derive(Debug)]
 pub(super) struct Shared<T>(Rc<T>);
 
@@ -39,7 +39,7 @@ impl<T> Hash for Shared<T> {
     }
 }
 
-/// All values of a type that any state holds.
+/// The interned values of a type.
 pub(super) struct Pool<K, T> {
     values: RefCell<HashMap<K, Vec<Shared<T>>>>,
 }
@@ -51,7 +51,7 @@ impl<K, T> Default for Pool<K, T> {
 }
 
 impl<K: Eq + Hash, T: PartialEq> Pool<K, T> {
-    /// The one shared value that equals this; values are compared among those with the same key.
+    /// Interns a value. It is compared only with values of the same key, so equal values must have equal keys.
     pub(super) fn share(&self, key: K, value: T) -> Shared<T> {
         let mut values = self.values.borrow_mut();
         let alike = values.entry(key).or_default();

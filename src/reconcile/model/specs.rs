@@ -1,7 +1,7 @@
-//! Every spec that is valid: each field that is honoured takes all of its range, its ends above all.
+//! Strategies for valid specs: each supported field takes its whole range, and often one of its bounds.
 //!
-//! The structs are written out without `..`: a new field does not compile until it is generated, or left out for a
-//! reason.
+//! The spec is written out without `..`: a new field does not compile until it is generated or left out for a reason.
+//! In one-of types (`Channel`, `Code`), a new alternative has to be added by hand.
 
 mod functions;
 mod tasks;
@@ -32,7 +32,7 @@ const DELIVERY_SECONDS: u32 = 15;
 /// Lambda's longest timeout.
 const MAX_TIMEOUT_SECONDS: u32 = 900;
 
-/// A number of a range, often one of its ends.
+/// A number from a range, often one of its bounds.
 fn within(range: RangeInclusive<u32>) -> impl Strategy<Value = u32> {
     prop_oneof![Just(*range.start()), Just(*range.end()), range]
 }
@@ -56,7 +56,7 @@ fn policies() -> impl Strategy<Value = ConcurrencyPolicy> {
     select(vec![ConcurrencyPolicy::Allow, ConcurrencyPolicy::Queue])
 }
 
-/// What other fields depend on.
+/// The fields on which limits of other fields depend.
 #[derive(Clone, Debug)]
 struct Frame {
     policy: ConcurrencyPolicy,
@@ -68,7 +68,7 @@ struct Frame {
 }
 
 impl Frame {
-    /// The least that the runner may take.
+    /// The lowest valid timeout of the runner, in seconds.
     fn least_timeout(&self) -> u32 {
         let usual = |task: &Task| if task.function.is_some() || task.function_arn.is_some() { 45 } else { 10 };
         let timeouts = self.tasks.iter().map(|task| task.timeout_seconds.unwrap_or(usual(task)));
@@ -150,7 +150,7 @@ fn when() -> BoxedStrategy<When> {
         "at(2030-02-03T04:05:06)",
     ];
     let zones = ["UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Apia"];
-    // Of three starts one has passed, and none is after an end.
+    // One start is in the past, and every start is before every end.
     let starts = ["2020-01-01T00:00:00Z", "2026-06-01T12:00:01Z", "2029-12-31T23:59:59.5Z"];
     let ends = ["2031-01-01T00:00:00Z", "2199-12-31T23:59:59Z"];
     let invocation = (within(0..=185), within(60..=86_400))

@@ -1,4 +1,4 @@
-//! The calls that the verbs of `src/resource/<kind>.rs` make, one after the other, and what the last one leaves to do.
+//! The calls that `crates/aws/src/resource/<kind>.rs` makes for a verdict, in order, and how a step goes on after them.
 
 use aws::resource::{Changed, TagChanges};
 use pipeline_core::names::Tags;
@@ -8,18 +8,18 @@ use pipeline_core::resource::{Difference, FieldName, Id, Kind, Observed, Resourc
 use super::aws::Call;
 use super::operator::Judged;
 
-/// One act on one resource.
+/// The calls that carry out one verdict on one resource.
 pub(super) struct Script {
     pub(super) calls: Vec<Call>,
     pub(super) ends: Ends,
 }
 
-/// What an act comes to when all its calls were carried out.
+/// How a step goes on when all calls of its script were carried out.
 pub(super) enum Ends {
     Done,
-    /// AWS works on it, or more is to do.
+    /// The resource is observed again: AWS is still working on it, or more calls are needed.
     Reread,
-    /// Done if these are the tags that it then has.
+    /// Done if the resource then has these tags; else it is observed again.
     DoneIfTagged(Tags),
 }
 
@@ -78,12 +78,12 @@ fn take_over(id: &Id, resource: &Resource, have: &Observed, differences: &[Diffe
     update(resource, have, differences)
 }
 
-/// Whose it is first, the user's tags last.
+/// The owner's tags first, the user's tags last.
 fn update(resource: &Resource, have: &Observed, differences: &[Difference]) -> Script {
     let changed = Changed(differences);
     let Script { calls, ends } = change(resource, have, changed);
     let TagChanges { owner, remove, set } = match resource {
-        // Whose they are is in their descriptions.
+        // They cannot be tagged; their descriptions name the owner.
         Resource::Schedule(_) | Resource::LayerVersion(_) => TagChanges::default(),
         _ => changed.tags(resource.tags()),
     };

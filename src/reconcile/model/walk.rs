@@ -1,5 +1,5 @@
-//! Long random walks of whole pipelines, of any specs, with as much going wrong as there is room for. A walk that fails
-//! is made as short as it gets, and kept in `proptest-regressions/`.
+//! Long random walks of whole pipelines, with any valid specs and a large budget of disturbances. A walk that fails is
+//! shrunk, and its seed is kept in `proptest-regressions/`.
 
 use api::ScheduledTaskPipelineSpec;
 use proptest::prelude::*;
@@ -10,13 +10,13 @@ use super::{Budget, Event, Setting, World, come_to_rest, is_deep};
 
 const ROUGH: Budget = Budget { all: 60, crashes: 20, faults: 20, edits: 10, lives: 6, drifts: 20, foreigners: 6 };
 
-/// Milliseconds spent on making a failure short.
+/// Time limit for shrinking a failure, in milliseconds.
 pub(super) const MAX_SHRINK_TIME: u32 = 60_000;
 
-/// One step of a walk: which of the things that may happen does.
+/// One step of a walk: selects one of the possible transitions.
 #[derive(Clone, Debug)]
 struct Pick {
-    /// Whether something may go wrong.
+    /// Whether to take an undisturbed transition, if there is one, rather than a disturbance.
     calm: bool,
     which: Index,
 }
@@ -26,13 +26,13 @@ fn picks() -> impl Strategy<Value = Vec<Pick>> {
     prop::collection::vec(pick, 0..250)
 }
 
-/// What is wrong, and how it came to that.
+/// A test failure: what is wrong, and the events that led to it.
 pub(super) fn failed(wrong: &str, trace: &[Event]) -> TestCaseError {
     let events: Vec<String> = trace.iter().map(|event| format!("  {event}")).collect();
     TestCaseError::fail(format!("{wrong}\nafter\n{}", events.join("\n")))
 }
 
-/// Walks, then lets the operator alone until it rests.
+/// Takes these steps, then runs undisturbed until nothing more happens.
 fn walk(specs: &[ScheduledTaskPipelineSpec], picks: &[Pick]) -> Result<(), TestCaseError> {
     let setting = Setting::new(specs, |_| true, true);
     let mut world = World::new(&setting, ROUGH);

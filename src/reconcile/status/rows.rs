@@ -52,7 +52,7 @@ impl Rows {
         self.known.is_empty() && self.unknown.is_empty()
     }
 
-    /// What AWS calls the resources of known kinds, where that is known.
+    /// The ARNs of resources of known kinds, where they are known.
     pub fn arns(&self) -> Arns {
         let named = self.known.iter().filter(|(_, row)| !row.arn.is_empty());
         named.map(|(id, row)| (id.clone(), row.arn.clone())).collect()

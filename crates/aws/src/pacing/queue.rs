@@ -13,7 +13,7 @@ pub enum Urgency {
     Unready,
     /// A pipeline is reconciled because it is time.
     Resync,
-    /// All pipelines are reconciled in bulk.
+    /// Background work for all pipelines: the sweep, and reading inboxes.
     Sweep,
 }
 

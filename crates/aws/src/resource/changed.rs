@@ -1,4 +1,4 @@
-//! The differences that an update is to mend, as the verbs ask for them.
+//! The differences that an update corrects, in the form in which each kind needs them.
 
 use pipeline_core::names::{Tags, tag};
 use pipeline_core::resource::{Difference, FieldName, Side};
@@ -6,15 +6,15 @@ use pipeline_core::resource::{Difference, FieldName, Side};
 /// The tags that an update changes.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct TagChanges {
-    /// To put before anything else: they make the resource the pipeline's.
+    /// Owner's tags, which are set before anything else: they make the resource the pipeline's.
     pub owner: Tags,
     /// Keys to remove.
     pub remove: Vec<String>,
-    /// To put.
+    /// User's tags to set.
     pub set: Tags,
 }
 
-/// The differences that an update is to mend, asked by field.
+/// The differences that an update corrects.
 #[derive(Clone, Copy)]
 pub struct Changed<'plan>(pub &'plan [Difference]);
 
@@ -24,12 +24,12 @@ impl Changed<'_> {
         self.0.iter().filter_map(Difference::field).any(|name| fields.contains(&name))
     }
 
-    /// Whether a function still has a role that was deleted, though one of the same name may be there.
+    /// Whether a function still has a deleted role, even if a new one has the same name.
     pub fn has_deleted_role(self) -> bool {
         self.0.iter().any(|difference| matches!(difference.from, Some(Side::DeletedRole(_))))
     }
 
-    /// The tags among them.
+    /// The changes of tags among them.
     pub fn tags(self, want: &Tags) -> TagChanges {
         let mut changes = TagChanges::default();
         for key in self.0.iter().filter_map(Difference::tag_key) {

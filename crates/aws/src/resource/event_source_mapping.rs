@@ -1,8 +1,8 @@
 //! Lambda event source mappings, from the tasks' queue to the runner.
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html>
 //!
-//! A mapping has no name but a UUID of AWS's making, so it is found by its function and queue. One from another queue
-//! is not ours to touch. AWS refuses changes while a mapping is on its way from one state to another.
+//! A mapping has no name, only a UUID that AWS assigns, so it is found by its function and queue. Mappings from other
+//! queues are never touched. AWS refuses changes while a mapping is between two states.
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ pub(super) async fn create(aws: &Aws, mapping: &EventSourceMapping) -> Result<Pr
     let made = EventSourceMappingConfiguration::builder()
         .set_uuid(made.uuid)
         .set_event_source_mapping_arn(made.event_source_mapping_arn)
-        // Also one that is Enabled at once is read: what it is in full, it says then.
+        // Always treated as still in creation: the read that follows returns its complete fields.
         .state(CREATING)
         .build();
     Ok(Progress::Made(Observed { tags: mapping.tags.clone(), ..without_tags(aws, &made) }))
@@ -70,9 +70,9 @@ pub(super) async fn update(
     if !changed.any(&FIELDS) {
         return Ok(Progress::Done);
     }
-    // FIFO queues know no batching window, so one is named only to take it away.
+    // FIFO queues do not support a batching window, so it is sent only to remove one.
     let window = changed.any(&[FieldName::MaximumBatchingWindowInSeconds]).then_some(0);
-    // Empty ones take away what somebody put there: a filter drops messages unseen, and pollers cost money.
+    // Empty values remove what others set: a filter silently drops messages, and provisioned pollers cost money.
     let filter = changed.any(&[FieldName::FilterCriteria]).then(|| FilterCriteria::builder().build());
     let pollers = changed.any(&[FieldName::ProvisionedPollers]).then(|| ProvisionedPollerConfig::builder().build());
     let request = aws
@@ -90,7 +90,7 @@ pub(super) async fn update(
     Ok(progress(answer.state()))
 }
 
-/// An empty one takes the limit away.
+/// The scaling configuration; an empty one removes the limit.
 fn scaling(mapping: &EventSourceMapping) -> ScalingConfig {
     ScalingConfig::builder().set_maximum_concurrency(mapping.max_concurrency.map(u32::cast_signed)).build()
 }
@@ -108,7 +108,7 @@ pub(super) async fn observe(aws: &Aws, function: &str, arn: Option<&str>) -> Res
     Ok(Some(Observed { tags, ..seen }))
 }
 
-/// A mapping that a list shows. Lists are behind: what it now is, it says itself.
+/// Finds a mapping by its function in a list, then reads it by UUID, since lists are eventually consistent.
 async fn listed(aws: &Aws, function: &str) -> Result<Option<Observed>, AwsError> {
     match find(aws, function).await? {
         Some(listed) => get(aws, listed.uuid().unwrap_or_default()).await,
@@ -135,7 +135,7 @@ async fn get(aws: &Aws, uuid: &str) -> Result<Option<Observed>, AwsError> {
     Ok(mapping.map(|mapping| without_tags(aws, &of_answer(mapping))))
 }
 
-/// The SDK has the same mapping twice: as an entry of a list, and as an answer.
+/// Converts the SDK's type for a single mapping into its type for an entry of a list.
 fn of_answer(answer: GetEventSourceMappingOutput) -> EventSourceMappingConfiguration {
     EventSourceMappingConfiguration::builder()
         .set_uuid(answer.uuid)
@@ -172,7 +172,7 @@ fn without_tags(aws: &Aws, mapping: &EventSourceMappingConfiguration) -> Observe
         arn: mapping.event_source_mapping_arn().map_or_else(built, str::to_owned),
         fields: read(mapping),
         settling: settling(mapping.state()),
-        // A mapping that was made anew is another one.
+        // A re-created mapping has another UUID.
         revision: mapping.uuid().map(str::to_owned),
         ..Observed::default()
     }
@@ -196,7 +196,7 @@ async fn find(aws: &Aws, function: &str) -> Result<Option<EventSourceMappingConf
     }
 }
 
-/// Queue and function of a pipeline begin with the same name.
+/// Whether a mapping's queue is that of the function's pipeline: their names have the same prefix.
 fn is_from_our_queue(mapping: &EventSourceMappingConfiguration, function: &str) -> bool {
     let prefix = function.strip_suffix("-runner").unwrap_or(function);
     let part = queue(mapping).and_then(|queue| queue.strip_prefix(prefix));
@@ -240,7 +240,7 @@ fn response_types(types: &[FunctionResponseType]) -> Field {
     Field::Plain(json!(types.iter().map(FunctionResponseType::as_str).collect::<Vec<_>>()))
 }
 
-/// States are texts, not an enum; all but two are on the way to another.
+/// Every state but Enabled and Disabled is a transition.
 fn settling(state: Option<&str>) -> Option<String> {
     match state {
         None | Some("Enabled" | "Disabled") => None,
@@ -256,7 +256,7 @@ fn progress(state: Option<&str>) -> Progress {
 }
 
 pub(super) async fn delete(aws: &Aws, have: &Observed) -> Result<Progress, AwsError> {
-    // AWS would refuse; and one that is Deleting needs no more.
+    // AWS would refuse, or the mapping is Deleting already.
     if let Some(why) = &have.settling {
         return Ok(Progress::waiting(why, STATE_POLL));
     }

@@ -1,4 +1,4 @@
-//! What AWS failed at after it had taken it on, as an error of the call that it had taken.
+//! Failures of asynchronous work on AWS, as the error of the call that AWS had accepted.
 
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::plan::Verdict;
@@ -6,12 +6,12 @@ use pipeline_core::resource::Failure;
 
 use crate::{AwsError, Operation};
 
-/// The codes of what may be over by the next try.
+/// Codes of transient failures.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html#lambda-Type-FunctionConfiguration-StateReasonCode>
 const PASSING: [&str; 4] =
     ["InternalError", "FunctionError.InitTimeout", "EniLimitExceeded", "CapacityProviderScalingLimitExceeded"];
 
-/// The error of a function that is as `failure` says after it was made or changed; `verdict` says what would be done about it.
+/// The error of a function whose creation or update failed after AWS accepted it; `verdict` tells which of the two it was.
 pub fn failed(failure: &Failure, verdict: &Verdict) -> AwsError {
     let operation = match verdict {
         Verdict::Replace(_) => Operation::CreateFunction,

@@ -1,8 +1,8 @@
 //! Lambda functions with their asynchronous settings.
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html>
 //!
-//! Configuration and code are two calls, and each leaves the function busy: an update does one, and the next reconcile finds
-//! what is left.
+//! Configuration and code take one call each, and each leaves the function busy: an update makes one of them, and the
+//! next observation shows what is left.
 
 mod read;
 mod upload;
@@ -123,7 +123,7 @@ pub(super) async fn update(
     Ok(Progress::Done)
 }
 
-/// Takes back what others set that the operator never does.
+/// Adds to an update what removes settings that others made and the operator never makes.
 fn without_foreign_settings(
     request: UpdateFunctionConfigurationFluentBuilder,
     function: &Function,
@@ -173,7 +173,7 @@ async fn update_code(
     Ok(if matches!(function.code, Code::S3 { .. }) { after_fetch(code_sha256, wait) } else { Progress::Waiting(wait) })
 }
 
-/// After Lambda was told to fetch code from S3.
+/// The progress after Lambda was asked to fetch code from S3.
 fn after_fetch(sha256: Option<String>, wait: Wait) -> Progress {
     match sha256 {
         Some(sha256) => Progress::Fetched { sha256, wait },

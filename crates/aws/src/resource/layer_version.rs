@@ -1,9 +1,9 @@
 //! Versions of Lambda layers.
 //! <https://docs.aws.amazon.com/lambda/latest/api/API_PublishLayerVersion.html>
 //!
-//! A version never changes, has a number of AWS's making, and cannot be tagged: its description says whose it is and of
-//! what content. So it is found by that; another content is another version, and the old one goes when no function has
-//! it any more. Each publication makes one more version, also of a layer that is somebody else's.
+//! A version is immutable, has a number that AWS assigns, and cannot be tagged: its description names its owner and the
+//! digest of its content, and it is found by that. New content is a new version; the old one is deleted when no function
+//! uses it. Publishing always adds a version, even to a layer of another owner.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ const LIST_PAGE: i32 = 50;
 
 pub(super) async fn create(aws: &Aws, wanted: &LayerVersion) -> Result<Progress, AwsError> {
     if matches!(wanted.content.content, LayerContent::Python(_)) && wanted.zip.is_none() {
-        // It was there when the reconcile began.
+        // The version existed when the reconcile began, so its zip was not built.
         return Ok(Progress::waiting("its zip to be built", Duration::ZERO));
     }
     let request = aws
@@ -46,7 +46,7 @@ pub(super) async fn create(aws: &Aws, wanted: &LayerVersion) -> Result<Progress,
         Ok(Upload::fill_in(upload, request.clone().customize()))
     };
     let answer = aws.call_prepared(filled_in).await?;
-    // A reconcile might not show it yet, and what is not shown would be published again.
+    // Returned instead of read: a version that AWS does not list yet would be published again.
     Ok(Progress::Made(Observed {
         arn: answer.layer_version_arn.unwrap_or_default(),
         tags: wanted.owner_tags.clone(),
@@ -67,7 +67,7 @@ fn sdk_content(wanted: &LayerVersion) -> LayerVersionContentInput {
     .build()
 }
 
-/// What there is to upload; nothing where Lambda fetches it.
+/// The zip to upload; `None` if Lambda fetches it from S3.
 async fn upload(aws: &Aws, wanted: &LayerVersion) -> Result<Option<Upload>, NoZip> {
     match (&wanted.content.content, &wanted.zip) {
         (LayerContent::Python(_), Some(zip)) => {
@@ -97,12 +97,12 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
         let mut seen = read(first);
         let copies = ours.count();
         if copies > 0 {
-            // Wanted never has the field: of two publications whose answers were lost, one goes.
+            // The desired state never has this field, so duplicates (published again after a lost answer) are deleted.
             seen.fields.insert(FieldName::Copies, Field::plain(copies + 1));
         }
         return Ok(Some(seen));
     }
-    // A version of a layer that is somebody else's would be theirs.
+    // Any version without our description shows that the layer belongs to somebody else.
     Ok(versions.iter().find(|version| said(version).is_none()).map(read))
 }
 
@@ -118,7 +118,7 @@ async fn versions(aws: &Aws, layer: &str) -> Result<Vec<LayerVersionsListItem>, 
     Ok(found)
 }
 
-/// The latest version of each layer of ours: in a pipeline that is as it should be, there is no other.
+/// The latest version of each layer of ours. A pipeline in sync has no other versions.
 pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
     let ours = |layer: LayersListItem| {
         let (name, latest) = (layer.layer_name?, layer.latest_matching_version?);
@@ -147,7 +147,7 @@ pub(super) async fn ids_of(aws: &Aws, owner: &Owner) -> Result<Vec<Id>, AwsError
 pub(super) async fn delete(aws: &Aws, name: &str, have: &Observed) -> Result<Progress, AwsError> {
     let (layer, _) = LayerVersion::parts(name);
     delete_version(aws, layer, number(&have.arn)).await?;
-    // There may be a copy.
+    // Observe again: there may be a duplicate.
     Ok(Progress::waiting("the version to be gone", Duration::ZERO))
 }
 
@@ -181,7 +181,7 @@ fn is_of(version: &LayerVersionsListItem, content: &str) -> bool {
     said(version).is_some_and(|said| said.content == content)
 }
 
-/// What a description says.
+/// The content of a version's description.
 #[derive(Debug, PartialEq, Eq)]
 struct Said {
     owner_tags: Tags,

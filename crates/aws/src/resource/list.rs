@@ -1,7 +1,7 @@
-//! What AWS has of many pipelines at once, by lists per account and region.
+//! Observes the resources of many pipelines at once, by lists of an account and region.
 //!
-//! Lists show less than a read: what they leave out is behind a mark of revision, or asked for by itself. They also lag
-//! behind, above all the index of tags. So what they show is a reason to read, never more.
+//! Lists show less than a read: changes of hidden fields show up as a new revision, or are read individually. Lists are
+//! also eventually consistent, the index of tags most of all. So they only ever cause a reconcile, never a write.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +15,10 @@ use pipeline_core::resource::{FieldName, Fields, Id, Kind, Observed};
 use super::{event_source_mapping, function, layer_version, log_group, pages, parameter, queue, role, schedule};
 use crate::{Aws, AwsError};
 
-/// What lists show, by resource. A resource that is missing is not there.
+/// Listed resources. A resource that is missing does not exist, or is not listed yet.
 pub type ListedResources = BTreeMap<Id, Observed>;
 
-/// What to ask for by itself, since no list shows it.
+/// The resources to read individually, since lists do not show them or their settings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IndividualReads {
     /// Names of queues.
@@ -33,7 +33,7 @@ pub struct IndividualReads {
 /// <https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html>
 const TAGS_PAGE: i32 = 100;
 
-/// The types of ours that the index of tags knows. Roles show their tags in their own list, a schedule has none.
+/// The resource types to look up in the index of tags. Roles list their tags themselves, and schedules have none.
 const TAGGED: [&str; 6] = [
     "lambda:function",
     "lambda:event-source-mapping",
@@ -80,7 +80,7 @@ async fn layers(aws: &Aws, wanted: bool) -> Result<Vec<(Id, Observed)>, AwsError
     if wanted { layer_version::list(aws).await } else { Ok(Vec::new()) }
 }
 
-/// What AWS says of queues, by their names.
+/// The attributes of these queues, without their tags. Queues that do not exist are left out.
 ///
 /// # Errors
 /// AWS does not show one.
@@ -98,8 +98,8 @@ async fn asyncs(aws: &Aws, functions: &BTreeSet<String>) -> Result<Vec<(String, 
     try_join_all(looks).await
 }
 
-/// The pipelines of a cluster that anything in an account and region says it belongs to, each with what says so and has a
-/// name that a spec had a part in.
+/// The pipelines of a cluster that own anything in an account and region, each with those of its resources whose names
+/// may depend on the spec.
 ///
 /// # Errors
 /// AWS does not show its tags or its roles.
@@ -117,7 +117,7 @@ pub async fn owners(aws: &Aws, cluster: &ClusterName) -> Result<BTreeMap<Owner, 
     Ok(owners)
 }
 
-/// What an ARN of a kind stands for whose names a spec has a part in.
+/// The resource of an ARN, for the kinds whose names can depend on the spec.
 fn id_of(arn: &str) -> Option<Id> {
     let mut parts = arn.splitn(6, ':').skip(2);
     let (service, resource) = (parts.next()?, parts.nth(2)?);
@@ -130,7 +130,7 @@ fn id_of(arn: &str) -> Option<Id> {
     Some(Id::new(kind, name))
 }
 
-/// All that a pipeline of this owner may have, whatever its spec says.
+/// Ids of all resources whose names depend on the owner alone, and of all its layer versions.
 ///
 /// # Errors
 /// AWS does not show its layers.
@@ -139,7 +139,7 @@ pub async fn ids_of(aws: &Aws, owner: &Owner) -> Result<BTreeSet<Id>, AwsError> 
     Ok(possible_ids(owner).into_iter().chain(layers).collect())
 }
 
-/// The tags of all that carries this cluster's, by ARN.
+/// The tags of all resources with this cluster's tag, by ARN.
 async fn tags(aws: &Aws, cluster: &ClusterName) -> Result<BTreeMap<String, Tags>, AwsError> {
     let ours = TagFilter::builder().key(tag::CLUSTER).values(cluster.to_string()).build();
     let tagged = |resource: ResourceTagMapping| {
@@ -159,7 +159,7 @@ async fn tags(aws: &Aws, cluster: &ClusterName) -> Result<BTreeMap<String, Tags>
     Ok(found.await?.into_iter().collect())
 }
 
-/// Gives what was listed its tags. A schedule group is nothing but its tags.
+/// Adds tags to the listed resources. Schedule groups are known only from their tags, so this lists them too.
 fn put_tags(listed: &mut ListedResources, mut tags: BTreeMap<String, Tags>, aws: &Aws) {
     for (id, seen) in listed.iter_mut() {
         if let Some(tags) = tags.remove(&seen.arn) {
@@ -178,7 +178,7 @@ fn put_tags(listed: &mut ListedResources, mut tags: BTreeMap<String, Tags>, aws:
     }
 }
 
-/// Whether lists show this field of a kind. What they don't show is behind a mark of revision.
+/// Whether lists show this field of a kind. Changes of the others show up as a new revision.
 pub fn shows(kind: Kind, field: FieldName) -> bool {
     match kind {
         Kind::Schedule => schedule::LISTED.contains(&field),
@@ -193,7 +193,7 @@ pub fn shows(kind: Kind, field: FieldName) -> bool {
     }
 }
 
-/// Whether lists show the tags of a kind. A schedule has none; it says its owner in its description.
+/// Whether lists show the tags of a kind. A schedule has none; its description names the owner.
 pub const fn shows_tags(kind: Kind) -> bool {
     match kind {
         Kind::Schedule => false,

@@ -1,7 +1,7 @@
 //! CloudWatch log groups.
 //! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html>
 //!
-//! Retention has a call of its own: a group made just before a crash has none, which the next reconcile mends.
+//! Retention takes a separate call: after a crash between the two, the next reconcile sets it.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
     .await
 }
 
-/// The only search there is goes by prefix.
+/// Finds a log group by name: CloudWatch Logs can only search by prefix.
 async fn find(aws: &Aws, name: &str) -> Result<Option<SdkLogGroup>, AwsError> {
     let mut token = None;
     loop {
@@ -101,10 +101,10 @@ async fn find(aws: &Aws, name: &str) -> Result<Option<SdkLogGroup>, AwsError> {
     }
 }
 
-/// A group that keeps its events for ever reports no retention.
+/// The observation of a listed group. Without a retention period, the field is absent.
 fn read(group: &SdkLogGroup) -> Observed {
     let retention = group.retention_in_days.map(|days| (FieldName::RetentionInDays, Field::plain(days)));
-    // A group that was made anew is another one.
+    // A re-created group has another creation time.
     let revision = group.creation_time.map(|time| time.to_string());
     let since = group.creation_time.and_then(|time| Timestamp::from_millisecond(time).ok());
     Observed { fields: retention.into_iter().collect(), revision, since, ..Observed::default() }

@@ -1,9 +1,9 @@
-//! Lists that AWS gives a page at a time. The SDK's own paginators call `send` themselves, where no rate limit is asked.
+//! Paginated lists. The SDK's paginators are not used: they call `send` directly, past the pacing.
 
 use crate::operation::Request;
 use crate::{Aws, AwsError};
 
-/// Asks for page after page, each with the token that came with the last, and gives what is on all of them.
+/// Requests all pages, each with the token of the one before, and returns their items.
 ///
 /// # Errors
 /// As [`Aws::call`].

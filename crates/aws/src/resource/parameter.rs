@@ -1,7 +1,7 @@
 //! SSM parameters that hold secrets.
 //! <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
 //!
-//! Tags and Overwrite exclude each other: a parameter is made with its tags, and changed without them. The standard
+//! `PutParameter` takes either tags or `Overwrite`: tags are set at creation, and updates leave them alone. The standard
 //! tier is free and holds 4,096 characters. One that somebody made advanced stays so: AWS takes it back only with the
 //! parameter, and without that its functions could not begin.
 
@@ -86,7 +86,7 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
     Ok(Some(Observed { arn, tags, fields: read(parameter), revision, ..Observed::default() }))
 }
 
-/// What a list shows of a parameter; its value is behind its version.
+/// The fields that a list shows. A change of the value shows up as a new version.
 pub(super) const LISTED: [FieldName; 1] = [FieldName::Type];
 
 /// All parameters below a path, without their tags and values.

@@ -39,7 +39,7 @@ fn is_fifo(queue: &Queue) -> bool {
 }
 
 fn attributes(queue: &Queue) -> HashMap<Name, String> {
-    // An empty text clears a redrive policy, and a key; without one, SQS's own encryption takes its place.
+    // An empty value removes the redrive policy or the key. Without a key, encryption managed by SQS is enabled.
     let redrive = queue.redrive.as_ref().map(|redrive| redrive.policy().to_string()).unwrap_or_default();
     HashMap::from([
         (Name::MessageRetentionPeriod, queue.retention_seconds.to_string()),
@@ -65,7 +65,7 @@ pub(super) async fn create(aws: &Aws, queue: &Queue) -> Result<Progress, AwsErro
     let Some(has) = tags_of(aws, &queue.name).await? else {
         return Ok(Progress::waiting("AWS to show the new queue", SHOWN_POLL));
     };
-    // An auto-tagger may have been here already.
+    // Others, such as an auto-tagger, may have added tags: only ours are checked.
     let ours = queue.tags.iter().all(|(key, value)| has.get(key) == Some(value));
     Ok(if ours { Progress::Done } else { Progress::Exists })
 }
@@ -113,7 +113,7 @@ pub(super) async fn observe_without_tags(aws: &Aws, name: &str) -> Result<Option
     if let Some(key) = attributes.get(&Name::KmsMasterKeyId).filter(|text| !text.is_empty()) {
         fields.insert(FieldName::KmsMasterKeyId, Field::plain(key.as_str()));
     } else if attributes.get(&Name::SqsManagedSseEnabled).is_some_and(|text| text == "false") {
-        // Somebody took the encryption away.
+        // Encryption is off: a difference, since the desired state never has this field as false.
         fields.insert(FieldName::SqsManagedSseEnabled, Field::plain(false));
     }
     if let Some(policy) = attributes.get(&Name::RedrivePolicy).filter(|text| !text.is_empty()) {
@@ -131,7 +131,7 @@ pub(super) async fn observe_without_tags(aws: &Aws, name: &str) -> Result<Option
         in_flight: count(&Name::ApproximateNumberOfMessagesNotVisible),
         dead_letters: 0,
     };
-    // A queue that was made anew is another one.
+    // A re-created queue has another creation time.
     let revision = attributes.get(&Name::CreatedTimestamp).cloned();
     let arn = aws.location.queue_arn(name);
     Ok(Some(Observed { arn, fields, depth: Some(depth), revision, ..Observed::default() }))
@@ -162,18 +162,18 @@ async fn tags_of(aws: &Aws, name: &str) -> Result<Option<Tags>, AwsError> {
     Ok(answer.map(|answer| answer.tags.unwrap_or_default().into_iter().collect()))
 }
 
-/// SQS's default for the queues whose dead letters a queue takes.
+/// The default of SQS: any queue may use this one as its dead-letter queue.
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
 const ALLOW_ALL: &str = "allowAll";
 
-/// Which queues alone a queue takes dead letters of, if somebody has limited that.
+/// The redrive allow policy, if somebody has restricted which queues may use this one as their dead-letter queue.
 fn restriction_of_sources(policy: &str) -> Option<Field> {
     let value: Value = serde_json::from_str(policy).ok()?;
     (value["redrivePermission"].as_str()? != ALLOW_ALL).then_some(Field::Plain(value))
 }
 
-/// The policy that somebody gave a queue, which has none of the operator's: the roles' own say who may use it. What only
-/// refuses requests without TLS stays, since organisations put that on each queue, and AWS's own requests have TLS.
+/// The policy that somebody attached to a queue; the operator attaches none, since access is granted by the roles' policies.
+/// A policy that only refuses requests without TLS is ignored: organisations attach it everywhere, and it does no harm.
 fn foreign_policy(policy: &str) -> Option<Field> {
     let Ok(value) = serde_json::from_str::<Value>(policy) else {
         return (!policy.is_empty()).then(|| Field::plain(policy));

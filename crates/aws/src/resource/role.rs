@@ -100,7 +100,7 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
     }))
 }
 
-/// All roles there are, each as a read would show it.
+/// All roles of the account, each with the same fields as a read.
 pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
     let shown = |role: RoleDetail| Some((Id::new(Kind::Role, role.role_name()?), read(role)));
     let request = |marker| {
@@ -146,7 +146,7 @@ fn moment(moment: &DateTime) -> Option<Timestamp> {
     Timestamp::from_second(moment.secs()).ok()
 }
 
-/// Takes our inline policy and the role. What others put on it stays, and makes AWS refuse.
+/// Deletes our inline policy, then the role. Policies that others attached are kept, and make AWS refuse the deletion.
 pub(super) async fn delete(aws: &Aws, name: &str) -> Result<Progress, AwsError> {
     let request = aws.iam.delete_role_policy().role_name(name).policy_name(POLICY_NAME);
     aws.find(request).await?;

@@ -101,10 +101,10 @@ pub(super) async fn observe(aws: &Aws, name: &str) -> Result<Option<Observed>, A
     Ok(Some(Observed { arn, tags, fields, revision, timing, ..Observed::default() }))
 }
 
-/// What a list shows of a schedule; all else is behind its date of modification.
+/// The fields that a list shows. Changes of the others show up as a new modification date.
 pub(super) const LISTED: [FieldName; 2] = [FieldName::State, FieldName::Target];
 
-/// All schedules in groups of their own name, with little more than when each was changed last.
+/// All schedules whose group has the same name, with the few fields that a list shows.
 pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
     let shown = |summary: ScheduleSummary| {
         let name = summary.name.as_deref().filter(|name| summary.group_name() == Some(name))?;
@@ -129,7 +129,7 @@ fn read(answer: &GetScheduleOutput, now: Timestamp) -> Fields {
         (FieldName::ActionAfterCompletion, Field::plain(after.as_str())),
     ]);
     fields.extend(answer.schedule_expression().map(|text| (FieldName::Expression, Field::plain(text))));
-    // One that has passed says no more than none, and AWS would refuse to be sent it again.
+    // A start in the past has no effect, and AWS refuses it in an update, so it is not compared.
     let start = answer.start_date().and_then(read_moment).filter(|start| *start > now);
     fields.extend(start.map(|start| (FieldName::StartDate, Field::moment(start))));
     let end = answer.end_date().and_then(read_moment);
@@ -206,7 +206,7 @@ fn description(owner: &Tags) -> String {
     format!("{DESCRIPTION}{}", parts.join(" "))
 }
 
-/// The owner's tags, if the description is one of ours to the letter.
+/// The owner's tags, if the description has exactly our format.
 fn owner_tags(description: &str) -> Option<Tags> {
     let parts: Vec<&str> = description.strip_prefix(DESCRIPTION)?.split(' ').collect();
     let parts: [&str; 4] = parts.try_into().ok()?;

@@ -1,8 +1,8 @@
 //! EventBridge schedule groups.
 //! <https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateScheduleGroup.html>
 //!
-//! A group has nothing but its name and tags. Deleting one deletes all schedules in it, bit by bit: so one that holds
-//! a foreign schedule stays, and ours goes through DELETING for a while.
+//! A group has only a name and tags. Deleting it deletes all schedules in it, asynchronously (state DELETING), so a group
+//! that holds a schedule of another owner is not deleted.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ pub(super) async fn delete(aws: &Aws, name: &str, have: &Observed) -> Result<Pro
     if let Some(why) = &have.settling {
         return Ok(Progress::waiting(why, GONE_POLL));
     }
-    // A schedule that is still there and carries the group's name is not ours for that alone.
+    // A remaining schedule with the group's name may still belong to another owner.
     let left = schedule::observe(aws, name).await?;
     if left.is_some_and(|left| !is_of_one_owner(&left, have)) {
         return Err(holds_foreign(name, name));
@@ -65,12 +65,12 @@ pub(super) async fn delete(aws: &Aws, name: &str, have: &Observed) -> Result<Pro
     Ok(Progress::waiting("the schedule group to be gone", GONE_POLL))
 }
 
-/// Whether a schedule says that it belongs to whom the group belongs to.
+/// Whether the owner in a schedule's description is that of the group's tags.
 fn is_of_one_owner(schedule: &Observed, group: &Observed) -> bool {
     !schedule.tags.is_empty() && schedule.tags.iter().all(|(key, value)| group.tags.get(key) == Some(value))
 }
 
-/// None but the schedule that has the group's name can be ours.
+/// Fails if the group holds a schedule of another name, which cannot be ours.
 fn refuse_foreign(group: &str, schedules: &[ScheduleSummary]) -> Result<(), AwsError> {
     let Some(foreign) = schedules.iter().filter_map(ScheduleSummary::name).find(|schedule| *schedule != group) else {
         return Ok(());

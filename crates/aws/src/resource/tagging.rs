@@ -1,5 +1,5 @@
-//! Changes of tags, one way for all kinds. A policy of the organization may protect a key, or a value: so what is refused
-//! is told by its key, and the other keys are changed all the same.
+//! Changes tags, in the same way for all kinds. A policy of the organization may protect keys or values: refused tags are
+//! reported by key, and all others are changed.
 
 use std::fmt;
 
@@ -55,7 +55,7 @@ impl TagRefusal {
     }
 }
 
-/// Whether an error is about the tags alone. The others end by themselves, or concern every call.
+/// Whether an error may concern single tags. All other classes are transient, or affect every call.
 const fn is_refusal(class: ErrorClass) -> bool {
     match class {
         ErrorClass::Denied | ErrorClass::Conflict | ErrorClass::Invalid | ErrorClass::Quota | ErrorClass::Throttled => {
@@ -74,7 +74,7 @@ pub(super) async fn change(
 ) -> Result<Progress, AwsError> {
     let TagChanges { owner: _, remove: gone, set } = tags;
     let mut refusals = Vec::new();
-    // First, since a resource takes 50 tags, and for IAM keys that differ in case only are one.
+    // Removed first: a resource has at most 50 tags, and IAM treats keys that differ only in case as one.
     let remove = |keys: Vec<String>| async move {
         let removed = remove(aws, resource, have, keys).await;
         removed.map_err(|error| awaited(error, have, Timestamp::now()))
@@ -105,7 +105,7 @@ pub(super) async fn put(aws: &Aws, resource: &Resource, have: &Observed, tags: &
         Resource::Role(it) => role::put_tags(aws, &it.name, tags).await,
         Resource::ScheduleGroup(_) => schedule_group::put_tags(aws, &have.arn, tags).await,
         Resource::Function(_) | Resource::EventSourceMapping(_) => function::put_tags(aws, &have.arn, tags).await,
-        // They have none; whose they are is in their descriptions.
+        // They cannot be tagged; their descriptions name the owner.
         Resource::LayerVersion(_) | Resource::Schedule(_) => Ok(()),
     }
 }
@@ -128,11 +128,11 @@ async fn remove(aws: &Aws, resource: &Resource, have: &Observed, keys: Vec<Strin
     }
 }
 
-/// Changes all at once or, where that is refused, one by one; answers which are refused. AWS refuses a call for one key of
-/// many.
+/// Changes all tags in one call or, if AWS refuses that, each in its own, since one protected key fails the whole call.
+/// Returns the refused ones.
 ///
 /// # Errors
-/// What ends by itself, or concerns every call.
+/// An error that is not about single tags.
 async fn one_by_one<T: Clone, F: Future<Output = Result<(), AwsError>>>(
     all: Vec<T>,
     change: impl Fn(Vec<T>) -> F,

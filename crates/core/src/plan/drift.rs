@@ -1,8 +1,8 @@
-//! What somebody else changed on AWS.
+//! Drift: changes that others made on AWS.
 
 use crate::resource::{Difference, Id};
 
-/// Something that others changed or deleted, and that was put right.
+/// A resource that others changed or deleted on AWS, and that was corrected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drift {
     /// The resource.

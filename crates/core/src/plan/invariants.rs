@@ -1,4 +1,4 @@
-//! A linter for plans: what must hold of every plan, whatever it is for. Each plan that a test makes goes through it.
+//! The invariants of every plan. Tests check each plan that they make against them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -25,11 +25,11 @@ pub enum Flaw {
     DeletesWhatIsNotOurs(Id),
     /// A step would change what is not the pipeline's, or take over what is not its predecessor's.
     ChangesWhatIsNotOurs(Id),
-    /// A step would delete what is wanted, or make or change what is not.
+    /// A step would delete a desired resource, or create or change an unwanted one.
     AgainstItsGoal(Id),
-    /// A step would make what is there, or change what is not.
+    /// A step would create a resource that was observed, or change one that was not.
     AgainstTheLook(Id),
-    /// A step is called in sync though it isn't there as wanted, or is there though unwanted.
+    /// A step is called in sync, but a desired resource is missing, or an unwanted one still exists.
     NotInSync(Id),
 }
 
@@ -51,7 +51,7 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// All that is wrong with a plan of `owner`; nothing, as it should be.
+/// The flaws of a plan of `owner`; empty for a valid plan.
 pub fn flaws(owner: &Owner, plan: &Plan) -> Vec<Flaw> {
     let mut seen = BTreeSet::new();
     let twice = plan.steps.iter().filter(|step| !seen.insert(&step.id)).map(|step| Flaw::TwoWriters(step.id.clone()));
@@ -73,7 +73,7 @@ fn flaw_of(owner: &Owner, step: &Step) -> Option<Flaw> {
         | (Goal::Gone, Verdict::Create | Verdict::Update(_) | Verdict::TakeOver { .. } | Verdict::Replace(_), _) => {
             Some(Flaw::AgainstItsGoal(id))
         }
-        // What was not read may be deleted: the step reads it first.
+        // A deletion without an observation is allowed: the step observes first.
         (_, Verdict::Create, Some(_))
         | (_, Verdict::Update(_) | Verdict::TakeOver { .. } | Verdict::Replace(_) | Verdict::Settle(_), None) => {
             Some(Flaw::AgainstTheLook(id))
@@ -92,7 +92,7 @@ fn flaw_of(owner: &Owner, step: &Step) -> Option<Flaw> {
     }
 }
 
-/// The steps that never become ready.
+/// The steps that never become ready, because they wait for each other.
 fn cycle(plan: &Plan) -> Option<Flaw> {
     let planned: BTreeSet<&Id> = plan.steps.iter().map(|step| &step.id).collect();
     let mut done: BTreeSet<&Id> = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! A plan as a text: signs and words, in colour where there is any.
+//! A plan as text for a terminal: signs and words, optionally coloured.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -55,7 +55,7 @@ const fn word(action: Action) -> &'static str {
     }
 }
 
-/// The number of resources that this is to be done about.
+/// A count of resources with its action, such as `13 to create`.
 fn counted(action: Action, count: usize) -> String {
     match action {
         Action::Conflict => format!("{count} in conflict"),
@@ -88,7 +88,7 @@ pub fn text(shown: &PlanReport, style: Style) -> String {
     text
 }
 
-/// What is to be done, and what that comes to.
+/// The pending changes, drift first, and a summary.
 pub fn changes(plan: &[Change], style: Style) -> String {
     let mut text = String::new();
     let pending = || plan.iter().filter(|change| change.action != Action::InSync);

@@ -33,21 +33,21 @@ pub struct PlanReport {
     pub not_compared: Vec<String>,
 }
 
-/// What a plan comes to.
+/// The overall result of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Summary {
     /// AWS has what is wanted.
     NothingToDo,
     /// Something is to be done, or waited for.
     Changes,
-    /// Nothing is done until a person has looked.
+    /// A resource belongs to another owner: nothing is done until a person resolves that.
     Conflict,
 }
 
-/// What is known beside the plan.
+/// What a report takes into account besides the plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Knowledge {
-    /// Whether AWS once had all that is wanted now, so that what differs was changed there.
+    /// Whether AWS already matched the same desired state before, so that differences are drift.
     pub was_in_sync: bool,
     /// Whether the values of Secrets are known.
     pub secrets: bool,
@@ -73,14 +73,14 @@ impl PlanReport {
         }
     }
 
-    /// What it comes to.
+    /// The overall result of the plan.
     pub fn summary(&self) -> Summary {
         Summary::of(&self.plan)
     }
 }
 
 impl Summary {
-    /// Of all that would be done.
+    /// The summary of these changes.
     pub fn of(plan: &[Change]) -> Self {
         let has = |wanted: fn(Action) -> bool| plan.iter().any(|change| wanted(change.action));
         if has(|action| action == Action::Conflict) {
@@ -132,7 +132,7 @@ fn change(step: &Step, knowledge: Knowledge) -> Change {
 }
 
 impl Knowledge {
-    /// Whether somebody else changed this. A Secret may have been changed as well as what AWS has of it.
+    /// Whether the differences are drift. A difference of a secret may also come from an edit of the Secret, so it is not.
     fn is_drift(self, differences: &[Difference]) -> bool {
         self.was_in_sync && !differences.iter().any(Difference::is_secret)
     }
@@ -193,7 +193,7 @@ fn cut(change: FieldChange) -> FieldChange {
     FieldChange { field, from, to, forces_replacement }
 }
 
-/// A hash of all that is wanted, but for the values of Secrets.
+/// A hash of the desired resources, without the values of secrets.
 pub fn fingerprint(want: &[Resource]) -> String {
     let lines = want.iter().flat_map(|resource| {
         let fields = resource.fields().into_iter().map(|(field, value)| format!("{field}={value}"));

@@ -26,7 +26,7 @@ pub fn desired_by(spec: &ScheduledTaskPipelineSpec) -> Vec<Resource> {
 
 /// AWS after all of these were made.
 pub fn made(resources: &[Resource]) -> Have {
-    // As if the name of what AWS numbers were its ARN.
+    // Where AWS assigns the ARN, the name stands in for it.
     let observed = |resource: &Resource| Observed {
         arn: resource.arn(&location()).unwrap_or_else(|| resource.id().name),
         tags: resource.tags().clone(),

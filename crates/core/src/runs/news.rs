@@ -1,4 +1,4 @@
-//! News, put into runs.
+//! Applies the events of a report to the runs.
 
 use api::{Run, Undelivered};
 use jiff::Timestamp;
@@ -7,7 +7,7 @@ use protocol::{News, RunRef, Status};
 use super::task::{self, TaskReport};
 use super::{MAX_ROWS, entry, mark};
 
-/// Adds news of one run to what is known; [`super::settle`] puts it in order afterwards.
+/// Applies events of one run. [`super::settle`] has to be called afterwards.
 pub fn tell(runs: &mut Vec<Run>, about: &RunRef, news: &[News]) {
     let Some(run) = entry(runs, about) else { return };
     for one in news {
@@ -78,7 +78,7 @@ fn moment(known: Option<&String>) -> Option<Timestamp> {
     known?.parse().ok()
 }
 
-/// Milliseconds tell two attempts apart; more would only be longer.
+/// A timestamp rounded to milliseconds: enough to tell two attempts apart.
 fn to_seconds(at: Timestamp) -> String {
     at.round(jiff::Unit::Millisecond).unwrap_or(at).to_string()
 }

@@ -174,7 +174,7 @@ fn runs_stay_small_whatever_they_say() {
     assert!(runs[0].tasks[0].error.is_some(), "the newest keeps its texts");
 }
 
-/// Any news of one of two runs of three tasks each, with what a runner can say alone.
+/// A report with any event of one of two runs with three tasks each, including runs without an event from the sender.
 fn any_report() -> impl Strategy<Value = (RunRef, Vec<News>)> {
     let news = prop_oneof![
         Just(fired(&["t0", "t1", "t2"])),

@@ -16,7 +16,7 @@ const MAX_CONTENT: usize = 2_000;
 /// The colour of failures.
 const RED: u32 = 0x00D8_3C3E;
 
-/// Templates are written in what is Discord's markdown too.
+/// Template markdown is valid Discord markdown, so only inserted values are escaped.
 pub(super) fn body(notice: &Notice) -> Body {
     match notice {
         Notice::Text(text) => Body::Text(text::fit_discord(text.filled(text::escape_discord), MAX_CONTENT)),
@@ -26,7 +26,7 @@ pub(super) fn body(notice: &Notice) -> Body {
 
 pub(super) fn request(http: &Http, url: &SecretKey, body: &Body, secrets: &Secrets) -> Result<RequestBuilder, Invalid> {
     let mut url = Url::parse(secrets.get(url)?.expose())?;
-    // Without it the answer comes before the message is stored, and says nothing of its fate.
+    // Without it, Discord answers before the message is stored, and does not report whether that succeeds.
     url.query_pairs_mut().append_pair("wait", "true");
     Ok(http.request(Method::POST, url)?.json(&payload(body)))
 }

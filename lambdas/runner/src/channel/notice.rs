@@ -1,14 +1,14 @@
-//! What there is to tell of a result, before any service's form.
+//! The content of a notification, before it takes the form of a service.
 
 use protocol::template::{self, HOLE, Rendered};
 use protocol::{Status, Task, TaskResult};
 
-/// What there is to tell.
+/// The content of a notification.
 #[derive(Debug)]
 pub(crate) enum Notice {
     /// A rendered template, the task's own or the default one.
     Text(Rendered),
-    /// A failure, of which the task's author wrote no text.
+    /// A failure of a task without a template of its own.
     Failure(Box<Failure>),
 }
 
@@ -27,8 +27,8 @@ pub(crate) struct Failure {
 }
 
 impl Notice {
-    /// What a task's author wants told of a result, or else what is told by default. A template that fails on this
-    /// result costs its own text, never the message; and a message is never empty, since services refuse that.
+    /// Renders the task's template, or the default one. If the template fails, the default text is sent with a note; an
+    /// empty text is replaced by a summary, since services refuse empty messages.
     pub(crate) fn new(task: &Task, result: &TaskResult) -> Self {
         let default = || template::render(None, result, None).unwrap_or_else(|_| summary(result));
         let Some(own) = task.template.as_deref() else {

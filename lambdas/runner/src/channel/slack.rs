@@ -62,7 +62,7 @@ fn mrkdwn(rendered: &Rendered) -> String {
             Piece::Link { label, url } => {
                 let label = fill(label, &mut values, text::escape_slack);
                 let url = fill(url, &mut values, text::escape_slack).replace('|', "%7C");
-                // Within the brackets, what is not a link could be a mention.
+                // In angle brackets, a URL that is not a link could be read as a mention.
                 let link =
                     if markdown::is_link(&url) { format!("<{url}|{label}>") } else { format!("{label} ({url})") };
                 text += &link;

@@ -13,13 +13,13 @@ use crate::markdown::{self, Mark, Run};
 use crate::secrets::Secrets;
 use crate::text;
 
-/// Bytes of a message at most: 28 KB, as some count them.
+/// Maximum size of a message in bytes: 28 KB, with 1 KB taken as 1,000 bytes.
 const MAX_MESSAGE: usize = 28_000;
 
 /// Bytes of an error at most, so that what comes after it is not cut off.
 const MAX_ERROR: usize = 20_000;
 
-/// What stands in the answer of a webhook that accepts everything and tells failures in words, before their status.
+/// The text before the HTTP status in the answer of a webhook that answers 2xx to everything and reports failures as text.
 const HIDDEN_STATUS: &str = "returned HTTP error ";
 
 pub(super) fn body(notice: &Notice) -> Body {
@@ -64,7 +64,7 @@ pub(super) fn readable(payload: &Value) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// The message that these runs make, with as much of them as it can take.
+/// The message for these runs, which are cut until it is within the limit.
 fn within(runs: Vec<Run>, limit: usize, message: impl Fn(&[Run]) -> Value) -> Value {
     let mut room = limit;
     let mut runs = text::fit_runs(runs, room, char::len_utf8);
@@ -73,7 +73,7 @@ fn within(runs: Vec<Run>, limit: usize, message: impl Fn(&[Run]) -> Value) -> Va
         if message.to_string().len() <= limit || room == 0 {
             return message;
         }
-        // What JSON and the elements around texts add is found by trying.
+        // The overhead of JSON and card elements is not known beforehand, so the size is found by trying.
         room = room * 3 / 4;
         runs = text::fit_runs(runs, room, char::len_utf8);
     }

@@ -11,7 +11,7 @@ use crate::markdown::{self, Mark, Run};
 use crate::secrets::Secrets;
 use crate::text;
 
-/// Where bots are spoken to, unless a Bot API server of one's own is.
+/// Telegram's public Bot API, used unless another server is configured.
 pub(crate) const API: &str = "https://api.telegram.org";
 
 /// UTF-16 units of a message at most, without its markup.
@@ -67,7 +67,7 @@ pub(super) fn payload(chat: &str, thread: Option<i64>, body: &Body) -> Value {
 /// The text without its tags.
 pub(super) fn readable(payload: &Value) -> String {
     let html = payload["text"].as_str().unwrap_or_default();
-    // Of what is between tags no `<` is left: it is escaped.
+    // Text between tags contains no `<`, since it is escaped.
     let texts = html.split('<').enumerate().map(|(number, part)| match part.split_once('>') {
         Some((_, text)) if number > 0 => text,
         Some(_) | None => part,

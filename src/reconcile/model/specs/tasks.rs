@@ -72,7 +72,7 @@ fn task(name: String, channels: Vec<String>, functions: &[String], longest: u32)
     let notify_on = select(vec![NotifyOn::Always, NotifyOn::Failure, NotifyOn::Success]);
     let retry = (within(1..=10), within(1..=3600));
     let count = channels.len();
-    // 45 seconds are what a task that calls a function gets and names none; ten any other.
+    // The default timeout is 45 s for a task that calls a function, and 10 s for any other.
     let timeout =
         if longest < 45 { within(1..=longest).prop_map(Some).boxed() } else { option::of(within(1..=longest)).boxed() };
     (

@@ -1,4 +1,4 @@
-//! What Lambda says of functions.
+//! Observes functions.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::super::pages;
 use crate::{Aws, AwsError};
 
-/// Functions on a page of a list; more are not given whatever is asked for.
+/// Functions on a page of a list, Lambda's maximum whatever is asked for.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_ListFunctions.html>
 const LIST_PAGE: i32 = 50;
 
@@ -25,7 +25,7 @@ pub(in crate::resource) async fn observe(aws: &Aws, name: &str) -> Result<Option
     Ok(Some(seen))
 }
 
-/// A function that was just made: nobody has said yet what becomes of its asynchronous invocations that fail.
+/// Observes a function without its asynchronous settings: one that was just created has none yet.
 pub(in crate::resource) async fn observe_new(aws: &Aws, name: &str) -> Result<Option<Observed>, AwsError> {
     let request = aws.lambda.get_function().function_name(name);
     let Some(answer) = aws.find(request).await? else { return Ok(None) };
@@ -42,7 +42,7 @@ pub(in crate::resource) async fn observe_new(aws: &Aws, name: &str) -> Result<Op
     Ok(Some(seen))
 }
 
-/// What becomes of a function's asynchronous invocations that fail.
+/// A function's settings for failed asynchronous invocations, as fields.
 pub(in crate::resource) async fn observe_async(aws: &Aws, name: &str) -> Result<Fields, AwsError> {
     let request = aws.lambda.get_function_event_invoke_config().function_name(name);
     let mut fields = Fields::new();
@@ -59,7 +59,7 @@ pub(in crate::resource) async fn observe_async(aws: &Aws, name: &str) -> Result<
     Ok(fields)
 }
 
-/// All functions there are, without their tags, and without what becomes of their asynchronous invocations.
+/// All functions of the region, without their tags and their asynchronous settings.
 pub(in crate::resource) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
     let shown = |configuration: FunctionConfiguration| {
         let name = configuration.function_name.clone()?;
@@ -77,7 +77,7 @@ pub(in crate::resource) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, 
 pub(in crate::resource) const LISTED_NOT: [FieldName; 4] =
     [FieldName::Image, FieldName::LastUpdateStatus, FieldName::ReservedConcurrency, FieldName::State];
 
-/// Puts in the place of a hash what the tags say of its origin, if they say it of just this code.
+/// Replaces the code's hash by the S3 object that a tag names as its origin, if the tag was written for this very hash.
 pub(in crate::resource) fn take_mark(seen: &mut Observed) {
     let noted = seen.tags.get(tag::CODE).and_then(|note| note.split_once(' '));
     let origin = noted.filter(|(_, sha256)| seen.fields.get(&FieldName::CodeSha256) == Some(&Field::plain(*sha256)));
@@ -88,7 +88,7 @@ pub(in crate::resource) fn take_mark(seen: &mut Observed) {
     }
 }
 
-/// What a read and a list have in common.
+/// The observation from what a read and a list both return.
 pub(super) fn read(configuration: FunctionConfiguration) -> Observed {
     let revision = configuration.revision_id.clone();
     let since = configuration.last_modified.as_deref().and_then(|text| {
@@ -143,8 +143,8 @@ fn configuration_fields(configuration: FunctionConfiguration) -> Fields {
     fields
 }
 
-/// What Lambda failed at, and the field that shows it, which is never wanted: a failed update is sent again, and what failed when
-/// it was made is made anew.
+/// A failure of Lambda, and the field that shows it. The desired state never has that field, so a failed update is retried,
+/// and a function whose creation failed is replaced.
 fn failure(configuration: &FunctionConfiguration) -> Option<(FieldName, Failure)> {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     if configuration.state == Some(State::Failed) {
@@ -161,8 +161,8 @@ fn failure(configuration: &FunctionConfiguration) -> Option<(FieldName, Failure)
     None
 }
 
-/// Settings of a function that the operator never makes, and that keep it from working, hide its logs, or hand its failures to
-/// others.
+/// Settings that the operator never makes and removes if others did: they can stop a function, hide its logs, or send its
+/// failures elsewhere.
 fn foreign_fields(configuration: &FunctionConfiguration) -> Fields {
     let name = configuration.function_name().unwrap_or_default();
     let group = configuration.logging_config().and_then(|logging| logging.log_group());

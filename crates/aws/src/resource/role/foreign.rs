@@ -5,7 +5,7 @@ use pipeline_core::error_class::ErrorClass;
 use super::POLICY_NAME;
 use crate::{Aws, AwsError};
 
-/// The refusal to delete a role, with what is on it. Where nothing is, AWS has not noticed yet, and is asked again.
+/// Adds what is attached to the role to the refusal. If nothing is, AWS lags behind, and the deletion is retried.
 pub(super) async fn explain(aws: &Aws, name: &str, refusal: AwsError) -> AwsError {
     match on_role(aws, name).await {
         Ok(found) if found.is_empty() => refusal,

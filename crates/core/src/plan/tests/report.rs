@@ -34,7 +34,7 @@ fn brief(shown: &PlanReport, style: Style) -> String {
     text.replace(&owner().prefix(), "…").replace("arn:aws:sqs:eu-west-1:111122223333:", "")
 }
 
-/// What is planned for a pipeline whose spec was the first and is the second, when AWS was changed so meanwhile.
+/// The plan after an edit from the first to the second spec, with this change made on AWS in between.
 #[track_caller]
 fn check_plan([from, to]: [&str; 2], observed: impl FnOnce(&mut Have), knowledge: Knowledge, expected: &str) {
     let before = wanted(from);

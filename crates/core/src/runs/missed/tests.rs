@@ -32,7 +32,7 @@ fn expectation(schedule: &str, since: &str) -> Expectation {
     }
 }
 
-/// Runs that were due then, and have ended.
+/// Runs with these due times, which have succeeded.
 fn runs(expectation: &Expectation, due: &[&str]) -> Vec<Run> {
     let mut runs = Vec::new();
     for time in due {
@@ -41,7 +41,7 @@ fn runs(expectation: &Expectation, due: &[&str]) -> Vec<Run> {
     runs
 }
 
-/// The news that a run has ended well.
+/// Reports that the run due at this time has succeeded.
 fn come(runs: &mut Vec<Run>, expectation: &Expectation, at: Timestamp) {
     let (task, status) = ("t".to_owned(), Status::Succeeded);
     let ended = News::Ended { at, task, position: 0, attempt: 1, status, again: false, duration_ms: 1, error: None };
@@ -49,7 +49,7 @@ fn come(runs: &mut Vec<Run>, expectation: &Expectation, at: Timestamp) {
     settle(runs);
 }
 
-/// What is overdue when all was read until a time.
+/// Checks which firings are overdue when all reports until `read` were recorded.
 fn check(expectation: &Expectation, heard: &[&str], read: &str, expected: &[&str]) {
     let expectations = Expectations::default();
     expectations.expect("uid", expectation.clone(), &runs(expectation, heard), at("08:00:00"));
@@ -258,7 +258,7 @@ fn what_was_judged_is_not_judged_again() {
     assert!(expectations.overdue(&hourly.location, at("11:30:00")).is_empty());
 }
 
-/// The times of the firings that are missing when all was read until this time, of our clock. They are told.
+/// The firings that are overdue when all reports until `read`, by our clock, were recorded. Marks them as handled.
 fn told(expectations: &Expectations, expectation: &Expectation, read: &str) -> Vec<Timestamp> {
     let overdue = expectations.overdue(&expectation.location, at(read));
     let runs: Vec<(RunRef, Cause)> = overdue.into_iter().flat_map(|overdue| overdue.runs).collect();
