@@ -24,6 +24,7 @@ use std::str::FromStr;
 use api::{QueueDepth, ResourceRow};
 use jiff::Timestamp;
 use serde_json::Value;
+use strum::VariantArray;
 
 use crate::iam::Document;
 use crate::location::Location;
@@ -45,7 +46,7 @@ pub use schedule_group::ScheduleGroup;
 pub use timing::{ObservedTiming, Timing};
 
 /// A kind of AWS resource. The order is that of creation; deletion goes backwards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, VariantArray)]
 pub enum Kind {
     /// CloudWatch log group: first, or Lambda would make it without retention; last to go, for the late log lines.
     LogGroup,
@@ -83,19 +84,6 @@ impl Kind {
         };
         difference.field().is_some_and(|name| fixed.contains(&name))
     }
-
-    /// All kinds, in order of creation.
-    pub const ALL: [Self; 9] = [
-        Self::LogGroup,
-        Self::Queue,
-        Self::Parameter,
-        Self::Role,
-        Self::ScheduleGroup,
-        Self::LayerVersion,
-        Self::Function,
-        Self::EventSourceMapping,
-        Self::Schedule,
-    ];
 }
 
 impl fmt::Display for Kind {
@@ -113,7 +101,7 @@ impl FromStr for Kind {
     type Err = UnknownKind;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|kind| kind.to_string() == text).ok_or_else(|| UnknownKind(text.to_owned()))
+        Self::VARIANTS.iter().copied().find(|kind| kind.to_string() == text).ok_or_else(|| UnknownKind(text.to_owned()))
     }
 }
 

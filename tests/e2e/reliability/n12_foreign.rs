@@ -8,6 +8,7 @@ use aws_sdk_ssm::types::{ParameterType, ResourceTypeForTagging};
 use kube::ResourceExt as _;
 use pipeline_core::resource::Kind;
 use serde_json::json;
+use strum::VariantArray as _;
 
 use super::lifecycle::{self, Act, NAME};
 use crate::harness::gate::Write;
@@ -18,7 +19,7 @@ const UID: &str = "taskpipelines.dev/uid";
 
 /// The kinds that can become another's: all but layer versions, which never change. `tests/e2e/layers.rs` has those.
 fn kinds() -> impl Iterator<Item = Kind> {
-    Kind::ALL.into_iter().filter(|kind| *kind != Kind::LayerVersion)
+    Kind::VARIANTS.iter().copied().filter(|kind| *kind != Kind::LayerVersion)
 }
 
 /// Name of the pipeline's resource that stands for its kind here.

@@ -84,6 +84,7 @@ mod tests {
     fn fields_are_in_the_order_of_their_texts() {
         let texts: Vec<String> = FieldName::iter().map(|name| name.to_string()).collect();
         assert!(texts.is_sorted(), "{texts:?}");
-        assert_eq!((&texts[3], &texts[47]), (&"asyncMaximumRetryAttempts".to_owned(), &"s3".to_owned()));
+        let names = [FieldName::AsyncMaximumRetryAttempts, FieldName::S3].map(|name| name.to_string());
+        assert_eq!(names, ["asyncMaximumRetryAttempts", "s3"]);
     }
 }
