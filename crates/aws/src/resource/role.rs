@@ -116,6 +116,7 @@ pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
 }
 
 fn read(role: RoleDetail) -> Observed {
+    let by_others = foreign::policies(&role);
     let mut fields = Fields::new();
     fields.extend(role.path.map(|path| ("path", Field::plain(path))));
     fields.extend(role.assume_role_policy_document.map(|trust| ("trust", Field::Policy(Document::decode(&trust)))));
@@ -132,6 +133,7 @@ fn read(role: RoleDetail) -> Observed {
         revision: role.role_id.clone(),
         unique_id: role.role_id,
         since: role.create_date.as_ref().and_then(moment),
+        by_others,
         ..Observed::default()
     }
 }
