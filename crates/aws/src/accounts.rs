@@ -70,7 +70,8 @@ pub enum NoAws {
     Identity(#[source] AwsError),
     /// AWS does not let the operator assume a role.
     #[error(
-        "the operator cannot act as `{role}`, which must trust it with the external id of the configuration, and let it tag sessions"
+        "the operator cannot act as `{role}`, which must trust it with the external id of the configuration, and let it \
+         tag its sessions"
     )]
     Role {
         /// ARN of the role.
