@@ -104,6 +104,8 @@ struct Entry {
     suspected: BTreeMap<Id, u64>,
     /// Hashes of listed resources that a reconcile found to be harmless. They are not investigated again.
     dismissed: BTreeMap<Id, u64>,
+    /// What others put on the pipeline's roles, by name, as the last sweep showed it; absent until one did.
+    by_others: Option<BTreeMap<String, Vec<String>>>,
 }
 
 /// Periods of the sweep and of full reads.
@@ -152,6 +154,7 @@ impl ObservedCache {
             Some(before) if !changed => before.dismissed.iter().chain(&before.suspected).map(cloned).collect(),
             Some(_) | None => BTreeMap::new(),
         };
+        let by_others = pipelines.get(uid).and_then(|before| before.by_others.clone());
         let entry = Entry {
             observation,
             read: now,
@@ -160,6 +163,7 @@ impl ObservedCache {
             trusted: true,
             suspected: BTreeMap::new(),
             dismissed,
+            by_others,
         };
         pipelines.insert(uid.to_owned(), entry);
         first
@@ -187,7 +191,7 @@ impl ObservedCache {
     pub fn is_fresh(&self, uid: &str, desired_hash: u64, location: &Location, annotations: u64) -> Option<QueueDepth> {
         let now = Instant::now();
         let pipelines = self.pipelines.lock();
-        let Entry { observation, read: _, read_again, fresh_until, trusted, suspected, dismissed: _ } =
+        let Entry { observation, read: _, read_again, fresh_until, trusted, suspected, dismissed: _, by_others: _ } =
             pipelines.get(uid)?;
         let same = observation.complete
             && observation.location == *location
@@ -195,6 +199,11 @@ impl ObservedCache {
             && observation.desired_hash == desired_hash;
         let fresh = now < *read_again && now < *fresh_until;
         (*trusted && suspected.is_empty() && fresh && same).then_some(observation.depth)
+    }
+
+    /// What others put on the pipeline's roles, by name, if a sweep has shown it.
+    pub fn by_others(&self, uid: &str) -> Option<BTreeMap<String, Vec<String>>> {
+        self.pipelines.lock().get(uid).and_then(|entry| entry.by_others.clone())
     }
 
     /// Whether a pipeline is known to live in an account and region.
@@ -246,8 +255,9 @@ impl ObservedCache {
             if entry.observation.location == *location && entry.read < since {
                 let other_depth = entry.count(snapshots);
                 let suspicious = entry.suspect(snapshots);
+                let other_policies = entry.note_by_others(snapshots);
                 entry.fresh_until = Instant::now() + stands;
-                if other_depth || suspicious || !entry.observation.complete {
+                if other_depth || suspicious || other_policies || !entry.observation.complete {
                     worth_a_reconcile.push(entry.observation.pipeline.clone());
                 }
             }
@@ -268,6 +278,15 @@ impl Entry {
         let other = depth != self.observation.depth;
         self.observation.depth = depth;
         other
+    }
+
+    /// Records what others put on the pipeline's roles. Returns whether that is another than it was.
+    fn note_by_others(&mut self, snapshots: &ListedResources) -> bool {
+        let ours = self.observation.snapshots.keys().filter(|id| id.kind == Kind::Role);
+        let listed = ours.filter_map(|id| Some((id.name.clone(), snapshots.get(id)?.by_others.clone())));
+        let now: BTreeMap<String, Vec<String>> = listed.filter(|(_, found)| !found.is_empty()).collect();
+        let before = self.by_others.replace(now);
+        before.unwrap_or_default() != *self.by_others.get_or_insert_default()
     }
 
     /// Records the resources that differ from the last observation and were not investigated yet. Returns whether there

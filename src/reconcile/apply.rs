@@ -267,7 +267,7 @@ async fn converge(
             }
             Ok(Progress::Made(seen)) => {
                 record(changes, change);
-                let Some(why) = seen.settling.clone() else { return Outcome::Done(Some(seen)) };
+                let Some(why) = seen.settling.clone() else { return Outcome::Done(Some(*seen)) };
                 made = Some(seen);
                 (FIRST_POLL, Outcome::Waiting(Wait { why, again: FIRST_POLL }))
             }

@@ -10,6 +10,7 @@ use super::error::ReconcileError;
 use super::events;
 use super::previous::PreviousState;
 use super::ready::{self, Health};
+use super::status;
 use super::subject::Subject;
 
 /// Writes the status during a reconcile, and keeps it as the previous status of what follows.
@@ -47,6 +48,8 @@ pub(super) async fn finish(
     let generation = subject.generation();
     status.observed_generation = Some(generation);
     status.conditions = ready::conditions(health, &before.conditions, generation, Timestamp::now());
+    let by_others = context.observed_cache.by_others(&subject.owner.uid);
+    events.extend(status::put_by_others(&mut status, before, by_others.as_ref()));
     if status != *before {
         context.plan.cluster.write_status(&subject.pipeline, &status).await?;
     }

@@ -1,5 +1,6 @@
 //! The parts of the status that follow from the plan and its outcome.
 
+mod by_others;
 mod rows;
 mod schedule;
 mod tag_keys;
@@ -13,6 +14,7 @@ use pipeline_core::resource::Place;
 
 use crate::reconcile::apply::{Applied, Outcome};
 
+pub use by_others::put_by_others;
 pub use rows::{Rows, rows_after, rows_before};
 pub use schedule::{fires_otherwise, put_schedule, restart_schedule};
 pub use tag_keys::{tag_keys_after, tag_keys_before};

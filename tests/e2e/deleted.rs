@@ -286,7 +286,7 @@ async fn one_resource_that_will_not_go_stops_no_other() {
     let names = lab.names("stubborn");
     let denied = json!({
         "service": "lambda", "operation": "DeleteFunction", "resource": names.sender, "status": 403, "count": -1,
-        "error": "AccessDeniedException", "message": "not authorized to perform: lambda:DeleteFunction",
+        "error": "AccessDeniedException", "message": "not authorized to perform: lambda:DeleteFunction with an explicit deny in a service control policy",
     });
     lab.strict.fault(denied).await;
     let unseen = json!({

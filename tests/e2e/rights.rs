@@ -1,11 +1,12 @@
 //! What the printed policy lets the operator do on AWS, and how it meets a refusal that is for tags.
 
+use api::ScheduledTaskPipeline;
 use aws_sdk_lambda::error::ProvideErrorMetadata as _;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{FunctionCode, Runtime};
 use serde_json::json;
 
-use crate::harness::{Lab, eventually, specs};
+use crate::harness::{Lab, Settings, eventually, specs};
 
 /// The key of the cluster's tag.
 const CLUSTER: &str = "taskpipelines.dev/cluster";
@@ -34,7 +35,7 @@ async fn functions_of_others_are_out_of_the_operators_reach() {
     }
     let refusal = operator.get_function().function_name("x-runner").send().await.unwrap_err();
     assert_eq!(refusal.code(), Some("AccessDeniedException"), "{refusal:?}");
-    // Ours is made of nothing that is another cluster's.
+    // Nothing of another cluster's is made ours.
     let arn = lab.arn("lambda", &format!("function:{}", names.sender));
     let refusal = operator.tag_resource().resource(arn).tags(CLUSTER, "e2e").send().await.unwrap_err();
     assert_eq!(refusal.code(), Some("AccessDeniedException"), "{refusal:?}");
@@ -86,4 +87,34 @@ async fn what_is_denied_since_it_is_gone_is_gone() {
     lab.gone("short").await;
     let events = lab.events("short").await;
     assert!(!events.iter().any(|event| event.contains("Denied")), "{events:?}");
+}
+
+#[tokio::test]
+async fn policies_of_others_on_a_role_are_told_and_stay() {
+    let lab = Lab::with(Settings { sweep_seconds: 1, ..Settings::default() }).await;
+    lab.apply("wide", specs::message(specs::YEARLY)).await;
+    lab.ready("wide").await;
+    let role = lab.names("wide").runner;
+    let policy =
+        json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]});
+    let request = lab.aws.iam.create_policy().policy_name("more").policy_document(policy.to_string());
+    let arn = request.send().await.unwrap().policy.unwrap().arn.unwrap();
+    lab.strict.forget_calls().await;
+    lab.aws.iam.attach_role_policy().role_name(&role).policy_arn(&arn).send().await.unwrap();
+
+    let told = lab.told("wide", "PoliciesOfOthers", 1).await;
+    assert!(
+        told[0].contains(&format!("Role {role}: others put this on the role")) && told[0].contains(&arn),
+        "{told:?}"
+    );
+    let said = |pipeline: &ScheduledTaskPipeline| {
+        let rows = pipeline.status.iter().flat_map(|status| &status.resources);
+        rows.filter(|row| row.kind == "Role").filter_map(|row| row.message.clone()).collect::<Vec<_>>()
+    };
+    let pipeline = lab.ready("wide").await;
+    assert!(matches!(said(&pipeline).as_slice(), [message] if message.contains(&arn)), "{:?}", said(&pipeline));
+    assert_eq!(lab.strict.writes().await, ["iam:AttachRolePolicy"]);
+
+    lab.aws.iam.detach_role_policy().role_name(&role).policy_arn(&arn).send().await.unwrap();
+    lab.until("wide", "says no more of it", |pipeline| said(pipeline).is_empty()).await;
 }

@@ -120,7 +120,7 @@ pub struct ResourceRow {
     pub arn: String,
     /// Whether the resource matches the spec, or what is being done about it.
     pub state: ResourceState,
-    /// What the resource waits for, or why it failed.
+    /// What the resource waits for, why it failed, or what others put on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// For the operator's own use: whether the resource was never observed to be the pipeline's own. It may not exist,

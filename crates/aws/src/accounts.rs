@@ -69,7 +69,10 @@ pub enum NoAws {
     #[error("the operator's AWS identity is unknown")]
     Identity(#[source] AwsError),
     /// AWS does not let the operator assume a role.
-    #[error("the operator cannot act as `{role}`, which must trust it with the external id of the configuration")]
+    #[error(
+        "the operator cannot act as `{role}`, which must trust it with the external id of the configuration, and let it \
+         tag its sessions"
+    )]
     Role {
         /// ARN of the role.
         role: String,

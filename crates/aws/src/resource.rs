@@ -34,7 +34,7 @@ pub enum Progress {
     /// AWS has carried it out.
     Done,
     /// AWS has created the resource with this state, and may still be working on it.
-    Made(Observed),
+    Made(Box<Observed>),
     /// AWS has accepted the call, or asks to wait: observe again.
     Waiting(Wait),
     /// Lambda has fetched code from S3 and is still working on it: observe again. A following update gets the hash, and

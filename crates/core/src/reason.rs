@@ -153,6 +153,9 @@ impl Reported {
 pub enum Acted {
     /// Made on AWS, all resources in one event.
     Created,
+    /// Others put policies on a role of the pipeline, which may do more by them. They are told, also in the role's row of
+    /// `status.resources`, and stay.
+    PoliciesOfOthers,
     /// One resource was changed: its fields with what they were and are, policies by what they grant. Secrets are shown
     /// as `[secret]`.
     Updated,
@@ -191,6 +194,7 @@ impl Reason {
             },
             Self::Acted(acted) => match acted {
                 Acted::DriftCorrected
+                | Acted::PoliciesOfOthers
                 | Acted::DeadLettersKept
                 | Acted::MessagesLost
                 | Acted::RunFailed
@@ -216,6 +220,7 @@ impl Reason {
                 Acted::Created => "Create",
                 Acted::Updated => "Update",
                 Acted::DriftCorrected => "Correct",
+                Acted::PoliciesOfOthers => "Sweep",
                 Acted::TakenOver => "TakeOver",
                 Acted::Deleted | Acted::Retained | Acted::DeadLettersKept | Acted::MessagesLost => "Delete",
                 Acted::RunFailed => "Run",

@@ -201,6 +201,8 @@ pub struct Observed {
     /// When it was made, if it is a role, a log group or a schedule group, or last changed, if it is a function: a function
     /// holds on to the role that it was given, even when that is deleted and made again under the same name.
     pub since: Option<Timestamp>,
+    /// What others put on it, if it is a role and a list shows it: policies by which it may do more. It is told, and stays.
+    pub by_others: Vec<String>,
 }
 
 /// What AWS failed at after it had taken it on.

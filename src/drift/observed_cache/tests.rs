@@ -1,7 +1,8 @@
 use aws::resource::list;
 use pipeline_core::names::Tags;
 use pipeline_core::partition::Partition;
-use pipeline_core::resource::{Fields, LogGroup};
+use pipeline_core::resource::{Fields, LogGroup, Role};
+use serde_json::Value;
 
 use super::*;
 
@@ -60,6 +61,31 @@ fn sweep(cache: &ObservedCache, resources: &[Resource], change: impl Fn(&mut Obs
         (resource.id(), listed)
     });
     !cache.compare(&location(), &snapshots.collect(), Instant::now()).is_empty()
+}
+
+#[test]
+fn what_others_put_on_a_role_is_worth_a_reconcile_when_it_changes() {
+    let roles = [Resource::Role(Role {
+        name: "a-runner".to_owned(),
+        path: "/".to_owned(),
+        trust: Value::Null,
+        policy: Value::Null,
+        boundary: None,
+        tags: owner("1"),
+    })];
+    let cache = cache(&roles);
+    assert_eq!(cache.by_others("uid"), None);
+    let with = |policies: &[&str]| {
+        let policies: Vec<String> = policies.iter().map(|policy| (*policy).to_owned()).collect();
+        move |seen: &mut Observed| seen.by_others.clone_from(&policies)
+    };
+    assert!(!sweep(&cache, &roles, with(&[])));
+    assert!(sweep(&cache, &roles, with(&["inline policy more"])));
+    assert!(!sweep(&cache, &roles, with(&["inline policy more"])), "told before");
+    assert_eq!(cache.by_others("uid").map(|found| found.len()), Some(1));
+    assert!(!cache.record("uid", observation(&roles), false));
+    assert_eq!(cache.by_others("uid").map(|found| found.len()), Some(1), "a read shows none of it");
+    assert!(sweep(&cache, &roles, with(&[])));
 }
 
 #[test]

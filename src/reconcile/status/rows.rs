@@ -12,7 +12,7 @@ use super::refusal_message;
 use crate::reconcile::apply::{Applied, Outcome};
 
 /// Maximum length of a row's message in characters: keeps the status well below 64 KB with 20 rows.
-const MAX_ROW_MESSAGE: usize = 512;
+pub(super) const MAX_ROW_MESSAGE: usize = 512;
 
 /// The rows of a status, by resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -11,9 +11,8 @@ use super::observe;
 use crate::operation::Scope;
 use crate::{Aws, AwsError};
 
-/// How long after a resource was made a refusal may be for tags that AWS does not know yet. The clocks may differ by as much
-/// as AWS lets signatures be off.
-const SPREADING: SignedDuration = SignedDuration::from_mins(5);
+/// How long after a resource was made a refusal may be for tags that AWS does not know yet.
+const SPREADING: SignedDuration = SignedDuration::from_mins(2);
 
 /// What such a refusal means.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,11 +40,13 @@ pub(super) fn awaited(error: AwsError, have: &Observed, now: Timestamp) -> AwsEr
     if is_by_tag(&error) && is_new { AwsError { class: ErrorClass::Waiting, ..error } } else { error }
 }
 
-/// Whether AWS denies the very action that the policy allows by tags, and not another that the call takes too.
+/// Whether AWS denies the very action that the policy allows by tags, and not another that the call takes too; and since
+/// nothing allows it, not since something denies it.
 fn is_by_tag(error: &AwsError) -> bool {
     error.class == ErrorClass::Denied
         && error.operation.scope() == Scope::Ours
         && error.message.contains(&format!("perform: {}", error.operation))
+        && !error.message.contains("explicit deny")
 }
 
 #[cfg(test)]
@@ -74,6 +75,9 @@ mod tests {
         assert_eq!(class(own(), &Observed::default(), 10), ErrorClass::Denied);
         let passing = denied(Operation::UpdateFunctionConfiguration, "iam:PassRole");
         assert_eq!(class(passing, &have, 10), ErrorClass::Denied);
+        let mut forbidden = own();
+        forbidden.message = forbidden.message.replace("because no", "with an explicit deny in an");
+        assert_eq!(class(forbidden, &have, 10), ErrorClass::Denied);
         assert_eq!(class(denied(Operation::CreateQueue, "sqs:createqueue"), &have, 10), ErrorClass::Denied);
     }
 }

@@ -58,7 +58,7 @@ pub(super) async fn create(aws: &Aws, mapping: &EventSourceMapping) -> Result<Pr
         // Always treated as still in creation: the read that follows returns its complete fields.
         .state(CREATING)
         .build();
-    Ok(Progress::Made(Observed { tags: mapping.tags.clone(), ..without_tags(aws, &made) }))
+    Ok(Progress::Made(Box::new(Observed { tags: mapping.tags.clone(), ..without_tags(aws, &made) })))
 }
 
 pub(super) async fn update(

@@ -78,7 +78,7 @@ pub(super) async fn create(aws: &Aws, function: &Function) -> Result<Progress, A
     }
     if state.is_some_and(|state| state != State::Active) {
         let arn = function_arn.unwrap_or_else(|| aws.location.function_arn(&function.name));
-        return Ok(Progress::Made(Observed { arn, settling: Some(why), ..Observed::default() }));
+        return Ok(Progress::Made(Box::new(Observed { arn, settling: Some(why), ..Observed::default() })));
     }
     put_async(aws, function).await?;
     Ok(Progress::Done)

@@ -47,13 +47,13 @@ pub(super) async fn create(aws: &Aws, wanted: &LayerVersion) -> Result<Progress,
     };
     let answer = aws.call_prepared(filled_in).await?;
     // Returned instead of read: a version that AWS does not list yet would be published again.
-    Ok(Progress::Made(Observed {
+    Ok(Progress::Made(Box::new(Observed {
         arn: answer.layer_version_arn.unwrap_or_default(),
         tags: wanted.owner_tags.clone(),
         fields: wanted.fields(),
         revision: Some(answer.version.to_string()),
         ..Observed::default()
-    }))
+    })))
 }
 
 fn sdk_content(wanted: &LayerVersion) -> LayerVersionContentInput {

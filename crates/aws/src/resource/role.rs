@@ -116,6 +116,7 @@ pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
 }
 
 fn read(role: RoleDetail) -> Observed {
+    let by_others = foreign::policies(&role);
     let mut fields = Fields::new();
     fields.extend(role.path.map(|path| (FieldName::Path, Field::plain(path))));
     fields.extend(
@@ -134,6 +135,7 @@ fn read(role: RoleDetail) -> Observed {
         revision: role.role_id.clone(),
         unique_id: role.role_id,
         since: role.create_date.as_ref().and_then(moment),
+        by_others,
         ..Observed::default()
     }
 }
