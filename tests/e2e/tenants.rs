@@ -121,6 +121,7 @@ async fn a_pipeline_in_another_account_is_made_there_by_a_role_and_its_external_
 async fn an_operator_with_pod_identity_hands_its_tags_on_to_the_role() {
     let Lent { mut lab, there, role, mut allowed, .. } = Lent::with_external_id("sesame-1").await;
     lab.kill();
+    lab.strict.settings(json!({"roleDelaySeconds": 0})).await;
     // As EKS does it: a session of a role, with tags that go on to each further role.
     let both = ["sts:AssumeRole", "sts:TagSession"];
     let by_account = json!({"Version": "2012-10-17", "Statement": [
@@ -214,7 +215,7 @@ async fn a_key_encrypts_all_queues_and_goes_with_its_field() {
         assert!(attributes.get("KmsMasterKeyId").is_none_or(String::is_empty), "{queue}: {attributes:?}");
     }
     for role in [&names.scheduler, &names.sender, &names.runner] {
-        assert!(!lab.aws.role(role).await.0.to_string().contains("kms:"), "{role}");
+        assert!(!lab.aws.role(role).await.0.to_string().contains("kms:GenerateDataKey"), "{role}");
     }
     lab.strict.forget_calls().await;
     lab.resync("sealed").await;
