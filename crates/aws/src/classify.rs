@@ -145,9 +145,6 @@ const fn by_status(status: u16) -> ErrorClass {
 }
 
 #[cfg(test)]
-mod recorded;
-
-#[cfg(test)]
 mod tests {
     use super::*;
 

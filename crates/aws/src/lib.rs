@@ -16,6 +16,8 @@ pub mod own;
 mod pacing;
 mod permission;
 mod quota;
+#[cfg(test)]
+mod recorded;
 mod remedy;
 mod requests;
 pub mod resource;

@@ -11,11 +11,15 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use url::Url;
 
 use crate::guard::{Guard, Reach, Refused};
-use crate::invoke::KEEP_ALIVE;
 use crate::secrets::{Missing, Secrets};
 
 /// How long the opening of a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// TCP keep-alive interval. A NAT gateway silently drops connections that are idle for 350 s, and a connection is idle
+/// while the function runs.
+/// <https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html#nat-gateway-troubleshooting-timeout>
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_mins(1);
 
 /// Why a request was not sent. Contains neither secrets nor URLs, which may be secrets.
 #[derive(Debug, thiserror::Error)]

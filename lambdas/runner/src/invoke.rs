@@ -20,15 +20,11 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::action::{Ended, MAX_TEXT};
+use crate::http::KEEP_ALIVE;
 use crate::text;
 
 /// How long the opening of a connection may take.
 const CONNECT: Duration = Duration::from_secs(2);
-
-/// TCP keep-alive interval. A NAT gateway silently drops connections that are idle for 350 s, and a connection is idle
-/// while the function runs.
-/// <https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html#nat-gateway-troubleshooting-timeout>
-pub(crate) const KEEP_ALIVE: Duration = Duration::from_mins(1);
 
 /// Number of log lines that are appended to a function's error.
 const LOG_LINES: usize = 10;

@@ -45,6 +45,12 @@ impl Changed<'_> {
     }
 }
 
+/// Tags with the cluster's among them: the operator's policy lets it set none without.
+pub(super) fn with_cluster(tags: &Tags, all: &Tags) -> Tags {
+    let cluster = all.get_key_value(tag::CLUSTER).map(|(key, value)| (key.clone(), value.clone()));
+    tags.clone().into_iter().chain(cluster).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use pipeline_core::resource::Place;

@@ -21,7 +21,7 @@ use pipeline_core::code::Code;
 use pipeline_core::names::{Tags, tag};
 use pipeline_core::resource::{FieldName, Function, LogGroup, Observed};
 
-use super::tagging::with_cluster;
+use super::changed::with_cluster;
 use super::{Changed, Progress, Wait};
 use crate::{Aws, AwsError};
 pub(super) use upload::{NoZip, Upload};

@@ -5,10 +5,11 @@ use std::fmt;
 
 use jiff::Timestamp;
 use pipeline_core::error_class::ErrorClass;
-use pipeline_core::names::{Tags, tag};
+use pipeline_core::names::Tags;
 use pipeline_core::resource::{Observed, Resource};
 
 use super::by_tag::awaited;
+use super::changed::with_cluster;
 use super::{Progress, TagChanges, function, log_group, parameter, queue, role, schedule_group};
 use crate::{Aws, AwsError};
 
@@ -108,12 +109,6 @@ pub(super) async fn put(aws: &Aws, resource: &Resource, have: &Observed, tags: &
         // They cannot be tagged; their descriptions name the owner.
         Resource::LayerVersion(_) | Resource::Schedule(_) => Ok(()),
     }
-}
-
-/// Tags with the cluster's among them: the operator's policy lets it set none without.
-pub(super) fn with_cluster(tags: &Tags, all: &Tags) -> Tags {
-    let cluster = all.get_key_value(tag::CLUSTER).map(|(key, value)| (key.clone(), value.clone()));
-    tags.clone().into_iter().chain(cluster).collect()
 }
 
 async fn remove(aws: &Aws, resource: &Resource, have: &Observed, keys: Vec<String>) -> Result<(), AwsError> {

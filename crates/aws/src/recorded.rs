@@ -2,8 +2,8 @@
 
 use aws_smithy_types::error::metadata::ErrorMetadata;
 
-use super::*;
-use crate::error::AwsError;
+use crate::{AwsError, Operation};
+use pipeline_core::error_class::ErrorClass;
 
 /// What is made of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
