@@ -52,7 +52,9 @@ impl QueueDepths {
         let queues = list::queues(aws, &names).await;
         let queues =
             queues.inspect_err(|error| tracing::debug!(error = chain(error), "a queue was not counted")).ok()?;
+        // The one of tasks may be missing, where it was just written and not observed since.
+        let is_known = queues.iter().any(|(id, _)| !depth::is_dead_letter_queue(id));
         let depth = depth::depth(queues.iter().map(|(id, seen)| (id, seen)));
-        (!queues.is_empty()).then_some(depth.visible + depth.in_flight)
+        is_known.then_some(depth.visible + depth.in_flight)
     }
 }

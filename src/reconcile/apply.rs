@@ -250,8 +250,9 @@ async fn converge(
             Verdict::Settle(why) => Ok(Progress::waiting(why.as_str(), SETTLE_POLL)),
             Verdict::Create | Verdict::Update(_) | Verdict::TakeOver { .. } | Verdict::Replace(_) | Verdict::Delete => {
                 made = None;
-                is_new = !matches!(verdict, Verdict::Replace(_) | Verdict::Delete);
-                act(aws, step, have.as_ref(), verdict, fetched.as_deref()).await
+                let acted = act(aws, step, have.as_ref(), verdict, fetched.as_deref()).await;
+                is_new = acted.is_ok() && matches!(verdict, Verdict::Create | Verdict::Update(_));
+                acted
             }
         };
         let change = change::change(verdict);

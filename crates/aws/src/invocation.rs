@@ -18,16 +18,19 @@ pub async fn invoke_async(aws: &Aws, function: &str, payload: String) -> Result<
 }
 
 /// How many invocations the account and region allow at the same time, of all functions; `None` where the operator may not ask.
-/// It is asked once for each run of the operator.
+/// An answer counts for as long as the operator runs.
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_GetAccountSettings.html>
 ///
 /// # Errors
 /// AWS cannot be reached.
 pub async fn account_limit(aws: &Aws) -> Result<Option<u32>, AwsError> {
-    let ask = async || match aws.call(aws.lambda.get_account_settings()).await {
-        Ok(answer) => Ok(answer.account_limit.and_then(|limit| u32::try_from(limit.concurrent_executions).ok())),
-        Err(error) if error.class == ErrorClass::Denied => Ok(None),
-        Err(error) => Err(error),
+    let ask = async || {
+        let answer = aws.call(aws.lambda.get_account_settings()).await?;
+        Ok(answer.account_limit.and_then(|limit| u32::try_from(limit.concurrent_executions).ok()))
     };
-    aws.invocations.get_or_try_init(ask).await.copied()
+    match aws.invocations.get_or_try_init(ask).await {
+        Ok(limit) => Ok(*limit),
+        Err(AwsError { class: ErrorClass::Denied, .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }

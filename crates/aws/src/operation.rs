@@ -203,7 +203,7 @@ operations! {
         LambdaUntagResource = UntagResource: Lambda, Ours;
         CreateEventSourceMapping: Lambda, Mappings;
         DeleteEventSourceMapping: Lambda, Mappings;
-        GetEventSourceMapping: Lambda, Mappings;
+        GetEventSourceMapping: Lambda, Functions;
         ListEventSourceMappings: Lambda, Everything;
         UpdateEventSourceMapping: Lambda, Mappings;
     }

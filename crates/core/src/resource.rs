@@ -75,8 +75,8 @@ impl Kind {
             // SSM changes no type: only a new parameter encrypts what the old one shows.
             Self::Parameter => &[FieldName::Type],
             Self::Role => &[FieldName::Path],
-            // Lambda makes no image of a zip, and what failed when it was made stays so.
-            Self::Function => &[FieldName::PackageType, FieldName::State],
+            // Lambda makes no image of a zip.
+            Self::Function => &[FieldName::PackageType],
             Self::EventSourceMapping => &[FieldName::Queue],
             // A version never changes, nor does its description, which says whose it is. Of several copies, one stays.
             Self::LayerVersion => return difference.field() != Some(FieldName::Copies),

@@ -44,7 +44,7 @@ pub(super) fn awaited(error: AwsError, have: &Observed, now: Timestamp) -> AwsEr
 /// nothing allows it, not since something denies it.
 fn is_by_tag(error: &AwsError) -> bool {
     error.class == ErrorClass::Denied
-        && error.operation.scope() == Scope::Ours
+        && matches!(error.operation.scope(), Scope::Ours | Scope::Mappings)
         && error.message.contains(&format!("perform: {}", error.operation))
         && !error.message.contains("explicit deny")
 }

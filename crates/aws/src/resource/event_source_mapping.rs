@@ -100,6 +100,8 @@ pub(super) async fn observe(aws: &Aws, function: &str, arn: Option<&str>) -> Res
         Some(uuid) => get(aws, uuid).await?,
         None => None,
     };
+    // One that somebody gave to another function is not the runner's any more.
+    let known = known.filter(|mapping| calls(mapping, function)).map(|mapping| without_tags(aws, &mapping));
     let seen = if known.is_some() { known } else { listed(aws, function).await? };
     let Some(seen) = seen else { return Ok(None) };
     let request = aws.lambda.list_tags().resource(&seen.arn);
@@ -111,15 +113,18 @@ pub(super) async fn observe(aws: &Aws, function: &str, arn: Option<&str>) -> Res
 /// Finds a mapping by its function in a list, then reads it by UUID, since lists are eventually consistent.
 async fn listed(aws: &Aws, function: &str) -> Result<Option<Observed>, AwsError> {
     match find(aws, function).await? {
-        Some(listed) => get(aws, listed.uuid().unwrap_or_default()).await,
+        Some(listed) => {
+            let mapping = get(aws, listed.uuid().unwrap_or_default()).await?;
+            Ok(mapping.map(|mapping| without_tags(aws, &mapping)))
+        }
         None => Ok(None),
     }
 }
 
 /// Reads a mapping of ours whose UUID and tags are known.
 pub(super) async fn follow(aws: &Aws, made: &Observed) -> Result<Option<Observed>, AwsError> {
-    let seen = get(aws, uuid(made)).await?;
-    Ok(seen.map(|seen| Observed { tags: made.tags.clone(), ..seen }))
+    let mapping = get(aws, uuid(made)).await?;
+    Ok(mapping.map(|mapping| Observed { tags: made.tags.clone(), ..without_tags(aws, &mapping) }))
 }
 
 /// The UUID in the ARN of a mapping.
@@ -128,11 +133,14 @@ fn uuid_of(arn: &str) -> Option<&str> {
     arn.split_once(":event-source-mapping:").map(|(_, uuid)| uuid).filter(|uuid| !uuid.is_empty())
 }
 
-/// A mapping, without its tags.
-async fn get(aws: &Aws, uuid: &str) -> Result<Option<Observed>, AwsError> {
+async fn get(aws: &Aws, uuid: &str) -> Result<Option<EventSourceMappingConfiguration>, AwsError> {
     let request = aws.lambda.get_event_source_mapping().uuid(uuid);
-    let mapping = aws.find(request).await?;
-    Ok(mapping.map(|mapping| without_tags(aws, &of_answer(mapping))))
+    Ok(aws.find(request).await?.map(of_answer))
+}
+
+/// Whether a mapping invokes this function itself, and not a version or an alias of it.
+fn calls(mapping: &EventSourceMappingConfiguration, function: &str) -> bool {
+    mapping.function_arn().is_some_and(|arn| arn.ends_with(&format!(":function:{function}")))
 }
 
 /// Converts the SDK's type for a single mapping into its type for an entry of a list.

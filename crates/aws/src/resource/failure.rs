@@ -2,7 +2,7 @@
 
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::plan::Verdict;
-use pipeline_core::resource::Failure;
+use pipeline_core::resource::{Failure, FieldName};
 
 use crate::{AwsError, Operation};
 
@@ -11,12 +11,10 @@ use crate::{AwsError, Operation};
 const PASSING: [&str; 4] =
     ["InternalError", "FunctionError.InitTimeout", "EniLimitExceeded", "CapacityProviderScalingLimitExceeded"];
 
-/// The error of a function whose creation or update failed after AWS accepted it; `verdict` tells which of the two it was.
+/// The error of a function that Lambda could not make work after it had accepted a call; `verdict` says what differs.
 pub fn failed(failure: &Failure, verdict: &Verdict) -> AwsError {
-    let operation = match verdict {
-        Verdict::Replace(_) => Operation::CreateFunction,
-        _ => Operation::UpdateFunctionConfiguration,
-    };
+    let is_broken = verdict.differences().iter().any(|it| it.field() == Some(FieldName::State));
+    let operation = if is_broken { Operation::UpdateFunctionCode } else { Operation::UpdateFunctionConfiguration };
     let passing = PASSING.contains(&failure.code.as_str());
     let class = if passing { ErrorClass::Transient } else { ErrorClass::Invalid };
     AwsError { operation, class, code: failure.code.clone(), message: failure.message.clone() }

@@ -19,7 +19,7 @@ use aws_sdk_lambda::types::{
 };
 use pipeline_core::code::Code;
 use pipeline_core::names::{Tags, tag};
-use pipeline_core::resource::{FieldName, Function, LogGroup, Observed};
+use pipeline_core::resource::{Field, FieldName, Function, LogGroup, Observed};
 
 use super::changed::with_cluster;
 use super::{Changed, Progress, Wait};
@@ -48,7 +48,8 @@ const CONFIGURATION: [FieldName; 12] = [
     FieldName::DeadLetterTarget,
     FieldName::KmsKey,
 ];
-const CODE: [FieldName; 4] = [FieldName::CodeSha256, FieldName::S3, FieldName::Image, FieldName::Architecture];
+const CODE: [FieldName; 5] =
+    [FieldName::State, FieldName::CodeSha256, FieldName::S3, FieldName::Image, FieldName::Architecture];
 
 pub(super) async fn create(aws: &Aws, function: &Function) -> Result<Progress, AwsError> {
     let entry = function.code.entry();
@@ -148,10 +149,12 @@ async fn update_code(
     have: &Observed,
     fetched: Option<&str>,
 ) -> Result<Progress, AwsError> {
+    // Only what Lambda still has is noted: somebody may have deployed since.
+    let fetched = fetched.filter(|sha256| have.fields.get(&FieldName::CodeSha256) == Some(&Field::plain(*sha256)));
     if let (Code::S3 { object, .. }, Some(sha256)) = (&function.code, fetched) {
         let tags = Tags::from([(tag::CODE.to_owned(), format!("{} {sha256}", object.mark()))]);
         put_tags(aws, &have.arn, &with_cluster(&tags, &function.tags)).await?;
-        return Ok(Progress::waiting("the note of what was deployed", Duration::ZERO));
+        return Ok(Progress::waiting("the note of what was deployed", ACTIVE_POLL));
     }
     let FunctionCode { zip_file, s3_bucket, s3_key, s3_object_version, image_uri, .. } = sdk_code(function);
     let request = aws
@@ -362,15 +365,16 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_when_it_was_made_is_replaced_with_the_reason_at_hand() {
+    fn the_code_of_a_function_that_failed_is_sent_again_with_the_reason_at_hand() {
         let failed = answer().state(State::Failed).state_reason_code(StateReasonCode::ImageAccessDenied);
         let seen = read(failed.state_reason("not allowed").build());
         let differences = diff(&Resource::Function(wanted()), &seen, &TagKeys::default());
-        assert!(differences.iter().any(|it| Kind::Function.is_replaced_for(it)), "{differences:?}");
+        assert!(Changed(&differences).any(&CODE) && !Changed(&differences).any(&CONFIGURATION), "{differences:?}");
+        assert!(!differences.iter().any(|it| Kind::Function.is_replaced_for(it)), "{differences:?}");
         let failure = seen.failure.expect("it failed");
         assert_eq!(failure.to_string(), "Failed: ImageAccessDenied: not allowed");
-        let error = super::super::failed(&failure, &Verdict::Replace(differences));
-        assert_eq!(error.to_string(), "lambda:CreateFunction: ImageAccessDenied: not allowed");
+        let error = super::super::failed(&failure, &Verdict::Update(differences));
+        assert_eq!(error.to_string(), "lambda:UpdateFunctionCode: ImageAccessDenied: not allowed");
     }
 
     #[test]

@@ -121,7 +121,7 @@ pub(super) async fn observe_without_tags(aws: &Aws, name: &str) -> Result<Option
     }
     let delay = number(&Name::DelaySeconds).filter(|seconds| *seconds > 0);
     fields.extend(delay.map(|seconds| (FieldName::DelaySeconds, Field::plain(seconds))));
-    let sources = attributes.get(&Name::RedriveAllowPolicy).and_then(|text| restriction_of_sources(text));
+    let sources = attributes.get(&Name::RedriveAllowPolicy).and_then(|text| refusal_of_sources(text));
     fields.extend(sources.map(|policy| (FieldName::RedriveAllowPolicy, policy)));
     let policy = attributes.get(&Name::Policy).and_then(|text| foreign_policy(text));
     fields.extend(policy.map(|policy| (FieldName::Policy, policy)));
@@ -166,14 +166,17 @@ async fn tags_of(aws: &Aws, name: &str) -> Result<Option<Tags>, AwsError> {
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>
 const ALLOW_ALL: &str = "allowAll";
 
-/// The redrive allow policy, if somebody has restricted which queues may use this one as their dead-letter queue.
-fn restriction_of_sources(policy: &str) -> Option<Field> {
+/// No queue may use this one as its dead-letter queue.
+const DENY_ALL: &str = "denyAll";
+
+/// The redrive allow policy, if nothing can be dead-lettered into the queue any more.
+fn refusal_of_sources(policy: &str) -> Option<Field> {
     let value: Value = serde_json::from_str(policy).ok()?;
-    (value["redrivePermission"].as_str()? != ALLOW_ALL).then_some(Field::Plain(value))
+    (value["redrivePermission"] == DENY_ALL).then_some(Field::Plain(value))
 }
 
-/// The policy that somebody attached to a queue; the operator attaches none, since access is granted by the roles' policies.
-/// A policy that only refuses requests without TLS is ignored: organisations attach it everywhere, and it does no harm.
+/// The policy that somebody gave a queue, which has none of the operator's: the roles' own say who may use it. One that only
+/// denies, each time under a condition, stays: organisations put those on every queue, such as one that demands TLS.
 fn foreign_policy(policy: &str) -> Option<Field> {
     let Ok(value) = serde_json::from_str::<Value>(policy) else {
         return (!policy.is_empty()).then(|| Field::plain(policy));
@@ -182,13 +185,13 @@ fn foreign_policy(policy: &str) -> Option<Field> {
         Value::Array(statements) => statements.as_slice(),
         one => std::slice::from_ref(one),
     };
-    let is_harmless = statements.iter().all(demands_tls);
-    (!is_harmless).then(|| Field::Policy(Document::new(value)))
+    let is_left_alone = statements.iter().all(is_guardrail);
+    (!is_left_alone).then(|| Field::Policy(Document::new(value)))
 }
 
-fn demands_tls(statement: &Value) -> bool {
-    let tls = json!({ "Bool": { "aws:SecureTransport": "false" } });
-    statement["Effect"] == "Deny" && statement["Condition"] == tls
+fn is_guardrail(statement: &Value) -> bool {
+    let conditions = statement["Condition"].as_object();
+    statement["Effect"] == "Deny" && conditions.is_some_and(|conditions| !conditions.is_empty())
 }
 
 /// SQS gives the count back as a number or as a text, however it was sent.
@@ -208,13 +211,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_policy_that_demands_tls_is_left_alone_and_any_other_is_drift() {
+    fn a_policy_that_only_denies_under_conditions_is_left_alone_and_any_other_is_drift() {
         let statement = |effect: &str, condition: Value| json!({"Effect": effect, "Principal": "*", "Action": "sqs:*", "Resource": "*", "Condition": condition});
-        let tls = || statement("Deny", json!({"Bool": {"aws:SecureTransport": "false"}}));
+        let tls = || statement("Deny", json!({"Bool": {"aws:SecureTransport": false}}));
+        let own = || statement("Deny", json!({"StringNotEquals": {"aws:PrincipalOrgID": ["o-1"]}}));
         let policy = |statements: Value| json!({"Version": "2012-10-17", "Statement": statements}).to_string();
-        assert_eq!(foreign_policy(&policy(json!([tls()]))), None);
-        assert_eq!(foreign_policy(&policy(tls())), None);
-        assert_eq!(foreign_policy(""), None);
+        for theirs in [policy(json!([tls(), own()])), policy(tls()), String::new()] {
+            assert_eq!(foreign_policy(&theirs), None, "{theirs}");
+        }
         for theirs in [
             json!([tls(), statement("Allow", json!({}))]),
             json!([statement("Deny", json!({}))]),
@@ -226,10 +230,14 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_letter_queue_takes_letters_of_all_unless_somebody_says_otherwise() {
-        assert_eq!(restriction_of_sources(r#"{"redrivePermission":"allowAll"}"#), None);
+    fn a_dead_letter_queue_that_takes_no_dead_letters_is_drift() {
+        for fine in
+            [r#"{"redrivePermission":"allowAll"}"#, r#"{"redrivePermission":"byQueue","sourceQueueArns":["a"]}"#]
+        {
+            assert_eq!(refusal_of_sources(fine), None, "{fine}");
+        }
         let denied = json!({"redrivePermission": "denyAll"});
-        assert_eq!(restriction_of_sources(&denied.to_string()), Some(Field::Plain(denied)));
+        assert_eq!(refusal_of_sources(&denied.to_string()), Some(Field::Plain(denied)));
     }
 
     #[test]

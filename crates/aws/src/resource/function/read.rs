@@ -144,7 +144,7 @@ fn configuration_fields(configuration: FunctionConfiguration) -> Fields {
 }
 
 /// A failure of Lambda, and the field that shows it. The desired state never has that field, so a failed update is retried,
-/// and a function whose creation failed is replaced.
+/// and the code of a failed function is sent again.
 fn failure(configuration: &FunctionConfiguration) -> Option<(FieldName, Failure)> {
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     if configuration.state == Some(State::Failed) {
