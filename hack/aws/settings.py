@@ -69,6 +69,8 @@ class Settings:
     """Parameters. AWS: 10,000."""
     maxInvocations: float = 0.0
     """Invocations at the same time, of all functions. AWS: 1,000; of a new account: 10."""
+    noRunners: float = 0.0
+    """1: functions whose names end in `-runner` find no room."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:

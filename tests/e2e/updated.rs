@@ -133,7 +133,7 @@ async fn edited_functions_and_queues_become_as_they_now_should_be() {
         (json!({"runner": {"batchSize": 3, "maxConcurrency": 5}}), json!({"batch": 3, "concurrency": 5})),
         (
             json!({"runner": {"batchSize": null, "maxConcurrency": null, "timeoutSeconds": null}}),
-            json!({"batch": 1, "concurrency": null, "runnerTimeout": 25, "visibility": "150"}),
+            json!({"batch": 1, "concurrency": 499, "runnerTimeout": 25, "visibility": "150"}),
         ),
         (
             json!({"sender": {"logRetentionDays": 7}, "runner": {"logRetentionDays": 1}}),

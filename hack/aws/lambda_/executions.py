@@ -10,13 +10,18 @@ from ministack.services import cloudwatch_logs, lambda_svc
 
 from ..patches import patch
 from ..role_calls import call_as_role
+from ..rules import after
 from ..state import STATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..answers import Answer
+    from ..calls import Call
     from ..records import Record
 
+INVOCATIONS = 1000
+"""At the same time, of an account: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 POLLING = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 """What a mapping does with its queue."""
 
@@ -36,10 +41,21 @@ def _log_as_role(original: Callable[..., None], function: Record, *args: Any, **
 
 @patch(lambda_svc, "_acquire_execution_slot", "the invocations of an account have a limit")
 def _within_the_account(original: Callable[..., Any], function: Record, config: Record) -> Any:
-    limit = STATE.settings.of(get_account_id()).maxInvocations
+    settings = STATE.settings.of(get_account_id())
+    if settings.noRunners and config["FunctionName"].endswith("-runner"):
+        return None, "account"
+    limit = settings.maxInvocations
     with lambda_svc._inflight_lock:
         own = sum(count for key, count in lambda_svc._inflight.items() if key.startswith(f"{get_account_id()}:"))
     return (None, "account") if limit and own >= limit else original(function, config)
+
+
+@after("lambda", "GetAccountSettings")
+def _tell_the_limit(_call: Call, answer: Answer) -> None:
+    """The emulator's own limit is what this machine can take."""
+    settings = answer.value()
+    settings["AccountLimit"]["ConcurrentExecutions"] = int(STATE.settings.of(get_account_id()).maxInvocations) or INVOCATIONS
+    answer.rewrite(settings)
 
 
 @patch(lambda_svc, "_route_async_failure", "what failed reaches its destination only where the function's role may send it")
