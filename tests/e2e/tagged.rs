@@ -20,10 +20,20 @@ fn tagged(schedule: &str, tags: Value) -> Value {
 
 /// Every resource's tags, without those that say whose it is; they must all be the same.
 async fn tags(lab: &Lab, pipeline: &str) -> Texts {
+    tags_of(lab, pipeline, |_| true).await
+}
+
+/// The same of all that a policy can protect the tags of by their keys. CloudWatch Logs knows no conditions on those.
+async fn protected_tags(lab: &Lab, pipeline: &str) -> Texts {
+    tags_of(lab, pipeline, |resource| !resource.starts_with("LogGroup ")).await
+}
+
+async fn tags_of(lab: &Lab, pipeline: &str, counts: fn(&str) -> bool) -> Texts {
     let all = lab.tags(pipeline).await;
     let of_the_owner = |key: &String| key.starts_with("taskpipelines.dev/");
     let all: BTreeMap<String, Texts> = all
         .into_iter()
+        .filter(|(resource, _)| counts(resource))
         .map(|(resource, tags)| (resource, tags.into_iter().filter(|(key, _)| !of_the_owner(key)).collect()))
         .collect();
     let first = all.values().next().unwrap().clone();
@@ -144,11 +154,11 @@ async fn a_tag_that_a_policy_protects_holds_up_no_other_change_and_is_told() {
     lab.apply("governed", spec).await;
     let message = lab.not_ready("governed", "TagsRefused").await;
     for part in
-        ["tag `stage` cannot be set", "AccessDenied", "(and 12 more, see resources)", "everything else is as wanted"]
+        ["tag `stage` cannot be set", "AccessDenied", "(and 10 more, see resources)", "everything else is as wanted"]
     {
         assert!(message.contains(part), "no {part:?} in {message}");
     }
-    assert_eq!(tags(&lab, "governed").await, texts(&[("team", "ops"), ("tier", "gold")]));
+    assert_eq!(protected_tags(&lab, "governed").await, texts(&[("team", "ops"), ("tier", "gold")]));
     assert_eq!(lab.aws.function(&names.runner).await.memory_size, Some(512));
     assert_eq!(lab.aws.queue(&names.tasks).await["MessageRetentionPeriod"], "3600");
     let schedule = lab.aws.schedule(&names.schedule).await;
@@ -157,7 +167,8 @@ async fn a_tag_that_a_policy_protects_holds_up_no_other_change_and_is_told() {
     assert!(condition(&pipeline, "Stalled").is_some(), "only a person can mend it");
     let status = pipeline.status.unwrap();
     let failed: Vec<_> = status.resources.iter().filter(|row| row.message.is_some()).collect();
-    assert_eq!(failed.len(), 13, "{failed:#?}");
+    // All but the log groups: CloudWatch Logs does not decide by the keys of tags.
+    assert_eq!(failed.len(), 11, "{failed:#?}");
     assert!(status.plan.iter().all(|change| change.changes.len() == 1 && change.changes[0].field == "tags.stage"));
     // It fires by hand, too.
     lab.patch("governed", json!({"metadata": {"annotations": {"taskpipelines.dev/run-now": "one"}}})).await;
@@ -177,7 +188,7 @@ async fn a_tag_that_a_policy_protects_holds_up_no_other_change_and_is_told() {
     for part in ["tag `stage` cannot be removed", "put tag `stage` back into spec.tags"] {
         assert!(message.contains(part), "no {part:?} in {message}");
     }
-    assert_eq!(tags(&lab, "governed").await, texts(&[("team", "ops"), ("stage", "live")]));
+    assert_eq!(protected_tags(&lab, "governed").await, texts(&[("team", "ops"), ("stage", "live")]));
     lab.start(&Settings::default());
     lab.not_ready("governed", "TagsRefused").await;
     protect(&lab, None).await;
