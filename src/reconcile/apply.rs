@@ -151,12 +151,13 @@ pub async fn apply(aws: &Aws, owner: &Owner, plan: &Plan, patience: Duration) ->
             .into_iter()
             .partition(|step| step.after.iter().all(|id| applied.outcomes.contains_key(id) || !planned.contains(id)));
         waiting = rest;
+        let published = applied.published();
         for step in ready {
             match blocker(step, &applied.outcomes) {
                 Some(by) => {
                     applied.outcomes.insert(step.id.clone(), Outcome::Blocked { by });
                 }
-                None => running.push(drive(aws, owner, step.resolve(&applied.published(), owner), begun, patience)),
+                None => running.push(drive(aws, owner, step.resolve(&published, owner), begun, patience)),
             }
         }
         match running.next().await {

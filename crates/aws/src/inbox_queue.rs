@@ -85,8 +85,8 @@ impl Inboxes {
     }
 }
 
-/// Creates the inbox, or updates the one that an earlier operator created. Whose a queue is only its tags tell, and one that was just made
-/// shows none: so it is read until it shows.
+/// Creates the inbox, or updates the one that an earlier operator created. Only its tags tell whose a queue is, and a new one may
+/// not show them yet: it is read until it does.
 async fn make(aws: &Aws, cluster: &ClusterName) -> Result<(), NoInbox> {
     let inbox = Resource::Queue(Queue {
         name: cluster.inbox(),

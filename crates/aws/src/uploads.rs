@@ -1,8 +1,9 @@
 //! Turns for uploads of code, each of which holds a zip in memory. The clients of all accounts share them.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 /// Turns for uploads. Who comes first is served first, but for those whose last upload had no answer: on a slow line each
@@ -33,24 +34,19 @@ impl Uploads {
     /// # Errors
     /// Nobody gives turns any more: the operator is stopping.
     pub(crate) async fn turn(&self, to: &str) -> Result<Turn, AcquireError> {
-        let is_again = self.unanswered().contains(to);
+        let is_again = self.unanswered.lock().contains(to);
         let again = if is_again { Some(Arc::clone(&self.again).acquire_owned().await?) } else { None };
         Ok(Turn { _turn: Arc::clone(&self.turns).acquire_owned().await?, _again: again })
     }
 
     /// Notes whether what was uploaded there had an answer.
     pub(crate) fn ended(&self, to: &str, is_answered: bool) {
-        let mut unanswered = self.unanswered();
+        let mut unanswered = self.unanswered.lock();
         if is_answered {
             unanswered.remove(to);
         } else {
             unanswered.insert(to.to_owned());
         }
-    }
-
-    /// What a panic left is still a set of ARNs.
-    fn unanswered(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

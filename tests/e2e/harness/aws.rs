@@ -241,7 +241,7 @@ pub(crate) fn allowed(policy: &Value) -> BTreeSet<(String, String)> {
     let mut pairs = BTreeSet::new();
     for statement in statements {
         assert_eq!(statement["Effect"], "Allow");
-        // What may be decrypted stands in a condition alone, for which a key is no measure.
+        // The condition says what may be decrypted; the resource is any key.
         let decrypts = statement["Action"] == serde_json::json!(["kms:Decrypt"]);
         assert!(decrypts || statement.get("Condition").is_none(), "{statement}");
         assert!(statement.get("NotAction").is_none(), "{statement}");

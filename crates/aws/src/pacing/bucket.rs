@@ -2,9 +2,10 @@
 //!
 //! AWS's limits are shared with everybody else in the account, so nobody knows what is left of them but by asking.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep};
 
@@ -54,7 +55,7 @@ impl Permit {
     /// AWS asked for fewer calls. What was allowed before the rate was last halved says nothing about the new rate.
     pub(crate) fn throttled(self) {
         let now = Instant::now();
-        let mut state = self.bucket.lock();
+        let mut state = self.bucket.state.lock();
         if state.halved.is_some_and(|halved| self.given <= halved.when) {
             return;
         }
@@ -77,7 +78,7 @@ impl Bucket {
     /// Waits for leave to make a call.
     pub(super) async fn permit(self: &Arc<Self>, caller: &Caller) -> Permit {
         let receiver = {
-            let mut state = self.lock();
+            let mut state = self.state.lock();
             if state.turns.is_empty() && self.take(&mut state) {
                 return self.permitted();
             }
@@ -102,7 +103,7 @@ impl Bucket {
 
     /// Hands out what there is; the time until there is more, or nothing when nobody waits.
     fn hand_out(self: &Arc<Self>) -> Option<Duration> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         while !state.turns.is_empty() {
             if !self.take(&mut state) {
                 let rate = self.rate(&state, Instant::now()).unwrap_or(self.full);
@@ -144,11 +145,6 @@ impl Bucket {
 
     fn permitted(self: &Arc<Self>) -> Permit {
         Permit { bucket: Arc::clone(self), given: Instant::now() }
-    }
-
-    /// What a panic left is still a number of tokens.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -201,12 +197,12 @@ mod tests {
             // Later than the last halving.
             tokio::time::advance(Duration::from_millis(1)).await;
             bucket.permit(&caller("a")).await.throttled();
-            let rate = bucket.rate(&bucket.lock(), Instant::now());
+            let rate = bucket.rate(&bucket.state.lock(), Instant::now());
             assert!(rate.is_some_and(|rate| near(rate, wanted)), "{rate:?} for {wanted}");
         }
         for (seconds, wanted) in [(100, 20.0), (200, 40.0), (300, 40.0)] {
             tokio::time::advance(Duration::from_secs(seconds)).await;
-            let rate = bucket.rate(&bucket.lock(), Instant::now());
+            let rate = bucket.rate(&bucket.state.lock(), Instant::now());
             assert!(rate.is_some_and(|rate| near(rate, wanted)), "{rate:?} for {wanted} after {seconds} s more");
         }
     }
@@ -218,7 +214,7 @@ mod tests {
         let permits = join_all((0..10).map(|_| bucket.permit(&a))).await;
         tokio::time::advance(Duration::from_millis(50)).await;
         permits.into_iter().for_each(Permit::throttled);
-        let rate = bucket.rate(&bucket.lock(), Instant::now());
+        let rate = bucket.rate(&bucket.state.lock(), Instant::now());
         assert!(rate.is_some_and(|rate| near(rate, 20.0)), "{rate:?}");
     }
 

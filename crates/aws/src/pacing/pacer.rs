@@ -2,8 +2,9 @@
 //! each account and region.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use pipeline_core::location::Location;
 
 use super::bucket::{Bucket, Permit};
@@ -55,7 +56,7 @@ impl Pacer {
             _ => location.region.clone(),
         };
         let limit = Limit { account: location.account.clone(), region, family };
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut buckets = self.buckets.lock();
         let bucket = buckets.entry(limit).or_insert_with(|| Bucket::new(calls, self.pacing == Pacing::Off));
         Arc::clone(bucket)
     }

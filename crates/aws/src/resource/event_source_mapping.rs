@@ -78,7 +78,7 @@ pub(super) async fn update(
     let request = aws
         .lambda
         .update_event_source_mapping()
-        .uuid(uuid(have))
+        .uuid(uuid(&have.arn))
         .enabled(true)
         .batch_size(mapping.batch_size.cast_signed())
         .set_maximum_batching_window_in_seconds(window)
@@ -96,7 +96,7 @@ fn scaling(mapping: &EventSourceMapping) -> ScalingConfig {
 }
 
 pub(super) async fn observe(aws: &Aws, function: &str, arn: Option<&str>) -> Result<Option<Observed>, AwsError> {
-    let known = match arn.and_then(uuid_of) {
+    let known = match arn.map(uuid).filter(|uuid| !uuid.is_empty()) {
         Some(uuid) => get(aws, uuid).await?,
         None => None,
     };
@@ -123,14 +123,8 @@ async fn listed(aws: &Aws, function: &str) -> Result<Option<Observed>, AwsError>
 
 /// Reads a mapping of ours whose UUID and tags are known.
 pub(super) async fn follow(aws: &Aws, made: &Observed) -> Result<Option<Observed>, AwsError> {
-    let mapping = get(aws, uuid(made)).await?;
+    let mapping = get(aws, uuid(&made.arn)).await?;
     Ok(mapping.map(|mapping| Observed { tags: made.tags.clone(), ..without_tags(aws, &mapping) }))
-}
-
-/// The UUID in the ARN of a mapping.
-/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html#awslambda-resources-for-iam-policies>
-fn uuid_of(arn: &str) -> Option<&str> {
-    arn.split_once(":event-source-mapping:").map(|(_, uuid)| uuid).filter(|uuid| !uuid.is_empty())
 }
 
 async fn get(aws: &Aws, uuid: &str) -> Result<Option<EventSourceMappingConfiguration>, AwsError> {
@@ -268,14 +262,15 @@ pub(super) async fn delete(aws: &Aws, have: &Observed) -> Result<Progress, AwsEr
     if let Some(why) = &have.settling {
         return Ok(Progress::waiting(why, STATE_POLL));
     }
-    let request = aws.lambda.delete_event_source_mapping().uuid(uuid(have));
+    let request = aws.lambda.delete_event_source_mapping().uuid(uuid(&have.arn));
     aws.call(request).await?;
     Ok(Progress::waiting("the mapping to be gone", STATE_POLL))
 }
 
 /// A mapping's ARN ends in its UUID.
-fn uuid(have: &Observed) -> &str {
-    Arn::parse(&have.arn).map_or("", |arn| arn.name())
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awslambda.html#awslambda-resources-for-iam-policies>
+fn uuid(arn: &str) -> &str {
+    Arn::parse(arn).map_or("", |arn| arn.name())
 }
 
 #[cfg(test)]
@@ -365,6 +360,6 @@ mod tests {
     fn the_uuid_is_the_end_of_the_arn() {
         let arn = "arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:6d9bce8e".to_owned();
         let have = Observed { arn, ..Observed::default() };
-        assert_eq!(uuid(&have), "6d9bce8e");
+        assert_eq!(uuid(&have.arn), "6d9bce8e");
     }
 }

@@ -18,9 +18,6 @@ use crate::{Aws, AwsError};
 /// Log groups on a page of a list, the most there are.
 const LIST_PAGE: i32 = 50;
 
-/// What the names of functions' log groups begin with.
-const OF_FUNCTIONS: &str = "/aws/lambda/";
-
 /// How often in a row a call about a group that was just made may be denied before that counts.
 /// <https://github.com/hashicorp/terraform-provider-aws/issues/27028>
 const DENIALS: u32 = 5;
@@ -76,7 +73,11 @@ pub(super) async fn list(aws: &Aws) -> Result<Vec<(Id, Observed)>, AwsError> {
         Some((Id::new(Kind::LogGroup, name), Observed { arn, ..read(&group) }))
     };
     let request = |token| {
-        aws.logs.describe_log_groups().log_group_name_prefix(OF_FUNCTIONS).limit(LIST_PAGE).set_next_token(token)
+        aws.logs
+            .describe_log_groups()
+            .log_group_name_prefix(LogGroup::OF_FUNCTIONS)
+            .limit(LIST_PAGE)
+            .set_next_token(token)
     };
     pages::all(aws, request, |answer| {
         (answer.log_groups.unwrap_or_default().into_iter().filter_map(shown).collect(), answer.next_token)

@@ -17,9 +17,12 @@ pub struct LogGroup {
 }
 
 impl LogGroup {
+    /// What the names of functions' log groups begin with.
+    pub const OF_FUNCTIONS: &str = "/aws/lambda/";
+
     /// Name of the log group that Lambda gives a function by default.
     pub fn of_function(name: &str) -> String {
-        format!("/aws/lambda/{name}")
+        format!("{}{name}", Self::OF_FUNCTIONS)
     }
 
     /// The managed fields, as AWS would report them.

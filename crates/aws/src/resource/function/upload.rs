@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_lambda::Config;
@@ -17,6 +17,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::timeout::TimeoutConfig;
 use data_encoding::BASE64;
+use parking_lot::Mutex;
 use pipeline_core::archive::Zip;
 use pipeline_core::code::{Artifact, Code};
 use pipeline_core::resource::Function;
@@ -101,7 +102,7 @@ impl Upload {
 
     /// Bytes of it as Base64.
     fn size(&self) -> usize {
-        self.encoded.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.encoded.lock().len()
     }
 
     /// What to give to the SDK in place of the zip.
@@ -116,7 +117,7 @@ impl Upload {
             // All of it, or the closure would be given the text alone.
             let upload = &self;
             let Some(body) = request.body().bytes() else { return };
-            let mut encoded = upload.encoded.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut encoded = upload.encoded.lock();
             // Lambda refuses the placeholder as no zip, so that nothing else is ever deployed.
             let Some(body) = with_zip(body, &mut encoded) else { return };
             request.headers_mut().insert("content-length", body.len().to_string());
@@ -226,7 +227,7 @@ mod tests {
     async fn a_zip_that_changed_on_disk_is_not_deployed() {
         let artifact = artifact("changed");
         let uploads = Uploads::new(1);
-        let encoded = |upload: Upload| upload.encoded.into_inner().unwrap();
+        let encoded = |upload: Upload| upload.encoded.into_inner();
         let as_it_was = Upload::read(&artifact, &uploads, "a").await.map(encoded);
         std::fs::write(&artifact.path, b"abd").unwrap();
         let changed = Upload::read(&artifact, &uploads, "a").await.map(encoded);
