@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Aws, Lab, Settings, eventually, rows, specs, unused_account};
+use crate::harness::{Aws, Lab, Settings, condition, eventually, rows, specs, unused_account};
 
 /// An operator whose configuration allows this to all namespaces.
 fn allowing(entry: &str) -> Settings {
@@ -139,8 +139,13 @@ async fn an_operator_with_pod_identity_hands_its_tags_on_to_the_role() {
     allowed.variables.extend(session);
     lab.start(&allowed);
     lab.apply("guest", with(json!({"aws": {"roleArn": role}}))).await;
-    let message = lab.not_ready("guest", "Denied").await;
-    assert!(message.contains("sts:TagSession") && message.contains(&role), "{message}");
+    // The changed trust takes a moment there, until which sts:AssumeRole itself is denied.
+    let denied = |pipeline: &_| {
+        condition(pipeline, "Ready").is_some_and(|ready| {
+            ready.reason == "Denied" && ready.message.contains("sts:TagSession") && ready.message.contains(&role)
+        })
+    };
+    lab.until("guest", "is denied sts:TagSession on the role", denied).await;
 
     let document = trust(&lab, "role/pod", &both, "sesame-1");
     let request = there.iam.update_assume_role_policy().role_name("pipelines").policy_document(document);
