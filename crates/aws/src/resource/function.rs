@@ -19,7 +19,7 @@ use aws_sdk_lambda::types::{
 };
 use pipeline_core::code::Code;
 use pipeline_core::names::{Tags, tag};
-use pipeline_core::resource::{Field, FieldName, Function, LogGroup, Observed};
+use pipeline_core::resource::{AsyncInvoke, Field, FieldName, Function, LogGroup, Observed};
 
 use super::changed::with_cluster;
 use super::{Changed, Progress, Wait};
@@ -81,7 +81,9 @@ pub(super) async fn create(aws: &Aws, function: &Function) -> Result<Progress, A
         let arn = function_arn.unwrap_or_else(|| aws.location.function_arn(&function.name));
         return Ok(Progress::Made(Box::new(Observed { arn, settling: Some(why), ..Observed::default() })));
     }
-    put_async(aws, function).await?;
+    if let Some(invoke) = &function.async_invoke {
+        put_async(aws, function, invoke).await?;
+    }
     Ok(Progress::Done)
 }
 
@@ -119,7 +121,12 @@ pub(super) async fn update(
         return update_code(aws, function, have, fetched).await;
     }
     if changed.any(&FieldName::ASYNC) {
-        put_async(aws, function).await?;
+        if let Some(invoke) = &function.async_invoke {
+            put_async(aws, function, invoke).await?;
+        } else {
+            let request = aws.lambda.delete_function_event_invoke_config().function_name(&function.name);
+            aws.find(request).await?;
+        }
     }
     Ok(Progress::Done)
 }
@@ -184,21 +191,17 @@ fn after_fetch(sha256: Option<String>, wait: Wait) -> Progress {
     }
 }
 
-async fn put_async(aws: &Aws, function: &Function) -> Result<(), AwsError> {
-    if let Some(invoke) = &function.async_invoke {
-        let on_failure = OnFailure::builder().destination(&invoke.on_failure_arn).build();
-        let request = aws
-            .lambda
-            .put_function_event_invoke_config()
-            .function_name(&function.name)
-            .maximum_retry_attempts(number(invoke.max_retries))
-            .maximum_event_age_in_seconds(number(invoke.max_age_seconds))
-            .destination_config(DestinationConfig::builder().on_failure(on_failure).build());
-        aws.call(request).await?;
-    } else {
-        let request = aws.lambda.delete_function_event_invoke_config().function_name(&function.name);
-        aws.find(request).await?;
-    }
+/// Sets how failed asynchronous invocations are retried, and where they are sent.
+async fn put_async(aws: &Aws, function: &Function, invoke: &AsyncInvoke) -> Result<(), AwsError> {
+    let on_failure = OnFailure::builder().destination(&invoke.on_failure_arn).build();
+    let request = aws
+        .lambda
+        .put_function_event_invoke_config()
+        .function_name(&function.name)
+        .maximum_retry_attempts(number(invoke.max_retries))
+        .maximum_event_age_in_seconds(number(invoke.max_age_seconds))
+        .destination_config(DestinationConfig::builder().on_failure(on_failure).build());
+    aws.call(request).await?;
     Ok(())
 }
 
