@@ -183,7 +183,7 @@ static ARTIFACTS: LazyLock<Artifacts> = LazyLock::new(|| {
     let all = all.flat_map(|builtin| [(builtin, Architecture::Arm64), (builtin, Architecture::X8664)]);
     all.map(|key| {
         let path = format!("{}.zip", key.0.as_str()).into();
-        (key, Arc::new(Artifact { path, sha256: "hash".to_owned() }))
+        (key, Arc::new(Artifact { path, size: 1, sha256: "hash".to_owned() }))
     })
     .collect()
 });
@@ -227,7 +227,8 @@ fn takes(spec: &Value) -> Result<bool, TestCaseError> {
         // What the API server refuses need not be refused again.
         Ok(_) if !broken.is_empty() => Ok(false),
         Ok(pipeline) => {
-            let installation = Installation { artifacts: ARTIFACTS.clone(), permissions_boundary: None };
+            let installation =
+                Installation { artifacts: ARTIFACTS.clone(), permissions_boundary: None, layer_bucket: None };
             let location = Location {
                 partition: Partition::Aws,
                 account: "111122223333".to_owned(),

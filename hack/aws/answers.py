@@ -33,7 +33,7 @@ class Answer:
 
     @property
     def succeeded(self) -> bool:
-        return 0 < self.status < 400
+        return 0 < self.status < 300
 
     @property
     def error(self) -> str:

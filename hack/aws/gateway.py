@@ -81,12 +81,12 @@ async def _hang_up(send: Send) -> None:
 
 
 async def _read(receive: Receive) -> bytes:
-    body, more = b"", True
+    pieces, more = list[bytes](), True
     while more:
         message = await receive()
-        body += message.get("body", b"")
+        pieces.append(message.get("body", b""))
         more = message.get("more_body", False)
-    return body
+    return b"".join(pieces)
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from .console import Failure
 
 USER = "operator"
 """The user that end-to-end tests run operators as."""
+CONFIGURATION = "layers: {bucket: layers}"
+"""What of the configuration lets the operator itself do more."""
 
 
 def check_all_used(operator: Path, url: str) -> None:
@@ -25,9 +28,13 @@ def check_all_used(operator: Path, url: str) -> None:
 
 
 def _granted(operator: Path) -> set[str]:
-    command: list[str | Path] = [operator, "iam-policy", "--cluster-name", "any", "--account", "111122223333", "--region", "eu-central-1"]
     environment = {**os.environ, "AWS_EC2_METADATA_DISABLED": "true"}
-    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as configuration:
+        configuration.write(CONFIGURATION)
+        configuration.flush()
+        command: list[str | Path] = [operator, "iam-policy", "--cluster-name", "any", "--account", "111122223333", "--region",
+                                     "eu-central-1", "--config", configuration.name]
+        answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if answer.returncode != 0:
         raise Failure(f"`task-pipelines iam-policy` failed:\n{answer.stderr.strip()}")
     return actions(json.loads(answer.stdout))

@@ -36,7 +36,8 @@ fn add_fields(rows: &mut Vec<Vec<String>>, root: &Value, schema: &Value, path: &
         let must = if required.contains(name.as_str()) { "; required" } else { "" };
         let kind = type_name(root, field).ok_or_else(|| format!("{path} has a type that the page has no word for"))?;
         rows.push(vec![code(&path), format!("{kind}{must}"), text]);
-        add_fields(rows, root, &field["items"], &format!("{path}{list}."))?;
+        let below = if list.is_empty() { field } else { &field["items"] };
+        add_fields(rows, root, below, &format!("{path}{list}."))?;
     }
     Ok(())
 }
@@ -51,6 +52,7 @@ fn type_name(root: &Value, field: &Value) -> Option<&'static str> {
     match &field["items"] {
         items if resolved(root, items)["type"] == "object" => Some("list of objects"),
         Value::Object(_) => Some("list of texts"),
+        _ if resolved(root, field)["properties"].is_object() => Some("object"),
         _ if is("object") => Some("map"),
         _ if is("string") => Some("text"),
         _ => None,

@@ -63,9 +63,10 @@ fn read_all(place: &Path) -> Result<Artifacts, FunctionsError> {
                 Err(source) => return Err(FunctionsError::Read { path, source }),
             };
             let mut hash = HashWriter(Sha256::new());
-            io::copy(&mut file, &mut hash).map_err(|source| FunctionsError::Read { path: path.clone(), source })?;
+            let size =
+                io::copy(&mut file, &mut hash).map_err(|source| FunctionsError::Read { path: path.clone(), source })?;
             let sha256 = BASE64.encode(&hash.0.finalize());
-            found.insert((builtin, architecture), Arc::new(Artifact { path, sha256 }));
+            found.insert((builtin, architecture), Arc::new(Artifact { path, size, sha256 }));
         }
     }
     Ok(found)

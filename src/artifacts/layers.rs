@@ -19,7 +19,7 @@ use pipeline_core::code::Artifact;
 use pipeline_core::pipeline::{Layer, LayerContent, Packages, Refusal};
 use pipeline_core::plan::{Goal, Plan, Verdict};
 use pipeline_core::reason::Refused;
-use pipeline_core::resource::Resource;
+use pipeline_core::resource::{LayerVersion, MAX_ZIP_IN_CALL, NoBucket, Resource};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
@@ -80,15 +80,17 @@ pub enum BuildError {
     /// uv did not finish in time.
     #[error("uv did not end within {} s", .0.as_secs())]
     TimedOut(Duration),
-    /// The layer exceeds a limit of Lambda.
-    #[error("it has {size} bytes {what}, and Lambda takes {max}")]
+    /// The layer is larger than Lambda takes.
+    #[error("it has {unzipped} bytes unzipped, and Lambda takes {}", tree::MAX_UNZIPPED)]
     TooLarge {
-        /// The form that is too large: zipped or unzipped.
-        what: &'static str,
-        /// Bytes of the layer.
-        size: u64,
-        /// Lambda's limit in bytes.
-        max: u64,
+        /// Bytes of its files.
+        unzipped: u64,
+    },
+    /// The layer is larger than Lambda takes with a call, and there is no other way.
+    #[error("it has {zipped} bytes zipped, and Lambda takes {MAX_ZIP_IN_CALL} with a call")]
+    NoBucket {
+        /// Bytes of its zip.
+        zipped: u64,
     },
     /// The cache cannot be written.
     #[error("the operator cannot write below `{}`: {source}", path.display())]
@@ -113,6 +115,9 @@ impl BuildError {
             Self::Refused(_) => "correct the requirements, or the operator's --package-index",
             Self::TimedOut(_) => "check the operator's --package-index, and its way there",
             Self::TooLarge { .. } => "leave packages out, or spread them over several functions",
+            Self::NoBucket { .. } => {
+                "name a bucket in `layers.bucket` of the operator's configuration, or leave packages out"
+            }
             Self::Disk { .. } => "give the operator room there, or name another place with --cache-dir",
             Self::Zip(_) | Self::BrokenOff => "it is tried again",
         }
@@ -121,6 +126,16 @@ impl BuildError {
     fn disk(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         |source| Self::Disk { path, source }
+    }
+}
+
+/// The refusal of a pipeline for one of its layers.
+fn refusal(version: &LayerVersion, error: &BuildError) -> Refusal {
+    Refusal {
+        reason: Refused::LayerFailed,
+        field: version.content.field(),
+        message: error.to_string(),
+        hint: Some(error.hint().to_owned()),
     }
 }
 
@@ -142,14 +157,14 @@ impl Layers {
             let Resource::LayerVersion(version) = &mut wanted.resource else { continue };
             let LayerContent::Python(packages) = &version.content.content else { continue };
             match self.built(&version.content, packages) {
-                Known::Built(zip) => version.zip = Some(zip),
+                Known::Built(zip) => {
+                    let zipped = zip.size;
+                    if version.give(zip) == Err(NoBucket) {
+                        refusals.push(refusal(version, &BuildError::NoBucket { zipped }));
+                    }
+                }
                 Known::Building(None) => building = Some(format!("layer `{}` is being built", version.content.name)),
-                Known::Building(Some(error)) | Known::Failed(error, _) => refusals.push(Refusal {
-                    reason: Refused::LayerFailed,
-                    field: version.content.field(),
-                    message: error.to_string(),
-                    hint: Some(error.hint().to_owned()),
-                }),
+                Known::Building(Some(error)) | Known::Failed(error, _) => refusals.push(refusal(version, &error)),
             }
         }
         match building {
@@ -208,8 +223,7 @@ impl Layers {
             built?;
             self.prune();
         }
-        let sha256 = tree::sha256(path).map_err(BuildError::disk(path))?;
-        Ok(Artifact { path: path.to_owned(), sha256 })
+        tree::artifact(path).map_err(BuildError::disk(path))
     }
 
     /// The path includes a hash of the index: another index may have other packages of the same name.

@@ -64,6 +64,7 @@ async fn policy(settings: &IamPolicySettings, configuration: &Configuration) -> 
         cluster,
         boundary: installation.permissions_boundary.clone(),
         assumed_roles: configuration.roles(),
+        layer_bucket: configuration.layer_bucket().cloned(),
     })
 }
 

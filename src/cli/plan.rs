@@ -99,11 +99,12 @@ async fn in_cluster(wanted: PipelineName, settings: PlanSettings) -> Result<Answ
     if pipeline.metadata.deletion_timestamp.is_some() {
         return Err(format!("pipeline {namespace}/{name} is being deleted").into());
     }
+    let configuration = settings.installation.configuration()?;
     let context = PlanContext {
         cluster: Cluster::new(client, None),
         accounts: setup::accounts(&settings.installation, Access::ReadOnly).await,
-        configuration: settings.installation.configuration()?,
-        installation: setup::installation(&settings.installation)?.0,
+        installation: setup::installation(&settings.installation, &configuration)?.0,
+        configuration,
         cluster_name,
     };
     let mut answer = Answer::default();
@@ -118,10 +119,11 @@ async fn of_files(settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
     let namespace = documents::Namespace::of(settings.namespace.clone()).await;
     let documents::Files { documents, secrets: _, problems } = documents::read(&settings.filename, &namespace)?;
     let mut answer = Answer { plans: Vec::new(), problems: problems.iter().map(ToString::to_string).collect() };
+    let configuration = settings.installation.configuration()?;
     let without = WithoutCluster {
-        installation: setup::installation(&settings.installation)?.0,
+        installation: setup::installation(&settings.installation, &configuration)?.0,
         cluster_name: cluster_name(settings.installation.cluster_name.clone()).await?,
-        configuration: settings.installation.configuration()?,
+        configuration,
         accounts: setup::accounts(&settings.installation, Access::ReadOnly).await,
     };
     for document in documents {

@@ -44,8 +44,8 @@ pub fn run(settings: RunSettings) -> Result<(), Box<dyn Error>> {
 
 async fn operate(settings: RunSettings) -> Result<(), Box<dyn Error>> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting");
-    let (installation, layers) = setup::installation(&settings.installation)?;
     let configuration = settings.installation.configuration()?;
+    let (installation, layers) = setup::installation(&settings.installation, &configuration)?;
     let mut metrics = Metrics::default();
     let config = kube::Config::infer().await?;
     let client = client::counted(config, &metrics.api_server)?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use aws::{Access, Accounts, AwsRequests, Leadership};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client, ResourceExt as _};
+use pipeline_core::configuration::Configuration;
 use pipeline_core::desired::Installation;
 use pipeline_core::names::{ClusterName, ClusterNameError};
 
@@ -29,10 +30,14 @@ pub(super) enum NoClusterName {
 ///
 /// # Errors
 /// There are no zips of the built-in functions.
-pub(super) fn installation(settings: &InstallationSettings) -> Result<(Installation, Arc<Layers>), FunctionsError> {
+pub(super) fn installation(
+    settings: &InstallationSettings,
+    configuration: &Configuration,
+) -> Result<(Installation, Arc<Layers>), FunctionsError> {
     let installation = Installation {
         artifacts: builtin::find(settings.functions_dir.as_deref())?,
         permissions_boundary: settings.permissions_boundary.clone(),
+        layer_bucket: configuration.layer_bucket().cloned(),
     };
     let LayerSettings { package_index, uv, cache_dir: _ } = settings.layers.clone();
     let tools = Tools { uv, index: package_index };

@@ -57,6 +57,7 @@ fn the_operators_policy_is_shown_as_it_is_printed() {
         boundary: Some("arn:aws:iam::111122223333:policy/pipelines".to_owned()),
         assumed_roles: Vec::new(),
         sources: Vec::new(),
+        layer_bucket: None,
     };
     let page = read("docs/security.md");
     let shown: Value = serde_json::from_str(between(&page, "```json\n", "```")).unwrap();

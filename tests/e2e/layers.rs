@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{LayerVersionContentInput, LayerVersionsListItem};
 use serde_json::{Value, json};
-use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
-use crate::harness::{Lab, Settings, eventually, specs};
+use crate::harness::{Call, Lab, Settings, eventually, specs, unused_account};
 
 /// A folder of a test's own.
 fn folder(name: &str) -> PathBuf {
@@ -23,9 +23,16 @@ fn folder(name: &str) -> PathBuf {
 
 /// An index with the package `greeting` in these versions: each says its own.
 fn index(name: &str, versions: &[&str]) -> String {
+    index_with(name, versions, 0)
+}
+
+/// The same, with so many bytes in each that cannot be compressed.
+fn index_with(name: &str, versions: &[&str], size: usize) -> String {
     let package = folder(name).join("greeting");
     fs::create_dir_all(&package).unwrap();
     let mut links = String::new();
+    let mut filling = vec![0; size];
+    fastrand::Rng::with_seed(7).fill(&mut filling);
     for version in versions {
         let wheel = format!("greeting-{version}-py3-none-any.whl");
         let info = format!("greeting-{version}.dist-info");
@@ -34,11 +41,17 @@ fn index(name: &str, versions: &[&str]) -> String {
             ("greeting.py".to_owned(), format!("TEXT = 'hello {version}'\n")),
             (format!("{info}/METADATA"), format!("Metadata-Version: 2.1\nName: greeting\nVersion: {version}\n")),
             (format!("{info}/WHEEL"), "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n".to_owned()),
-            (format!("{info}/RECORD"), format!("greeting.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")),
+            (
+                format!("{info}/RECORD"),
+                format!("greeting.py,,\ngreeting.bin,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n"),
+            ),
         ] {
             zip.start_file(path, SimpleFileOptions::default()).unwrap();
             zip.write_all(text.as_bytes()).unwrap();
         }
+        let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+        zip.start_file("greeting.bin", stored).unwrap();
+        zip.write_all(&filling).unwrap();
         zip.finish().unwrap();
         writeln!(links, "<a href=\"{wheel}\">{wheel}</a>").unwrap();
     }
@@ -63,6 +76,12 @@ fn with_index(index: &str) -> Settings {
     Settings { variables, ..Settings::default() }
 }
 
+/// Where an operator with these settings keeps zips.
+fn cache(settings: &Settings) -> &str {
+    let is_cache = |(name, _): &&(&str, String)| *name == "TASK_PIPELINES_CACHE_DIR";
+    settings.variables.iter().find(is_cache).map(|(_, path)| path.as_str()).unwrap()
+}
+
 /// A pipeline whose runner has a layer of this requirement.
 fn layered(requirement: &str) -> Value {
     let layer = json!({"name": "deps", "python": {"version": "3.13", "requirements": [requirement]}});
@@ -85,6 +104,15 @@ impl Lab {
     async fn runner_layers(&self, pipeline: &str) -> Vec<String> {
         let function = self.aws.function(&self.names(pipeline).runner).await;
         function.layers.unwrap_or_default().into_iter().filter_map(|layer| layer.arn).collect()
+    }
+
+    /// Waits until a pipeline is not ready for this reason, in a message with these words.
+    async fn says(&self, pipeline: &str, reason: &str, words: &str) {
+        eventually(words, async || {
+            let message = self.not_ready(pipeline, reason).await;
+            if message.contains(words) { Ok(()) } else { Err(message) }
+        })
+        .await;
     }
 
     /// Asserts that there is one version, that the runner has it, and gives its number.
@@ -154,10 +182,11 @@ async fn layers_come_from_config_maps_from_s3_and_from_others() {
     let rule = "layers: ['arn:aws:lambda:*:*:layer:theirs:*'], s3: ['arn:aws:s3:::team-code/*']";
     let configuration = Some(format!("allow: [{{namespaces: ['*'], {rule}}}]"));
     let lab = Lab::with(Settings { configuration, ..with_index(&index("mixed", &["1.0", "2.0"])) }).await;
-    lab.aws.object("team-code", "layer.zip", zipped("python/stored.py", "TEXT = 'from S3'\n")).await;
+    lab.aws.make_bucket("team-code").await;
+    lab.aws.put_object("team-code", "layer.zip", zipped("python/stored.py", "TEXT = 'from S3'\n")).await;
     let code = "import greeting, stored, theirs, words\n\ndef handler(event, context):\n    \
                 return ', '.join([greeting.TEXT, words.TEXT, stored.TEXT, theirs.TEXT])\n";
-    lab.aws.object("team-code", "code.zip", zipped("report.py", code)).await;
+    lab.aws.put_object("team-code", "code.zip", zipped("report.py", code)).await;
     let content = Blob::new(zipped("python/theirs.py", "TEXT = 'by ARN'\n"));
     let content = LayerVersionContentInput::builder().zip_file(content).build();
     let theirs = lab.aws.lambda.publish_layer_version().layer_name("theirs").content(content).send().await.unwrap();
@@ -278,6 +307,66 @@ async fn requirements_that_cannot_be_met_are_told_as_uv_tells_them_and_change_no
     lab.apply("a", layered("greeting")).await;
     lab.ready("a").await;
     lab.finish().await;
+}
+
+#[tokio::test]
+async fn a_layer_that_is_too_large_for_a_call_goes_through_the_bucket_of_the_configuration() {
+    const SIZE: usize = 51 * 1024 * 1024;
+    let without = with_index(&index_with("large", &["1.0"], SIZE));
+    let mut lab = Lab::with(without.clone()).await;
+    lab.apply("a", layered("greeting")).await;
+    let message = lab.not_ready("a", "LayerFailed").await;
+    assert!(message.starts_with("spec.layers[deps].python: it has 53"), "{message}");
+    let remedy = "name a bucket in `layers.bucket` of the operator's configuration, or leave packages out";
+    assert!(message.ends_with(&format!(" bytes zipped, and Lambda takes 52428800 with a call; {remedy}")), "{message}");
+    assert!(lab.aws.everything().await.is_empty());
+
+    // A bucket of another account gets nothing, whatever its policy says.
+    let other = lab.elsewhere(&unused_account(), &lab.environment.region).await;
+    let theirs = format!("theirs-{}", lab.account);
+    other.make_bucket(&theirs).await;
+    let named =
+        |bucket: &str| Settings { configuration: Some(format!("layers: {{bucket: '{bucket}'}}")), ..without.clone() };
+    lab.permit(&named(&theirs)).await;
+    lab.start(&named(&theirs));
+    let denied =
+        format!("s3:DeleteObject: AccessDenied: bucket `{theirs}`: Access Denied; check that the bucket is in");
+    lab.says("a", "Denied", &denied).await;
+    assert_eq!(other.objects(&theirs).await, Vec::<String>::new());
+
+    let ours = format!("layers-{}-{}", lab.account, lab.environment.region);
+    lab.permit(&named("layers-{account}-{region}")).await;
+    lab.start(&named("layers-{account}-{region}"));
+    let missing = format!("NoSuchBucket: bucket `{ours}`: The specified bucket does not exist; make the bucket in");
+    lab.says("a", "Invalid", &missing).await;
+
+    // Lambda refuses the first.
+    let refused = json!({
+        "operation": "PublishLayerVersion", "effect": "answer", "count": 1, "status": 400,
+        "error": "InvalidParameterValueException", "message": "not today",
+    });
+    lab.strict.fault(refused).await;
+    lab.strict.forget_calls().await;
+    lab.aws.make_bucket(&ours).await;
+    lab.aws.put_object(&ours, "of-others", Vec::new()).await;
+    lab.ready("a").await;
+    assert_eq!(lab.only_version("a").await, 1);
+    assert_eq!(lab.aws.objects(&ours).await, ["of-others"], "nothing stays in the bucket");
+    let version = lab.aws.lambda.get_layer_version().layer_name(lab.layer("a")).version_number(1).send().await.unwrap();
+    assert!(version.content.unwrap().code_size > i64::try_from(SIZE).unwrap());
+    let attempt = ["DeleteObject", "PutObject", "PublishLayerVersion", "DeleteObject"];
+    let calls = lab.strict.calls().await;
+    let about = |call: &&Call| call.status != 404 && attempt.contains(&&*call.operation);
+    let calls: Vec<&str> = calls.iter().filter(about).map(|call| call.operation.as_str()).collect();
+    // The first is the test's own.
+    assert_eq!(calls, [&["PutObject"], &attempt[..], &attempt[..]].concat());
+
+    lab.delete("a").await;
+    lab.gone("a").await;
+    assert_eq!(lab.aws.objects(&ours).await, ["of-others"]);
+    lab.finish().await;
+    fs::remove_dir_all(folder("large")).unwrap();
+    fs::remove_dir_all(cache(&without)).unwrap();
 }
 
 #[tokio::test]

@@ -55,10 +55,10 @@ volumeMounts:
 {{- end }}
 
 {{- define "task-pipelines.volumes" -}}
-# Zips of layers: a gigabyte of them, and what is being built.
+# Zips of layers: a gigabyte of them, and what is being built: two at a time, each with its packages twice and its zip.
 - name: cache
   emptyDir:
-    sizeLimit: 2Gi
+    sizeLimit: 3Gi
 {{- if .Values.config }}
 - name: config
   configMap:

@@ -73,6 +73,9 @@ pub(super) fn classify(operation: Operation, status: u16, code: &str, message: &
         | "EntityTemporarilyUnmodifiable"
         | "OperationAbortedException"
         | "PreconditionFailedException"
+        | "OperationAborted"
+        // A new bucket, whose region S3's name servers do not know yet.
+        | "TemporaryRedirect"
         // Transient after a policy was removed. If it persists, `role/foreign.rs` reports what is attached.
         | "DeleteConflict"
         | "TooManyUpdates" => ErrorClass::Waiting,
@@ -87,6 +90,8 @@ pub(super) fn classify(operation: Operation, status: u16, code: &str, message: &
         | "MissingAuthenticationToken"
         | "MissingAuthenticationTokenException"
         | "InvalidAccessKeyId"
+        | "InvalidToken"
+        | "RequestTimeTooSkewed"
         | "RequestExpired" => ErrorClass::Credentials,
         "AccessDenied"
         | "AccessDeniedException"
@@ -126,7 +131,8 @@ pub(super) fn classify(operation: Operation, status: u16, code: &str, message: &
         {
             ErrorClass::Waiting
         }
-        "RequestTimeout" | "RequestTimeoutException" => ErrorClass::Transient,
+        // The last two: what arrived at S3 is not what was sent.
+        "RequestTimeout" | "RequestTimeoutException" | "BadDigest" | "IncompleteBody" => ErrorClass::Transient,
         // A key that is disabled, being deleted, or gone, for which Lambda answers 502: that does not mend itself.
         _ if code.starts_with("KMS") || code.starts_with("Kms") => ErrorClass::Invalid,
         _ => by_status(status),
@@ -234,6 +240,30 @@ mod tests {
         );
         check(UpdateAssumeRolePolicy, 400, "UnmodifiableEntity", "", ErrorClass::Conflict);
         check(CreateQueue, 418, "Teapot", "", ErrorClass::Invalid);
+    }
+
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>
+    #[test]
+    fn what_s3_answers_is_told_apart() {
+        use Operation::*;
+        check(DeleteObject, 404, "NoSuchBucket", "The specified bucket does not exist", ErrorClass::Invalid);
+        check(DeleteObject, 301, "PermanentRedirect", "", ErrorClass::Invalid);
+        check(
+            PutObject,
+            400,
+            "AuthorizationHeaderMalformed",
+            "the region 'a' is wrong; expecting 'b'",
+            ErrorClass::Invalid,
+        );
+        check(PutObject, 307, "TemporaryRedirect", "", ErrorClass::Waiting);
+        check(PutObject, 409, "OperationAborted", "", ErrorClass::Waiting);
+        check(PutObject, 403, "AccessDenied", "Access Denied", ErrorClass::Denied);
+        check(PutObject, 400, "KMS.DisabledException", "", ErrorClass::Invalid);
+        check(PutObject, 503, "SlowDown", "Please reduce your request rate.", ErrorClass::Throttled);
+        check(PutObject, 503, "ServiceUnavailable", "", ErrorClass::Transient);
+        check(PutObject, 400, "RequestTimeout", "", ErrorClass::Transient);
+        check(PutObject, 400, "BadDigest", "The sha256 you specified did not match", ErrorClass::Transient);
+        check(PutObject, 403, "RequestTimeTooSkewed", "", ErrorClass::Credentials);
     }
 
     #[test]

@@ -55,6 +55,7 @@ pub struct Aws {
     pub(crate) lambda: aws_sdk_lambda::Client,
     pub(crate) iam: aws_sdk_iam::Client,
     pub(crate) ssm: aws_sdk_ssm::Client,
+    pub(crate) s3: aws_sdk_s3::Client,
     pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
     pub(crate) tagging: aws_sdk_resourcegroupstagging::Client,
     shared: Shared,
@@ -75,10 +76,13 @@ struct Shared {
 impl Aws {
     fn new(config: &SdkConfig, access: Access, location: Location, shared: Shared) -> Self {
         macro_rules! client {
-            ($sdk:ident) => {
-                $sdk::Client::from_conf($sdk::config::Builder::from(config).interceptor(access).build())
+            ($sdk:ident $(, $setting:ident = $value:expr)?) => {
+                $sdk::Client::from_conf(
+                    $sdk::config::Builder::from(config).interceptor(access)$(.$setting($value))?.build(),
+                )
             };
         }
+        let own_endpoint = location.endpoint.is_some();
         Self {
             location,
             scheduler: client!(aws_sdk_scheduler),
@@ -86,6 +90,8 @@ impl Aws {
             lambda: client!(aws_sdk_lambda),
             iam: client!(aws_sdk_iam),
             ssm: client!(aws_sdk_ssm),
+            // Host names of buckets are AWS's own.
+            s3: client!(aws_sdk_s3, force_path_style = own_endpoint),
             logs: client!(aws_sdk_cloudwatchlogs),
             tagging: client!(aws_sdk_resourcegroupstagging),
             shared,

@@ -207,6 +207,10 @@ operations! {
         ListEventSourceMappings: Lambda, Everything;
         UpdateEventSourceMapping: Lambda, Mappings;
     }
+    aws_sdk_s3 as "s3" {
+        PutObject: Free, LayerObjects;
+        DeleteObject: Free, LayerObjects;
+    }
     aws_sdk_scheduler as "scheduler" {
         CreateScheduleGroup: ScheduleGroups, Tagged;
         DeleteScheduleGroup: ScheduleGroups, Ours;
@@ -259,7 +263,12 @@ impl Operation {
 
     /// Whether the call may carry code, and so take minutes and most of a line.
     pub const fn is_upload(self) -> bool {
-        matches!(self, Self::CreateFunction | Self::UpdateFunctionCode | Self::PublishLayerVersion)
+        matches!(self, Self::CreateFunction | Self::UpdateFunctionCode | Self::PublishLayerVersion | Self::PutObject)
+    }
+
+    /// Whether the call acts on the bucket through which layers go.
+    pub(crate) fn is_of_layer_bucket(self) -> bool {
+        self.scope() == Scope::LayerObjects
     }
 
     /// Whether the call can change anything.

@@ -2,8 +2,13 @@
 //!
 //! After AWS's service authorization reference: <https://docs.aws.amazon.com/service-authorization/latest/reference/>
 
+mod merged;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use pipeline_core::configuration::Bucket;
 use pipeline_core::iam::{Service, Statement, document};
 use pipeline_core::location::Location;
 use pipeline_core::names::{ClusterName, tag};
@@ -11,6 +16,7 @@ use pipeline_core::partition::Partition;
 use serde_json::{Value, json};
 
 use super::operation::{Operation, Scope};
+use merged::merged;
 
 impl Operation {
     /// The service that the call passes a role to, which requires `iam:PassRole`.
@@ -40,6 +46,8 @@ pub struct OperatorPolicy {
     pub assumed_roles: Vec<String>,
     /// What the configuration lets pipelines take code from: to create a function, one has to be able to read it.
     pub sources: Vec<Statement>,
+    /// The bucket through which layers go that are too large for a call.
+    pub layer_bucket: Option<Bucket>,
 }
 
 /// What names begin with: something readable, and the ten characters of a hash.
@@ -53,8 +61,15 @@ const FUNCTIONS: [&str; 3] = ["-sender", "-runner", "-fn-*"];
 pub const MAX_POLICY: usize = 6144;
 
 impl OperatorPolicy {
-    /// The policy document: the least privileges that the operator needs.
+    /// The policy document: the least privileges that the operator needs. A statement for each kind of resource, as long as
+    /// they fit.
     pub fn document(&self) -> Value {
+        let statements = self.statements();
+        let plain = document(&statements);
+        if plain.to_string().chars().count() <= MAX_POLICY { plain } else { document(&merged(statements)) }
+    }
+
+    fn statements(&self) -> Vec<Value> {
         let mut actions: BTreeMap<Scope, BTreeSet<String>> = BTreeMap::new();
         for operation in Operation::all() {
             let scope = match operation.scope() {
@@ -66,6 +81,8 @@ impl OperatorPolicy {
         }
         // Giving a function a layer takes the right to read it.
         actions.entry(Scope::Layers).or_default().insert("lambda:GetLayerVersion".to_owned());
+        // Lambda reads the object with the operator's rights.
+        actions.entry(Scope::LayerObjects).or_default().insert("s3:GetObject".to_owned());
         // A session of EKS Pod Identity hands its tags on to each role that it assumes.
         // <https://docs.aws.amazon.com/eks/latest/userguide/pod-id-abac.html>
         actions.entry(Scope::AssumedRoles).or_default().insert("sts:TagSession".to_owned());
@@ -73,8 +90,7 @@ impl OperatorPolicy {
         let passed: BTreeSet<Service> = Operation::all().filter_map(Operation::passes_role_to).collect();
         let passed = passed.into_iter().map(|service| self.pass_role(service));
         let sources = self.sources.iter().map(Statement::document);
-        let statements = granted.chain(passed).chain(sources).chain(self.kept_boundary()).chain(self.other_regions());
-        document(&statements.collect::<Vec<_>>())
+        granted.chain(passed).chain(sources).chain(self.kept_boundary()).chain(self.other_regions()).collect()
     }
 
     fn statement(&self, scope: Scope, actions: &BTreeSet<String>) -> Option<Value> {
@@ -104,6 +120,7 @@ impl OperatorPolicy {
                 let log_groups = self.regional("logs", &format!("log-group:/aws/lambda/{FRONT}-*"));
                 self.tagged().into_iter().chain([log_groups]).collect()
             }
+            (Scope::LayerObjects, _) => self.layer_bucket.iter().map(|bucket| self.layer_objects(bucket)).collect(),
             (Scope::Layers, _) => vec![self.regional("lambda", &format!("layer:{FRONT}-layer-*"))],
             (Scope::Queues, _) => {
                 let queues = ["tasks*", "undelivered-dlq"].map(|part| self.regional("sqs", &format!("{FRONT}-{part}")));
@@ -206,154 +223,16 @@ impl OperatorPolicy {
         self.regional("sqs", &self.cluster.inbox())
     }
 
+    fn layer_objects(&self, bucket: &Bucket) -> String {
+        let Location { partition, account, region, endpoint: _ } = self.location();
+        format!("arn:{partition}:s3:::{}/{}", bucket.of(&account, &region), self.cluster.layer_object("*", "*"))
+    }
+
     fn regional(&self, service: &str, resource: &str) -> String {
         self.location().arn(service, resource)
     }
 
     fn role(&self, name: &str) -> String {
         self.location().role_arn(&format!("/taskpipelines/{}/", self.cluster), name)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use pipeline_core::configuration::Pattern;
-    use pipeline_core::names::{Owner, Part};
-
-    use super::*;
-
-    fn policy() -> OperatorPolicy {
-        OperatorPolicy {
-            partition: Partition::UsGov,
-            account: Some("111122223333".to_owned()),
-            regions: vec!["us-gov-west-1".to_owned()],
-            cluster: "x".repeat(32).parse().unwrap(),
-            boundary: Some(format!("arn:aws-us-gov:iam::111122223333:policy/{}", "b".repeat(64))),
-            assumed_roles: vec![format!("arn:aws-us-gov:iam::444455556666:role/{}", "r".repeat(64))],
-            sources: Vec::new(),
-        }
-    }
-
-    /// Whether a statement of this effect names the action.
-    fn names(policy: &OperatorPolicy, effect: &str, action: &str) -> bool {
-        let document = policy.document();
-        let statements = document["Statement"].as_array().cloned().unwrap_or_default();
-        let of_effect = statements.iter().filter(|statement| statement["Effect"] == effect);
-        of_effect.flat_map(|statement| statement["Action"].as_array().into_iter().flatten()).any(|it| it == action)
-    }
-
-    #[test]
-    fn it_fits_a_managed_policy_with_the_longest_names() {
-        let size = policy().document().to_string().chars().count();
-        assert!(size <= MAX_POLICY, "{size} characters");
-    }
-
-    #[test]
-    fn every_call_is_allowed_but_that_which_takes_the_boundary_away() {
-        let policy = policy();
-        for operation in Operation::all().filter(|operation| operation.scope() != Scope::Free) {
-            let allowed = operation != Operation::DeleteRolePermissionsBoundary;
-            assert_eq!(names(&policy, "Allow", &operation.to_string()), allowed, "{operation}");
-        }
-        assert!(names(&policy, "Deny", "iam:DeleteRolePermissionsBoundary"));
-        let without = OperatorPolicy { boundary: None, ..policy };
-        assert!(names(&without, "Allow", "iam:DeleteRolePermissionsBoundary"));
-        assert!(!names(&without, "Allow", "iam:PutRolePermissionsBoundary"));
-        assert!(!without.document().to_string().contains("iam:PermissionsBoundary"));
-    }
-
-    /// The statement that allows an action.
-    fn allowing(action: &str) -> Value {
-        let document = policy().document();
-        let allows = |statement: &&Value| {
-            let actions = statement["Action"].as_array().into_iter().flatten();
-            statement["Effect"] == "Allow" && actions.into_iter().any(|it| it == action)
-        };
-        document["Statement"].as_array().unwrap().iter().find(allows).unwrap().clone()
-    }
-
-    #[test]
-    fn what_changes_a_resource_needs_the_clusters_tag_on_it_and_what_makes_one_sets_it() {
-        let cluster = "x".repeat(32);
-        let (has, sets) = (
-            json!({ "aws:ResourceTag/taskpipelines.dev/cluster": cluster }),
-            json!({ "aws:RequestTag/taskpipelines.dev/cluster": cluster }),
-        );
-        for action in ["lambda:UpdateFunctionCode", "lambda:DeleteFunction", "logs:DeleteLogGroup"] {
-            assert_eq!(allowing(action)["Condition"], json!({ "StringEquals": has }), "{action}");
-        }
-        for action in ["lambda:CreateFunction", "lambda:TagResource", "scheduler:CreateScheduleGroup"] {
-            let condition = json!({ "StringEquals": sets, "StringEqualsIfExists": has });
-            assert_eq!(allowing(action)["Condition"], condition, "{action}");
-        }
-    }
-
-    #[test]
-    fn names_of_others_are_out_of_reach() {
-        let owner = Owner {
-            cluster: "lab".parse().unwrap(),
-            namespace: "a".to_owned(),
-            name: "b".to_owned(),
-            uid: String::new(),
-        };
-        let reaches = |action: &str, arn: &str| {
-            let resources = allowing(action)["Resource"].clone();
-            let arn = format!("arn:aws-us-gov:{arn}");
-            resources.as_array().unwrap().iter().any(|pattern| Pattern::new(pattern.as_str().unwrap()).matches(&arn))
-        };
-        let place = "us-gov-west-1:111122223333";
-        for (action, before, part, foreign) in [
-            ("lambda:UpdateFunctionCode", "lambda:PLACE:function:", Part::Runner, "gitlab-runner"),
-            ("lambda:GetFunction", "lambda:PLACE:function:", Part::Sender, "mail-sender"),
-            ("lambda:InvokeFunction", "lambda:PLACE:function:", Part::Sender, "mail-sender"),
-            ("lambda:PublishLayerVersion", "lambda:PLACE:layer:", Part::Layer("deps"), "my-layer-deps"),
-            ("sqs:DeleteQueue", "sqs:PLACE:", Part::Tasks, "billing-tasks"),
-            ("sqs:DeleteQueue", "sqs:PLACE:", Part::TasksDeadLetters, "billing-tasks-dlq"),
-            ("logs:DeleteLogGroup", "logs:PLACE:log-group:/aws/lambda/", Part::Function("f"), "my-fn-f"),
-            ("scheduler:DeleteScheduleGroup", "scheduler:PLACE:schedule-group/", Part::Schedule, "payroll"),
-        ] {
-            let before = before.replace("PLACE", place);
-            let ours = if part == Part::Schedule { owner.prefix() } else { owner.part(part) };
-            assert!(reaches(action, &format!("{before}{ours}")), "{action} {ours}");
-            assert!(!reaches(action, &format!("{before}{foreign}")), "{action} {foreign}");
-        }
-    }
-
-    #[test]
-    fn a_role_is_assumed_with_the_tags_of_the_session() {
-        let resources = json!(policy().assumed_roles);
-        for action in ["sts:AssumeRole", "sts:TagSession"] {
-            assert_eq!(allowing(action)["Resource"], resources, "{action}");
-        }
-        let without = OperatorPolicy { assumed_roles: Vec::new(), ..policy() };
-        assert!(!without.document().to_string().contains("sts:"));
-    }
-
-    #[test]
-    fn roles_are_passed_to_the_service_that_runs_them_alone() {
-        let document = policy().document();
-        let statements = document["Statement"].as_array().unwrap();
-        let passed = statements.iter().filter(|statement| statement["Action"][0] == "iam:PassRole");
-        let pairs: Vec<(String, String)> = passed
-            .map(|statement| {
-                let service = &statement["Condition"]["StringEquals"]["iam:PassedToService"];
-                (service.to_string(), statement["Resource"].to_string())
-            })
-            .collect();
-        assert_eq!(pairs.len(), 2, "{pairs:?}");
-        assert!(pairs.iter().any(|(service, roles)| service.contains("scheduler") && roles.contains("*-scheduler")));
-        assert!(pairs.iter().any(|(service, roles)| service.contains("lambda") && !roles.contains("*-scheduler")));
-    }
-
-    #[test]
-    fn what_is_not_known_is_a_wildcard_and_several_regions_are_a_condition() {
-        let unknown = OperatorPolicy { account: None, regions: Vec::new(), ..policy() }.document().to_string();
-        assert!(
-            unknown.contains("arn:aws-us-gov:sqs:*:*:*-??????????-tasks*") && !unknown.contains("aws:RequestedRegion")
-        );
-        let regions = vec!["us-gov-west-1".to_owned(), "us-gov-east-1".to_owned()];
-        let several = OperatorPolicy { regions, ..policy() }.document().to_string();
-        assert!(several.contains(r#"{"aws:RequestedRegion":["us-gov-west-1","us-gov-east-1"]}"#), "{several}");
-        assert!(several.contains("arn:aws-us-gov:sqs:*:111122223333:*-??????????-tasks*"));
     }
 }

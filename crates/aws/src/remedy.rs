@@ -19,6 +19,7 @@ impl AwsError {
             ErrorClass::Invalid if is_about_a_key(&self.code) => {
                 "check the KMS key: it must exist, be enabled, and be usable by the operator".into()
             }
+            ErrorClass::Invalid if self.operation.is_of_layer_bucket() => invalid_bucket(&self.code).into(),
             ErrorClass::Waiting | ErrorClass::Throttled | ErrorClass::Transient | ErrorClass::Invalid => {
                 self.class.remedy().into()
             }
@@ -28,6 +29,20 @@ impl AwsError {
 
 fn is_about_a_key(code: &str) -> bool {
     code.starts_with("KMS") || code.starts_with("Kms") || code == "InvalidKeyId"
+}
+
+/// What is wrong with the bucket through which layers go.
+fn invalid_bucket(code: &str) -> &'static str {
+    match code {
+        "PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException" => {
+            "name a bucket of the pipeline's region in `layers.bucket` of the operator's configuration, where `{region}` \
+             stands for it"
+        }
+        _ => {
+            "make the bucket in the pipeline's account and region, or name another in `layers.bucket` of the operator's \
+             configuration"
+        }
+    }
 }
 
 /// AWS names what is missing, which may be more than the operation's own action, such as `iam:PassRole`, and of whom: Lambda
@@ -51,8 +66,20 @@ fn denied(operation: Operation, code: &str, message: &str) -> Cow<'static, str> 
                 policy, which `task-pipelines iam-policy` prints, and in the policy of a bucket of another account"
             .into();
     }
+    if operation.is_of_layer_bucket() && message.contains("perform: kms:") {
+        return "allow kms:GenerateDataKey and kms:Decrypt with the bucket's KMS key, in the key's policy and in the operator's"
+            .into();
+    }
+    if operation.is_of_layer_bucket() && !message.contains("perform: ") {
+        return format!(
+            "check that the bucket is in the pipeline's account, and that neither its policy nor the operator's, which \
+             `task-pipelines iam-policy` prints with --config, denies {operation}"
+        )
+        .into();
+    }
     let after = |mark: &str| message.split_once(mark).and_then(|(_, rest)| rest.split_whitespace().next());
-    let trimmed = |text: &str| text.trim_end_matches(['.', ',', ';']).to_owned();
+    // S3 puts a resource into quotes.
+    let trimmed = |text: &str| text.trim_end_matches(['.', ',', ';']).trim_matches('"').to_owned();
     let action = after("perform: ").map_or_else(|| operation.to_string(), trimmed);
     let on = after("on resource: ").map(|resource| format!(" on {}", trimmed(resource))).unwrap_or_default();
     let what = format!("{action}{on}");
@@ -125,7 +152,7 @@ fn credentials(code: &str) -> &'static str {
         "ExpiredToken" | "ExpiredTokenException" => {
             "the operator's session has ended: give it credentials that are renewed, such as its ServiceAccount's role"
         }
-        "InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestExpired" => {
+        "InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestExpired" | "RequestTimeTooSkewed" => {
             "give the operator valid AWS credentials, and its node the right time"
         }
         _ => ErrorClass::Credentials.remedy(),
@@ -214,6 +241,32 @@ mod tests {
             assert!(remedy.contains(words), "{why}: {remedy}");
             assert!(remedy.contains("lambda:GetLayerVersion on arn:aws:lambda:"), "{why}: {remedy}");
         }
+    }
+
+    #[test]
+    fn a_bucket_that_cannot_be_used_is_mended_where_it_is_named() {
+        let remedy = |class, code: &str, message: &str| {
+            let [code, message] = [code, message].map(str::to_owned);
+            AwsError { operation: Operation::PutObject, class, code, message }.remedy().into_owned()
+        };
+        let missing = remedy(ErrorClass::Invalid, "NoSuchBucket", "bucket `l`: The specified bucket does not exist");
+        assert!(missing.starts_with("make the bucket in the pipeline's account and region"), "{missing}");
+        for code in ["PermanentRedirect", "AuthorizationHeaderMalformed"] {
+            let elsewhere = remedy(ErrorClass::Invalid, code, "");
+            assert!(elsewhere.starts_with("name a bucket of the pipeline's region in `layers.bucket`"), "{elsewhere}");
+        }
+        let foreign = remedy(ErrorClass::Denied, "AccessDenied", "bucket `l`: Access Denied");
+        assert!(foreign.starts_with("check that the bucket is in the pipeline's account"), "{foreign}");
+        let user = "bucket `l`: User: arn:aws:iam::111122223333:user/a is not authorized to perform:";
+        let key = format!("{user} kms:GenerateDataKey on resource: arn:aws:kms:eu-west-1:111122223333:key/1a");
+        let key = remedy(ErrorClass::Denied, "AccessDenied", &key);
+        assert!(key.starts_with("allow kms:GenerateDataKey and kms:Decrypt"), "{key}");
+        let object =
+            format!("{user} s3:PutObject on resource: \"arn:aws:s3:::l/a\" because no identity-based policy allows it");
+        let object = remedy(ErrorClass::Denied, "AccessDenied", &object);
+        assert!(object.starts_with("allow s3:PutObject on arn:aws:s3:::l/a in the operator's IAM policy"), "{object}");
+        let disabled = remedy(ErrorClass::Invalid, "KMS.DisabledException", "");
+        assert!(disabled.starts_with("check the KMS key"), "{disabled}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use pipeline_core::backoff;
 use pipeline_core::error_class::ErrorClass;
 
 use super::error::AwsError;
+use super::operation::Operation;
 
 /// Maximum number of attempts at one call.
 pub const ATTEMPTS: u32 = 5;
@@ -23,6 +24,8 @@ const TRANSIENT_PAUSE: Duration = Duration::from_millis(100);
 pub(super) fn pause(error: &AwsError, failed: u32) -> Option<Duration> {
     let first = match error.class {
         ErrorClass::Throttled => THROTTLED_PAUSE,
+        // An object that is deleted twice is gone all the same.
+        ErrorClass::Transient if error.operation == Operation::DeleteObject => TRANSIENT_PAUSE,
         // It may have been carried out: the caller reads what AWS has, and then decides.
         ErrorClass::Transient if error.operation.is_write() => return None,
         ErrorClass::Transient => TRANSIENT_PAUSE,
@@ -40,7 +43,6 @@ pub(super) fn pause(error: &AwsError, failed: u32) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::operation::Operation;
     use super::*;
 
     fn pauses(operation: Operation, class: ErrorClass) -> usize {
@@ -55,6 +57,8 @@ mod tests {
         assert_eq!(pauses(Operation::GetRole, ErrorClass::Throttled), again);
         assert_eq!(pauses(Operation::CreateRole, ErrorClass::Throttled), again);
         assert_eq!(pauses(Operation::CreateRole, ErrorClass::Transient), 0);
+        assert_eq!(pauses(Operation::PutObject, ErrorClass::Transient), 0);
+        assert_eq!(pauses(Operation::DeleteObject, ErrorClass::Transient), again);
     }
 
     #[test]

@@ -1,10 +1,17 @@
-//! Turns for uploads of code, each of which holds a zip in memory. The clients of all accounts share them.
+//! Turns for uploads of code, each of which takes the line for itself, and may hold a zip in memory; and the time that they
+//! may take. The clients of all accounts share them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::timeout::TimeoutConfig;
 use parking_lot::Mutex;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+
+use crate::operation::{Operation, Request};
 
 /// Turns for uploads. Who comes first is served first, but for those whose last upload had no answer: on a slow line each
 /// may take minutes, so of them only one waits with the others at a time, and they do not take all turns.
@@ -50,14 +57,60 @@ impl Uploads {
     }
 }
 
+/// A request that is sent while it has its turn.
+#[derive(Debug)]
+pub(crate) struct InTurn<R> {
+    pub(crate) request: R,
+    pub(crate) turn: Turn,
+}
+
+impl<R: Request> Request for InTurn<R> {
+    const OPERATION: Operation = R::OPERATION;
+    type Output = R::Output;
+    type Error = R::Error;
+
+    async fn send(self) -> Result<R::Output, SdkError<R::Error, HttpResponse>> {
+        let Self { request, turn: _turn } = self;
+        request.send().await
+    }
+}
+
+/// What Lambda may take to fetch, unpack and check code, on top of the upload itself.
+const PROCESSING: Duration = Duration::from_mins(1);
+
+/// Bytes per second of the slowest line on which an upload still converges: 2 Mbit/s, less what TCP and TLS add.
+const SLOWEST_LINE: u64 = 230_000;
+
+/// The longest upload: a reconcile, which may also have to publish a layer, is ended after 10 minutes.
+const LONGEST: Duration = Duration::from_mins(8);
+
+/// The longest that an attempt at a call may take which uploads so many bytes.
+pub(crate) fn timeouts(bytes: u64) -> TimeoutConfig {
+    TimeoutConfig::builder().operation_attempt_timeout(time_limit(bytes)).build()
+}
+
+fn time_limit(bytes: u64) -> Duration {
+    LONGEST.min(PROCESSING + Duration::from_secs(bytes.div_ceil(SLOWEST_LINE)))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
+    use data_encoding::BASE64;
     use futures::future::join_all;
     use tokio::time::{Instant, sleep};
 
     use super::*;
+
+    /// Lambda takes 50 MB with a call, which are 70 MB as Base64, and 250 MB from a bucket; a reconcile may last 10 minutes.
+    #[test]
+    fn the_largest_upload_has_time_on_a_slow_line_and_ends_within_a_reconcile() {
+        let largest = BASE64.encode_len(50 * 1024 * 1024) as u64;
+        let megabits = largest * 8 / 1_000_000;
+        assert!(time_limit(largest) >= Duration::from_secs(megabits / 2) + PROCESSING);
+        assert!(time_limit(largest) < LONGEST);
+        assert_eq!(time_limit(0), PROCESSING);
+        assert!(time_limit(250 * 1024 * 1024) + time_limit(0) < Duration::from_mins(10));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn uploads_that_fail_do_not_take_all_turns() {

@@ -53,11 +53,13 @@ pub struct Entry {
     pub handler: String,
 }
 
-/// The zip of a built-in function on disk. It is read for each upload.
+/// A zip on disk. It is read for each upload.
 #[derive(Debug)]
 pub struct Artifact {
     /// Path of the zip.
     pub path: PathBuf,
+    /// Bytes of it.
+    pub size: u64,
     /// SHA-256 in Base64, as Lambda reports it.
     pub sha256: String,
 }

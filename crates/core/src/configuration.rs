@@ -4,6 +4,7 @@
 //! [`Configuration::parse`] reports all mistakes at once, each with its path. Every denied check returns a [`Missing`]
 //! that says what the configuration would have to contain.
 
+mod bucket;
 pub mod file;
 mod pattern;
 mod statement;
@@ -20,6 +21,7 @@ use crate::location::AssumedRole;
 use crate::partition::Partition;
 use statement::AllowedStatement;
 
+pub use bucket::Bucket;
 pub use pattern::Pattern;
 pub use validate::{InvalidConfiguration, Mistake};
 pub(crate) use validate::{is_action, is_arn, is_function_arn, is_key_arn, is_layer_arn, is_region, is_role_arn};
@@ -30,6 +32,7 @@ pub struct Configuration {
     entries: Vec<Entry>,
     /// In lower case.
     reserved_tags: Vec<Pattern>,
+    layer_bucket: Option<Bucket>,
 }
 
 /// One entry: what its namespaces may use.
@@ -234,6 +237,11 @@ impl Configuration {
                 condition: crate::iam::Condition::new(),
             })
             .collect()
+    }
+
+    /// The bucket through which layers go that are too large for a call.
+    pub const fn layer_bucket(&self) -> Option<&Bucket> {
+        self.layer_bucket.as_ref()
     }
 
     /// IAM statements that any namespace may add to the roles of its functions.

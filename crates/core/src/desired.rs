@@ -6,7 +6,8 @@ mod permissions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::code::{Artifacts, Code};
+use crate::code::{Artifacts, Code, S3Object};
+use crate::configuration::Bucket;
 use crate::iam::{self, Permissions, Service};
 use crate::location::Location;
 use crate::names::{Owner, Part};
@@ -27,6 +28,8 @@ pub struct Installation {
     pub artifacts: Artifacts,
     /// ARN of the permissions boundary that every role carries.
     pub permissions_boundary: Option<String>,
+    /// The bucket through which layers go that are too large for a call.
+    pub layer_bucket: Option<Bucket>,
 }
 
 /// Lambda gives up an asynchronous event after 6 hours at the latest.
@@ -44,7 +47,8 @@ pub fn desired(pipeline: &Pipeline, installation: &Installation, location: &Loca
     resources.extend(queues(pipeline, &names, location));
     resources.extend(parameters(pipeline, &names));
     resources.extend(roles(pipeline, &parts, &names, installation, location));
-    resources.extend(layer_versions(&parts, &pipeline.owner));
+    let bucket = installation.layer_bucket.as_ref().map(|bucket| bucket.of(&location.account, &location.region));
+    resources.extend(layer_versions(&parts, &pipeline.owner, bucket.as_deref()));
     resources.extend(parts.into_iter().map(|part| part.function(pipeline, &names, location)));
     resources.push(Resource::EventSourceMapping(EventSourceMapping {
         function: names.runner.clone(),
@@ -195,21 +199,23 @@ impl DesiredFunction<'_> {
 }
 
 /// The layers of the operator's that functions have, each once.
-fn layer_versions(parts: &[DesiredFunction<'_>], owner: &Owner) -> Vec<Resource> {
+fn layer_versions(parts: &[DesiredFunction<'_>], owner: &Owner, bucket: Option<&str>) -> Vec<Resource> {
     let all = parts.iter().flat_map(|part| &part.lambda.layers);
     let layers: BTreeSet<&Layer> = all.filter_map(FunctionLayer::built).collect();
-    layers.into_iter().map(|layer| Resource::LayerVersion(layer_version(layer, owner))).collect()
+    layers.into_iter().map(|layer| Resource::LayerVersion(layer_version(layer, owner, bucket))).collect()
 }
 
-fn layer_version(layer: &Layer, owner: &Owner) -> LayerVersion {
+fn layer_version(layer: &Layer, owner: &Owner, bucket: Option<&str>) -> LayerVersion {
     let name = owner.part(Part::Layer(&layer.name));
-    LayerVersion { layer: name, content: layer.clone(), zip: None, owner_tags: owner.tags() }
+    let key = owner.cluster.layer_object(&name, &layer.digest());
+    let object = bucket.map(|bucket| S3Object { bucket: bucket.to_owned(), key, version: None });
+    LayerVersion { layer: name, content: layer.clone(), zip: None, object, owner_tags: owner.tags() }
 }
 
 /// A layer version's ARN; or the name of one that AWS has yet to number.
 fn layer_name(layer: &FunctionLayer, owner: &Owner) -> String {
     match layer {
-        FunctionLayer::Built(layer) => layer_version(layer, owner).id().name,
+        FunctionLayer::Built(layer) => LayerVersion::id_of(&owner.part(Part::Layer(&layer.name)), &layer.digest()).name,
         FunctionLayer::Existing(arn) => arn.clone(),
     }
 }

@@ -73,6 +73,11 @@ impl ClusterName {
         format!("/taskpipelines/{self}/{front}/*")
     }
 
+    /// Key of the object in S3 through which a version of a layer gets to Lambda; `*` for either is a pattern.
+    pub fn layer_object(&self, layer: &str, content: &str) -> String {
+        format!("task-pipelines/{self}/{layer}/{content}.zip")
+    }
+
     /// Name of the queue that brings the reports of the cluster's runs to the operator.
     pub fn inbox(&self) -> String {
         format!("taskpipelines-{self}-inbox")

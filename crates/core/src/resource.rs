@@ -37,7 +37,7 @@ pub use diff::{Difference, Place, Side, diff};
 pub use event_source_mapping::EventSourceMapping;
 pub use field_name::FieldName;
 pub use function::{AsyncInvoke, Function};
-pub use layer_version::LayerVersion;
+pub use layer_version::{LayerVersion, LayerZip, MAX_ZIP_IN_CALL, NoBucket};
 pub use log_group::LogGroup;
 pub use parameter::Parameter;
 pub use queue::{MAX_MESSAGE_SIZE, Queue, Redrive};

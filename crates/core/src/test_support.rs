@@ -100,7 +100,7 @@ fn artifacts() -> Artifacts {
     let artifact = |builtin: Builtin| {
         let path = PathBuf::from(format!("{}.zip", builtin.as_str()));
         let sha256 = format!("hash of the {}", builtin.as_str());
-        ((builtin, Architecture::X8664), Arc::new(Artifact { path, sha256 }))
+        ((builtin, Architecture::X8664), Arc::new(Artifact { path, size: 1, sha256 }))
     };
     Artifacts::from([artifact(Builtin::Sender), artifact(Builtin::Runner)])
 }

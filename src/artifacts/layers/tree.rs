@@ -6,18 +6,16 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
+use pipeline_core::code::Artifact;
 use sha2::{Digest as _, Sha256};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::BuildError;
 
-/// Lambda's limit for a zip that is uploaded with the call, in bytes.
-/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
-const MAX_ZIPPED: u64 = 50 * 1024 * 1024;
-
 /// Lambda's limit for a function's code and all its layers, unzipped, in bytes.
-const MAX_UNZIPPED: u64 = 250 * 1024 * 1024;
+/// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
+pub(super) const MAX_UNZIPPED: u64 = 250 * 1024 * 1024;
 
 /// The only compression level with the same output on every processor.
 const LEVEL: i64 = 9;
@@ -30,8 +28,7 @@ pub(super) fn pack(directory: &Path, zip: &Path) -> Result<(), BuildError> {
     let mut files = Vec::new();
     collect(directory, &mut files).map_err(BuildError::disk(directory))?;
     files.sort();
-    let unzipped = files.iter().map(|file| file.size).sum();
-    check("unzipped", unzipped, MAX_UNZIPPED)?;
+    check(files.iter().map(|file| file.size).sum())?;
     let output = File::create(zip).map_err(BuildError::disk(zip))?;
     let mut writer = ZipWriter::new(BufWriter::new(output));
     for file in &files {
@@ -46,12 +43,11 @@ pub(super) fn pack(directory: &Path, zip: &Path) -> Result<(), BuildError> {
         io::copy(&mut content, &mut writer).map_err(BuildError::disk(zip))?;
     }
     writer.finish()?.into_inner().map_err(|error| BuildError::disk(zip)(error.into_error()))?;
-    let size = fs::metadata(zip).map_err(BuildError::disk(zip))?.len();
-    check("zipped", size, MAX_ZIPPED)
+    Ok(())
 }
 
-fn check(what: &'static str, size: u64, max: u64) -> Result<(), BuildError> {
-    if size > max { Err(BuildError::TooLarge { what, size, max }) } else { Ok(()) }
+const fn check(unzipped: u64) -> Result<(), BuildError> {
+    if unzipped > MAX_UNZIPPED { Err(BuildError::TooLarge { unzipped }) } else { Ok(()) }
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,15 +83,18 @@ fn collect(directory: &Path, files: &mut Vec<Entry>) -> io::Result<()> {
     Ok(())
 }
 
-/// SHA-256 of a file in Base64, as Lambda reports it.
-pub(super) fn sha256(path: &Path) -> io::Result<String> {
-    let mut hash = Sha256::new();
+/// A zip with its size and its hash.
+pub(super) fn artifact(path: &Path) -> io::Result<Artifact> {
+    let (mut hash, mut size) = (Sha256::new(), 0);
     let mut file = File::open(path)?;
     let mut buffer = vec![0; 1 << 16];
     loop {
         match io::Read::read(&mut file, &mut buffer)? {
-            0 => return Ok(BASE64.encode(&hash.finalize())),
-            read => hash.update(&buffer[..read]),
+            0 => return Ok(Artifact { path: path.to_owned(), size, sha256: BASE64.encode(&hash.finalize()) }),
+            read => {
+                hash.update(&buffer[..read]);
+                size += read as u64;
+            }
         }
     }
 }
@@ -152,8 +151,8 @@ mod tests {
 
     #[test]
     fn what_lambda_would_not_take_is_told_with_its_size() {
-        let error = check("unzipped", MAX_UNZIPPED + 1, MAX_UNZIPPED).unwrap_err();
+        let error = check(MAX_UNZIPPED + 1).unwrap_err();
         assert_eq!(error.to_string(), "it has 262144001 bytes unzipped, and Lambda takes 262144000");
-        assert!(check("zipped", MAX_ZIPPED, MAX_ZIPPED).is_ok());
+        assert!(check(MAX_UNZIPPED).is_ok());
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value;
@@ -22,6 +23,7 @@ pub(crate) struct Aws {
     pub(crate) iam: aws_sdk_iam::Client,
     pub(crate) ssm: aws_sdk_ssm::Client,
     pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
+    pub(crate) s3: aws_sdk_s3::Client,
     endpoint: String,
     region: String,
     account: String,
@@ -42,6 +44,7 @@ impl Aws {
             iam: aws_sdk_iam::Client::new(&config),
             ssm: aws_sdk_ssm::Client::new(&config),
             logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+            s3: aws_sdk_s3::Client::new(&config),
             endpoint: environment.aws.clone(),
             region: environment.region.clone(),
             account: account.to_owned(),
@@ -50,7 +53,7 @@ impl Aws {
 
     /// The variables of a session of a role of this account, with tags that it hands on to each role that it assumes.
     pub(crate) async fn session(&self, role: &str, tags: &[(&str, &str)]) -> [(&'static str, String); 3] {
-        // As below, without a client.
+        // Without a client: one more would take minutes to build.
         let credential = format!("{}/20260101/{}/sts/aws4_request", self.account, self.region);
         let authorization =
             format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature={}", "0".repeat(64));
@@ -82,22 +85,22 @@ impl Aws {
         ]
     }
 
-    /// Puts an object into a bucket in S3, which is made for it in the region of the functions: Lambda takes no other.
-    pub(crate) async fn object(&self, bucket: &str, key: &str, content: Vec<u8>) {
-        // Whose account it is: nobody checks the signature, and one client more would take minutes to build.
-        let credential = format!("{}/20260101/{}/s3/aws4_request", self.account, self.region);
-        let authorization =
-            format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature={}", "0".repeat(64));
-        let http = reqwest::Client::new();
-        let namespace = "http://s3.amazonaws.com/doc/2006-03-01/";
-        let here = format!("<LocationConstraint>{}</LocationConstraint>", self.region);
-        let here = format!("<CreateBucketConfiguration xmlns='{namespace}'>{here}</CreateBucketConfiguration>");
-        for (path, body) in [(bucket.to_owned(), here.into_bytes()), (format!("{bucket}/{key}"), content)] {
-            let request = http.put(format!("{}/{path}", self.endpoint)).header("authorization", &authorization);
-            let answer = request.body(body).send().await.unwrap();
-            // The bucket may be there.
-            assert!(answer.status().is_success() || answer.status() == 409, "{path}: {answer:?}");
-        }
+    /// Makes a bucket in S3 in the region of the functions: Lambda takes no other.
+    pub(crate) async fn make_bucket(&self, bucket: &str) {
+        let here = BucketLocationConstraint::from(self.region.as_str());
+        let here = CreateBucketConfiguration::builder().location_constraint(here).build();
+        self.s3.create_bucket().bucket(bucket).create_bucket_configuration(here).send().await.unwrap();
+    }
+
+    /// Puts an object into a bucket.
+    pub(crate) async fn put_object(&self, bucket: &str, key: &str, content: Vec<u8>) {
+        self.s3.put_object().bucket(bucket).key(key).body(content.into()).send().await.unwrap();
+    }
+
+    /// The keys of what a bucket holds.
+    pub(crate) async fn objects(&self, bucket: &str) -> Vec<String> {
+        let answer = self.s3.list_objects_v2().bucket(bucket).send().await.unwrap();
+        answer.contents.unwrap_or_default().into_iter().filter_map(|object| object.key).collect()
     }
 
     /// Everything in the account of the kinds that pipelines are made of, but what each account has from the start.

@@ -37,7 +37,7 @@ pub(crate) use operator::{Operator, Settings};
 pub(crate) use pipelines::{condition, rows};
 pub(crate) use program::Printed;
 pub(crate) use snapshot::Snapshot;
-pub(crate) use strict::Strict;
+pub(crate) use strict::{Call, Strict};
 pub(crate) use wait::eventually;
 
 /// The world of one test.

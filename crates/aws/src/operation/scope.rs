@@ -26,6 +26,8 @@ pub(crate) enum Scope {
     Functions,
     /// Layers of pipelines, and their versions.
     Layers,
+    /// Layers on their way to Lambda, in the bucket of the configuration, if it names one.
+    LayerObjects,
     /// Mappings to a runner. A new one has no name yet.
     Mappings,
     /// The three queues of each pipeline, and the cluster's inbox. SQS knows conditions on tags in most regions only.

@@ -55,6 +55,7 @@ fn sdk_name(service: &str) -> &str {
         "sqs" => "SQS",
         "ssm" => "SSM",
         "iam" => "IAM",
+        "s3" => "S3",
         "lambda" => "Lambda",
         "scheduler" => "Scheduler",
         other => panic!("which service is {other}?"),

@@ -24,7 +24,7 @@ use pipeline_core::resource::{AsyncInvoke, Field, FieldName, Function, LogGroup,
 use super::changed::with_cluster;
 use super::{Changed, Progress, Wait};
 use crate::{Aws, AwsError};
-pub(super) use upload::{NoZip, Upload};
+pub(super) use upload::Upload;
 
 pub(super) use read::{LISTED_NOT, list, observe, observe_async, observe_new, take_mark};
 
@@ -271,6 +271,7 @@ mod tests {
             role_arn: "arn:aws:iam::111122223333:role/taskpipelines/lab/a-sender".to_owned(),
             other_role_arn: "arn:aws:iam::111122223333:role/taskpipelines/lab/a-runner".to_owned(),
             code: Code::Builtin(Arc::new(Artifact {
+                size: 1,
                 path: PathBuf::from("sender-arm64.zip"),
                 sha256: "hash".to_owned(),
             })),

@@ -5,18 +5,23 @@
 //! digest of its content, and it is found by that. New content is a new version; the old one is deleted when no function
 //! uses it. Publishing always adds a version, even to a layer of another owner.
 
+mod bucket;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_lambda::operation::list_layer_versions::ListLayerVersionsOutput;
+use aws_sdk_lambda::operation::publish_layer_version::PublishLayerVersionOutput;
 use aws_sdk_lambda::types::{Architecture, LayerVersionContentInput, LayerVersionsListItem, LayersListItem, Runtime};
 use aws_smithy_runtime_api::client::result::SdkError;
+use pipeline_core::archive::Zip;
 use pipeline_core::arn::Arn;
-use pipeline_core::code::S3Object;
+use pipeline_core::code::{Artifact, S3Object};
 use pipeline_core::names::{Owner, Part, Tags, tag};
 use pipeline_core::pipeline::{LayerContent, Packages};
-use pipeline_core::resource::{Field, FieldName, Fields, Id, LayerVersion, Observed};
+use pipeline_core::resource::{Field, FieldName, Fields, Id, LayerVersion, LayerZip, Observed};
 
-use super::function::{NoZip, Upload};
+use super::function::Upload;
 use super::{Changed, Progress, pages};
 use crate::{Aws, AwsError};
 
@@ -24,28 +29,28 @@ use crate::{Aws, AwsError};
 /// <https://docs.aws.amazon.com/lambda/latest/api/API_ListLayerVersions.html>
 const LIST_PAGE: i32 = 50;
 
+/// Where Lambda gets a version's zip from.
+enum Source<'a> {
+    /// A file, which the call carries.
+    Disk(&'a Artifact),
+    /// Bytes, which the call carries.
+    Memory(&'a Arc<Zip>),
+    /// An object, which Lambda fetches.
+    S3(&'a S3Object),
+}
+
 pub(super) async fn create(aws: &Aws, wanted: &LayerVersion) -> Result<Progress, AwsError> {
-    if matches!(wanted.content.content, LayerContent::Python(_)) && wanted.zip.is_none() {
+    let answer = match (&wanted.content.content, &wanted.zip) {
         // The version existed when the reconcile began, so its zip was not built.
-        return Ok(Progress::waiting("its zip to be built", Duration::ZERO));
-    }
-    let request = aws
-        .lambda
-        .publish_layer_version()
-        .layer_name(&wanted.layer)
-        .description(description(&wanted.owner_tags, &wanted.content.digest()))
-        .content(sdk_content(wanted));
-    let request = match &wanted.content.content {
-        LayerContent::Python(Packages { version, architecture, requirements: _ }) => request
-            .compatible_runtimes(Runtime::from(format!("python{version}").as_str()))
-            .compatible_architectures(Architecture::from(architecture.as_str())),
-        LayerContent::Zip(_) | LayerContent::S3(_) => request,
+        (LayerContent::Python(_), None) => return Ok(Progress::waiting("its zip to be built", Duration::ZERO)),
+        (LayerContent::Python(_), Some(LayerZip::InCall(zip))) => publish(aws, wanted, Source::Disk(zip)).await?,
+        (LayerContent::Python(_), Some(LayerZip::InBucket { zip, object })) => {
+            let publish = publish(aws, wanted, Source::S3(object));
+            bucket::published(aws, zip, object, &aws.location.layer_arn(&wanted.layer), publish).await?
+        }
+        (LayerContent::Zip(zip), _) => publish(aws, wanted, Source::Memory(zip)).await?,
+        (LayerContent::S3(object), _) => publish(aws, wanted, Source::S3(object)).await?,
     };
-    let filled_in = || async {
-        let upload = upload(aws, wanted).await.map_err(SdkError::construction_failure)?;
-        Ok(Upload::fill_in(upload, request.clone().customize()))
-    };
-    let answer = aws.call_prepared(filled_in).await?;
     // Returned instead of read: a version that AWS does not list yet would be published again.
     Ok(Progress::Made(Box::new(Observed {
         arn: answer.layer_version_arn.unwrap_or_default(),
@@ -56,26 +61,38 @@ pub(super) async fn create(aws: &Aws, wanted: &LayerVersion) -> Result<Progress,
     })))
 }
 
-fn sdk_content(wanted: &LayerVersion) -> LayerVersionContentInput {
+async fn publish(aws: &Aws, wanted: &LayerVersion, source: Source<'_>) -> Result<PublishLayerVersionOutput, AwsError> {
     let content = LayerVersionContentInput::builder();
-    match &wanted.content.content {
-        LayerContent::Python(_) | LayerContent::Zip(_) => content.zip_file(Upload::placeholder()),
-        LayerContent::S3(S3Object { bucket, key, version }) => {
+    let content = match source {
+        Source::Disk(_) | Source::Memory(_) => content.zip_file(Upload::placeholder()),
+        Source::S3(S3Object { bucket, key, version }) => {
             content.s3_bucket(bucket).s3_key(key).set_s3_object_version(version.clone())
         }
-    }
-    .build()
-}
-
-/// The zip to upload; `None` if Lambda fetches it from S3.
-async fn upload(aws: &Aws, wanted: &LayerVersion) -> Result<Option<Upload>, NoZip> {
-    match (&wanted.content.content, &wanted.zip) {
-        (LayerContent::Python(_), Some(zip)) => {
-            Upload::read(zip, aws.uploads(), &aws.location.layer_arn(&wanted.layer)).await.map(Some)
-        }
-        (LayerContent::Zip(zip), _) => Ok(Some(Upload::of(zip))),
-        (LayerContent::Python(_), None) | (LayerContent::S3(_), _) => Ok(None),
-    }
+    };
+    let request = aws
+        .lambda
+        .publish_layer_version()
+        .layer_name(&wanted.layer)
+        .description(description(&wanted.owner_tags, &wanted.content.digest()))
+        .content(content.build());
+    let request = match &wanted.content.content {
+        LayerContent::Python(Packages { version, architecture, requirements: _ }) => request
+            .compatible_runtimes(Runtime::from(format!("python{version}").as_str()))
+            .compatible_architectures(Architecture::from(architecture.as_str())),
+        LayerContent::Zip(_) | LayerContent::S3(_) => request,
+    };
+    let filled_in = || async {
+        let upload = match source {
+            Source::Disk(zip) => {
+                let upload = Upload::read(zip, aws.uploads(), &aws.location.layer_arn(&wanted.layer)).await;
+                Some(upload.map_err(SdkError::construction_failure)?)
+            }
+            Source::Memory(zip) => Some(Upload::of(zip)),
+            Source::S3(_) => None,
+        };
+        Ok(Upload::fill_in(upload, request.clone().customize()))
+    };
+    aws.call_prepared(filled_in).await
 }
 
 pub(super) async fn update(aws: &Aws, wanted: &LayerVersion, changed: Changed<'_>) -> Result<Progress, AwsError> {
@@ -226,6 +243,7 @@ mod tests {
             layer: "a-layer-deps".to_owned(),
             content: Layer { name: "deps".to_owned(), content: LayerContent::Python(packages) },
             zip: None,
+            object: None,
             owner_tags: owner().tags(),
         }
     }

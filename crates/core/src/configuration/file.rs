@@ -16,6 +16,19 @@ pub struct File {
     /// policies in your accounts decide, such as `team` or `access-*`. Case does not matter.
     #[serde(default)]
     pub reserved_tags: Vec<String>,
+    /// How layers get to Lambda.
+    #[serde(default)]
+    pub layers: Layers,
+}
+
+/// How layers get to Lambda.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Layers {
+    /// Name of the bucket through which layers go whose zip is larger than 50 MiB. It has to be in the account and the region
+    /// of the pipelines, for which `{account}` and `{region}` stand in the name. Without it such layers are refused.
+    #[serde(default)]
+    pub bucket: Option<String>,
 }
 
 /// What some namespaces may.

@@ -78,11 +78,26 @@ fn all_mistakes_are_told_at_once_each_with_its_path() {
 }
 
 #[test]
+fn the_bucket_of_layers_is_named_as_s3_takes_it() {
+    let bucket = |yaml: &str| Configuration::parse(yaml).expect(yaml).layer_bucket().map(|it| it.of("1", "eu-west-1"));
+    assert_eq!(bucket("layers: {bucket: 'l-{account}-{region}'}").as_deref(), Some("l-1-eu-west-1"));
+    assert_eq!(bucket("layers: {}"), None);
+    assert_eq!(
+        mistakes("layers: {bucket: 'Layers_{zone}'}"),
+        [
+            "layers.bucket: `Layers_{zone}` is not a name that S3 takes for a bucket; write 3 to 63 lower-case letters, digits, \
+          `-` and `.`, with `{account}` and `{region}` in place of those of the pipeline"
+        ]
+    );
+}
+
+#[test]
 fn a_field_that_there_is_not_is_a_mistake() {
     for (yaml, word) in [
         ("alow: []", "alow"),
         ("allow: [{namespaces: [a], region: [eu-west-1]}]", "region"),
         ("allow: [{regions: [eu-west-1]}]", "namespaces"),
+        ("layers: {buckets: [a]}", "buckets"),
         ("allow: x", "sequence"),
         ("allow: [", "line 1"),
         ("{reservedTags: [], reservedTags: [x]}", "reservedTags"),

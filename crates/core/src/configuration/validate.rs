@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::file::{self, File, Values};
 use super::statement::AllowedStatement;
-use super::{Configuration, Entry, Pattern, Role};
+use super::{Bucket, Configuration, Entry, Pattern, Role};
 use crate::arn::Arn;
 use crate::iam::Condition;
 use crate::partition::Partition;
@@ -48,7 +48,7 @@ impl Configuration {
         // An empty file is one that allows nothing.
         let file: Option<File> =
             serde_saphyr::from_str(yaml).map_err(|error| InvalidConfiguration::Yaml(Box::new(error)))?;
-        let File { allow, reserved_tags } = file.unwrap_or_default();
+        let File { allow, reserved_tags, layers: file::Layers { bucket } } = file.unwrap_or_default();
         let mut check = Check::default();
         let entries = allow
             .into_iter()
@@ -56,8 +56,9 @@ impl Configuration {
             .map(|(number, entry)| check.entry(&format!("allow[{number}]"), entry))
             .collect();
         let reserved_tags = reserved_tags.iter().map(|key| Pattern::new(key.to_lowercase())).collect();
+        let layer_bucket = bucket.and_then(|name| check.bucket(&name));
         if check.0.is_empty() {
-            Ok(Self { entries, reserved_tags })
+            Ok(Self { entries, reserved_tags, layer_bucket })
         } else {
             Err(InvalidConfiguration::Mistakes(check.0))
         }
@@ -157,6 +158,19 @@ impl Check {
                 .map(|(key, values)| (key.to_lowercase(), values.into_iter().map(Pattern::new).collect()))
                 .collect(),
         }
+    }
+
+    fn bucket(&mut self, name: &str) -> Option<Bucket> {
+        let bucket = Bucket::parse(name);
+        self.require(
+            bucket.is_some(),
+            "layers.bucket",
+            format!(
+                "`{name}` is not a name that S3 takes for a bucket; write 3 to 63 lower-case letters, digits, `-` and `.`, \
+                 with `{{account}}` and `{{region}}` in place of those of the pipeline"
+            ),
+        );
+        bucket
     }
 
     fn role(&mut self, path: &str, role: file::Role) -> Role {

@@ -97,7 +97,7 @@ mod tests {
         let location = location();
         let configuration = Configuration::parse(CONFIGURATION).unwrap();
         let allowed = pairs(&boundary(&owner().cluster, &location, &configuration));
-        let installation = Installation { artifacts: BTreeMap::new(), permissions_boundary: None };
+        let installation = Installation { artifacts: BTreeMap::new(), permissions_boundary: None, layer_bucket: None };
         for policy in ["Allow", "Queue"] {
             let pipeline = resolved(&format!(
                 "{{concurrencyPolicy: {policy}, queue: {{kmsKeyId: 'arn:aws:kms:eu-central-1:111122223333:key/1a2b'}}, \

@@ -20,7 +20,7 @@ pub fn location() -> Location {
 
 /// The resources that a spec wants.
 pub fn desired_by(spec: &ScheduledTaskPipelineSpec) -> Vec<Resource> {
-    let installation = Installation { artifacts: BTreeMap::new(), permissions_boundary: None };
+    let installation = Installation { artifacts: BTreeMap::new(), permissions_boundary: None, layer_bucket: None };
     desired(&resolved_spec(spec), &installation, &location())
 }
 

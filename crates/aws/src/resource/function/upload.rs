@@ -8,14 +8,12 @@ use std::io::{self, Read as _};
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_sdk_lambda::Config;
 use aws_sdk_lambda::client::customize::CustomizableOperation;
 use aws_sdk_lambda::primitives::Blob;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::timeout::TimeoutConfig;
 use data_encoding::BASE64;
 use parking_lot::Mutex;
 use pipeline_core::archive::Zip;
@@ -26,7 +24,7 @@ use tokio::sync::AcquireError;
 use tokio::task;
 
 use crate::Aws;
-use crate::uploads::{Turn, Uploads};
+use crate::uploads::{Turn, Uploads, timeouts};
 
 /// A zip as Base64, and the turn of one that was read from disk.
 pub(in crate::resource) struct Upload {
@@ -91,8 +89,7 @@ impl Upload {
         upload: Option<Self>,
         request: CustomizableOperation<T, E, B>,
     ) -> CustomizableOperation<T, E, B> {
-        let limit = time_limit(upload.as_ref().map_or(0, Self::size));
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(limit).build();
+        let timeouts = timeouts(upload.as_ref().map_or(0, Self::size));
         let request = request.config_override(Config::builder().timeout_config(timeouts));
         match upload {
             Some(upload) => request.mutate_request(upload.fill()),
@@ -101,8 +98,8 @@ impl Upload {
     }
 
     /// Bytes of it as Base64.
-    fn size(&self) -> usize {
-        self.encoded.lock().len()
+    fn size(&self) -> u64 {
+        self.encoded.lock().len() as u64
     }
 
     /// What to give to the SDK in place of the zip.
@@ -124,17 +121,6 @@ impl Upload {
             *request.body_mut() = SdkBody::from(body);
         }
     }
-}
-
-/// What Lambda may take to fetch, unpack and check code, on top of the upload itself.
-const PROCESSING: Duration = Duration::from_mins(1);
-
-/// Bytes per second of the slowest line on which an upload still converges: 2 Mbit/s, less what TCP and TLS add.
-const SLOWEST_LINE: u64 = 230_000;
-
-/// The longest that an attempt at a call may take which uploads so many bytes.
-fn time_limit(bytes: usize) -> Duration {
-    PROCESSING + Duration::from_secs((bytes as u64).div_ceil(SLOWEST_LINE))
 }
 
 /// No zip.
@@ -183,6 +169,8 @@ fn with_zip(body: &[u8], zip: &mut String) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::{Value, json};
     use tokio::time::timeout;
 
@@ -220,7 +208,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("{name}-{}.zip", std::process::id()));
         std::fs::write(&path, b"abc").unwrap();
         let sha256 = "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=".to_owned();
-        Artifact { path, sha256 }
+        Artifact { path, size: 3, sha256 }
     }
 
     #[tokio::test]
@@ -246,16 +234,6 @@ mod tests {
         assert!(!another().await);
         drop(filling);
         assert!(another().await);
-    }
-
-    /// Lambda takes 50 MB at most, which are 70 MB as Base64; a reconcile may last 10 minutes.
-    #[test]
-    fn the_largest_upload_has_time_on_a_slow_line_and_ends_within_a_reconcile() {
-        let largest = BASE64.encode_len(50 * 1024 * 1024);
-        let megabits = u64::try_from(largest).unwrap() * 8 / 1_000_000;
-        assert!(time_limit(largest) >= Duration::from_secs(megabits / 2) + PROCESSING);
-        assert!(time_limit(largest) < Duration::from_mins(8));
-        assert_eq!(time_limit(0), PROCESSING);
     }
 
     #[test]
