@@ -44,7 +44,7 @@ pub enum Command {
     /// Check that the operator has all it needs: functions, configuration, API server, definition, permissions, AWS.
     ///
     /// It changes nothing. Exit status: 0 all is there, 1 something is missing, with what to do about it.
-    Check(Box<RunSettings>),
+    Check(Box<CheckSettings>),
     /// Print the `CustomResourceDefinition` as YAML.
     Crd,
     /// Print the IAM policy that the operator needs, for its settings.
@@ -76,6 +76,23 @@ impl Arguments {
         };
         self.log.log.as_deref().unwrap_or(usual)
     }
+}
+
+/// What to check.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CheckSettings {
+    /// Those of the operator.
+    #[command(flatten)]
+    pub run: RunSettings,
+
+    /// Check the AWS account and more of it: its services, how full it is, and each action of the operator's policy. No
+    /// cluster is needed where --cluster-name is set.
+    #[arg(long)]
+    pub aws: bool,
+
+    /// ARN of the user or role whose rights are asked about [default: whose the AWS credentials are].
+    #[arg(long, value_name = "ARN", requires = "aws")]
+    pub principal: Option<String>,
 }
 
 /// Which orphans, and what to do about them.
