@@ -2,7 +2,10 @@
 
 mod aws_account;
 mod rights;
+mod risks;
 pub mod room;
+mod scratch;
+mod write;
 
 use std::error::Error;
 use std::fs;
@@ -18,7 +21,7 @@ use pipeline_core::location::Target;
 use pipeline_core::names::ClusterName;
 
 use super::arguments::CheckSettings;
-use super::{print, runtime, setup};
+use super::{print, runtime, setup, terminal};
 use crate::artifacts::builtin;
 use crate::cli::exit_status::ExitStatus;
 use crate::cli::settings::{LayerSettings, RunSettings};
@@ -31,10 +34,28 @@ use crate::kubernetes::preflight::{Finding, Right, api_server, are_well, definit
 /// There is nothing to check with: no program can run here.
 pub fn check(settings: &CheckSettings) -> Result<ExitStatus, Box<dyn Error>> {
     runtime()?.block_on(async {
-        let findings = if settings.aws { aws_account::all(settings).await } else { all(&settings.run).await };
+        if settings.aws {
+            return Box::pin(account(settings)).await;
+        }
+        let findings = all(&settings.run).await;
         print(&lines(&findings))?;
         Ok(ExitStatus::of_check(are_well(&findings)))
     })
+}
+
+/// Checks an account: what can be read, and if that is asked for and all of it is well, what can be written.
+async fn account(settings: &CheckSettings) -> Result<ExitStatus, Box<dyn Error>> {
+    let (findings, cluster) = aws_account::all(settings).await;
+    print(&lines(&findings))?;
+    let is_well = are_well(&findings);
+    let (Some(webhook), Some(cluster), true) = (&settings.webhook, cluster, settings.write) else {
+        return Ok(ExitStatus::of_check(is_well));
+    };
+    if !is_well {
+        terminal::note("nothing was made on AWS: put right what fails first")?;
+        return Ok(ExitStatus::Failure);
+    }
+    write::write(settings, cluster, webhook).await
 }
 
 async fn all(settings: &RunSettings) -> Vec<Finding> {

@@ -14,25 +14,27 @@ use crate::cli::arguments::CheckSettings;
 use crate::cli::{plan, setup};
 use crate::kubernetes::preflight::Finding;
 
-/// What the credentials and the settings come to: what further checks need.
-pub(super) struct Account {
-    pub(super) session: Session,
+/// What the credentials come to.
+struct Account {
+    session: Session,
     /// Clients that change nothing.
-    pub(super) aws: Aws,
-    pub(super) caller: String,
+    aws: Aws,
+    /// ARN of whose credentials they are.
+    caller: String,
 }
 
-pub(super) async fn all(settings: &CheckSettings) -> Vec<Finding> {
+/// All findings, and the cluster's name if it is known.
+pub(super) async fn all(settings: &CheckSettings) -> (Vec<Finding>, Option<ClusterName>) {
     let (account, cluster, mut findings) = identified(settings).await;
-    let Some(Account { session, aws, caller }) = account else { return findings };
+    let Some(Account { session, aws, caller }) = account else { return (findings, cluster) };
     let (of_services, of_room) = join!(services_of(&session), room::findings(&session));
     findings.extend(of_services);
     findings.extend(of_room);
-    if let Some(cluster) = cluster {
-        findings.push(Finding::of("AWS reads", may_read(&aws, &cluster).await));
-        findings.extend(rights::findings(settings, &session, &aws.location, &caller, cluster).await);
+    if let Some(cluster) = &cluster {
+        findings.push(Finding::of("AWS reads", may_read(&aws, cluster).await));
+        findings.extend(rights::findings(settings, &session, &aws.location, &caller, cluster.clone()).await);
     }
-    findings
+    (findings, cluster)
 }
 
 /// Whose account it is, and with which names the operator would work in it.
