@@ -101,13 +101,8 @@ pub struct CheckSettings {
     pub write: bool,
 
     /// URL that gets the result of that one run, by POST, as a channel `webhook` does. It is never shown.
-    #[arg(long, value_name = "URL", env = "TASK_PIPELINES_CHECK_WEBHOOK", hide_env_values = true, value_parser = secret)]
+    #[arg(long, value_name = "URL", env = "TASK_PIPELINES_CHECK_WEBHOOK", hide_env_values = true)]
     pub webhook: Option<SecretText>,
-}
-
-/// A text that is a secret, so what is wrong with it is said by whoever knows not to show it.
-fn secret(text: &str) -> Result<SecretText, Infallible> {
-    Ok(SecretText::new(text.to_owned()))
 }
 
 /// Which orphans, and what to do about them.

@@ -45,7 +45,7 @@ pub fn check(settings: &CheckSettings) -> Result<ExitStatus, Box<dyn Error>> {
 
 /// Checks an account: what can be read, and if that is asked for and all of it is well, what can be written.
 async fn account(settings: &CheckSettings) -> Result<ExitStatus, Box<dyn Error>> {
-    let (findings, cluster) = aws_account::all(settings).await;
+    let (findings, cluster) = Box::pin(aws_account::all(settings)).await;
     print(&lines(&findings))?;
     let is_well = are_well(&findings);
     let (Some(webhook), Some(cluster), true) = (&settings.webhook, cluster, settings.write) else {

@@ -145,12 +145,17 @@ fn ended(child: Child) -> Printed {
 #[tokio::test]
 async fn a_check_that_writes_reports_what_it_saw_and_leaves_nothing() {
     let lab = Lab::without_operator().await;
+    let early = "The role defined for the function cannot be assumed by Lambda.";
+    let refusal = json!({"operation": "CreateFunction", "effect": "answer", "status": 400, "message": early,
+                         "error": "InvalidParameterValueException"});
+    lab.strict.fault(refusal).await;
     // Under the operator's own policy: it needs no more than that.
     let checked = Printed::by(&mut check_writing(&lab));
     assert_eq!(checked.status, 0, "{checked:#?}");
     checked.says(&[
         "ok   pipeline: ",
         "ok   delivery: the webhook took the result, reported ",
+        "ok   first task: as assumed: ",
         "ok   queue made again: as assumed: ",
         "ok   URL of a queue: as assumed: ",
         "ok   tags of roles: as assumed: ",
@@ -161,6 +166,7 @@ async fn a_check_that_writes_reports_what_it_saw_and_leaves_nothing() {
         "ok   role made anew: as assumed: ",
         "ok   parameter made anew: as assumed: ",
         "?    throttling: not tested: ",
+        "ok   refusal: waited for: lambda:CreateFunction: InvalidParameterValueException: The role ",
         "ok   deletion: nothing of the check is left on AWS\n",
     ]);
     assert!(!checked.stdout.contains("FAIL"), "{checked:#?}");
@@ -228,6 +234,7 @@ async fn a_webhook_that_takes_nothing_is_told() {
     let checked = Printed::by(&mut check_writing(&lab));
     assert_eq!(checked.status, 1, "{checked:#?}");
     checked.says(&["FAIL delivery: the webhook did not take the result: HTTP 404", "; correct --webhook\n"]);
+    checked.says(&["?    log: /aws/lambda/task-pipelines-check-check-", "?    first task: not tested: "]);
     checked.says(&["ok   role made anew: as assumed: ", "ok   deletion: nothing of the check is left on AWS\n"]);
     assert_eq!(lab.aws.everything().await, BTreeSet::new());
 }

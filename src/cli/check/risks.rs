@@ -46,6 +46,8 @@ pub(super) enum Risk {
     ParameterMadeAnew,
     /// What a function may decrypt whose role was made anew.
     RoleMadeAnew,
+    /// What functions can do that are called for the first time, right after their roles were made.
+    FirstTask,
     /// How mappings refuse changes while they pass from one state to another.
     MappingStates,
     /// What functions that are Pending refuse.
@@ -54,6 +56,10 @@ pub(super) enum Risk {
     FailedCreation,
     /// Start dates that have passed.
     PastStart,
+    /// How names are refused that others have.
+    NameTaken,
+    /// How a schedule is refused whose group is being deleted.
+    GroupDeleting,
     /// How AWS throttles.
     Throttling,
 }
@@ -81,10 +87,13 @@ impl Risk {
             Self::ScheduleConflict => "schedule changed twice",
             Self::ParameterMadeAnew => "parameter made anew",
             Self::RoleMadeAnew => "role made anew",
+            Self::FirstTask => "first task",
             Self::MappingStates => "states of mappings",
             Self::PendingFunction => "pending function",
             Self::FailedCreation => "failed creation",
             Self::PastStart => "start in the past",
+            Self::NameTaken => "name that is taken",
+            Self::GroupDeleting => "group being deleted",
             Self::Throttling => "throttling",
         }
     }
@@ -102,10 +111,17 @@ impl Risk {
             Self::ScheduleConflict => "UpdateSchedule right after another is taken, or refused for a while",
             Self::ParameterMadeAnew => "a deleted parameter's name can be used again within a minute",
             Self::RoleMadeAnew => "a function gets to decrypt its environment again after its role was made anew",
+            Self::FirstTask => {
+                "functions called right after their roles were made have the rights of those, or get them in time"
+            }
             Self::MappingStates => "a mapping refuses changes with ResourceInUseException while its state passes",
             Self::PendingFunction => "a function that is Pending refuses its asynchronous settings",
             Self::FailedCreation => "a function whose creation failed says so in State or LastUpdateStatus",
             Self::PastStart => "a schedule is not updated with a start date that has passed",
+            Self::NameTaken => "AWS refuses a name that is taken with the codes that the operator knows",
+            Self::GroupDeleting => {
+                "a schedule is refused with ConflictException or as not found while its group is being deleted"
+            }
             Self::Throttling => "AWS throttles with the codes that the operator waits for",
         }
     }
@@ -118,22 +134,32 @@ impl Risk {
                 self.name(),
                 Err(format!("assumed: {assumed}; otherwise: {seen}; report this line to the project")),
             ),
-            Seen::NotTested(why) => Finding::not_known(self.name(), format!("not tested: {assumed}: {why}")),
+            Seen::NotTested(why) => Finding::not_known(self.name(), format!("not tested: {why} (assumed: {assumed})")),
         }
     }
 }
 
 /// What is not tried, and why.
-const LEFT_OUT: [(Risk, &str); 4] = [
+const LEFT_OUT: [(Risk, &str); 6] = [
     (Risk::PendingFunction, "the operator waits until a function is Active, and does not rely on it"),
     (Risk::FailedCreation, "it takes code that AWS takes and then cannot use"),
     (Risk::PastStart, "the operator sends such a date only where a spec has one"),
+    (Risk::NameTaken, "a check touches no name that others have"),
+    (Risk::GroupDeleting, "the operator makes no group anew before the old one is gone"),
     (Risk::Throttling, "it would slow down whatever else works in the account"),
 ];
 
 /// A line for each risk that is not tried.
 pub(super) fn left_out() -> Vec<Finding> {
     LEFT_OUT.map(|(risk, why)| risk.finding(Seen::NotTested(why))).into()
+}
+
+/// What the first firing says.
+pub(super) fn of_first_task(reported: &Result<Duration, String>) -> Finding {
+    Risk::FirstTask.finding(match reported {
+        Ok(after) => Seen::AsAssumed(format!("reported {} s after the firing", after.as_secs())),
+        Err(_) => Seen::NotTested("it came to nothing, which need not be for its rights"),
+    })
 }
 
 /// What can be looked at once the pipeline is made, at the same time as its first firing.
@@ -298,9 +324,17 @@ pub(super) fn of_refusals(refusals: &[AwsError]) -> Vec<Finding> {
     [Risk::MappingStates.finding(mapping)].into_iter().chain(counts.into_iter().map(line)).collect()
 }
 
-/// Whether a person would be told of it, though nothing was wrong.
+/// Whether it would have stalled a pipeline, though nothing was wrong. A denial may be for tags that AWS did not know yet, or
+/// of what was gone already; one that lasts ends the step that meets it.
 const fn is_unexpected(error: &AwsError) -> bool {
-    error.class.needs_a_person() && !matches!(error.class, ErrorClass::Conflict)
+    match error.class {
+        ErrorClass::Invalid | ErrorClass::Quota | ErrorClass::Credentials => true,
+        ErrorClass::Waiting
+        | ErrorClass::Throttled
+        | ErrorClass::Transient
+        | ErrorClass::Denied
+        | ErrorClass::Conflict => false,
+    }
 }
 
 /// An error on one line that is not too long.

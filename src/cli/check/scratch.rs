@@ -14,7 +14,7 @@ use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::{ClusterName, Owner, Part, TagKeys};
 use pipeline_core::pipeline::{self, ConfigMaps, Home, Pipeline, SecretLookup, SecretValues, secret_refs};
 use pipeline_core::plan::{Arns, Held, Verdict, plan};
-use pipeline_core::resource::{Id, Resource};
+use pipeline_core::resource::{Id, Kind, Resource};
 use pipeline_core::secret_text::SecretText;
 use protocol::{Firing, News, Report, Status};
 use serde_json::json;
@@ -35,7 +35,7 @@ const PREFIX: &str = "check-";
 const CHANNEL: &str = "check";
 
 /// How long one round of an apply may wait for AWS.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long all rounds may take: a new role alone may take AWS minutes.
 const MAKING: Duration = Duration::from_mins(8);
@@ -146,11 +146,12 @@ impl Scratch {
                 return came.map(|()| fired.elapsed());
             }
         }
-        let function = owner.part(Part::Runner);
-        Err(format!(
-            "nothing was reported within {} s; see the logs of {function} and of its sender, which are deleted with them",
-            REPORTED_WITHIN.as_secs()
-        ))
+        Err(format!("nothing was reported within {} s", REPORTED_WITHIN.as_secs()))
+    }
+
+    /// Log groups of its functions.
+    pub(super) fn log_groups(&self) -> impl Iterator<Item = Id> {
+        self.resources.iter().map(Resource::id).filter(|id| id.kind == Kind::LogGroup)
     }
 
     /// Reports of a run from the inbox. Others are of the same check, and of no use any more.
@@ -348,7 +349,7 @@ mod tests {
             Installation { artifacts: pipeline_core::test_support::artifacts(), permissions_boundary: None };
         let owner = owner(NAMESPACE, "check-1", "check-1");
         let check = |url: &str| {
-            let url = SecretText::new(url.to_owned());
+            let url = SecretText::from(url);
             resolve(&owner, &url, &installation, &Configuration::default(), "eu-west-1")
         };
         let refused = check("hooks.example.com/canary").unwrap_err();

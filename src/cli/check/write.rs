@@ -3,13 +3,17 @@
 
 use std::error::Error;
 use std::io;
+use std::time::Duration;
 
+use aws::own::Session;
+use aws::own::logs::Logs;
 use aws::{Access, Accounts, Aws, AwsRequests, Leadership};
 use futures::join;
+use jiff::Timestamp;
 use pipeline_core::location::Target;
 use pipeline_core::names::{ClusterName, Owner};
 use pipeline_core::secret_text::SecretText;
-use pipeline_core::text::printable;
+use pipeline_core::text::{bounded_line, counted, printable};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::risks;
@@ -20,21 +24,34 @@ use crate::cli::settings::InstallationSettings;
 use crate::cli::{print, setup, terminal};
 use crate::kubernetes::preflight::{Finding, are_well, lines};
 
+/// Lines of a log that are shown of a run that came to nothing.
+const LOG_LINES: usize = 5;
+
+/// Bytes of each.
+const MAX_LINE: usize = 300;
+
 /// The signals that end a program.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// Of a terminal that was closed.
+    hangup: Signal,
 }
 
 impl Signals {
     fn new() -> io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
 
     async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.hangup.recv() => {}
         }
     }
 }
@@ -68,7 +85,7 @@ pub(super) async fn write(
     } else {
         "interrupted: deleting the pipeline; again to leave it"
     };
-    terminal::note(what)?;
+    note(what);
     let left = tokio::select! {
         biased;
         () = signals.next() => vec!["it was interrupted".to_owned()],
@@ -140,8 +157,9 @@ async fn tests(scratch: &Scratch, earlier: &[Owner]) -> Vec<Finding> {
         "pipeline",
         made.map(|rounds| {
             format!(
-                "{} resources were made, and AWS shows all as they should be after {rounds} rounds",
-                scratch.resources.len()
+                "{} resources were made, and AWS shows all as they should be after {}",
+                scratch.resources.len(),
+                counted(rounds, "round")
             )
         }),
     ));
@@ -149,13 +167,36 @@ async fn tests(scratch: &Scratch, earlier: &[Owner]) -> Vec<Finding> {
         return findings;
     }
     note("firing it once, and looking at what AWS shows of it");
-    let (delivered, seen) = join!(scratch.fire("once", Expected::Delivery), risks::of_what_is_made(scratch));
-    let delivered =
-        delivered.map(|after| format!("the webhook took the result, reported {} s after the firing", after.as_secs()));
-    findings.push(Finding::of("delivery", delivered));
+    let fired = Timestamp::now();
+    let (reported, seen) = join!(scratch.fire("once", Expected::Delivery), risks::of_what_is_made(scratch));
+    let (first, is_lost) = (risks::of_first_task(&reported), reported.is_err());
+    let told =
+        |after: Duration| format!("the webhook took the result, reported {} s after the firing", after.as_secs());
+    findings.push(Finding::of("delivery", reported.map(told)));
+    if is_lost {
+        findings.extend(logged(scratch, fired).await);
+    }
+    findings.push(first);
     findings.extend(seen);
     note("making a role and the parameter anew, and firing once more, without a delivery");
     findings.extend(risks::of_what_is_made_anew(scratch).await);
+    findings
+}
+
+/// The last lines of the functions' logs, which are deleted with them: they hold no secrets.
+async fn logged(scratch: &Scratch, since: Timestamp) -> Vec<Finding> {
+    let logs = Logs::of(&Session::in_region(None).await);
+    let mut findings = Vec::new();
+    for group in scratch.log_groups() {
+        let lines = match logs.events(&group.name, since, None).await {
+            Ok(events) => {
+                let last = &events[events.len().saturating_sub(LOG_LINES)..];
+                last.iter().map(|event| bounded_line(&event.message, MAX_LINE)).collect::<Vec<_>>().join(" | ")
+            }
+            Err(failure) => failure.answer(),
+        };
+        findings.push(Finding::not_known("log", format!("{} ends: {lines}", group.name)));
+    }
     findings
 }
 
