@@ -84,7 +84,7 @@ async fn what_may_not_be_asked_is_not_known_and_no_failure() {
     checked.says(&[
         "ok   AWS services: ",
         "?    IAM roles: ",
-        "?    AWS policy: whoever runs this may not ask; allow iam:SimulatePrincipalPolicy on arn:aws:iam:",
+        "?    AWS policy: these credentials may not simulate policies; allow iam:SimulatePrincipalPolicy on arn:aws:iam:",
     ]);
     let root = Printed::by(&mut check(&lab, &[]));
     root.says(&[&format!("?    AWS policy: arn:aws:iam::{}:root has no policies to ask about; ", lab.account)]);

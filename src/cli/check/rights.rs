@@ -73,7 +73,7 @@ fn nobody(caller: &str) -> String {
 fn unanswered(failure: &Failure, principal: &str) -> String {
     if failure.is_denied() {
         return format!(
-            "whoever runs this may not ask; allow iam:SimulatePrincipalPolicy on {principal}, or ask as an administrator, \
+            "these credentials may not simulate policies; allow iam:SimulatePrincipalPolicy on {principal}, or ask as an administrator, \
              with --principal {principal}"
         );
     }
