@@ -13,8 +13,9 @@ from aws import patches
 
 MODULES = (
     "gateway", "lambda_.functions", "lambda_.grants", "lambda_.executions", "lambda_.event_source_mappings", "iam.checks", "iam.stale_reads",
-    "iam.propagation", "iam.lists", "sts", "lambda_.function_checks", "ssm", "logs", "sqs.queues", "sqs.message_moves", "scheduler.schedules",
-    "scheduler.groups", "lambda_.lists", "scheduler.lists", "sqs.lists", "tag_search", "quotas", "tagging", "s3",
+    "iam.propagation", "iam.lists", "iam.simulation", "sts", "lambda_.function_checks", "ssm", "logs", "sqs.queues",
+    "sqs.message_moves", "scheduler.schedules", "scheduler.groups", "lambda_.lists", "scheduler.lists", "sqs.lists", "tag_search",
+    "quotas", "tagging", "s3",
 )
 """The modules with rules and patches, which count once they are imported. Rules of one operation apply in this order."""
 

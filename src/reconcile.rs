@@ -32,7 +32,7 @@ mod observe;
 mod planning;
 mod previous;
 pub mod ready;
-mod run_now;
+pub(crate) mod run_now;
 pub mod status;
 mod subject;
 mod unreadable;

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use pipeline_core::partition::Partition;
+use pipeline_core::secret_text::SecretText;
 
 use crate::cli::settings::{InstallationSettings, RunSettings};
 use crate::runtime::log::LogFormat;
@@ -43,8 +44,9 @@ pub enum Command {
     Try(TrySettings),
     /// Check that the operator has all it needs: functions, configuration, API server, definition, permissions, AWS.
     ///
-    /// It changes nothing. Exit status: 0 all is there, 1 something is missing, with what to do about it.
-    Check(Box<RunSettings>),
+    /// It changes nothing, unless --write is given. Exit status: 0 all is there, 1 something is missing, with what to do about
+    /// it; with --write also 2: it was interrupted, or not all could be deleted.
+    Check(Box<CheckSettings>),
     /// Print the `CustomResourceDefinition` as YAML.
     Crd,
     /// Print the IAM policy that the operator needs, for its settings.
@@ -76,6 +78,31 @@ impl Arguments {
         };
         self.log.log.as_deref().unwrap_or(usual)
     }
+}
+
+/// What to check.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CheckSettings {
+    /// Those of the operator.
+    #[command(flatten)]
+    pub run: RunSettings,
+
+    /// Check the AWS account and more of it: its services, how full it is, and each action of the operator's policy. No
+    /// cluster is needed where --cluster-name is set.
+    #[arg(long)]
+    pub aws: bool,
+
+    /// ARN of the user or role whose rights are asked about [default: whose the AWS credentials are].
+    #[arg(long, value_name = "ARN", requires = "aws")]
+    pub principal: Option<String>,
+
+    /// Make a suspended pipeline on AWS, fire it once, look at what AWS shows, and delete it, whatever comes of it.
+    #[arg(long, requires = "aws", requires = "webhook")]
+    pub write: bool,
+
+    /// URL that gets the result of that one run, by POST, as a channel `webhook` does. It is never shown.
+    #[arg(long, value_name = "URL", env = "TASK_PIPELINES_CHECK_WEBHOOK", hide_env_values = true)]
+    pub webhook: Option<SecretText>,
 }
 
 /// Which orphans, and what to do about them.
@@ -243,6 +270,16 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_check_that_writes_needs_a_webhook() {
+        let parsed = |arguments: &[&str]| Arguments::try_parse_from([&["task-pipelines", "check"], arguments].concat());
+        let refused = parsed(&["--aws", "--write"]).unwrap_err().to_string();
+        assert!(refused.contains("required arguments were not provided") && refused.contains("--webhook"), "{refused}");
+        assert!(parsed(&["--write", "--webhook", "https://example.com"]).is_err());
+        let settings = parsed(&["--aws", "--write", "--webhook", "https://example.com/canary"]).unwrap();
+        assert!(!format!("{settings:?}").contains("canary"));
     }
 
     #[test]

@@ -1,5 +1,12 @@
 //! `task-pipelines check`: whether the operator has all it needs, with the settings it would run with.
 
+mod aws_account;
+mod rights;
+mod risks;
+pub mod room;
+mod scratch;
+mod write;
+
 use std::error::Error;
 use std::fs;
 use std::path::Path;
@@ -13,22 +20,42 @@ use pipeline_core::error_chain::chain;
 use pipeline_core::location::Target;
 use pipeline_core::names::ClusterName;
 
-use super::{print, runtime, setup};
+use super::arguments::CheckSettings;
+use super::{print, runtime, setup, terminal};
 use crate::artifacts::builtin;
 use crate::cli::exit_status::ExitStatus;
 use crate::cli::settings::{LayerSettings, RunSettings};
 use crate::kubernetes::client;
-use crate::kubernetes::preflight::{Finding, Right, api_server, definition, lines, permissions};
+use crate::kubernetes::preflight::{Finding, Right, api_server, are_well, definition, lines, permissions};
 
 /// Checks everything, and prints a line for each.
 ///
 /// # Errors
 /// There is nothing to check with: no program can run here.
-pub fn check(settings: &RunSettings) -> Result<ExitStatus, Box<dyn Error>> {
-    let findings = runtime()?.block_on(all(settings));
+pub fn check(settings: &CheckSettings) -> Result<ExitStatus, Box<dyn Error>> {
+    runtime()?.block_on(async {
+        if settings.aws {
+            return Box::pin(account(settings)).await;
+        }
+        let findings = all(&settings.run).await;
+        print(&lines(&findings))?;
+        Ok(ExitStatus::of_check(are_well(&findings)))
+    })
+}
+
+/// Checks an account: what can be read, and if that is asked for and all of it is well, what can be written.
+async fn account(settings: &CheckSettings) -> Result<ExitStatus, Box<dyn Error>> {
+    let (findings, cluster) = Box::pin(aws_account::all(settings)).await;
     print(&lines(&findings))?;
-    let is_well = findings.iter().all(|finding| finding.is_well);
-    Ok(ExitStatus::of_check(is_well))
+    let is_well = are_well(&findings);
+    let (Some(webhook), Some(cluster), true) = (&settings.webhook, cluster, settings.write) else {
+        return Ok(ExitStatus::of_check(is_well));
+    };
+    if !is_well {
+        terminal::note("nothing was made on AWS: put right what fails first")?;
+        return Ok(ExitStatus::Failure);
+    }
+    write::write(settings, cluster, webhook).await
 }
 
 async fn all(settings: &RunSettings) -> Vec<Finding> {
@@ -59,7 +86,7 @@ async fn all(settings: &RunSettings) -> Vec<Finding> {
 /// Checks that the operator also makes when it starts.
 pub(super) async fn cluster(client: &Client, settings: &RunSettings) -> Vec<Finding> {
     let first = api_server(client).await;
-    if !first.is_well {
+    if first.is_not_well() {
         return vec![first];
     }
     vec![first, definition(client).await, permissions(client, &rights(client, settings)).await]

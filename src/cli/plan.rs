@@ -144,7 +144,7 @@ async fn of_files(settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
 }
 
 /// The cluster's name on AWS: given, or asked of a cluster that happens to be there.
-async fn cluster_name(given: Option<ClusterName>) -> Result<ClusterName, Box<dyn Error>> {
+pub(super) async fn cluster_name(given: Option<ClusterName>) -> Result<ClusterName, Box<dyn Error>> {
     if let Some(name) = given {
         return Ok(name);
     }

@@ -200,7 +200,7 @@ async fn finish(mut work: Pin<Box<impl Future<Output = ()>>>, mut stop: watch::R
 
 /// Says what would fail later. It may be put right while the operator runs.
 async fn warn_of_what_is_missing(client: &Client, settings: &RunSettings) {
-    for Finding { what, found, .. } in check::cluster(client, settings).await.into_iter().filter(|it| !it.is_well) {
+    for Finding { what, found, .. } in check::cluster(client, settings).await.into_iter().filter(Finding::is_not_well) {
         tracing::warn!(what, found, "something is missing in the cluster");
     }
 }

@@ -19,26 +19,56 @@ pub struct Finding {
     /// What was read.
     pub what: &'static str,
     /// Whether it is as it should be.
-    pub is_well: bool,
+    pub state: State,
     /// What was found; where it is not as it should be, also what to do.
     pub found: String,
 }
 
+/// Whether something is as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum State {
+    /// It is.
+    Well,
+    /// It is not.
+    NotWell,
+    /// It could not be read.
+    NotKnown,
+}
+
 impl Finding {
-    /// What came of a reconcile.
+    /// What is as it should be, or what is wrong.
     pub fn of(what: &'static str, found: Result<String, String>) -> Self {
         match found {
-            Ok(found) => Self { what, is_well: true, found },
-            Err(found) => Self { what, is_well: false, found },
+            Ok(found) => Self { what, state: State::Well, found },
+            Err(found) => Self { what, state: State::NotWell, found },
         }
+    }
+
+    /// What could not be read, and how it can be.
+    pub const fn not_known(what: &'static str, why: String) -> Self {
+        Self { what, state: State::NotKnown, found: why }
+    }
+
+    /// Whether there is something to put right.
+    pub fn is_not_well(&self) -> bool {
+        self.state == State::NotWell
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.is_well { "ok  " } else { "FAIL" };
+        let sign = match self.state {
+            State::Well => "ok  ",
+            State::NotWell => "FAIL",
+            State::NotKnown => "?   ",
+        };
         write!(f, "{sign} {}: {}", self.what, self.found)
     }
+}
+
+/// Whether there is nothing to put right in any of these.
+pub fn are_well(findings: &[Finding]) -> bool {
+    !findings.iter().any(Finding::is_not_well)
 }
 
 /// A line for each.

@@ -26,7 +26,7 @@ const MAX_PAYLOAD: usize = 262_144;
 
 /// Why a pipeline cannot be fired by hand.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-enum Refused {
+pub(crate) enum Refused {
     #[error("it is not a JSON object: {0}; write one, such as {{\"day\": \"2026-03-01\"}}")]
     NoObject(String),
     #[error("it nests deeper than {} levels; flatten it, or write the deeper part as a text", depth::MAX_INPUT)]
@@ -75,7 +75,10 @@ pub(super) fn refuse(subject: &Subject, status: &mut PipelineStatus, why: &str) 
 
 /// The run, and the payload for the sender: the schedule's Input marked as manual, with the annotation's input if there
 /// is one.
-fn firing(
+///
+/// # Errors
+/// The input cannot be used.
+pub(crate) fn firing(
     mut firing: Firing,
     schedule_arn: &str,
     token: &str,

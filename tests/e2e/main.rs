@@ -13,6 +13,7 @@ mod deleted;
 mod delivered;
 mod drifted;
 mod firing;
+mod first_account;
 mod functions;
 mod harness;
 mod layers;

@@ -1,7 +1,9 @@
 //! Prometheus metrics of AWS calls.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -18,6 +20,7 @@ const SECONDS: [f64; 9] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 pub struct AwsRequests {
     made: Family<AwsLabels, Counter>,
     seconds: Family<OperationLabels, Histogram>,
+    refusals: Option<Arc<Mutex<Vec<AwsError>>>>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -35,7 +38,11 @@ struct OperationLabels {
 
 impl Default for AwsRequests {
     fn default() -> Self {
-        Self { made: Family::default(), seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)) }
+        Self {
+            made: Family::default(),
+            seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
+            refusals: None,
+        }
     }
 }
 
@@ -49,8 +56,24 @@ impl AwsRequests {
         requests
     }
 
+    /// Calls of which all that AWS refused is kept, for a command that tells it.
+    pub fn keeping_refusals() -> Self {
+        Self { refusals: Some(Arc::default()), ..Self::default() }
+    }
+
+    /// What AWS refused so far, if it is kept: not that something is not there, or is there already.
+    pub fn refusals(&self) -> Vec<AwsError> {
+        self.refusals.as_ref().map(|refusals| refusals.lock().clone()).unwrap_or_default()
+    }
+
     /// Counts a call that was answered, or was not.
     pub fn count<T>(&self, operation: Operation, took: Duration, result: &Result<T, AwsError>) {
+        if let (Some(refusals), Err(error)) = (&self.refusals, result)
+            && !error.is_not_found()
+            && !error.is_already_exists()
+        {
+            refusals.lock().push(error.clone());
+        }
         let result = match result {
             Ok(_) => "ok".to_owned(),
             Err(error) if error.is_not_found() => "not_found".to_owned(),

@@ -10,6 +10,7 @@ pub mod list;
 mod log_group;
 mod pages;
 mod parameter;
+pub mod probe;
 mod queue;
 mod role;
 mod schedule;

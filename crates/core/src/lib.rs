@@ -18,6 +18,7 @@ pub mod location;
 pub mod names;
 pub mod partition;
 pub mod secret_text;
+pub mod simulation;
 
 pub mod dead_letters;
 pub mod error_class;

@@ -96,7 +96,7 @@ fn config_maps() -> ConfigMaps {
 }
 
 /// There are zips for one architecture.
-fn artifacts() -> Artifacts {
+pub fn artifacts() -> Artifacts {
     let artifact = |builtin: Builtin| {
         let path = PathBuf::from(format!("{}.zip", builtin.as_str()));
         let sha256 = format!("hash of the {}", builtin.as_str());

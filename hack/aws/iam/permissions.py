@@ -17,6 +17,8 @@ def required(call: Call) -> list[Permission]:
     params, action = call.params, f"iam:{call.operation}"
     if action == "iam:ListRoles":
         return [Permission(action, f"arn:aws:iam::{call.account}:role{params.get('PathPrefix', '/')}")]
+    if action == "iam:SimulatePrincipalPolicy":
+        return [Permission(action, params.get("PolicySourceArn", "*"))]
     target = _target(params)
     if target is None:
         return [Permission(action, "*")]

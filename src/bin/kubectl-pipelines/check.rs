@@ -3,16 +3,16 @@
 use std::error::Error;
 
 use api::GROUP;
-use aws::own::usage::{self, Usage};
-use aws::own::{Failure, Session};
+use aws::own::Session;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Client;
 use kube::api::{Api, ListParams};
 use pipeline_core::error_chain::chain;
+use task_pipelines::cli::check::room;
 use task_pipelines::cli::exit_status::ExitStatus;
-use task_pipelines::kubernetes::preflight::{Finding, Right, api_server, definition, lines, permissions};
+use task_pipelines::kubernetes::preflight::{Finding, Right, api_server, are_well, definition, lines, permissions};
 
 use crate::cluster::Place;
 use crate::output::{self, Output};
@@ -32,17 +32,10 @@ pub(crate) struct Arguments {
 /// A leader renews its lease every second; this long without means that none is there.
 const SILENCE: SignedDuration = SignedDuration::from_secs(30);
 
-/// Share of a quota, in percent, from which on it is time to ask for more.
-const NEARLY_FULL: i64 = 90;
-
-/// Schedule groups in an account and region, one a pipeline: AWS has no call that tells.
-/// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html>
-const SCHEDULE_GROUPS: i64 = 500;
-
 pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus, Box<dyn Error>> {
     let (client, namespace) = place.client().await?;
     let mut findings = vec![api_server(&client).await];
-    if findings.iter().all(|finding| finding.is_well) {
+    if are_well(&findings) {
         findings.push(definition(&client).await);
         findings.push(Finding::of("operator", operator(&client, &arguments.lease).await));
         findings.push(permissions(&client, &rights(&namespace)).await);
@@ -52,7 +45,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus
         Some(document) => print(&document)?,
         None => print(&lines(&findings))?,
     }
-    Ok(ExitStatus::of_check(findings.iter().all(|finding| finding.is_well)))
+    Ok(ExitStatus::of_check(are_well(&findings)))
 }
 
 /// What the plugin's commands need.
@@ -94,56 +87,7 @@ async fn aws(session: &Session) -> Vec<Finding> {
     let is_known = identity.is_ok();
     let mut findings = vec![Finding::of("your AWS credentials", identity)];
     if is_known {
-        findings.push(Finding::of("IAM roles", roles(session).await));
-        findings.push(Finding::of("Lambda storage", storage(session).await));
-        findings.push(Finding::of("schedule groups", groups(session).await));
+        findings.extend(room::findings(session).await);
     }
     findings
-}
-
-async fn roles(session: &Session) -> Result<String, String> {
-    match usage::roles(session).await.map_err(|failure| unknown(&failure))? {
-        Some(usage) => told(usage, "roles", "a pipeline has three, and one a function"),
-        None => Ok("AWS does not tell".to_owned()),
-    }
-}
-
-async fn storage(session: &Session) -> Result<String, String> {
-    let mebibytes = |bytes: i64| bytes / 1_048_576;
-    match usage::code(session).await.map_err(|failure| unknown(&failure))? {
-        Some(Usage { used, quota }) => {
-            let usage = Usage { used: mebibytes(used), quota: mebibytes(quota) };
-            told(usage, "MiB of code", "layers count each version")
-        }
-        None => Ok("AWS does not tell".to_owned()),
-    }
-}
-
-async fn groups(session: &Session) -> Result<String, String> {
-    let used = usage::schedule_groups(session).await.map_err(|failure| unknown(&failure))?;
-    let usage = Usage { used, quota: SCHEDULE_GROUPS };
-    told(usage, "schedule groups", "one a pipeline; your quota may be another")
-}
-
-fn told(Usage { used, quota }: Usage, what: &str, note: &str) -> Result<String, String> {
-    let text = format!("{used} of {quota} {what} are used ({note})");
-    if used * 100 < quota * NEARLY_FULL { Ok(text) } else { Err(format!("{text}; ask AWS for more in Service Quotas")) }
-}
-
-fn unknown(failure: &Failure) -> String {
-    format!("not known: {failure}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_quota_that_is_nearly_full_is_not_well() {
-        assert_eq!(told(Usage { used: 899, quota: 1000 }, "roles", "n").unwrap(), "899 of 1000 roles are used (n)");
-        assert_eq!(
-            told(Usage { used: 900, quota: 1000 }, "roles", "n").unwrap_err(),
-            "900 of 1000 roles are used (n); ask AWS for more in Service Quotas"
-        );
-    }
 }

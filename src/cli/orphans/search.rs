@@ -74,7 +74,10 @@ pub async fn find(
 }
 
 /// All resources of an owner, each confirmed by a direct read: lists are eventually consistent, and incomplete.
-async fn left_by(aws: &Aws, owner: &Owner, listed: BTreeSet<Id>) -> Result<Vec<Orphan>, AwsError> {
+///
+/// # Errors
+/// AWS does not show something.
+pub(in crate::cli) async fn left_by(aws: &Aws, owner: &Owner, listed: BTreeSet<Id>) -> Result<Vec<Orphan>, AwsError> {
     let ids: BTreeSet<Id> = list::ids_of(aws, owner).await?.into_iter().chain(listed).collect();
     let reads = ids.into_iter().map(|id| async move {
         let seen = resource::observe(aws, &id, None).await?;

@@ -38,6 +38,28 @@ pub async fn code(session: &Session) -> Result<Option<Usage>, Failure> {
     Ok(used.zip(quota).map(|(used, quota)| Usage { used, quota }))
 }
 
+/// Invocations at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invocations {
+    /// Those of the account and region.
+    pub limit: i32,
+    /// Those that no function has reserved for itself.
+    pub unreserved: i32,
+}
+
+/// How many invocations there may be at the same time. `None` if AWS does not tell.
+///
+/// # Errors
+/// The call failed.
+pub async fn invocations(session: &Session) -> Result<Option<Invocations>, Failure> {
+    let settings = aws_sdk_lambda::Client::new(&session.0).get_account_settings().send().await.map_err(Failure::of)?;
+    let of = |limit: &AccountLimit| {
+        let unreserved = limit.unreserved_concurrent_executions.unwrap_or(limit.concurrent_executions);
+        Invocations { limit: limit.concurrent_executions, unreserved }
+    };
+    Ok(settings.account_limit().map(of))
+}
+
 /// The number of schedule groups. AWS has no call that tells the quota.
 ///
 /// # Errors

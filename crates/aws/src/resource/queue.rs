@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use api::QueueDepth;
+use aws_sdk_sqs::operation::create_queue::builders::CreateQueueFluentBuilder;
 use aws_sdk_sqs::types::QueueAttributeName as Name;
 use pipeline_core::iam::Document;
 use pipeline_core::names::Tags;
@@ -52,15 +53,7 @@ fn attributes(queue: &Queue) -> HashMap<Name, String> {
 }
 
 pub(super) async fn create(aws: &Aws, queue: &Queue) -> Result<Progress, AwsError> {
-    let mut attributes = attributes(queue);
-    // New queues have SQS's own encryption, unless they get a key.
-    attributes.retain(|name, value| !value.is_empty() && *name != Name::SqsManagedSseEnabled);
-    if is_fifo(queue) {
-        attributes.insert(Name::FifoQueue, "true".to_owned());
-    }
-    let tags = queue.tags.clone().into_iter().collect();
-    let request = aws.sqs.create_queue().queue_name(&queue.name).set_attributes(Some(attributes)).set_tags(Some(tags));
-    aws.call(request).await?;
+    aws.call(creation(aws, queue, &queue.tags)).await?;
     // One that was there shows at once.
     let Some(has) = tags_of(aws, &queue.name).await? else {
         return Ok(Progress::waiting("AWS to show the new queue", SHOWN_POLL));
@@ -68,6 +61,18 @@ pub(super) async fn create(aws: &Aws, queue: &Queue) -> Result<Progress, AwsErro
     // Others, such as an auto-tagger, may have added tags: only ours are checked.
     let ours = queue.tags.iter().all(|(key, value)| has.get(key) == Some(value));
     Ok(if ours { Progress::Done } else { Progress::Exists })
+}
+
+/// The call that makes a queue, with these tags.
+pub(super) fn creation(aws: &Aws, queue: &Queue, tags: &Tags) -> CreateQueueFluentBuilder {
+    let mut attributes = attributes(queue);
+    // New queues have SQS's own encryption, unless they get a key.
+    attributes.retain(|name, value| !value.is_empty() && *name != Name::SqsManagedSseEnabled);
+    if is_fifo(queue) {
+        attributes.insert(Name::FifoQueue, "true".to_owned());
+    }
+    let tags = tags.clone().into_iter().collect();
+    aws.sqs.create_queue().queue_name(&queue.name).set_attributes(Some(attributes)).set_tags(Some(tags))
 }
 
 pub(super) async fn update(aws: &Aws, queue: &Queue, changed: Changed<'_>) -> Result<Progress, AwsError> {
