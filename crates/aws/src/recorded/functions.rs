@@ -38,7 +38,7 @@ fn of_s3() -> Resource {
 fn function(resource: &Resource) -> &Function {
     match resource {
         Resource::Function(function) => function,
-        other => panic!("{} is no function", other.id()),
+        other => panic!("{} is not a function", other.id()),
     }
 }
 

@@ -22,7 +22,7 @@ layers: [{name: deps, python: {version: '3.12', requirements: ['humanize==4.13.0
 
 /// A version of packages, with a zip.
 fn version() -> Resource {
-    let Resource::LayerVersion(version) = one(YAML, Kind::LayerVersion, "") else { panic!("it is no layer") };
+    let Resource::LayerVersion(version) = one(YAML, Kind::LayerVersion, "") else { panic!("it is not a layer") };
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let sha256 = BASE64.encode(&Sha256::digest(std::fs::read(&path).unwrap()));
     Resource::LayerVersion(LayerVersion { zip: Some(Arc::new(Artifact { path, sha256 })), ..version })

@@ -26,7 +26,7 @@ fn bare(name: &str) -> Value {
 
 /// What it shows of a wanted group.
 pub(super) fn shown_group(group: &Resource) -> Value {
-    let Resource::LogGroup(it) = group else { panic!("{} is no log group", group.id()) };
+    let Resource::LogGroup(it) = group else { panic!("{} is not a log group", group.id()) };
     with(&bare(&it.name), json!({"retentionInDays": it.retention_days}))
 }
 
@@ -100,7 +100,7 @@ fn parameter() -> Resource {
 fn value(parameter: &Resource) -> String {
     match parameter {
         Resource::Parameter(it) => it.value.expose().to_owned(),
-        other => panic!("{} is no parameter", other.id()),
+        other => panic!("{} is not a parameter", other.id()),
     }
 }
 

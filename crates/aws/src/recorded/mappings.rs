@@ -22,7 +22,7 @@ fn wanted() -> Resource {
 fn mapping(resource: &Resource) -> &EventSourceMapping {
     match resource {
         Resource::EventSourceMapping(mapping) => mapping,
-        other => panic!("{} is no mapping", other.id()),
+        other => panic!("{} is not a mapping", other.id()),
     }
 }
 

@@ -19,7 +19,7 @@ fn wanted() -> Resource {
 fn role(resource: &Resource) -> &Role {
     match resource {
         Resource::Role(role) => role,
-        other => panic!("{} is no role", other.id()),
+        other => panic!("{} is not a role", other.id()),
     }
 }
 

@@ -21,7 +21,7 @@ const YAML: &str = "{schedule: '0 0 * * *', timeZone: UTC, flexibleWindowMinutes
 fn wanted() -> Schedule {
     match one(YAML, Kind::Schedule, "") {
         Resource::Schedule(schedule) => *schedule,
-        other => panic!("{} is no schedule", other.id()),
+        other => panic!("{} is not a schedule", other.id()),
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) fn differences(resource: &Resource, seen: &Observed) -> Vec<Differenc
 /// The same object with other values for some of its keys; null takes one out.
 pub(super) fn with(object: &Value, changes: Value) -> Value {
     let (Value::Object(mut members), Value::Object(changes)) = (object.clone(), changes) else {
-        panic!("{object} is no object")
+        panic!("{object} is not an object")
     };
     members.extend(changes);
     Value::Object(members.into_iter().filter(|(_, value)| !value.is_null()).collect())
