@@ -109,6 +109,13 @@ impl Accounts {
         Self { own, access, shared, roles: Mutex::default(), targets: Mutex::default() }
     }
 
+    /// Those of this configuration.
+    #[cfg(test)]
+    pub(crate) fn of(own: SdkConfig) -> Self {
+        let shared = crate::tests::shared(Leadership::sole());
+        Self { own, access: Access::ReadWrite, shared, roles: Mutex::default(), targets: Mutex::default() }
+    }
+
     /// The operator's own region, in which pipelines live that name none.
     pub fn own_region(&self) -> Option<&str> {
         self.own.region().map(Region::as_ref)

@@ -140,24 +140,32 @@ mod tests {
     }
 
     pub(crate) fn aws(access: Access) -> Aws {
-        aws_led(access, Leadership::sole())
+        aws_with(&config(), access, Leadership::sole())
     }
 
     /// Clients that may send calls only while the operator leads.
     pub(crate) fn led(leadership: Leadership) -> Aws {
-        aws_led(Access::ReadWrite, leadership)
+        aws_with(&config(), Access::ReadWrite, leadership)
     }
 
-    fn aws_led(access: Access, leadership: Leadership) -> Aws {
+    /// Clients of this configuration.
+    pub(crate) fn aws_of(config: &SdkConfig) -> Aws {
+        aws_with(config, Access::ReadWrite, Leadership::sole())
+    }
+
+    fn aws_with(config: &SdkConfig, access: Access, leadership: Leadership) -> Aws {
         let [account, region] = ["111122223333", "eu-west-1"].map(str::to_owned);
         let location = Location { partition: Partition::Aws, account, region, endpoint: None };
-        let shared = Shared {
+        Aws::new(config, access, location, shared(leadership))
+    }
+
+    pub(crate) fn shared(leadership: Leadership) -> Shared {
+        Shared {
             pacer: Arc::new(Pacer::new(Pacing::Off)),
             leadership,
             requests: AwsRequests::default(),
             uploads: Uploads::new(1),
-        };
-        Aws::new(&config(), access, location, shared)
+        }
     }
 
     #[tokio::test]

@@ -24,6 +24,7 @@ struct State {
     dead: Vec<Value>,
     reports: Vec<Value>,
     hidden: Vec<(String, u64)>,
+    deleted: Vec<String>,
     parameters: BTreeMap<String, String>,
     parameter_reads: usize,
 }
@@ -111,6 +112,11 @@ impl Aws {
         lock(&self.state).hidden.clone()
     }
 
+    /// The receipt handles that were deleted.
+    pub fn deleted(&self) -> Vec<String> {
+        lock(&self.state).deleted.clone()
+    }
+
     /// Sets a parameter.
     pub fn put_parameter(&self, name: &str, value: impl Into<String>) {
         lock(&self.state).parameters.insert(name.to_owned(), value.into());
@@ -147,7 +153,17 @@ fn carry_out(operation: &str, input: &Value, state: &mut State) -> Answer {
             ok(&json!({"MessageId": "m", "MD5OfMessageBody": "0"}))
         }
         "ChangeMessageVisibility" => {
-            state.hidden.push((text("ReceiptHandle"), input["VisibilityTimeout"].as_u64().unwrap_or_default()));
+            state.hidden.push(hiding(input));
+            ok(&json!({}))
+        }
+        "ChangeMessageVisibilityBatch" => {
+            let entries = input["Entries"].as_array().cloned().unwrap_or_default();
+            state.hidden.extend(entries.iter().map(hiding));
+            let done: Vec<_> = entries.iter().map(|entry| json!({"Id": entry["Id"]})).collect();
+            ok(&json!({"Successful": done, "Failed": []}))
+        }
+        "DeleteMessage" => {
+            state.deleted.push(text("ReceiptHandle"));
             ok(&json!({}))
         }
         "GetParameter" => {
@@ -159,6 +175,12 @@ fn carry_out(operation: &str, input: &Value, state: &mut State) -> Answer {
         }
         other => Answer::new(400, json!({"__type": "InvalidAction", "message": other}).to_string()),
     }
+}
+
+/// The receipt handle that is to be hidden, and for how many seconds.
+fn hiding(entry: &Value) -> (String, u64) {
+    let handle = entry["ReceiptHandle"].as_str().unwrap_or_default().to_owned();
+    (handle, entry["VisibilityTimeout"].as_u64().unwrap_or_default())
 }
 
 fn ok(body: &Value) -> Answer {

@@ -1,5 +1,7 @@
 //! Sends messages to the pipeline's queue.
 
+mod received;
+
 use std::collections::VecDeque;
 use std::env;
 use std::fmt;
@@ -17,7 +19,6 @@ use protocol::{Delivery, Message, Report};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::inbox::Inbox;
-use crate::twice::twice;
 use crate::{batch, reason, warm};
 
 /// Variable with the URL of the pipeline's queue.
@@ -28,9 +29,6 @@ const DEAD_LETTER_QUEUE_URL: &str = "DEAD_LETTER_QUEUE_URL";
 
 /// Variable with the seconds for which the pipeline's queue hides a message that was received.
 const VISIBILITY_SECONDS: &str = "VISIBILITY_SECONDS";
-
-/// Time limit for hiding a message.
-const HIDING: Duration = Duration::from_secs(1);
 
 /// Concurrent sends of batches: each takes up to 1 MiB twice, and the function has 128 MiB of memory.
 const MAX_SENDS: usize = 4;
@@ -300,20 +298,6 @@ impl Queue {
         }
     }
 
-    /// Hides a received message for this time from now.
-    ///
-    /// # Errors
-    /// SQS did not do it; the message shows up when its present time is over.
-    pub async fn hide(&self, receipt_handle: &str, time: Duration) -> Result<(), String> {
-        let seconds = i32::try_from(time.as_millis().div_ceil(1000)).unwrap_or(i32::MAX);
-        let call = async || {
-            let request = self.client.change_message_visibility().queue_url(&self.url);
-            let request = request.receipt_handle(receipt_handle).visibility_timeout(seconds);
-            request.send().await.map(drop).map_err(|error| reason(&error))
-        };
-        twice(call, HIDING, HIDING).await
-    }
-
     async fn attempt(&self, messages: Vec<Outgoing>, until: Instant) -> Vec<Failure> {
         let is_for_queue = |message: &Outgoing| message.destination == Destination::Queue;
         let (tasks, dead): (Vec<_>, Vec<_>) = messages.into_iter().partition(is_for_queue);
@@ -357,6 +341,11 @@ impl Queue {
     }
 }
 
+/// What SQS says of one of a batch.
+fn told(failed: &BatchResultErrorEntry) -> String {
+    format!("{}: {}", failed.code(), failed.message().unwrap_or("no message"))
+}
+
 fn failures(batch: Vec<Outgoing>, output: &SendMessageBatchOutput) -> Vec<Failure> {
     let mut failures = Vec::new();
     for (at, message) in batch.into_iter().enumerate() {
@@ -365,10 +354,7 @@ fn failures(batch: Vec<Outgoing>, output: &SendMessageBatchOutput) -> Vec<Failur
             continue;
         }
         let failed = output.failed().iter().find(|failed| failed.id() == id);
-        let reason = failed.map_or_else(
-            || "not mentioned in SQS's answer".to_owned(),
-            |failed| format!("{}: {}", failed.code(), failed.message().unwrap_or("no message")),
-        );
+        let reason = failed.map_or_else(|| "not mentioned in SQS's answer".to_owned(), told);
         failures.push(Failure { message, reason, is_final: failed.is_some_and(BatchResultErrorEntry::sender_fault) });
     }
     failures

@@ -1,14 +1,17 @@
 //! Carries out the action of a task: nothing, an HTTP request, or a function call.
 
+use std::time::Duration;
+
 use protocol::{Action, HttpMethod, Run};
 use reqwest::header::{CONTENT_LENGTH, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 use crate::Runner;
 use crate::channel::Meaning;
 use crate::http::{self, Http, Invalid};
+use crate::news;
 use crate::secrets::{Freshness, Secrets};
 use crate::text;
 
@@ -46,26 +49,55 @@ impl Ended {
     }
 }
 
-/// Does what the task says; after `until` nobody waits for it.
-pub(crate) async fn perform(runner: &Runner, run: &Run, attempt: u32, until: Instant) -> Ended {
+/// The time that an attempt has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Time {
+    /// How long it may take, from when it begins.
+    pub(crate) limit: Duration,
+    /// Until when it may begin.
+    pub(crate) begin_by: Instant,
+}
+
+/// Does what the task says.
+pub(crate) async fn perform(runner: &Runner, run: &Run, attempt: u32, time: Time) -> Ended {
     match &run.task.action {
         Action::Message => Ended::default(),
-        Action::Function { name } => runner.functions.call(name, run, attempt, until).await,
+        Action::Function { name } => runner.functions.call(runner, name, run, attempt, time).await,
         Action::Http(request) => {
-            let parameter = run.parameter.as_deref().filter(|_| http::are_secret(&request.headers));
-            let kept = match runner.parameters.get(parameter, Freshness::Kept).await {
-                Ok(kept) => kept,
-                Err(error) => return Ended::failed(error.to_string()),
-            };
-            let ended = call(&runner.http, request, &kept).await;
-            if parameter.is_none() || !ended.may_be_stale {
-                return ended;
-            }
-            match runner.parameters.get(parameter, Freshness::Now).await {
-                Ok(fresh) if fresh != kept => call(&runner.http, request, &fresh).await,
-                Ok(_) | Err(_) => ended,
-            }
+            let work = with_secrets(runner, run, request);
+            begun(runner, run, attempt, time.limit, work).await.unwrap_or_else(|late| late)
         }
+    }
+}
+
+/// Awaits work that has begun or is about to, and reports its start if it takes longer than a moment.
+///
+/// # Errors
+/// It takes longer than the limit.
+pub(crate) async fn begun<T>(
+    runner: &Runner,
+    run: &Run,
+    attempt: u32,
+    limit: Duration,
+    work: impl Future<Output = T>,
+) -> Result<T, Ended> {
+    let in_time = timeout(limit, news::telling_of(runner, run, attempt, work)).await;
+    in_time.map_err(|_| Ended::failed(format!("timed out after {} s", limit.as_secs())))
+}
+
+async fn with_secrets(runner: &Runner, run: &Run, request: &protocol::Http) -> Ended {
+    let parameter = run.parameter.as_deref().filter(|_| http::are_secret(&request.headers));
+    let kept = match runner.parameters.get(parameter, Freshness::Kept).await {
+        Ok(kept) => kept,
+        Err(error) => return Ended::failed(error.to_string()),
+    };
+    let ended = call(&runner.http, request, &kept).await;
+    if parameter.is_none() || !ended.may_be_stale {
+        return ended;
+    }
+    match runner.parameters.get(parameter, Freshness::Now).await {
+        Ok(fresh) if fresh != kept => call(&runner.http, request, &fresh).await,
+        Ok(_) | Err(_) => ended,
     }
 }
 

@@ -19,9 +19,9 @@ use protocol::Run;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use crate::action::{Ended, MAX_TEXT};
+use crate::action::{Ended, MAX_TEXT, Time, begun};
 use crate::http::KEEP_ALIVE;
-use crate::text;
+use crate::{Runner, text};
 
 /// How long the opening of a connection may take.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -52,8 +52,8 @@ impl Functions {
         Ok(Self(Client::from_conf(config)))
     }
 
-    /// Invokes a function, by name or ARN, and waits for what it returns or raises.
-    pub(crate) async fn call(&self, name: &str, run: &Run, attempt: u32, until: Instant) -> Ended {
+    /// Invokes a function, by name or ARN, and waits for what it returns or raises. While Lambda is busy, nothing has begun.
+    pub(crate) async fn call(&self, runner: &Runner, name: &str, run: &Run, attempt: u32, time: Time) -> Ended {
         let event = json!({
             "input": run.task.input,
             "scheduledTime": run.scheduled_time,
@@ -72,14 +72,15 @@ impl Functions {
             .build();
         let started = Instant::now();
         loop {
-            let error = match request.clone().send().await {
-                Ok(answer) => return ended(answer),
-                Err(error) => error,
+            let error = match begun(runner, run, attempt, time.limit, request.clone().send()).await {
+                Ok(Ok(answer)) => return ended(answer),
+                Ok(Err(error)) => error,
+                Err(late) => return late,
             };
             let reason = format!("cannot invoke the function: {}", function::reason(&error));
             let is_busy = error.as_service_error().is_some_and(was_not_begun);
             let passes = is_busy || function::is_denied(&error) && started.elapsed() < function::PROPAGATION;
-            match waits.next().filter(|wait| Instant::now() + *wait < until) {
+            match waits.next().filter(|wait| Instant::now() + *wait < time.begin_by) {
                 Some(wait) if passes => sleep(wait).await,
                 Some(_) | None if is_busy => return Ended::not_begun(reason),
                 Some(_) | None => return Ended::failed(reason),
@@ -99,6 +100,9 @@ pub enum NoHttpClient {
     Client(#[from] pool::ClientBuildError),
 }
 
+/// A connection may have died while Lambda had frozen the process. The pool closes those that were idle for longer than
+/// [`function::KEPT_IDLE`], and takes another one for a request only where nothing of it was written: what may have reached
+/// Lambda fails the attempt, and never runs a function twice.
 fn http_client() -> Result<pool::Client, NoHttpClient> {
     let here = Partition::new(PartitionId::from_index(0), DriverSpawner::from_fn(|driver| drop(tokio::spawn(driver))));
     let pool = ConnectionPool::builder()

@@ -119,6 +119,26 @@ impl Runner {
         outcome
     }
 
+    /// Hides messages that wait behind others, until a moment to give up.
+    async fn hide_behind(&self, records: &[Record], wait: Duration, until: Instant) {
+        let handles: Vec<&str> = records.iter().map(|record| record.receipt_handle.as_str()).collect();
+        if handles.is_empty() {
+            return;
+        }
+        let hidden = timeout_at(until, self.queue.hide_all(&handles, wait)).await;
+        if let Err(error) = hidden.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
+            tracing::warn!(messages = handles.len(), error, "messages not hidden, they may come back meanwhile");
+        }
+    }
+
+    /// Deletes a message whose work is done, while others wait: if the runner dies with one of those, Lambda deletes none.
+    async fn delete(&self, record: &Record, until: Instant) {
+        let deleted = timeout_at(until, self.queue.delete(&record.receipt_handle)).await;
+        if let Err(error) = deleted.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
+            tracing::warn!(messageId = %record.message_id, error, "message not deleted yet, Lambda does it in the end");
+        }
+    }
+
     /// Hides a message for a time, until a moment to give up. Where that fails it stays hidden for as long as it was.
     async fn hide(&self, record: &Record, wait: Duration, until: Instant) {
         let hidden = timeout_at(until, self.queue.hide(&record.receipt_handle, wait)).await;
@@ -170,6 +190,8 @@ pub async fn handle(runner: &Runner, event: Value, deadline: SystemTime) -> Resu
     let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
     let lease = Lease::new(runner.queue.visibility(), left);
     let deadline = Instant::now() + left.saturating_sub(ANSWERING);
+    let waiting = batch.records.get(1..).unwrap_or_default();
+    runner.hide_behind(waiting, receive::behind(runner.queue.visibility(), left), deadline).await;
     let mut failures = Failures::default();
     let mut records = batch.records.into_iter();
     while let Some(record) = records.next() {
@@ -177,6 +199,9 @@ pub async fn handle(runner: &Runner, event: Value, deadline: SystemTime) -> Resu
         let messages = u32::try_from(records.len() + 1).unwrap_or(u32::MAX);
         let share = deadline.duration_since(Instant::now()) / messages;
         if runner.process(&record, lease, share).await == Outcome::Done {
+            if records.len() > 0 {
+                runner.delete(&record, deadline).await;
+            }
             continue;
         }
         failures.push(record.message_id);

@@ -11,7 +11,7 @@ use crate::Runner;
 /// Attempts that take longer than this are reported when they start; others only when they end.
 const A_MOMENT: Duration = Duration::from_secs(1);
 
-/// Awaits an attempt, and reports its start if it takes longer than a moment.
+/// Awaits the work of an attempt, and reports its start if it takes longer than a moment.
 pub(crate) async fn telling_of<T>(runner: &Runner, run: &Run, attempt: u32, work: impl Future<Output = T>) -> T {
     let started = News::Started { at: Timestamp::now(), task: run.task.name.clone(), position: run.position, attempt };
     let telling = async {

@@ -44,6 +44,13 @@ impl Lease {
     }
 }
 
+/// How long to hide a message, from now, that waits behind others in an invocation that has so much time left. Lambda may
+/// have held the batch back until its time was nearly over: it must not come back meanwhile, and if the runner dies, it must
+/// look like one that nobody touched.
+pub(crate) fn behind(visibility: Option<Duration>, left: Duration) -> Duration {
+    visibility.unwrap_or_default().max(left + MARGIN).min(MAX_HIDDEN)
+}
+
 impl Receive {
     /// The receive that a message tells of itself.
     pub(crate) fn of(attributes: &Attributes, lease: Option<Lease>) -> Self {
@@ -100,6 +107,15 @@ mod tests {
         assert_eq!(Lease::new(Some(Duration::from_hours(12)), LEFT), None);
         let blind = Receive { lease: None, ..receive(2, 1_000_000) };
         assert!(!blind.may_begin(1, PAUSE) && blind.may_begin(2, PAUSE));
+    }
+
+    #[test]
+    fn what_waits_behind_others_is_hidden_for_as_long_as_the_invocation_lasts_and_for_its_own_time_at_least() {
+        assert_eq!(behind(Some(VISIBILITY), LEFT), VISIBILITY);
+        for short in [None, Some(Duration::from_secs(20))] {
+            assert_eq!(behind(short, LEFT), LEFT + MARGIN);
+        }
+        assert_eq!(behind(Some(Duration::from_hours(12)), LEFT), MAX_HIDDEN);
     }
 
     #[test]

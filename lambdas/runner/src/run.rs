@@ -7,9 +7,9 @@ use futures::future::{join, join_all};
 use jiff::Timestamp;
 use protocol::{Action, Channel, Delivery, MAX_DELIVERY_RECEIVES, Message, News, NotifyOn, Run, Status, TaskResult};
 use serde_json::Value;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
-use crate::action::{self, Ended, MAX_TEXT};
+use crate::action::{self, Ended, MAX_TEXT, Time};
 use crate::deliver::{self, RESERVE, Verdict};
 use crate::news::Fate;
 use crate::receive::Receive;
@@ -47,8 +47,11 @@ pub(crate) async fn run(
     let pause = Duration::from_secs(task.backoff_seconds.into());
     let number = receive.number.min(task.attempts);
     let ended = if receive.may_begin(task.attempts, pause) {
-        let limit = limit.min(until.duration_since(started).saturating_sub(RESERVE));
-        let work = news::telling_of(runner, &run, number, attempt(runner, &run, number, limit));
+        let left = until.duration_since(started).saturating_sub(RESERVE);
+        let limit = limit.min(left);
+        // What begins later than this would not have all the time that it may take.
+        let time = Time { limit, begin_by: started + limit.min(left - limit) };
+        let work = action::perform(runner, &run, number, time);
         if may_repeat(&task.action) { work.await } else { join(work, at_work).await.0 }
     } else {
         Ended::failed(format!("the runner stopped, or could not start, at attempt {number}"))
@@ -89,11 +92,6 @@ async fn hand_over(runner: &Runner, run: &Run, deliveries: Vec<Outgoing>, until:
             Outcome::Again(HAND_OVER_AGAIN)
         }
     }
-}
-
-pub(crate) async fn attempt(runner: &Runner, run: &Run, number: u32, limit: Duration) -> Ended {
-    let in_time = timeout(limit, action::perform(runner, run, number, Instant::now() + limit)).await;
-    in_time.unwrap_or_else(|_| Ended::failed(format!("timed out after {} s", limit.as_secs())))
 }
 
 pub(crate) fn result(run: &Run, attempt: u32, ended: Ended, duration: Duration) -> TaskResult {

@@ -6,6 +6,7 @@ use function::Queue;
 use protocol::{Body, Channel, Delivery, Run, Secrets, Target, TaskResult};
 use tokio::time::Instant;
 
+use crate::action::{self, Time};
 use crate::deliver::{self, Verdict};
 use crate::secrets::Parameters;
 use crate::{Guard, NoRunner, Runner, channel, run};
@@ -42,7 +43,8 @@ impl Trial {
     /// Makes one attempt at a task.
     pub async fn attempt(&self, run: &Run) -> TaskResult {
         let started = Instant::now();
-        let ended = run::attempt(&self.runner, run, 1, Duration::from_secs(run.task.timeout_seconds.into())).await;
+        let limit = Duration::from_secs(run.task.timeout_seconds.into());
+        let ended = action::perform(&self.runner, run, 1, Time { limit, begin_by: started + limit }).await;
         run::result(run, 1, ended, started.elapsed())
     }
 

@@ -1,6 +1,8 @@
 //! Receives of a message in which nothing began, as Lambda had no room for the runner or for a function.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use fake::{Answer, Aws};
 use serde_json::{Value, json};
@@ -63,14 +65,48 @@ async fn the_message_of_a_task_at_work_is_hidden_no_longer_than_that_can_last() 
 }
 
 #[tokio::test]
-async fn a_function_that_lambda_has_no_room_for_uses_up_no_attempt() {
-    let aws = Aws::start_with(|operation, _| {
+async fn messages_behind_others_stay_hidden_as_if_nobody_had_touched_them() {
+    let stage = stage("tasks", Aws::start().await).await;
+    let task = || http(&stage, json!({}));
+    let stays = stage.receive_within(LEFT, &[(task(), 1), (task(), 1), (task(), 1)]).await;
+    assert!(stays.is_empty());
+    let whole = VISIBILITY.as_secs();
+    let hidden = [("h1", whole), ("h2", whole), ("h0", AT_WORK), ("h1", AT_WORK), ("h2", AT_WORK)];
+    assert_eq!(stage.aws.hidden(), hidden.map(|(handle, time)| (handle.to_owned(), time)));
+}
+
+fn busy() -> Answer {
+    let busy = Answer::new(429, json!({"message": "no"}).to_string());
+    busy.header("x-amzn-errortype", "TooManyRequestsException")
+}
+
+#[tokio::test]
+async fn a_function_that_lambda_has_no_room_for_is_not_begun_too_late_and_not_said_to_have_started() {
+    let (begun, started) = (Arc::new(AtomicUsize::new(0)), Instant::now());
+    let calls = Arc::clone(&begun);
+    let aws = Aws::start_with(move |operation, _| {
         (operation == "Invoke").then(|| {
-            let busy = Answer::new(429, json!({"message": "no"}).to_string());
-            busy.header("x-amzn-errortype", "TooManyRequestsException")
+            if started.elapsed() < Duration::from_millis(2500) {
+                return busy();
+            }
+            calls.fetch_add(1, Ordering::Relaxed);
+            Answer::new(200, "1")
         })
     })
     .await;
+    let stage = stage("tasks", aws).await;
+    let call = run(json!({"action": {"function": {"name": "f"}}, "timeoutSeconds": 10}), webhook(&stage));
+    // Of these, nine are reserved for what comes after the task: it has to begin within two.
+    let left = Duration::from_secs(9 + 10 + 2);
+    assert_eq!(stage.receive_within(left, &[(call, 1)]).await, ["m0"]);
+    assert_eq!(begun.load(Ordering::Relaxed), 0);
+    assert_eq!(stage.aws.hidden().last(), Some(&("h0".to_owned(), VISIBILITY.as_secs())));
+    assert!(stage.aws.reports().is_empty(), "{:?}", stage.aws.reports());
+}
+
+#[tokio::test]
+async fn a_function_that_lambda_has_no_room_for_uses_up_no_attempt() {
+    let aws = Aws::start_with(|operation, _| (operation == "Invoke").then(busy)).await;
     let stage = stage("tasks", aws).await;
     let call = || run(json!({"action": {"function": {"name": "f"}}, "timeoutSeconds": 1}), webhook(&stage));
     assert!(!is_done(&stage, call(), 1, Duration::ZERO).await);

@@ -1,0 +1,377 @@
+//! Errors of functions, and of their invocations.
+
+use super::Reading::*;
+use super::{FIELD, INVALID, NOT_FOUND, Refusal, VALIDATION};
+use crate::Operation::*;
+
+pub(super) const FUNCTIONS: &[Refusal] = &[
+    (
+        &[7, 12],
+        GetFunction,
+        404,
+        NOT_FOUND,
+        "Function not found: arn:aws:lambda:eu-west-1:111122223333:function:a",
+        Gone,
+    ),
+    (
+        &[11],
+        DeleteFunction,
+        404,
+        NOT_FOUND,
+        "Function not found: arn:aws:lambda:eu-west-1:111122223333:function:a",
+        Gone,
+    ),
+    (
+        &[52],
+        LambdaListTags,
+        404,
+        NOT_FOUND,
+        "Function not found: arn:aws:lambda:eu-west-1:111122223333:function:a",
+        Gone,
+    ),
+    (
+        &[54],
+        LambdaTagResource,
+        404,
+        NOT_FOUND,
+        "Function not found: arn:aws:lambda:eu-west-1:111122223333:function:a",
+        Gone,
+    ),
+    (
+        &[14, 71],
+        GetFunctionEventInvokeConfig,
+        404,
+        NOT_FOUND,
+        "The function arn:aws:lambda:eu-west-1:111122223333:function:a:$LATEST doesn't have an EventInvokeConfig",
+        Gone,
+    ),
+    (
+        &[69, 70],
+        DeleteFunctionEventInvokeConfig,
+        404,
+        NOT_FOUND,
+        "The function arn:aws:lambda:eu-west-1:111122223333:function:a:$LATEST doesn't have an EventInvokeConfig",
+        Gone,
+    ),
+    (&[61], PutFunctionEventInvokeConfig, 404, NOT_FOUND, "The function doesn't exist.", Gone),
+    (&[210], CreateFunction, 409, "ResourceConflictException", "Function already exist: a", Exists),
+    (
+        &[211],
+        UpdateFunctionConfiguration,
+        409,
+        "ResourceConflictException",
+        "The operation cannot be performed at this time. An update is in progress for resource: \
+         arn:aws:lambda:eu-west-1:111122223333:function:a",
+        Waiting,
+    ),
+    (
+        &[211],
+        UpdateFunctionCode,
+        409,
+        "ResourceConflictException",
+        "The operation cannot be performed at this time. An update is in progress for resource: \
+         arn:aws:lambda:eu-west-1:111122223333:function:a",
+        Waiting,
+    ),
+    (
+        &[212],
+        UpdateFunctionCode,
+        409,
+        "ResourceConflictException",
+        "The operation cannot be performed at this time. The function is currently in the following state: Pending",
+        Waiting,
+    ),
+    (&[205], CreateFunction, 400, INVALID, "The role defined for the function cannot be assumed by Lambda.", Waiting),
+    (
+        &[208],
+        Invoke,
+        403,
+        "AccessDeniedException",
+        "The role defined for the function cannot be assumed by Lambda.",
+        Waiting,
+    ),
+    (
+        &[203],
+        CreateFunction,
+        400,
+        INVALID,
+        "Lambda was unable to configure access to your environment variables because the KMS key is invalid for \
+         CreateGrant. Please check your KMS key settings. KMS Exception: InvalidArnException KMS Message: ARN does not \
+         refer to a valid principal: arn:aws:sts::111122223333:assumed-role/a-sender/a-sender",
+        Waiting,
+    ),
+    (
+        &[204],
+        UpdateFunctionConfiguration,
+        400,
+        INVALID,
+        "Lambda was unable to configure access to your environment variables because the KMS key is invalid for \
+         CreateGrant. Please check your KMS key settings. KMS Exception: InvalidArnException KMS Message: Key Aliases \
+         are not supported",
+        Invalid(FIELD),
+    ),
+    (
+        &[206],
+        CreateFunction,
+        400,
+        INVALID,
+        "The provided execution role does not have permissions to call CreateNetworkInterface on EC2",
+        Waiting,
+    ),
+    (&[207], CreateFunction, 400, INVALID, "Lambda was throttled by EC2 while setting up the function", Waiting),
+    (
+        &[214],
+        PutFunctionEventInvokeConfig,
+        400,
+        INVALID,
+        "The function's execution role does not have permissions to call SendMessage on \
+         arn:aws:sqs:eu-west-1:111122223333:a",
+        Waiting,
+    ),
+    (
+        &[209],
+        CreateFunction,
+        403,
+        "AccessDeniedException",
+        "Lambda does not have permission to access the ECR image. Check the ECR permissions.",
+        Denied("allow ecr:BatchGetImage and ecr:GetDownloadUrlForLayer to lambda.amazonaws.com in the policy of"),
+    ),
+    (
+        &[],
+        CreateFunction,
+        403,
+        "AccessDeniedException",
+        "Your access has been denied by S3, please make sure your request credentials have permission to GetObject for \
+         b/k.zip. S3 Error Code: AccessDenied. S3 Error Message: Access Denied",
+        Denied("allow s3:GetObject on the object"),
+    ),
+    (
+        &[],
+        GetFunction,
+        403,
+        "AccessDeniedException",
+        "",
+        Denied("AWS does not say what is missing: check that lambda:GetFunction"),
+    ),
+    (
+        &[240],
+        Invoke,
+        502,
+        "KMSAccessDeniedException",
+        "Lambda was unable to decrypt the environment variables because KMS access was denied. Please check the \
+         function's KMS key settings. KMS Exception: AccessDeniedException KMS Message: User: \
+         arn:aws:sts::111122223333:assumed-role/a-sender/a-sender is not authorized to perform: kms:Decrypt on resource: \
+         arn:aws:kms:eu-west-1:111122223333:key/1",
+        Denied("delete the function, which the operator then makes anew"),
+    ),
+    (
+        &[241],
+        Invoke,
+        502,
+        "KMSAccessDeniedException",
+        "Lambda was unable to decrypt the environment variables because KMS access was denied. KMS Exception: \
+         UnrecognizedClientExceptionKMS Message: The security token included in the request is invalid.",
+        Denied("delete the function, which the operator then makes anew"),
+    ),
+    (&[219], CreateFunction, 429, "TooManyRequestsException", "Rate Exceeded.", Throttled),
+    (
+        &[29],
+        CreateFunction,
+        413,
+        "RequestEntityTooLargeException",
+        "Request must be smaller than 70167211 bytes for the CreateFunction operation",
+        Invalid(FIELD),
+    ),
+    (&[30, 31], CreateFunction, 400, INVALID, "Unzipped size must be smaller than 262144000 bytes", Invalid(FIELD)),
+    (
+        &[20],
+        CreateFunction,
+        400,
+        INVALID,
+        "Could not unzip uploaded file. Please check your file, then try to upload again.",
+        Invalid(FIELD),
+    ),
+    (
+        &[23],
+        CreateFunction,
+        400,
+        INVALID,
+        "Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The specified bucket does not exist",
+        Invalid(FIELD),
+    ),
+    (
+        &[25],
+        UpdateFunctionCode,
+        400,
+        INVALID,
+        "Error occurred while GetObject. S3 Error Code: NoSuchBucket. S3 Error Message: The specified bucket does not exist",
+        Invalid(FIELD),
+    ),
+    (
+        &[24],
+        CreateFunction,
+        400,
+        INVALID,
+        "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.",
+        Invalid(FIELD),
+    ),
+    (
+        &[26],
+        UpdateFunctionCode,
+        400,
+        INVALID,
+        "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.",
+        Invalid(FIELD),
+    ),
+    (
+        &[28],
+        CreateFunction,
+        400,
+        INVALID,
+        "Error occurred while DescribeSubnets. EC2 Error Code: InvalidSubnetID.NotFound. EC2 Error Message: The subnet \
+         ID 'subnet-1' does not exist",
+        Invalid(FIELD),
+    ),
+    (
+        &[32],
+        CreateFunction,
+        400,
+        INVALID,
+        "Lambda was unable to configure your environment variables because the environment variables you have provided \
+         exceeded the 4KB limit. String measured: {\"LARGE\":\"x\"}",
+        Invalid(FIELD),
+    ),
+    (
+        &[16],
+        CreateFunction,
+        400,
+        VALIDATION,
+        "1 validation error detected: Value 'r1' at 'role' failed to satisfy constraint: Member must satisfy regular \
+         expression pattern: arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+",
+        Invalid(FIELD),
+    ),
+    (
+        &[21],
+        UpdateFunctionConfiguration,
+        400,
+        VALIDATION,
+        "1 validation error detected: Value 'r1' at 'role' failed to satisfy constraint: Member must satisfy regular \
+         expression pattern: arn:(aws[a-zA-Z-]*)?:iam::\\d{12}:role/?[a-zA-Z_0-9+=,.@\\-_/]+",
+        Invalid(FIELD),
+    ),
+    (
+        &[22],
+        UpdateFunctionConfiguration,
+        400,
+        INVALID,
+        "Value python2 at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [python3.13] or be \
+         a valid ARN",
+        Invalid(FIELD),
+    ),
+    (
+        &[17],
+        CreateFunction,
+        400,
+        INVALID,
+        "Value python2 at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [python3.13] or be \
+         a valid ARN",
+        Invalid(FIELD),
+    ),
+    (
+        &[18],
+        CreateFunction,
+        400,
+        VALIDATION,
+        "1 validation error detected: Value '[x86_64, arm64]' at 'architectures' failed to satisfy constraint: Member \
+         must have length less than or equal to 1",
+        Invalid(FIELD),
+    ),
+    (
+        &[19],
+        CreateFunction,
+        400,
+        VALIDATION,
+        "1 validation error detected: Value '[X86_64]' at 'architectures' failed to satisfy constraint: Member must satisfy \
+         constraint: [Member must satisfy enum value set: [x86_64, arm64], Member must not be null]",
+        Invalid(FIELD),
+    ),
+    (
+        &[37],
+        UpdateFunctionCode,
+        400,
+        INVALID,
+        "Please provide ImageUri when updating a function with packageType Image.",
+        Invalid(FIELD),
+    ),
+    (
+        &[39],
+        UpdateFunctionCode,
+        400,
+        INVALID,
+        "Please don't provide ImageUri when updating a function with packageType Zip.",
+        Invalid(FIELD),
+    ),
+    (&[59], LambdaTagResource, 400, INVALID, "Number of tags exceeds resource tag limit.", Invalid(FIELD)),
+    (&[60], CreateFunction, 400, INVALID, "Number of tags exceeds resource tag limit.", Invalid(FIELD)),
+    (
+        &[53],
+        LambdaTagResource,
+        400,
+        VALIDATION,
+        "1 validation error detected: Value 'arn:aws:something' at 'resource' failed to satisfy constraint: Member must \
+         satisfy regular expression pattern: arn:(aws[a-zA-Z-]*):lambda",
+        Invalid(FIELD),
+    ),
+    (
+        &[56],
+        LambdaUntagResource,
+        400,
+        VALIDATION,
+        "1 validation error detected: Value null at 'tagKeys' failed to satisfy constraint: Member must not be null",
+        Invalid(FIELD),
+    ),
+    (&[55], LambdaTagResource, 400, INVALID, "An error occurred and the request cannot be processed.", Invalid(FIELD)),
+    // A user's may be wrong for good; one of the pipeline's own is told apart by `resource/spreading.rs`.
+    (
+        &[63],
+        PutFunctionEventInvokeConfig,
+        400,
+        INVALID,
+        "The destination ARN arn:aws:sqs:eu-west-1:111122223333:theirs is invalid.",
+        Invalid(FIELD),
+    ),
+    (
+        &[64],
+        PutFunctionEventInvokeConfig,
+        400,
+        INVALID,
+        "You can't specify the function as a destination for itself.",
+        Invalid(FIELD),
+    ),
+    (
+        &[65],
+        PutFunctionEventInvokeConfig,
+        400,
+        INVALID,
+        "The provided destination config DestinationConfig(onSuccess=OnSuccess(destination=arn:aws:iam::111122223333:a), \
+         onFailure=null) is invalid.",
+        Invalid(FIELD),
+    ),
+    (
+        &[66],
+        PutFunctionEventInvokeConfig,
+        400,
+        VALIDATION,
+        "1 validation error detected: Value 'arn:aws:_-/!lambda:a' at 'destinationConfig.onFailure.destination' failed to \
+         satisfy constraint: Member must satisfy regular expression pattern: $|arn:(aws[a-zA-Z0-9-]*):(.*)",
+        Invalid(FIELD),
+    ),
+    (
+        &[62],
+        PutFunctionEventInvokeConfig,
+        400,
+        INVALID,
+        "You must specify at least one of error handling or destination setting.",
+        Invalid(FIELD),
+    ),
+];
