@@ -134,7 +134,7 @@ def _sweeps(operator: Operator, sizes: Sizes, skip: int) -> list[list[dict[str, 
 
 
 def _polls_a_minute(operator: Operator) -> float:
-    """How often the inbox was read since calls were forgotten: by a call that waits for news, whatever the sweeps do."""
+    """How often the inbox was read since calls were forgotten: by a call that waits for reports, whatever the sweeps do."""
     calls = operator.calls()
     polls: int = sum(call["operation"] == WAITS_FOR_NEWS for call in calls)
     seconds: float = calls[-1]["time"] - calls[0]["time"]

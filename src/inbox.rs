@@ -92,8 +92,8 @@ async fn keep_reading(context: &InboxContext, aws: Aws) -> Aws {
         let read = match round(context, &aws, &mut senders).await {
             Ok(read) => {
                 // The inbox has no backlog, so a run without a report did not happen.
-                let judged = if read.is_recent(began) { judge(context, &aws, began).await } else { Ok(()) };
-                judged.map(|()| if (1..ROUND).contains(&read.count) { PAUSE } else { Duration::ZERO })
+                let reported = if read.is_recent(began) { report_missed(context, &aws, began).await } else { Ok(()) };
+                reported.map(|()| if (1..ROUND).contains(&read.count) { PAUSE } else { Duration::ZERO })
             }
             Err(failure) => Err(failure),
         };
@@ -115,7 +115,7 @@ async fn keep_reading(context: &InboxContext, aws: Aws) -> Aws {
 
 /// Reports firings as missed whose grace has passed without a report, and tasks that will not begin any more. `read` is
 /// the time until which all reports were written.
-async fn judge(context: &InboxContext, aws: &Aws, read: Timestamp) -> Result<(), Failure> {
+async fn report_missed(context: &InboxContext, aws: &Aws, read: Timestamp) -> Result<(), Failure> {
     // Deferred messages are hidden, so an empty answer does not show them.
     let read = read.saturating_sub(HIDDEN).unwrap_or(read);
     for uid in context.expectations.uncounted(&aws.location, Timestamp::now()) {
@@ -187,10 +187,10 @@ async fn round(context: &InboxContext, aws: &Aws, senders: &mut Senders) -> Resu
     let read = Read::of(&messages);
     let mut done: Vec<Received> = Vec::new();
     let mut failure: Option<Failure> = None;
-    let mut news: BTreeMap<PipelineRef, Vec<(RunReport, Received)>> = BTreeMap::new();
+    let mut events: BTreeMap<PipelineRef, Vec<(RunReport, Received)>> = BTreeMap::new();
     for message in messages {
         match verify(context, aws, senders, &message).await {
-            Ok(Verification::Accepted(pipeline, report)) => news.entry(pipeline).or_default().push((report, message)),
+            Ok(Verification::Accepted(pipeline, report)) => events.entry(pipeline).or_default().push((report, message)),
             Ok(Verification::Rejected) => {
                 context.metrics.count_dropped();
                 done.push(message);
@@ -199,7 +199,7 @@ async fn round(context: &InboxContext, aws: &Aws, senders: &mut Senders) -> Resu
             Err(error) => failure = Some(error.into()),
         }
     }
-    let writes = news.into_iter().map(async |(pipeline, reports)| {
+    let writes = events.into_iter().map(async |(pipeline, reports)| {
         let (reports, messages): (Vec<_>, Vec<_>) = reports.into_iter().unzip();
         (record::record(context, aws, &pipeline, &reports).await, messages)
     });

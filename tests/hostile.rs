@@ -23,7 +23,7 @@ use pipeline_core::partition::Partition;
 use pipeline_core::pipeline::{
     ConfigMapLookup, ConfigMaps, Context, Home, SecretLookup, SecretValues, config_map_refs, resolve, secret_refs,
 };
-use pipeline_core::plan::{Have, Verdict, plan};
+use pipeline_core::plan::{Observations, Verdict, plan};
 use pipeline_core::secret_text::SecretText;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -240,7 +240,7 @@ fn takes(spec: &Value) -> Result<bool, TestCaseError> {
                 desired(&pipeline, &installation, &location),
                 &BTreeMap::new(),
                 &TagKeys::default(),
-                Have::new(),
+                Observations::new(),
             );
             prop_assert!(plan.steps.len() >= 13, "a pipeline has at least its chain");
             prop_assert!(plan.steps.iter().all(|step| step.verdict == Verdict::Create));

@@ -16,7 +16,7 @@ def of_operator(variables: dict[str, str]) -> tuple[list[str], list[str]]:
     """The operator's calls since then, as `service:Operation`: those that read, and those that change something."""
     calls = [call for call in json.loads(_ask("GET", variables)) if call["by"] == "operator"]
     reads = [_name(call) for call in calls if not call["write"]]
-    # To take read news out of the inbox changes nothing.
+    # To take read reports out of the inbox changes nothing.
     writes = [_name(call) for call in calls if call["write"] and call["operation"] != "DeleteMessageBatch"]
     return reads, writes
 

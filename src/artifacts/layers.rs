@@ -151,10 +151,10 @@ impl Layers {
         let mut building = None;
         for step in &mut plan.steps {
             let makes = matches!(step.verdict, Verdict::Create | Verdict::TakeOver { .. } | Verdict::Replace(_));
-            let (Goal::Present(wanted), true) = (&mut step.goal, makes) else {
+            let (Goal::Present(desired), true) = (&mut step.goal, makes) else {
                 continue;
             };
-            let Resource::LayerVersion(version) = &mut wanted.resource else { continue };
+            let Resource::LayerVersion(version) = &mut desired.resource else { continue };
             let LayerContent::Python(packages) = &version.content.content else { continue };
             match self.built(&version.content, packages) {
                 Known::Built(zip) => {

@@ -134,8 +134,8 @@ fn read_file(path: &Path) -> io::Result<String> {
 }
 
 /// The texts of a Secret; where a key is in both, that of `stringData` counts.
-fn secrets(value: &Value, wanted: &Namespace) -> impl Iterator<Item = ((String, SecretKeyRef), SecretText)> {
-    let (Namespace::Only(given) | Namespace::Usual(given)) = wanted;
+fn secrets(value: &Value, namespace: &Namespace) -> impl Iterator<Item = ((String, SecretKeyRef), SecretText)> {
+    let (Namespace::Only(given) | Namespace::Usual(given)) = namespace;
     let namespace = value["metadata"]["namespace"].as_str().unwrap_or(given).to_owned();
     let name = value["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let texts = |field: &str, read: fn(&str) -> Option<String>| -> Vec<(String, String)> {
@@ -150,7 +150,7 @@ fn secrets(value: &Value, wanted: &Namespace) -> impl Iterator<Item = ((String, 
         .map(move |(key, text)| ((namespace.clone(), SecretKeyRef { name: name.clone(), key }), SecretText::new(text)))
 }
 
-fn document(place: String, value: &Value, wanted: &Namespace) -> Document {
+fn document(place: String, value: &Value, namespace: &Namespace) -> Document {
     let Admission { spec, broken: rules } = admit(&value["spec"]);
     let mut broken = Vec::new();
     let mut refuse = |field: &str, message: String| broken.push(Broken { field: field.to_owned(), message });
@@ -165,12 +165,12 @@ fn document(place: String, value: &Value, wanted: &Namespace) -> Document {
         refuse("metadata.name", format!("`{name}` is not of lower-case letters, digits, `-` and `.`"));
     }
     let own = value["metadata"]["namespace"].as_str();
-    if let (Some(own), Namespace::Only(only)) = (own, wanted)
+    if let (Some(own), Namespace::Only(only)) = (own, namespace)
         && own != only
     {
         refuse("metadata.namespace", format!("`{own}` is not the `{only}` of --namespace"));
     }
-    let (Namespace::Only(given) | Namespace::Usual(given)) = wanted;
+    let (Namespace::Only(given) | Namespace::Usual(given)) = namespace;
     let namespace = own.unwrap_or(given).to_owned();
     broken.extend(rules);
     Document { place, namespace, name: name.to_owned(), spec, broken }

@@ -81,8 +81,8 @@ async fn answer(settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
     }
 }
 
-async fn in_cluster(wanted: PipelineName, settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
-    let PipelineName { namespace, name } = wanted;
+async fn in_cluster(desired: PipelineName, settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
+    let PipelineName { namespace, name } = desired;
     let namespace = match namespace.or(settings.namespace) {
         Some(namespace) => namespace,
         None => usual_namespace().await,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use pipeline_core::location::Location;
-use pipeline_core::plan::{Goal, Have, Plan};
+use pipeline_core::plan::{Goal, Observations, Plan};
 use pipeline_core::resource::{Field, FieldName, Fields, Id, Kind, Resource};
 
 /// The longest that SQS takes to show changed attributes of a queue.
@@ -46,9 +46,9 @@ impl Change {
 /// The writes to existing queues that a plan contains.
 pub fn changes(plan: &Plan) -> Vec<(Id, Change)> {
     let queues = plan.steps.iter().filter(|step| step.id.kind == Kind::Queue);
-    let changes = queues.filter_map(|step| match (&step.goal, &step.have) {
-        (Goal::Present(wanted), Some(have)) => {
-            let change = Change { at: Instant::now(), from: have.fields.clone(), to: wanted.resource.fields() };
+    let changes = queues.filter_map(|step| match (&step.goal, &step.observed) {
+        (Goal::Present(desired), Some(observed)) => {
+            let change = Change { at: Instant::now(), from: observed.fields.clone(), to: desired.resource.fields() };
             Some((step.id.clone(), change))
         }
         (Goal::Present(_), None) | (Goal::Gone, _) => None,
@@ -78,11 +78,11 @@ impl PendingWrites {
     }
 
     /// Replaces old values in observations by the values that were just written, if those are still desired.
-    pub fn overlay(&self, location: &Location, want: &[Resource], have: &mut Have) {
+    pub fn overlay(&self, location: &Location, desired: &[Resource], observed: &mut Observations) {
         let noted = self.changes.lock();
-        for resource in want {
+        for resource in desired {
             let id = resource.id();
-            let Some(Some(seen)) = have.get_mut(&id) else { continue };
+            let Some(Some(seen)) = observed.get_mut(&id) else { continue };
             let change = noted.get(&(location.clone(), id)).filter(|change| change.to == resource.fields());
             for (name, from, to) in change.iter().flat_map(|change| change.under_way()) {
                 if seen.fields.get(&name) != from {
@@ -132,11 +132,11 @@ mod tests {
     }
 
     /// The fields that a reconcile works with if AWS shows the queue as `shown`.
-    fn seen(pending: &PendingWrites, want: &Resource, shown: &Resource) -> Fields {
+    fn seen(pending: &PendingWrites, desired: &Resource, shown: &Resource) -> Fields {
         let observed = Observed { fields: shown.fields(), ..Observed::default() };
-        let mut have = Have::from([(want.id(), Some(observed))]);
-        pending.overlay(&location(), std::slice::from_ref(want), &mut have);
-        have.remove(&want.id()).flatten().unwrap().fields
+        let mut observed = Observations::from([(desired.id(), Some(observed))]);
+        pending.overlay(&location(), std::slice::from_ref(desired), &mut observed);
+        observed.remove(&desired.id()).flatten().unwrap().fields
     }
 
     #[test]

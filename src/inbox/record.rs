@@ -69,7 +69,7 @@ pub(super) async fn record(
     write(context, aws, pipeline, |pipeline, all| {
         let uid = pipeline.uid().unwrap_or_default();
         for report in reports.iter().filter(|report| report.uid == uid) {
-            runs::tell(all, &report.run, &report.news);
+            runs::tell(all, &report.run, &report.events);
         }
     })
     .await
@@ -134,7 +134,7 @@ async fn write(
         if after == before {
             return Ok(Disposition::Done);
         }
-        match context.cluster.write_news(&pipeline, &after).await {
+        match context.cluster.write_reports(&pipeline, &after).await {
             Ok(()) => {
                 tell(context, &pipeline, &before, &after).await;
                 if after.runs.iter().any(|run| has_ended(run) && !had_ended(run, &before.runs)) {

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use pipeline_core::names::{MAX_OBJECT_NAME, Part, is_label, is_subdomain};
 use pipeline_core::pipeline::MAX_TASKS;
 use pipeline_core::text::one_line;
-use protocol::{MAX_REPORT, News, PipelineRef, Report, RunRef, brief};
+use protocol::{MAX_REPORT, PipelineRef, Report, RunEvent, RunRef, brief};
 
 /// Maximum number of run events in one report: twice those of one task with 20 channels.
 const MAX_NEWS: usize = 44;
@@ -20,7 +20,7 @@ pub(super) struct Unverified {
     /// The function of the pipeline that must have sent it.
     pub(super) part: Part<'static>,
     run: RunRef,
-    news: Vec<News>,
+    events: Vec<RunEvent>,
 }
 
 /// A report of a run by one of the pipeline's own functions.
@@ -29,7 +29,7 @@ pub(super) struct RunReport {
     /// UID of the pipeline.
     pub(super) uid: String,
     pub(super) run: RunRef,
-    pub(super) news: Vec<News>,
+    pub(super) events: Vec<RunEvent>,
 }
 
 impl Unverified {
@@ -41,7 +41,7 @@ impl Unverified {
         if body.len() > MAX_REPORT {
             return Err("it is too long");
         }
-        let Report { pipeline, run, news } = serde_json::from_str(body).map_err(|_| "it is not a valid report")?;
+        let Report { pipeline, run, events } = serde_json::from_str(body).map_err(|_| "it is not a valid report")?;
         check(
             is_label(&pipeline.namespace, 63) && is_subdomain(&pipeline.name, MAX_OBJECT_NAME),
             "it names no pipeline",
@@ -52,17 +52,17 @@ impl Unverified {
         let latest = now.saturating_add(SKEW).unwrap_or(Timestamp::MAX);
         let due: Timestamp = run.scheduled_time.parse().map_err(|_| "its run has no valid time")?;
         check(due <= latest, "its run lies in the future")?;
-        check((1..=MAX_NEWS).contains(&news.len()), "it has no events, or too many")?;
-        let part = part(&news).ok_or("no single function could have sent all of it")?;
-        let news = news.into_iter().map(|one| bounded(one, &run, latest)).collect::<Result<_, _>>()?;
+        check((1..=MAX_NEWS).contains(&events.len()), "it has no events, or too many")?;
+        let part = part(&events).ok_or("no single function could have sent all of it")?;
+        let events = events.into_iter().map(|one| bounded(one, &run, latest)).collect::<Result<_, _>>()?;
         let run = RunRef { scheduled_time: due.to_string(), ..run };
-        Ok(Self { pipeline, part, run, news })
+        Ok(Self { pipeline, part, run, events })
     }
 
     /// Accepts the message, after its sender was verified to be a function of the pipeline with this UID and the name
     /// in [`Self::pipeline`].
     pub(super) fn sent_by(self, uid: String) -> RunReport {
-        RunReport { uid, run: self.run, news: self.news }
+        RunReport { uid, run: self.run, events: self.events }
     }
 }
 
@@ -71,50 +71,52 @@ fn check(holds: bool, otherwise: &'static str) -> Result<(), &'static str> {
 }
 
 /// The function that sends these run events; `None` if no single function sends all of them.
-fn part(news: &[News]) -> Option<Part<'static>> {
-    let of = |one: &News| match one {
-        News::Fired { .. } => Part::Sender,
-        News::Started { .. } | News::Ended { .. } | News::Delivered { .. } | News::GaveUp { .. } => Part::Runner,
+fn part(events: &[RunEvent]) -> Option<Part<'static>> {
+    let of = |one: &RunEvent| match one {
+        RunEvent::Fired { .. } => Part::Sender,
+        RunEvent::Started { .. } | RunEvent::Ended { .. } | RunEvent::Delivered { .. } | RunEvent::GaveUp { .. } => {
+            Part::Runner
+        }
     };
-    let first = of(news.first()?);
-    news.iter().all(|one| of(one) == first).then_some(first)
+    let first = of(events.first()?);
+    events.iter().all(|one| of(one) == first).then_some(first)
 }
 
 /// Checks and cleans a run event: names must be valid, times are capped at `latest`, and texts are cut and made free of
 /// characters that a terminal or a log would interpret.
-fn bounded(news: News, run: &RunRef, latest: Timestamp) -> Result<News, &'static str> {
+fn bounded(event: RunEvent, run: &RunRef, latest: Timestamp) -> Result<RunEvent, &'static str> {
     let named = |name: &str| check(is_label(name, 63), "it names no task or channel");
     let placed =
         |position: u32, attempt: u32| check(position < run.tasks && attempt < 10_000, "its counts are too high");
     let moment = |at: Timestamp| at.min(latest);
-    Ok(match news {
-        News::Fired { at, tasks, unsent } => {
+    Ok(match event {
+        RunEvent::Fired { at, tasks, unsent } => {
             check(u32::try_from(tasks.len()) == Ok(run.tasks), "its task names do not match its number of tasks")?;
             tasks.iter().try_for_each(|task| named(task))?;
-            News::Fired { at: moment(at), tasks, unsent: unsent.map(|text| plain(&text)) }
+            RunEvent::Fired { at: moment(at), tasks, unsent: unsent.map(|text| plain(&text)) }
         }
-        News::Started { at, task, position, attempt } => {
+        RunEvent::Started { at, task, position, attempt } => {
             named(&task)?;
             placed(position, attempt)?;
-            News::Started { at: moment(at), task, position, attempt }
+            RunEvent::Started { at: moment(at), task, position, attempt }
         }
-        News::Ended { at, task, position, attempt, status, again, duration_ms, error } => {
+        RunEvent::Ended { at, task, position, attempt, status, again, duration_ms, error } => {
             named(&task)?;
             placed(position, attempt)?;
             let (at, error) = (moment(at), error.map(|text| plain(&text)));
             // Not every JSON parser reads greater integers exactly.
             let duration_ms = duration_ms.min(1 << 53);
-            News::Ended { at, task, position, attempt, status, again, duration_ms, error }
+            RunEvent::Ended { at, task, position, attempt, status, again, duration_ms, error }
         }
-        News::Delivered { at, task, channel } => {
+        RunEvent::Delivered { at, task, channel } => {
             named(&task)?;
             named(&channel)?;
-            News::Delivered { at: moment(at), task, channel }
+            RunEvent::Delivered { at: moment(at), task, channel }
         }
-        News::GaveUp { at, task, channel, reason } => {
+        RunEvent::GaveUp { at, task, channel, reason } => {
             named(&task)?;
             named(&channel)?;
-            News::GaveUp { at: moment(at), task, channel, reason: plain(&reason) }
+            RunEvent::GaveUp { at: moment(at), task, channel, reason: plain(&reason) }
         }
     })
 }
@@ -158,7 +160,7 @@ mod tests {
     #[test]
     fn what_a_function_says_is_read() {
         let report = read(|_| ()).unwrap();
-        assert_eq!((report.part, report.run.tasks, report.news.len()), (Part::Runner, 2, 1));
+        assert_eq!((report.part, report.run.tasks, report.events.len()), (Part::Runner, 2, 1));
         let fired = json!([{"kind": "fired", "at": "2026-01-01T09:00:00Z", "tasks": ["a", "b"]}]);
         assert_eq!(read(|report| report["news"] = fired.clone()).unwrap().part, Part::Sender);
     }
@@ -187,7 +189,7 @@ mod tests {
     fn texts_can_neither_forge_a_line_nor_turn_one_around() {
         let text = format!("a\r\n{{\"level\":\"ERROR\"}}\u{1b}[2J\u{202e}b{}", "é".repeat(300));
         let report = read(|report| report["news"][0]["error"] = json!(text)).unwrap();
-        let News::Ended { error: Some(error), .. } = &report.news[0] else { panic!("{report:?}") };
+        let RunEvent::Ended { error: Some(error), .. } = &report.events[0] else { panic!("{report:?}") };
         assert!(error.starts_with(r#"a  {"level":"ERROR"}\u{1b}[2J\u{202e}b"#), "{error}");
         assert_eq!(error.chars().count(), 256);
     }
@@ -253,7 +255,7 @@ mod tests {
             });
             if let Ok(report) = Unverified::read(&text, now()) {
                 let mut all = Vec::new();
-                runs::tell(&mut all, &report.run, &report.news);
+                runs::tell(&mut all, &report.run, &report.events);
                 runs::settle(&mut all);
                 let told = serde_json::to_string(&all).unwrap();
                 prop_assert!(told.len() < 4_096, "{}", told);

@@ -121,12 +121,12 @@ impl Cluster {
     }
 
     /// Writes what is known of the pipeline's runs, unless it has changed since it was read.
-    pub async fn write_news(&self, pipeline: &ScheduledTaskPipeline, news: &impl Serialize) -> kube::Result<()> {
+    pub async fn write_reports(&self, pipeline: &ScheduledTaskPipeline, reports: &impl Serialize) -> kube::Result<()> {
         let patch = json!({
             "apiVersion": ScheduledTaskPipeline::api_version(&()),
             "kind": ScheduledTaskPipeline::kind(&()),
             "metadata": { "uid": pipeline.uid(), "resourceVersion": pipeline.resource_version() },
-            "status": news,
+            "status": reports,
         });
         let namespace = pipeline.namespace().unwrap_or_default();
         let parameters = PatchParams::apply(NEWS_MANAGER).force();
@@ -177,7 +177,7 @@ impl Cluster {
         Ok(found)
     }
 
-    /// Puts news on the pipeline's events.
+    /// Publishes an event of the pipeline.
     pub async fn publish(&self, pipeline: &ScheduledTaskPipeline, event: &Event) -> kube::Result<()> {
         let event = recorder::Event {
             type_: if event.reason.is_warning() { EventType::Warning } else { EventType::Normal },

@@ -19,7 +19,7 @@ use futures::stream::{FuturesUnordered, StreamExt as _};
 use pipeline_core::backoff::{self, Exponential};
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::Owner;
-use pipeline_core::plan::{Arns, Goal, Have, Plan, Step, Verdict};
+use pipeline_core::plan::{Arns, Goal, Observations, Plan, Step, Verdict};
 use pipeline_core::resource::{Id, Kind, Observed};
 use tokio::time::{Instant, sleep};
 
@@ -128,7 +128,7 @@ impl Applied {
 ///
 /// # Errors
 /// The first that AWS refuses to show.
-pub async fn observe_all(aws: &Aws, ids: impl IntoIterator<Item = Id>, arns: &Arns) -> Result<Have, AwsError> {
+pub async fn observe_all(aws: &Aws, ids: impl IntoIterator<Item = Id>, arns: &Arns) -> Result<Observations, AwsError> {
     let reads: FuturesUnordered<_> = ids
         .into_iter()
         .map(|id| async move {
@@ -192,7 +192,7 @@ async fn drive(
 
 /// An observation of a step's resource, with the verdict on it.
 struct Observation {
-    have: Option<Observed>,
+    observed: Option<Observed>,
     verdict: Verdict,
 }
 
@@ -200,9 +200,9 @@ async fn observe_step(aws: &Aws, owner: &Owner, step: &Step) -> Result<Observati
     Ok(observation_of(resource::observe(aws, &step.id, step.arn()).await?, owner, step))
 }
 
-fn observation_of(have: Option<Observed>, owner: &Owner, step: &Step) -> Observation {
-    let verdict = step.goal.judge(have.as_ref(), owner);
-    Observation { have, verdict }
+fn observation_of(observed: Option<Observed>, owner: &Owner, step: &Step) -> Observation {
+    let verdict = step.goal.verdict(observed.as_ref(), owner);
+    Observation { observed, verdict }
 }
 
 /// The observation that a step starts from: the plan's, or a new one where the plan's is too old to write on.
@@ -210,10 +210,10 @@ async fn begin(aws: &Aws, owner: &Owner, step: &Step, old: bool) -> Result<Obser
     match &step.verdict {
         Verdict::Delete => {}
         Verdict::Update(_) | Verdict::TakeOver { .. } | Verdict::Replace(_) if old => {}
-        _ => return Ok(Observation { have: step.have.clone(), verdict: step.verdict.clone() }),
+        _ => return Ok(Observation { observed: step.observed.clone(), verdict: step.verdict.clone() }),
     }
     let observation = observe_step(aws, owner, step).await?;
-    if observation.have.is_some() || step.have.is_some() {
+    if observation.observed.is_some() || step.observed.is_some() {
         return Ok(observation);
     }
     sleep(ABSENT_POLL).await;
@@ -240,18 +240,18 @@ async fn converge(
     // Whether this step has created or updated the resource: if AWS then failed, an immediate retry would fail again.
     let mut is_new = false;
     loop {
-        let Observation { have, verdict } = &observation;
-        if is_new && let Some(failure) = have.as_ref().and_then(|have| have.failure.as_ref()) {
+        let Observation { observed, verdict } = &observation;
+        if is_new && let Some(failure) = observed.as_ref().and_then(|observed| observed.failure.as_ref()) {
             return Outcome::Failed(resource::failed(failure, verdict));
         }
         let mut tried = None;
         let progress = match verdict {
-            Verdict::InSync => return Outcome::Done(observation.have),
+            Verdict::InSync => return Outcome::Done(observation.observed),
             Verdict::Conflict { whose } => return Outcome::Conflict { whose: whose.clone() },
             Verdict::Settle(why) => Ok(Progress::waiting(why.as_str(), SETTLE_POLL)),
             Verdict::Create | Verdict::Update(_) | Verdict::TakeOver { .. } | Verdict::Replace(_) | Verdict::Delete => {
                 made = None;
-                let acted = act(aws, step, have.as_ref(), verdict, fetched.as_deref()).await;
+                let acted = act(aws, step, observed.as_ref(), verdict, fetched.as_deref()).await;
                 is_new = acted.is_ok() && matches!(verdict, Verdict::Create | Verdict::Update(_));
                 acted
             }
@@ -265,7 +265,7 @@ async fn converge(
             Ok(Progress::TagsRefused(refusals)) => {
                 record(changes, change);
                 change::withdraw(changes, &refusals);
-                return Outcome::TagsRefused { seen: observation.have, refusals };
+                return Outcome::TagsRefused { seen: observation.observed, refusals };
             }
             Ok(Progress::Made(seen)) => {
                 record(changes, change);
@@ -312,7 +312,7 @@ async fn converge(
             None => resource::observe(aws, &step.id, step.arn()).await,
         };
         observation = match seen {
-            Ok(have) => observation_of(have, owner, step),
+            Ok(observed) => observation_of(observed, owner, step),
             Err(error) => return Outcome::Failed(error),
         };
         record(changes, tried.and_then(|tried| change::done(tried, &observation.verdict)));
@@ -327,21 +327,21 @@ fn record(changes: &mut Vec<AppliedChange>, change: Option<AppliedChange>) {
 async fn act(
     aws: &Aws,
     step: &Step,
-    have: Option<&Observed>,
+    observed: Option<&Observed>,
     verdict: &Verdict,
     fetched: Option<&str>,
 ) -> Result<Progress, AwsError> {
-    match (&step.goal, verdict, have) {
-        (Goal::Present(wanted), Verdict::Create, _) => resource::create(aws, &wanted.resource).await,
-        (Goal::Present(wanted), Verdict::Update(differences), Some(have)) => {
-            resource::update(aws, &wanted.resource, have, differences, fetched).await
+    match (&step.goal, verdict, observed) {
+        (Goal::Present(desired), Verdict::Create, _) => resource::create(aws, &desired.resource).await,
+        (Goal::Present(desired), Verdict::Update(differences), Some(observed)) => {
+            resource::update(aws, &desired.resource, observed, differences, fetched).await
         }
-        (Goal::Present(wanted), Verdict::TakeOver { from: _, differences }, Some(have)) => {
-            resource::take_over(aws, &wanted.resource, have, differences, fetched).await
+        (Goal::Present(desired), Verdict::TakeOver { from: _, differences }, Some(observed)) => {
+            resource::take_over(aws, &desired.resource, observed, differences, fetched).await
         }
-        (Goal::Present(_), Verdict::Replace(_), Some(have)) => resource::replace(aws, &step.id, have).await,
-        (Goal::Gone, Verdict::Delete, Some(have)) => resource::delete(aws, &step.id, have).await,
-        // `Goal::judge` never returns other combinations; observing again is harmless.
+        (Goal::Present(_), Verdict::Replace(_), Some(observed)) => resource::replace(aws, &step.id, observed).await,
+        (Goal::Gone, Verdict::Delete, Some(observed)) => resource::delete(aws, &step.id, observed).await,
+        // `Goal::verdict` never returns other combinations; observing again is harmless.
         _ => Ok(Progress::Exists),
     }
 }

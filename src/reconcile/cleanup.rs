@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use pipeline_core::event::Event;
 use pipeline_core::names::{Owner, Ownership};
 use pipeline_core::pipeline::place_of_deletion;
-use pipeline_core::plan::{Have, plan_deletion};
+use pipeline_core::plan::{Observations, plan_deletion};
 use pipeline_core::reason::{Acted, Underway};
 use pipeline_core::requeue::Requeue;
 use pipeline_core::resource::{Id, Kind, depth};
@@ -58,8 +58,8 @@ pub(super) async fn cleanup(context: &ReconcileContext, subject: &Subject) -> Re
     let fired_by_hand = context.expectations.awaits_run_by_hand(&owner.uid);
     // A deleted pipeline has no missed firings.
     context.expectations.forget(&owner.uid);
-    let held: Vec<Id> = previous.held.keys().cloned().collect();
-    if held.is_empty() {
+    let recorded: Vec<Id> = previous.recorded.keys().cloned().collect();
+    if recorded.is_empty() {
         return finish_deletion(context, subject, &[]).await;
     }
     if let Some(why) = retains(pipeline) {
@@ -73,22 +73,22 @@ pub(super) async fn cleanup(context: &ReconcileContext, subject: &Subject) -> Re
     };
     let aws = subject::aws(&context.plan, subject, &target).await?;
 
-    let (schedules, rest): (Vec<Id>, Vec<Id>) = held.into_iter().partition(|id| id.kind == Kind::Schedule);
+    let (schedules, rest): (Vec<Id>, Vec<Id>) = recorded.into_iter().partition(|id| id.kind == Kind::Schedule);
     // The schedule goes first, alone: a firing that it has just handed over then reaches the queue before the queue is
     // read.
-    let have = observe_all(&aws, schedules.clone(), &previous.rows.arns()).await?;
-    let fires = have.values().any(Option::is_some);
+    let observed = observe_all(&aws, schedules.clone(), &previous.rows.arns()).await?;
+    let fires = observed.values().any(Option::is_some);
     let now = Timestamp::now();
     let moved = || drain::moved(&pipeline.spec, previous.status(), &previous.runs, now);
     context.drains.found(&owner.uid, fires || fired_by_hand, || if fired_by_hand { Some(now) } else { moved() });
     if fires {
-        let what = Removal { ids: schedules, have, ..Removal::default() };
+        let what = Removal { ids: schedules, observed, ..Removal::default() };
         let at_rest = context.drains.unsettled_for(&owner.uid, now).is_none();
         let pause = if at_rest { Duration::ZERO } else { DRAIN_POLL };
         return Box::pin(delete_resources(context, subject, &aws, what, Then::Requeue(pause))).await;
     }
     let queues = rest.iter().filter(|id| id.kind == Kind::Queue).cloned();
-    let (queues, unseen) = observe_each(&aws, queues).await;
+    let (queues, unreadable) = observe_each(&aws, queues).await;
     let left = undelivered(owner, &queues);
     if left > 0 {
         context.drains.saw_messages(&owner.uid, Timestamp::now());
@@ -117,7 +117,7 @@ pub(super) async fn cleanup(context: &ReconcileContext, subject: &Subject) -> Re
     }
     // The schedule itself is gone, but its row may still be in the status.
     let ids = rest.into_iter().chain(schedules).collect();
-    let what = Removal { ids, unseen, events, ..Removal::default() };
+    let what = Removal { ids, unreadable, events, ..Removal::default() };
     let then = if unsettled.is_none() { Then::Finish } else { Then::Requeue(SETTLE_POLL) };
     Box::pin(delete_resources(context, subject, &aws, what, then)).await
 }
@@ -137,27 +137,27 @@ struct Removal {
     /// The resources to delete.
     ids: Vec<Id>,
     /// Observations of them, if there are any. Each is read again right before it is deleted.
-    have: Have,
+    observed: Observations,
     /// Queues that cannot be read. They are not deleted, as they may hold dead letters.
-    unseen: BTreeMap<Id, AwsError>,
+    unreadable: BTreeMap<Id, AwsError>,
     /// Events to publish once all the resources are gone.
     events: Vec<Event>,
 }
 
 /// Reads several resources concurrently. An error of one does not stop the others.
-async fn observe_each(aws: &Aws, ids: impl IntoIterator<Item = Id>) -> (Have, BTreeMap<Id, AwsError>) {
+async fn observe_each(aws: &Aws, ids: impl IntoIterator<Item = Id>) -> (Observations, BTreeMap<Id, AwsError>) {
     let reads = ids.into_iter().map(|id| async move {
         let seen = resource::observe(aws, &id, None).await;
         (id, seen)
     });
-    let (mut have, mut unseen) = (Have::new(), BTreeMap::new());
+    let (mut observed, mut unreadable) = (Observations::new(), BTreeMap::new());
     for (id, seen) in join_all(reads).await {
         match seen {
-            Ok(seen) => drop(have.insert(id, seen)),
-            Err(error) => drop(unseen.insert(id, error)),
+            Ok(seen) => drop(observed.insert(id, seen)),
+            Err(error) => drop(unreadable.insert(id, error)),
         }
     }
-    (have, unseen)
+    (observed, unreadable)
 }
 
 /// Deletes resources, and continues with `then` once they are gone.
@@ -168,11 +168,11 @@ async fn delete_resources(
     what: Removal,
     then: Then,
 ) -> Result<Requeue, ReconcileError> {
-    let Removal { ids, have, unseen, events } = what;
-    let seen = ids.iter().filter(|id| !unseen.contains_key(*id)).cloned().collect();
-    let plan = plan_deletion(&subject.owner, seen, have).with_arns(&subject.previous.rows.arns());
+    let Removal { ids, observed, unreadable, events } = what;
+    let seen = ids.iter().filter(|id| !unreadable.contains_key(*id)).cloned().collect();
+    let plan = plan_deletion(&subject.owner, seen, observed).with_arns(&subject.previous.rows.arns());
     let mut applied = apply(aws, &subject.owner, &plan, PATIENCE).await;
-    applied.outcomes.extend(unseen.into_iter().map(|(id, error)| (id, Outcome::Failed(error))));
+    applied.outcomes.extend(unreadable.into_iter().map(|(id, error)| (id, Outcome::Failed(error))));
     let done = applied.outcomes.values().all(|outcome| matches!(outcome, Outcome::Done(_)));
     let mut all_events = events::of_changes(&applied, &[]);
     if done {
@@ -219,15 +219,15 @@ async fn finish_deletion(
 }
 
 /// Messages in the queue between sender and runner.
-fn undelivered(owner: &Owner, have: &Have) -> u64 {
-    let seen = have.iter().filter_map(|(id, seen)| Some((id, seen.as_ref()?)));
+fn undelivered(owner: &Owner, observed: &Observations) -> u64 {
+    let seen = observed.iter().filter_map(|(id, seen)| Some((id, seen.as_ref()?)));
     let depth = depth::depth(seen.filter(|(_, seen)| owner.ownership(&seen.tags) == Ownership::Ours));
     depth.visible + depth.in_flight
 }
 
 /// Whether a dead-letter queue stays because it holds messages.
-fn keeps(pipeline: &ScheduledTaskPipeline, id: &Id, have: &Have) -> bool {
-    let messages = have.get(id).and_then(Option::as_ref).and_then(|seen| seen.depth);
+fn keeps(pipeline: &ScheduledTaskPipeline, id: &Id, observed: &Observations) -> bool {
+    let messages = observed.get(id).and_then(Option::as_ref).and_then(|seen| seen.depth);
     let full = messages.is_some_and(|depth| depth.visible + depth.in_flight > 0);
     full && depth::is_dead_letter_queue(id) && !pipeline.spec.queue.delete_with_messages
 }
@@ -257,8 +257,8 @@ pub(super) fn retained(why: &str, rows: &Rows) -> Vec<Event> {
     lists.into_iter().map(event).collect()
 }
 
-fn kept(queues: &[Id], have: &Have) -> Vec<Event> {
-    let depth = |id: &Id| have.get(id).and_then(Option::as_ref).and_then(|seen| seen.depth).unwrap_or_default();
+fn kept(queues: &[Id], observed: &Observations) -> Vec<Event> {
+    let depth = |id: &Id| observed.get(id).and_then(Option::as_ref).and_then(|seen| seen.depth).unwrap_or_default();
     queues
         .iter()
         .map(|id| {

@@ -14,11 +14,11 @@ use crate::reconcile::ready::{Health, State};
 /// each that had drifted.
 pub fn of_changes(applied: &Applied, drift: &[Drift]) -> Vec<Event> {
     let drifted = |id: &Id| drift.iter().find(|drift| drift.id == *id);
-    let listed = |wanted: &AppliedChange| {
+    let listed = |desired: &AppliedChange| {
         let ids: Vec<String> = applied
             .changes
             .iter()
-            .filter(|(id, change)| change == wanted && (*wanted != AppliedChange::Created || drifted(id).is_none()))
+            .filter(|(id, change)| change == desired && (*desired != AppliedChange::Created || drifted(id).is_none()))
             .map(|(id, _)| id.to_string())
             .collect();
         (!ids.is_empty()).then(|| format!("{} on AWS: {}", ids.len(), ids.join(", ")))

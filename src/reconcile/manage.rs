@@ -6,7 +6,7 @@ use api::{Mode, QueueDepth};
 use aws::AwsError;
 use jiff::Timestamp;
 use pipeline_core::error_chain::chain;
-use pipeline_core::plan::{Have, Plan};
+use pipeline_core::plan::{Observations, Plan};
 use pipeline_core::reason::Underway;
 use pipeline_core::requeue::Requeue;
 use pipeline_core::resource::Resource;
@@ -102,9 +102,9 @@ async fn observe(
     subject: &Subject,
     desired: &Desired,
     resources: &[Resource],
-) -> Result<Have, AwsError> {
-    if subject.previous.held.is_empty() {
-        return Ok(Have::new());
+) -> Result<Observations, AwsError> {
+    if subject.previous.recorded.is_empty() {
+        return Ok(Observations::new());
     }
     let observed = planning::observe(subject, &desired.aws, resources).await;
     let mut observed = observed.inspect_err(|_| context.observed_cache.invalidate(&subject.owner.uid))?;

@@ -34,7 +34,7 @@ use pipeline_core::test_support::owner;
 
 use event::{Budget, CALM, Event};
 use invariant::Rest;
-use operator::{Judged, Planned, Rows};
+use operator::{Decided, Planned, Rows};
 use shared::{Pool, Shared};
 use verbs::{Script, script};
 use world::{Cr, World, come_to_rest};
@@ -61,8 +61,8 @@ struct Setting {
     /// By slot.
     things: Pool<usize, Thing>,
     /// By resource.
-    judged: Pool<Id, Judged>,
-    scripts: Memo<(Shared<Planned>, usize, Shared<Judged>), Rc<Script>>,
+    decided: Pool<Id, Decided>,
+    scripts: Memo<(Shared<Planned>, usize, Shared<Decided>), Rc<Script>>,
     /// By the custom resource that they were computed for.
     plans: Pool<Cr, Planned>,
     /// By states.
@@ -100,7 +100,7 @@ impl Setting {
             location: location(),
             every_order,
             things: Pool::default(),
-            judged: Pool::default(),
+            decided: Pool::default(),
             plans: Pool::default(),
             rows: Pool::default(),
             scripts: RefCell::default(),
@@ -109,9 +109,9 @@ impl Setting {
         }
     }
 
-    fn want(&self, spec: usize, uid: u8) -> Rc<Vec<Resource>> {
-        let wanted = || Rc::new(owned_by(self.specs[spec].resources.clone(), &owner_of(uid).uid));
-        Rc::clone(self.wants.borrow_mut().entry((spec, uid)).or_insert_with(wanted))
+    fn desired(&self, spec: usize, uid: u8) -> Rc<Vec<Resource>> {
+        let desired = || Rc::new(owned_by(self.specs[spec].resources.clone(), &owner_of(uid).uid));
+        Rc::clone(self.wants.borrow_mut().entry((spec, uid)).or_insert_with(desired))
     }
 
     /// A wanted resource's fields.
@@ -125,10 +125,10 @@ impl Setting {
     }
 
     /// What a step of a plan does for a verdict.
-    fn script(&self, planned: &Shared<Planned>, index: usize, judged: &Shared<Judged>) -> Rc<Script> {
+    fn script(&self, planned: &Shared<Planned>, index: usize, decided: &Shared<Decided>) -> Rc<Script> {
         let step = &planned.plan.steps[index];
-        let script = || Rc::new(script(&step.id, &step.goal, judged));
-        let key = (planned.clone(), index, judged.clone());
+        let script = || Rc::new(script(&step.id, &step.goal, decided));
+        let key = (planned.clone(), index, decided.clone());
         Rc::clone(self.scripts.borrow_mut().entry(key).or_insert_with(script))
     }
 

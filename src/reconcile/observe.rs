@@ -38,8 +38,8 @@ pub(super) async fn observe_only(
     let mut status = previous.status().clone();
     status.account = Some(desired.aws.location.account.clone());
     status.region = Some(desired.aws.location.region.clone());
-    let ours = plan.steps.iter().filter_map(|step| Some((&step.id, step.have.as_ref()?)));
-    let ours = ours.filter(|(_, have)| owner.ownership(&have.tags) == Ownership::Ours);
+    let ours = plan.steps.iter().filter_map(|step| Some((&step.id, step.observed.as_ref()?)));
+    let ours = ours.filter(|(_, observed)| owner.ownership(&observed.tags) == Ownership::Ours);
     status.queue = Some(depth::depth(ours));
     if plan.steps.iter().any(|step| step.id.kind == Kind::Schedule && step.verdict == Verdict::InSync) {
         status::put_schedule(&mut status, &desired.pipeline, previous.last_firing, now);

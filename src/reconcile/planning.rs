@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use pipeline_core::desired;
 use pipeline_core::pipeline::{self, Pipeline};
 use pipeline_core::plan::report::{self, Knowledge, PlanReport};
-use pipeline_core::plan::{Have, Held, Plan};
+use pipeline_core::plan::{Observations, Plan, Recorded};
 use pipeline_core::resource::{Id, Kind, Resource};
 
 use super::context::PlanContext;
@@ -70,15 +70,16 @@ pub(super) async fn desired(
 }
 
 /// Reads these resources, and those that the status lists.
-pub(super) async fn observe(subject: &Subject, aws: &Aws, resources: &[Resource]) -> Result<Have, AwsError> {
-    let ids: BTreeSet<Id> = resources.iter().map(Resource::id).chain(subject.previous.held.keys().cloned()).collect();
+pub(super) async fn observe(subject: &Subject, aws: &Aws, resources: &[Resource]) -> Result<Observations, AwsError> {
+    let ids: BTreeSet<Id> =
+        resources.iter().map(Resource::id).chain(subject.previous.recorded.keys().cloned()).collect();
     observe_all(aws, ids, &subject.previous.rows.arns()).await
 }
 
 /// Computes the steps from the observed to the desired state. Pure.
-pub(super) fn plan(subject: &Subject, desired: Desired, resources: Vec<Resource>, observed: Have) -> Planned {
+pub(super) fn plan(subject: &Subject, desired: Desired, resources: Vec<Resource>, observed: Observations) -> Planned {
     let Subject { owner, previous, .. } = subject;
-    let plan = pipeline_core::plan::plan(owner, resources, &previous.held, &previous.tag_keys, observed);
+    let plan = pipeline_core::plan::plan(owner, resources, &previous.recorded, &previous.tag_keys, observed);
     let plan = plan.with_arns(&previous.rows.arns()).stopped_by_conflict();
     let knowledge = Knowledge { was_in_sync: previous.was_in_sync_with(&desired.fingerprint), secrets: true };
     let changes = report::changes(&plan, knowledge);
@@ -100,7 +101,10 @@ async fn resolve(context: &PlanContext, subject: &Subject, now: Timestamp) -> Re
         artifacts: &context.installation.artifacts,
         configuration: &context.configuration,
         home: previous.home(context.accounts.own_region()),
-        has_schedule: previous.held.iter().any(|(id, held)| id.kind == Kind::Schedule && *held == Held::Ours),
+        has_schedule: previous
+            .recorded
+            .iter()
+            .any(|(id, recorded)| id.kind == Kind::Schedule && *recorded == Recorded::Ours),
     };
     pipeline::resolve(&pipeline.spec, &known).map_err(ReconcileError::Refused)
 }

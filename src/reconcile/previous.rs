@@ -6,7 +6,7 @@ use api::{PipelineStatus, ResourceState, Run, RunTrigger};
 use jiff::{SignedDuration, Timestamp};
 use pipeline_core::names::TagKeys;
 use pipeline_core::pipeline::Home;
-use pipeline_core::plan::Held;
+use pipeline_core::plan::Recorded;
 use pipeline_core::reason::Reported;
 use pipeline_core::resource::Id;
 use pipeline_core::runs::due;
@@ -23,7 +23,7 @@ pub(super) struct PreviousState {
     /// `status.resources`.
     pub(super) rows: Rows,
     /// The resources in those rows, and which of them were seen to be the pipeline's own.
-    pub(super) held: BTreeMap<Id, Held>,
+    pub(super) recorded: BTreeMap<Id, Recorded>,
     /// Keys of the tags on AWS that are the pipeline's.
     pub(super) tag_keys: TagKeys,
     /// `status.runs`, which the recorder of the inbox owns.
@@ -39,14 +39,14 @@ pub(super) struct PreviousState {
 impl PreviousState {
     /// Parses the status of a pipeline.
     pub(super) fn of(whole: &PipelineStatus) -> Self {
-        Self::new(whole.clone().without_news(), whole)
+        Self::new(whole.clone().without_reports(), whole)
     }
 
     /// From `own`, the fields that the reconciler owns, and the whole status, for those that the inbox's recorder owns.
     pub(super) fn new(own: PipelineStatus, whole: &PipelineStatus) -> Self {
         let rows = Rows::from(&own.resources[..]);
         Self {
-            held: rows.held(),
+            recorded: rows.recorded(),
             rows,
             tag_keys: TagKeys::new(own.tag_keys.iter().cloned()),
             runs: whole.runs.clone(),
@@ -122,7 +122,10 @@ mod tests {
         made["resources"] = json!([{"kind": "Queue", "name": "a", "arn": "", "state": "Creating", "unseen": true}]);
         let made = previous(made);
         assert_eq!((made.home(None).account, made.home(None).region), (Some("111122223333"), Some("eu-west-1")));
-        assert_eq!(made.held, BTreeMap::from([(Id::new(pipeline_core::resource::Kind::Queue, "a"), Held::Unseen)]));
+        assert_eq!(
+            made.recorded,
+            BTreeMap::from([(Id::new(pipeline_core::resource::Kind::Queue, "a"), Recorded::Unconfirmed)])
+        );
         assert!(!made.was_made(), "it was about to be made");
     }
 

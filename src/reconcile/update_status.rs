@@ -34,7 +34,7 @@ pub(super) async fn update_status(
     now: Timestamp,
 ) -> Result<Requeue, ReconcileError> {
     let desired = &planned.desired;
-    let same_secrets = context.observed_cache.wanted(&subject.owner.uid, desired.hash);
+    let same_secrets = context.observed_cache.desired(&subject.owner.uid, desired.hash);
     let drift = drift(applied, Before { in_sync: planned.knowledge.was_in_sync, same_secrets });
     for one in &drift {
         context.metrics.count_drift(one);
@@ -65,8 +65,8 @@ pub(super) async fn update_status(
 
 /// Keys of the tags that are the pipeline's after this plan.
 fn tag_keys(subject: &Subject, planned: &Planned, applied: &Applied) -> TagKeys {
-    let wanted = status::tag_keys_before(&TagKeys::default(), &planned.plan);
-    status::tag_keys_after(&subject.previous.tag_keys, &wanted, applied)
+    let desired = status::tag_keys_before(&TagKeys::default(), &planned.plan);
+    status::tag_keys_after(&subject.previous.tag_keys, &desired, applied)
 }
 
 /// The status after a plan was applied, completely or in part.
@@ -106,11 +106,11 @@ fn status_after(
 /// A moment at which a `rate()` fires, as AWS was told or shows it.
 fn phase(plan: &Plan, applied: &Applied) -> Option<Timestamp> {
     let step = plan.steps.iter().find(|step| step.id.kind == Kind::Schedule)?;
-    let Goal::Present(wanted) = &step.goal else { return None };
-    let Resource::Schedule(schedule) = &wanted.resource else { return None };
-    let have = step.have.as_ref().and_then(|have| have.timing.as_deref());
+    let Goal::Present(desired) = &step.goal else { return None };
+    let Resource::Schedule(schedule) = &desired.resource else { return None };
+    let observed = step.observed.as_ref().and_then(|observed| observed.timing.as_deref());
     let is_written = applied.changes.iter().any(|(id, _)| *id == step.id);
-    if is_written { schedule.timing.anchor(have) } else { have?.start }
+    if is_written { schedule.timing.anchor(observed) } else { observed?.start }
 }
 
 fn has_schedule(applied: &Applied) -> bool {
@@ -132,7 +132,7 @@ fn remember(
     let snapshots: BTreeMap<Id, Snapshot> = applied.seen().map(snapshot).collect();
     let propagates = context.pending_writes.is_under_way(&aws.location, snapshots.keys());
     // A schedule that is over need not be there.
-    let is_absent = |step: &&Step| step.have.is_none() && step.verdict == Verdict::InSync;
+    let is_absent = |step: &&Step| step.observed.is_none() && step.verdict == Verdict::InSync;
     let absent = planned.plan.steps.iter().filter(is_absent).count();
     let observation = Observation {
         pipeline: subject.owner.pipeline(),

@@ -79,7 +79,7 @@ impl PipelineStatus {
     /// The fields that the reconciler owns. The fields about runs are owned by the recorder of the inbox, under a field
     /// manager of its own, so that neither overwrites the other.
     #[must_use]
-    pub fn without_news(mut self) -> Self {
+    pub fn without_reports(mut self) -> Self {
         self.runs.clear();
         self.last_run = None;
         self.last_result = None;

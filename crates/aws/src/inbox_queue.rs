@@ -123,7 +123,7 @@ async fn wait_until_shown(aws: &Aws, id: &Id, cluster: &ClusterName) -> Result<(
     let begun = Instant::now();
     loop {
         let seen = resource::observe(aws, id, None).await?;
-        match judge(seen.as_ref().map(|seen| &seen.tags), cluster, begun.elapsed()) {
+        match whose(seen.as_ref().map(|seen| &seen.tags), cluster, begun.elapsed()) {
             NewQueue::Ours => return Ok(()),
             NewQueue::NotOurs => return Err(NoInbox::NotOurs(id.name.clone())),
             NewQueue::Hidden => return Err(NoInbox::Hidden(id.name.clone())),
@@ -143,7 +143,7 @@ enum NewQueue {
     TooEarly,
 }
 
-fn judge(tags: Option<&Tags>, cluster: &ClusterName, asked_for: Duration) -> NewQueue {
+fn whose(tags: Option<&Tags>, cluster: &ClusterName, asked_for: Duration) -> NewQueue {
     match tags {
         Some(tags) if is_ours(tags, cluster) => NewQueue::Ours,
         Some(_) => NewQueue::NotOurs,
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn a_new_inbox_that_does_not_show_is_nobody_elses() {
         let cluster = "lab".parse().unwrap();
-        let judged = |tags: Option<Tags>, seconds| judge(tags.as_ref(), &cluster, Duration::from_secs(seconds));
+        let judged = |tags: Option<Tags>, seconds| whose(tags.as_ref(), &cluster, Duration::from_secs(seconds));
         assert_eq!(judged(None, 0), NewQueue::TooEarly);
         assert_eq!(judged(None, 60), NewQueue::Hidden);
         assert_eq!(judged(Some(tags(&cluster)), 3), NewQueue::Ours);

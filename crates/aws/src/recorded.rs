@@ -5,6 +5,7 @@
 //! not kept here: the tests have the facts of it, with account numbers and names made up, and name entries by their number.
 
 mod accounts;
+mod desired;
 mod errors;
 mod functions;
 mod invocations;
@@ -15,7 +16,6 @@ mod queues;
 mod roles;
 mod schedules;
 mod sweep;
-mod wanted;
 mod wire;
 
 use std::collections::BTreeSet;

@@ -87,7 +87,7 @@ pub async fn create(aws: &Aws, resource: &Resource) -> Result<Progress, AwsError
     note_upload(aws, resource, created.as_ref());
     match created {
         Err(error) if error.is_already_exists() => Ok(Progress::Exists),
-        other => other.map_err(|error| spreading::judge(&aws.location, resource, error)),
+        other => other.map_err(|error| spreading::classify(&aws.location, resource, error)),
     }
 }
 
@@ -116,29 +116,29 @@ fn note_upload(aws: &Aws, resource: &Resource, result: Result<&Progress, &AwsErr
 pub async fn take_over(
     aws: &Aws,
     resource: &Resource,
-    have: &Observed,
+    observed: &Observed,
     differences: &[Difference],
     fetched: Option<&str>,
 ) -> Result<Progress, AwsError> {
     let id = resource.id();
     if id.kind == Kind::LayerVersion {
         // Its description names the owner, and cannot be changed.
-        return replace(aws, &id, have).await;
+        return replace(aws, &id, observed).await;
     }
     if differences.iter().any(|difference| id.kind.is_replaced_for(difference)) {
         // Only what carries the pipeline's UID may be deleted.
-        tagging::put(aws, resource, have, &Changed(differences).tags(resource.tags()).owner).await?;
+        tagging::put(aws, resource, observed, &Changed(differences).tags(resource.tags()).owner).await?;
         return Ok(Progress::waiting("the resource that was taken over to be replaced", Duration::ZERO));
     }
-    update(aws, resource, have, differences, fetched).await
+    update(aws, resource, observed, differences, fetched).await
 }
 
 /// Deletes a resource of ours that AWS cannot change as desired; it is made anew when it is observed to be gone.
 ///
 /// # Errors
 /// AWS refuses, or cannot be reached.
-pub async fn replace(aws: &Aws, id: &Id, have: &Observed) -> Result<Progress, AwsError> {
-    Ok(match delete(aws, id, have).await? {
+pub async fn replace(aws: &Aws, id: &Id, observed: &Observed) -> Result<Progress, AwsError> {
+    Ok(match delete(aws, id, observed).await? {
         Progress::Done => Progress::waiting("the name of the deleted resource to be free", name_rests(id.kind)),
         progress => progress,
     })
@@ -167,13 +167,13 @@ const fn name_rests(kind: Kind) -> Duration {
 pub async fn update(
     aws: &Aws,
     resource: &Resource,
-    have: &Observed,
+    observed: &Observed,
     differences: &[Difference],
     fetched: Option<&str>,
 ) -> Result<Progress, AwsError> {
-    match put_right(aws, resource, have, differences, fetched).await {
+    match put_right(aws, resource, observed, differences, fetched).await {
         Ok(progress) => Ok(progress),
-        Err(error) => match by_tag::meaning(aws, &resource.id(), have, error).await {
+        Err(error) => match by_tag::meaning(aws, &resource.id(), observed, error).await {
             Meaning::Gone => Ok(Progress::waiting("the resource, which was deleted meanwhile", Duration::ZERO)),
             Meaning::Refused(error) => Err(error),
         },
@@ -183,14 +183,14 @@ pub async fn update(
 async fn put_right(
     aws: &Aws,
     resource: &Resource,
-    have: &Observed,
+    observed: &Observed,
     differences: &[Difference],
     fetched: Option<&str>,
 ) -> Result<Progress, AwsError> {
     let changed = Changed(differences);
     let tags = changed.tags(resource.tags());
     // Only what carries the pipeline's UID may be changed or deleted.
-    tagging::put(aws, resource, have, &tags.owner).await?;
+    tagging::put(aws, resource, observed, &tags.owner).await?;
     let progress = match resource {
         Resource::LogGroup(it) => log_group::update(aws, it, changed).await,
         Resource::Queue(it) => queue::update(aws, it, changed).await,
@@ -199,13 +199,13 @@ async fn put_right(
         // It has nothing but its name and tags.
         Resource::ScheduleGroup(_) => Ok(Progress::Done),
         Resource::LayerVersion(it) => layer_version::update(aws, it, changed).await,
-        Resource::Function(it) => function::update(aws, it, have, changed, fetched).await,
-        Resource::EventSourceMapping(it) => event_source_mapping::update(aws, it, have, changed).await,
-        Resource::Schedule(it) => schedule::update(aws, it, have).await,
+        Resource::Function(it) => function::update(aws, it, observed, changed, fetched).await,
+        Resource::EventSourceMapping(it) => event_source_mapping::update(aws, it, observed, changed).await,
+        Resource::Schedule(it) => schedule::update(aws, it, observed).await,
     };
     note_upload(aws, resource, progress.as_ref());
-    match progress.map_err(|error| spreading::judge(&aws.location, resource, error))? {
-        Progress::Done => tagging::change(aws, resource, have, tags).await,
+    match progress.map_err(|error| spreading::classify(&aws.location, resource, error))? {
+        Progress::Done => tagging::change(aws, resource, observed, tags).await,
         // Tags follow in a later update, or with the creation of a replacement.
         progress @ (Progress::Made(_)
         | Progress::Waiting(_)
@@ -250,22 +250,22 @@ pub async fn follow(aws: &Aws, id: &Id, made: &Observed) -> Result<Option<Observ
 ///
 /// # Errors
 /// AWS refuses, or cannot be reached.
-pub async fn delete(aws: &Aws, id: &Id, have: &Observed) -> Result<Progress, AwsError> {
+pub async fn delete(aws: &Aws, id: &Id, observed: &Observed) -> Result<Progress, AwsError> {
     let deleted = match id.kind {
         Kind::LogGroup => log_group::delete(aws, &id.name).await,
         Kind::Queue => queue::delete(aws, &id.name).await,
         Kind::Parameter => parameter::delete(aws, &id.name).await,
         Kind::Role => role::delete(aws, &id.name).await,
-        Kind::ScheduleGroup => schedule_group::delete(aws, &id.name, have).await,
-        Kind::LayerVersion => layer_version::delete(aws, &id.name, have).await,
+        Kind::ScheduleGroup => schedule_group::delete(aws, &id.name, observed).await,
+        Kind::LayerVersion => layer_version::delete(aws, &id.name, observed).await,
         Kind::Function => function::delete(aws, &id.name).await,
-        Kind::EventSourceMapping => event_source_mapping::delete(aws, have).await,
+        Kind::EventSourceMapping => event_source_mapping::delete(aws, observed).await,
         Kind::Schedule => schedule::delete(aws, &id.name).await,
     };
     match deleted {
         Ok(progress) => Ok(progress),
         Err(error) if error.is_not_found() => Ok(Progress::Done),
-        Err(error) => match by_tag::meaning(aws, id, have, error).await {
+        Err(error) => match by_tag::meaning(aws, id, observed, error).await {
             Meaning::Gone => Ok(Progress::Done),
             Meaning::Refused(error) => Err(error),
         },

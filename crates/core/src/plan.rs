@@ -16,18 +16,18 @@ use crate::resource::{Difference, Field, FieldName, Function, Id, Kind, LogGroup
 
 /// Observations by resource. A value of `None` was read and does not exist; an id that is missing was not read. An
 /// unread desired resource is planned as a creation, and an unread unwanted one is read right before its deletion.
-pub type Have = BTreeMap<Id, Option<Observed>>;
+pub type Observations = BTreeMap<Id, Option<Observed>>;
 
 /// ARNs of resources at their last observation.
 pub type Arns = BTreeMap<Id, String>;
 
 /// Whether a resource that the status lists was ever observed as the pipeline's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
+pub enum Recorded {
     /// It was, as far as the status says.
     Ours,
     /// It was about to be created, and was never observed as the pipeline's own.
-    Unseen,
+    Unconfirmed,
 }
 
 /// The steps of a reconcile, one for each resource, with their order.
@@ -45,7 +45,7 @@ pub struct Step {
     /// The state that the step drives the resource to.
     pub goal: Goal,
     /// The observation that the plan was computed from.
-    pub have: Option<Observed>,
+    pub observed: Option<Observed>,
     /// The resource's ARN at its last observation, if there was one.
     pub last_arn: Option<String>,
     /// The verdict on that observation.
@@ -58,14 +58,14 @@ pub struct Step {
 #[derive(Clone, Debug)]
 pub enum Goal {
     /// Exists as desired. Boxed because it is much larger than the other variant.
-    Present(Box<Wanted>),
+    Present(Box<DesiredResource>),
     /// Does not exist.
     Gone,
 }
 
 /// A wanted resource.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub struct DesiredResource {
     /// The resource.
     pub resource: Resource,
     /// Whether a resource of an earlier pipeline may be taken over: only if this pipeline never had it as its own.
@@ -117,18 +117,18 @@ impl Verdict {
 
 impl Goal {
     /// What to do about a resource with this goal.
-    pub fn judge(&self, have: Option<&Observed>, owner: &Owner) -> Verdict {
-        match (self, have) {
-            (Self::Present(wanted), None) if wanted.is_over() => Verdict::InSync,
+    pub fn verdict(&self, observed: Option<&Observed>, owner: &Owner) -> Verdict {
+        match (self, observed) {
+            (Self::Present(desired), None) if desired.is_over() => Verdict::InSync,
             (Self::Present(_), None) => Verdict::Create,
             (Self::Gone, None) => Verdict::InSync,
-            (Self::Present(wanted), Some(have)) => match owner.ownership(&have.tags) {
-                Ownership::Ours => wanted.compare(have, |differences| {
-                    let replaced = differences.iter().any(|it| wanted.resource.id().kind.is_replaced_for(it));
+            (Self::Present(desired), Some(observed)) => match owner.ownership(&observed.tags) {
+                Ownership::Ours => desired.compare(observed, |differences| {
+                    let replaced = differences.iter().any(|it| desired.resource.id().kind.is_replaced_for(it));
                     if replaced { Verdict::Replace(differences) } else { Verdict::Update(differences) }
                 }),
-                Ownership::Predecessor { uid } if wanted.may_take_over => {
-                    wanted.compare(have, |differences| Verdict::TakeOver { from: uid, differences })
+                Ownership::Predecessor { uid } if desired.may_take_over => {
+                    desired.compare(observed, |differences| Verdict::TakeOver { from: uid, differences })
                 }
                 Ownership::Predecessor { uid } => Verdict::Conflict {
                     whose: format!(
@@ -138,7 +138,7 @@ impl Goal {
                 },
                 Ownership::NotOurs { whose } => Verdict::Conflict { whose },
             },
-            (Self::Gone, Some(have)) => match owner.ownership(&have.tags) {
+            (Self::Gone, Some(observed)) => match owner.ownership(&observed.tags) {
                 Ownership::Ours => Verdict::Delete,
                 // Nothing to delete, as far as this pipeline is concerned.
                 Ownership::Predecessor { .. } | Ownership::NotOurs { .. } => Verdict::InSync,
@@ -147,21 +147,21 @@ impl Goal {
     }
 }
 
-impl Wanted {
+impl DesiredResource {
     /// Whether it is a schedule that will not fire any more: it need not be there.
     fn is_over(&self) -> bool {
         matches!(&self.resource, Resource::Schedule(schedule) if schedule.is_over())
     }
 
-    fn compare(&self, have: &Observed, otherwise: impl FnOnce(Vec<Difference>) -> Verdict) -> Verdict {
-        if let Some(why) = &have.settling {
+    fn compare(&self, observed: &Observed, otherwise: impl FnOnce(Vec<Difference>) -> Verdict) -> Verdict {
+        if let Some(why) = &observed.settling {
             return Verdict::Settle(why.clone());
         }
-        let mut differences = diff(&self.resource, have, &self.tag_keys);
+        let mut differences = diff(&self.resource, observed, &self.tag_keys);
         if let Resource::Schedule(schedule) = &self.resource {
-            differences = schedule.to_change(have, differences);
+            differences = schedule.to_change(observed, differences);
         }
-        differences.extend(self.role_made_anew(have));
+        differences.extend(self.role_made_anew(observed));
         if differences.is_empty() { Verdict::InSync } else { otherwise(differences) }
     }
 }
@@ -169,36 +169,37 @@ impl Wanted {
 impl Step {
     /// The resource's ARN, if it is known.
     pub fn arn(&self) -> Option<&str> {
-        self.have.as_ref().map(|have| have.arn.as_str()).or(self.last_arn.as_deref())
+        self.observed.as_ref().map(|observed| observed.arn.as_str()).or(self.last_arn.as_deref())
     }
 
     /// The ARN of a layer version that is in sync; versions never change.
     fn published(&self) -> Option<(Id, String)> {
         let published = self.id.kind == Kind::LayerVersion && self.verdict == Verdict::InSync;
-        self.have.as_ref().filter(|_| published).map(|have| (self.id.clone(), have.arn.clone()))
+        self.observed.as_ref().filter(|_| published).map(|observed| (self.id.clone(), observed.arn.clone()))
     }
 
     /// The step with ARNs in place of its layers' names: AWS assigns them when it publishes a version.
     pub fn resolve(&self, arns: &BTreeMap<Id, String>, owner: &Owner) -> Cow<'_, Self> {
         let arn_of = |layer: &str| arns.get(&Id::new(Kind::LayerVersion, layer));
-        let Goal::Present(wanted) = &self.goal else { return Cow::Borrowed(self) };
-        let Resource::Function(function) = &wanted.resource else { return Cow::Borrowed(self) };
+        let Goal::Present(desired) = &self.goal else { return Cow::Borrowed(self) };
+        let Resource::Function(function) = &desired.resource else { return Cow::Borrowed(self) };
         if !function.layers.iter().any(|layer| arn_of(layer).is_some()) {
             return Cow::Borrowed(self);
         }
         let layers = function.layers.iter().map(|layer| arn_of(layer).unwrap_or(layer).clone()).collect();
         let resource = Resource::Function(Function { layers, ..function.clone() });
-        let goal = Goal::Present(Box::new(Wanted { resource, ..(**wanted).clone() }));
-        let verdict = goal.judge(self.have.as_ref(), owner);
+        let goal = Goal::Present(Box::new(DesiredResource { resource, ..(**desired).clone() }));
+        let verdict = goal.verdict(self.observed.as_ref(), owner);
         Cow::Owned(Self { goal, verdict, ..self.clone() })
     }
 }
 
-impl Wanted {
+impl DesiredResource {
     /// The difference if the role was re-created after the function's last change: the function still has the deleted role,
     /// and has to be given another one first, then its own.
-    fn role_made_anew(&self, have: &Observed) -> Option<Difference> {
-        let (Resource::Function(function), Some(after), Some(since)) = (&self.resource, self.changed_after, have.since)
+    fn role_made_anew(&self, observed: &Observed) -> Option<Difference> {
+        let (Resource::Function(function), Some(after), Some(since)) =
+            (&self.resource, self.changed_after, observed.since)
         else {
             return None;
         };
@@ -213,28 +214,28 @@ impl Wanted {
 /// `known` are the resources in the status, `tag_keys` say which tags are the pipeline's own.
 pub fn plan(
     owner: &Owner,
-    want: Vec<Resource>,
-    known: &BTreeMap<Id, Held>,
+    desired: Vec<Resource>,
+    known: &BTreeMap<Id, Recorded>,
     tag_keys: &TagKeys,
-    mut have: Have,
+    mut observed: Observations,
 ) -> Plan {
     let tag_keys = Arc::new(tag_keys.clone());
-    let wanted_ids: BTreeSet<Id> = want.iter().map(Resource::id).collect();
-    let needs: Vec<BTreeSet<Id>> = want.iter().map(|resource| needs(resource, &wanted_ids)).collect();
-    let mut steps: Vec<Step> = want
+    let wanted_ids: BTreeSet<Id> = desired.iter().map(Resource::id).collect();
+    let needs: Vec<BTreeSet<Id>> = desired.iter().map(|resource| needs(resource, &wanted_ids)).collect();
+    let mut steps: Vec<Step> = desired
         .into_iter()
         .zip(needs)
         .map(|(resource, after)| {
             let id = resource.id();
-            let may_take_over = known.get(&id) != Some(&Held::Ours);
-            let goal = Goal::Present(Box::new(Wanted {
+            let may_take_over = known.get(&id) != Some(&Recorded::Ours);
+            let goal = Goal::Present(Box::new(DesiredResource {
                 resource,
                 may_take_over,
                 tag_keys: Arc::clone(&tag_keys),
                 changed_after: None,
             }));
-            let have = have.remove(&id).flatten();
-            Step { verdict: goal.judge(have.as_ref(), owner), id, goal, have, last_arn: None, after }
+            let observed = observed.remove(&id).flatten();
+            Step { verdict: goal.verdict(observed.as_ref(), owner), id, goal, observed, last_arn: None, after }
         })
         .collect();
     let published: BTreeMap<Id, String> = steps.iter().filter_map(Step::published).collect();
@@ -246,7 +247,7 @@ pub fn plan(
     order_visibility(&mut steps);
     follow_roles(&mut steps, owner);
     let unwanted: Vec<Id> = known.keys().filter(|id| !wanted_ids.contains(*id)).cloned().collect();
-    steps.extend(plan_deletion(owner, unwanted, have).steps.into_iter().map(|mut step| {
+    steps.extend(plan_deletion(owner, unwanted, observed).steps.into_iter().map(|mut step| {
         step.after.extend(wanted_ids.iter().cloned());
         step
     }));
@@ -254,14 +255,14 @@ pub fn plan(
 }
 
 /// Plans to delete those of the resources that are the pipeline's own.
-pub fn plan_deletion(owner: &Owner, ids: Vec<Id>, mut have: Have) -> Plan {
+pub fn plan_deletion(owner: &Owner, ids: Vec<Id>, mut observed: Observations) -> Plan {
     let all: BTreeSet<Id> = ids.iter().cloned().collect();
     let steps = ids.into_iter().map(|id| {
-        let seen = have.remove(&id);
+        let seen = observed.remove(&id);
         // Before a deletion a step reads it in any case.
-        let verdict = seen.as_ref().map_or(Verdict::Delete, |have| Goal::Gone.judge(have.as_ref(), owner));
+        let verdict = seen.as_ref().map_or(Verdict::Delete, |observed| Goal::Gone.verdict(observed.as_ref(), owner));
         let after = all.iter().filter(|other| gone_before(&id, other)).cloned().collect();
-        Step { id, goal: Goal::Gone, have: seen.flatten(), last_arn: None, verdict, after }
+        Step { id, goal: Goal::Gone, observed: seen.flatten(), last_arn: None, verdict, after }
     });
     Plan { steps: steps.collect() }
 }
@@ -283,7 +284,7 @@ fn gone_before(id: &Id, other: &Id) -> bool {
 }
 
 /// What must be there before a resource can be made or changed.
-fn needs(resource: &Resource, wanted: &BTreeSet<Id>) -> BTreeSet<Id> {
+fn needs(resource: &Resource, desired: &BTreeSet<Id>) -> BTreeSet<Id> {
     let needed: Vec<Id> = match resource {
         Resource::LogGroup(_)
         | Resource::Parameter(_)
@@ -305,16 +306,16 @@ fn needs(resource: &Resource, wanted: &BTreeSet<Id>) -> BTreeSet<Id> {
             vec![Id::new(Kind::Function, &mapping.function), Id::new(Kind::Queue, &mapping.queue)]
         }
         // Created last, so that nothing fires into an incomplete pipeline.
-        Resource::Schedule(_) => wanted.iter().filter(|id| id.kind != Kind::Schedule).cloned().collect(),
+        Resource::Schedule(_) => desired.iter().filter(|id| id.kind != Kind::Schedule).cloned().collect(),
     };
-    needed.into_iter().filter(|id| wanted.contains(id)).collect()
+    needed.into_iter().filter(|id| desired.contains(id)).collect()
 }
 
 /// Lambda refuses a mapping whose queue has a visibility timeout below the function's timeout: raise the queue's before
 /// the function's, and lower it after.
 fn order_visibility(steps: &mut [Step]) {
     let Some((queue, function)) = steps.iter().find_map(|step| match &step.goal {
-        Goal::Present(wanted) => match &wanted.resource {
+        Goal::Present(desired) => match &desired.resource {
             Resource::EventSourceMapping(mapping) => {
                 Some((Id::new(Kind::Queue, &mapping.queue), Id::new(Kind::Function, &mapping.function)))
             }
@@ -337,23 +338,23 @@ fn follow_roles(steps: &mut [Step], owner: &Owner) {
         .iter()
         .filter(|step| step.id.kind == Kind::Role)
         .map(|step| {
-            let since = step.have.as_ref().and_then(|have| have.since);
+            let since = step.observed.as_ref().and_then(|observed| observed.since);
             (step.id.name.clone(), (step.verdict == Verdict::Create, since))
         })
         .collect();
     for step in steps {
-        let (Goal::Present(wanted), Some(have)) = (&mut step.goal, &step.have) else { continue };
-        let Resource::Function(function) = &wanted.resource else { continue };
+        let (Goal::Present(desired), Some(observed)) = (&mut step.goal, &step.observed) else { continue };
+        let Resource::Function(function) = &desired.resource else { continue };
         let role = Arn::parse(&function.role_arn).and_then(|arn| roles.get(arn.name()));
-        wanted.changed_after = match role {
+        desired.changed_after = match role {
             // The role will be created by this plan, so after the function's last change.
-            Some((true, _)) => have.since,
+            Some((true, _)) => observed.since,
             // A role's creation time has a resolution of one second: a change within that second counts as later.
             Some((false, Some(since))) => since.checked_sub(1.millisecond()).ok(),
             Some((false, None)) | None => None,
         };
         let other = Arn::parse(&function.other_role_arn).map(|arn| Id::new(Kind::Role, arn.name()));
-        let verdict = step.goal.judge(step.have.as_ref(), owner);
+        let verdict = step.goal.verdict(step.observed.as_ref(), owner);
         if verdict.differences().iter().any(|it| matches!(it.from, Some(Side::DeletedRole(_)))) {
             // The function is given the other role in between, so that role has to be there first.
             step.after.extend(other.filter(|other| roles.contains_key(&other.name)));
@@ -364,9 +365,9 @@ fn follow_roles(steps: &mut [Step], owner: &Owner) {
 
 /// Whether a step lowers a queue's visibility timeout.
 fn lowers_visibility(step: &Step) -> bool {
-    let (Goal::Present(wanted), Some(have)) = (&step.goal, &step.have) else { return false };
-    let Resource::Queue(queue) = &wanted.resource else { return false };
-    let Some(Field::Plain(seconds)) = have.fields.get(&FieldName::VisibilityTimeout) else { return false };
+    let (Goal::Present(desired), Some(observed)) = (&step.goal, &step.observed) else { return false };
+    let Resource::Queue(queue) = &desired.resource else { return false };
+    let Some(Field::Plain(seconds)) = observed.fields.get(&FieldName::VisibilityTimeout) else { return false };
     seconds.as_u64().is_some_and(|seconds| u64::from(queue.visibility_timeout()) < seconds)
 }
 

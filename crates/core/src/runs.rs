@@ -4,8 +4,8 @@
 //! order, and the same events always give the same runs. Each value only ever grows in its own order: a task from
 //! waiting to done, a time to the first or the last of its kind. Pure; other modules decide what is written, and where.
 
+mod events;
 pub mod missed;
-mod news;
 mod task;
 mod verdict;
 
@@ -15,7 +15,7 @@ use api::{Run, RunCounts, RunResult, RunTrigger};
 use jiff::Timestamp;
 use protocol::{RunRef, Trigger};
 
-pub use news::tell;
+pub use events::tell;
 pub use verdict::{Cause, conditions, missing, reports_nothing};
 
 /// Number of runs that are kept, the newest.

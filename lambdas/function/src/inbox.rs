@@ -41,7 +41,7 @@ impl Inbox {
     pub(crate) async fn send(&self, client: &Client, report: &Report) {
         let Some(url) = &self.url else { return };
         // Messages of earlier versions do not contain the number of tasks.
-        if report.news.is_empty() || report.run.tasks == 0 {
+        if report.events.is_empty() || report.run.tasks == 0 {
             return;
         }
         let lost = match serde_json::to_string(report).map(escape_refused) {

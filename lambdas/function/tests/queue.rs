@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fake::{Answer, Aws};
 use function::{Outgoing, Queue};
-use protocol::{Action, Message, News, NotifyOn, PipelineRef, Report, Run, RunRef, Task, Trigger};
+use protocol::{Action, Message, NotifyOn, PipelineRef, Report, Run, RunEvent, RunRef, Task, Trigger};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -143,8 +143,8 @@ async fn warming_survives_a_refusal() {
 fn report(task: &str) -> Report {
     let run = RunRef { run_id: "run".into(), tasks: 1, ..RunRef::default() };
     let at = "2026-01-01T09:00:00Z".parse().expect("a time");
-    let delivered = News::Delivered { at, task: task.into(), channel: "team".into() };
-    Report { pipeline: PipelineRef { namespace: "default".into(), name: "p".into() }, run, news: vec![delivered] }
+    let delivered = RunEvent::Delivered { at, task: task.into(), channel: "team".into() };
+    Report { pipeline: PipelineRef { namespace: "default".into(), name: "p".into() }, run, events: vec![delivered] }
 }
 
 /// A queue whose server forgets connections that are idle for longer than a second, as while Lambda freezes a process.

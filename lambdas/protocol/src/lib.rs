@@ -8,7 +8,7 @@
 
 mod firing;
 mod message;
-mod news;
+mod report;
 mod result;
 pub mod sqs;
 mod task;
@@ -17,7 +17,7 @@ pub mod text;
 
 pub use firing::{Firing, PipelineRef, Trigger, placeholder, scheduled_run_id};
 pub use message::{Body, Delivery, MAX_DELIVERY_RECEIVES, Message, Run, redrive_count};
-pub use news::{MAX_ERROR, MAX_REPORT, News, Report, RunRef, brief};
+pub use report::{MAX_ERROR, MAX_REPORT, Report, RunEvent, RunRef, brief};
 pub use result::{Status, TaskResult};
 pub use task::{
     Action, Channel, Header, HeaderValue, Http, HttpMethod, NotifyOn, SecretKey, Secrets, StatusPattern,

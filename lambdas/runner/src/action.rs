@@ -10,8 +10,8 @@ use url::Url;
 
 use crate::Runner;
 use crate::channel::Meaning;
+use crate::events;
 use crate::http::{self, Http, Invalid};
-use crate::news;
 use crate::secrets::{Freshness, Secrets};
 use crate::text;
 
@@ -64,7 +64,7 @@ pub(crate) async fn perform(runner: &Runner, run: &Run, attempt: u32, time: Time
         Action::Message => Ended::default(),
         Action::Function { name } => runner.functions.call(runner, name, run, attempt, time).await,
         Action::Http(request) => {
-            let work = with_secrets(runner, run, request);
+            let work = Box::pin(with_secrets(runner, run, request));
             begun(runner, run, attempt, time.limit, work).await.unwrap_or_else(|late| late)
         }
     }
@@ -81,7 +81,7 @@ pub(crate) async fn begun<T>(
     limit: Duration,
     work: impl Future<Output = T>,
 ) -> Result<T, Ended> {
-    let in_time = timeout(limit, news::telling_of(runner, run, attempt, work)).await;
+    let in_time = timeout(limit, events::telling_of(runner, run, attempt, work)).await;
     in_time.map_err(|_| Ended::failed(format!("timed out after {} s", limit.as_secs())))
 }
 

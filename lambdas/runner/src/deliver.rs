@@ -9,10 +9,10 @@ use tokio::time::{Instant, timeout};
 
 use crate::batch::Record;
 use crate::channel::{self, Meaning};
+use crate::events::Fate;
 use crate::http::{self, Invalid};
-use crate::news::Fate;
 use crate::secrets::{Freshness, Secrets};
-use crate::{Outcome, Runner, news, text};
+use crate::{Outcome, Runner, events, text};
 
 /// Longest back-off in seconds, unless the service asks for more.
 const MAX_BACKOFF: u64 = 900;
@@ -66,7 +66,7 @@ pub(crate) async fn deliver(runner: &Runner, delivery: Delivery, record: &Record
     let verdict = post(runner, &delivery, until.duration_since(Instant::now()).saturating_sub(RESERVE)).await;
     match verdict {
         Verdict::Delivered => {
-            news::report_delivery(runner, &delivery, &Fate::Delivered).await;
+            events::report_delivery(runner, &delivery, &Fate::Delivered).await;
             Outcome::Done
         }
         Verdict::Later { reason, .. } if receive == MAX_DELIVERY_RECEIVES => {
@@ -85,7 +85,7 @@ async fn give_up(runner: &Runner, delivery: Delivery, reason: String, record: &R
     let message = Outgoing::given_up(delivery.clone(), reason.clone()).received_as(record.message_id.to_string());
     let moved = runner.queue.send(vec![message], until).await;
     if moved.is_ok() || record.attributes.receive_count > MAX_DELIVERY_RECEIVES {
-        news::report_delivery(runner, &delivery, &Fate::GivenUp(reason)).await;
+        events::report_delivery(runner, &delivery, &Fate::GivenUp(reason)).await;
     }
     match moved {
         Ok(()) => Outcome::Done,

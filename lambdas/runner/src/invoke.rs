@@ -72,7 +72,8 @@ impl Functions {
             .build();
         let started = Instant::now();
         loop {
-            let error = match begun(runner, run, attempt, time.limit, request.clone().send()).await {
+            let sent = Box::pin(request.clone().send());
+            let error = match begun(runner, run, attempt, time.limit, sent).await {
                 Ok(Ok(answer)) => return ended(answer),
                 Ok(Err(error)) => error,
                 Err(late) => return late,

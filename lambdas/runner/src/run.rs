@@ -5,15 +5,17 @@ use std::time::Duration;
 use function::Outgoing;
 use futures::future::{join, join_all};
 use jiff::Timestamp;
-use protocol::{Action, Channel, Delivery, MAX_DELIVERY_RECEIVES, Message, News, NotifyOn, Run, Status, TaskResult};
+use protocol::{
+    Action, Channel, Delivery, MAX_DELIVERY_RECEIVES, Message, NotifyOn, Run, RunEvent, Status, TaskResult,
+};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::action::{self, Ended, MAX_TEXT, Time};
 use crate::deliver::{self, RESERVE, Verdict};
-use crate::news::Fate;
+use crate::events::Fate;
 use crate::receive::Receive;
-use crate::{Outcome, Runner, channel, news, text};
+use crate::{Outcome, Runner, channel, events, text};
 
 /// With less time left than this, results are queued instead of posted at once.
 const AT_ONCE: Duration = Duration::from_secs(10);
@@ -50,7 +52,7 @@ pub(crate) async fn run(
         let left = until.duration_since(started).saturating_sub(RESERVE);
         let limit = limit.min(left);
         // What begins later than this would not have all the time that it may take.
-        let time = Time { limit, begin_by: started + limit.min(left - limit) };
+        let time = Time { limit, begin_by: started + limit.min(left.saturating_sub(limit)) };
         let work = action::perform(runner, &run, number, time);
         if may_repeat(&task.action) { work.await } else { join(work, at_work).await.0 }
     } else {
@@ -63,14 +65,14 @@ pub(crate) async fn run(
     }
     let result = result(&run, number, ended, started.elapsed());
     log(&result);
-    let ended = news::ended(&run, &result);
+    let ended = events::ended(&run, &result);
     if result.status == Status::Failed && receive.number < task.attempts {
-        news::report_run(runner, &run, vec![ended]).await;
+        events::report_run(runner, &run, vec![ended]).await;
         return Outcome::Again(pause);
     }
-    let Announced { left, news } = announce(runner, &run, &result, until).await;
+    let Announced { left, events } = announce(runner, &run, &result, until).await;
     let outcome = hand_over(runner, &run, left, until).await;
-    news::report_run(runner, &run, [ended].into_iter().chain(news).collect()).await;
+    events::report_run(runner, &run, [ended].into_iter().chain(events).collect()).await;
     outcome
 }
 
@@ -150,14 +152,14 @@ struct Announced {
     /// Deliveries that are left for the queue, and those that were given up, for its dead-letter queue.
     left: Vec<Outgoing>,
     /// Events of the deliveries that ended.
-    news: Vec<News>,
+    events: Vec<RunEvent>,
 }
 
 /// Posts a result to its channels while there is time.
 async fn announce(runner: &Runner, run: &Run, result: &TaskResult, until: Instant) -> Announced {
     let deliveries = deliveries(run, result).into_iter().map(|delivery| at_once(runner, delivery, until));
-    let (left, news): (Vec<_>, Vec<_>) = join_all(deliveries).await.into_iter().unzip();
-    Announced { left: left.into_iter().flatten().collect(), news: news.into_iter().flatten().collect() }
+    let (left, events): (Vec<_>, Vec<_>) = join_all(deliveries).await.into_iter().unzip();
+    Announced { left: left.into_iter().flatten().collect(), events: events.into_iter().flatten().collect() }
 }
 
 /// The delivery to each channel; none if the task does not notify of such results.
@@ -192,7 +194,7 @@ fn is_notified(on: NotifyOn, status: Status) -> bool {
 
 /// Posts one delivery. Returns a message for the queue if it has to be tried again, or for the dead-letter queue if it
 /// is given up.
-async fn at_once(runner: &Runner, delivery: Delivery, until: Instant) -> (Option<Outgoing>, Option<News>) {
+async fn at_once(runner: &Runner, delivery: Delivery, until: Instant) -> (Option<Outgoing>, Option<RunEvent>) {
     let time = until.duration_since(Instant::now());
     if time < AT_ONCE {
         return (Some(Outgoing::new(&Message::Deliver(delivery))), None);
@@ -207,12 +209,12 @@ async fn at_once(runner: &Runner, delivery: Delivery, until: Instant) -> (Option
             return (Some(later), None);
         }
     };
-    let news = news::of_delivery(&delivery, &fate);
+    let events = events::of_delivery(&delivery, &fate);
     let left = match fate {
         Fate::Delivered => None,
         Fate::GivenUp(reason) => Some(Outgoing::given_up(delivery, reason)),
     };
-    (left, Some(news))
+    (left, Some(events))
 }
 
 #[cfg(test)]

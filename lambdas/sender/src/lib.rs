@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use function::{Outgoing, Queue, Unsent};
 use jiff::Timestamp;
 use lambda_runtime::Diagnostic;
-use protocol::{Firing, Message, News, Report, Run, RunRef, Task, brief, placeholder};
+use protocol::{Firing, Message, Report, Run, RunEvent, RunRef, Task, brief, placeholder};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -88,8 +88,8 @@ async fn send(queue: &Queue, event: Value, until: Instant) -> Result<Sent, Error
     let sent = messages.len();
     let result = queue.send_or_keep(&run_id, messages, until).await;
     let unsent = result.as_ref().err().map(|unsent| brief(&unsent.to_string()));
-    let fired = News::Fired { at: Timestamp::now(), tasks, unsent };
-    queue.report(&Report { pipeline, run, news: vec![fired] }).await;
+    let fired = RunEvent::Fired { at: Timestamp::now(), tasks, unsent };
+    queue.report(&Report { pipeline, run, events: vec![fired] }).await;
     match result {
         Ok(()) => Ok(Sent { run_id, sent }),
         Err(unsent) => Err(Error::Unsent { run_id, unsent }),

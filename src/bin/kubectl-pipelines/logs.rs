@@ -61,14 +61,14 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus
     }
     let logs = Logs::of(&Session::in_region(status.region.as_deref()).await);
     let now = Timestamp::now();
-    let mut wanted = match run {
-        Some(id) => Wanted::of_run(named(&status.runs, &id)?, now),
-        None => Wanted { from: now - SignedDuration::from_mins(since.into()), to: None, run: None },
+    let mut selection = match run {
+        Some(id) => Selection::of_run(named(&status.runs, &id)?, now),
+        None => Selection { from: now - SignedDuration::from_mins(since.into()), to: None, run: None },
     };
     let mut seen = BTreeSet::new();
     loop {
         let began = Timestamp::now();
-        let lines = lines(&logs, &groups, &wanted).await?;
+        let lines = lines(&logs, &groups, &selection).await?;
         for line in lines {
             if seen.insert(line.id.clone()) {
                 print(&line.text())?;
@@ -80,7 +80,7 @@ pub(crate) async fn run(arguments: Arguments, place: Place) -> Result<ExitStatus
             }
             return Ok(ExitStatus::Success);
         }
-        wanted.from = began - LATE;
+        selection.from = began - LATE;
         sleep(POLL).await;
     }
 }
@@ -121,13 +121,13 @@ fn named<'runs>(runs: &'runs [Run], id: &str) -> Result<&'runs Run, String> {
 
 /// Which lines.
 #[derive(Clone, Debug)]
-struct Wanted {
+struct Selection {
     from: Timestamp,
     to: Option<Timestamp>,
     run: Option<String>,
 }
 
-impl Wanted {
+impl Selection {
     fn of_run(run: &Run, now: Timestamp) -> Self {
         let time = |text: &str| text.parse::<Timestamp>().ok();
         let due = time(&run.scheduled_time).unwrap_or(now);
@@ -161,18 +161,18 @@ pub(crate) fn text(when: Timestamp, whose: &str, message: &str) -> String {
     format!("{when:.3} {:<8} {}\n", printable(whose), one_line(message.trim_end()))
 }
 
-async fn lines(logs: &Logs, groups: &[Group], wanted: &Wanted) -> Result<Vec<Line>, String> {
-    let all = try_join_all(groups.iter().map(|group| of_group(logs, group, wanted))).await?;
+async fn lines(logs: &Logs, groups: &[Group], selection: &Selection) -> Result<Vec<Line>, String> {
+    let all = try_join_all(groups.iter().map(|group| of_group(logs, group, selection))).await?;
     let mut lines: Vec<Line> = all.into_iter().flatten().collect();
     lines.sort_by_key(|line| line.when);
     Ok(lines)
 }
 
-async fn of_group(logs: &Logs, group: &Group, wanted: &Wanted) -> Result<Vec<Line>, String> {
-    let events = logs.events(&group.name, wanted.from, wanted.to).await;
+async fn of_group(logs: &Logs, group: &Group, selection: &Selection) -> Result<Vec<Line>, String> {
+    let events = logs.events(&group.name, selection.from, selection.to).await;
     let events = events.map_err(|failure| format!("FilterLogEvents of {}: {failure}", group.name))?;
     let mut lines: Vec<Line> = events.into_iter().map(|event| Line::of(event, &group.whose)).collect();
-    if let Some(run) = wanted.run.as_ref().filter(|_| group.names_runs()) {
+    if let Some(run) = selection.run.as_ref().filter(|_| group.names_runs()) {
         lines.retain(|line| line.message.contains(run));
     }
     Ok(lines)

@@ -52,6 +52,7 @@ fn policy(settings: &CheckSettings, location: &Location, cluster: ClusterName) -
         regions: vec![location.region.clone()],
         cluster,
         boundary: installation.permissions_boundary.clone(),
+        layer_bucket: configuration.layer_bucket().cloned(),
         assumed_roles: configuration.roles(),
         sources: configuration.sources(location.partition),
     })

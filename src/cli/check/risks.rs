@@ -256,10 +256,10 @@ async fn schedule_changed_twice(scratch: &Scratch) -> (Risk, Seen) {
     let Scratch { aws, owner, resources, .. } = scratch;
     let id = Id::new(Kind::Schedule, owner.prefix());
     let schedule = resources.iter().find(|resource| resource.id() == id);
-    let (Some(schedule), Ok(Some(have))) = (schedule, resource::observe(aws, &id, None).await) else {
+    let (Some(schedule), Ok(Some(observed))) = (schedule, resource::observe(aws, &id, None).await) else {
         return (Risk::ScheduleConflict, Seen::NotTested("AWS does not show the schedule"));
     };
-    let write = || resource::update(aws, schedule, &have, &[], None);
+    let write = || resource::update(aws, schedule, &observed, &[], None);
     let (first, second) = join!(Box::pin(write()), Box::pin(write()));
     let refusals: Vec<AwsError> = [first.err(), second.err()].into_iter().flatten().collect();
     let lasting = refusals.iter().find(|error| error.class != ErrorClass::Waiting);

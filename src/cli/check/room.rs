@@ -47,10 +47,10 @@ pub async fn findings(session: &Session) -> Vec<Finding> {
 fn finding<T>(
     what: &'static str,
     asked: Result<Option<T>, Failure>,
-    judge: impl FnOnce(T) -> Result<String, String>,
+    read: impl FnOnce(T) -> Result<String, String>,
 ) -> Finding {
     match asked {
-        Ok(Some(usage)) => Finding::of(what, judge(usage)),
+        Ok(Some(usage)) => Finding::of(what, read(usage)),
         Ok(None) => Finding::not_known(what, "AWS does not tell".to_owned()),
         Err(failure) => Finding::not_known(what, failure.answer()),
     }

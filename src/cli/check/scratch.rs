@@ -13,10 +13,10 @@ use pipeline_core::error_chain::chain;
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::{ClusterName, Owner, Part, TagKeys};
 use pipeline_core::pipeline::{self, ConfigMaps, Home, Pipeline, SecretLookup, SecretValues, secret_refs};
-use pipeline_core::plan::{Arns, Held, Verdict, plan};
+use pipeline_core::plan::{Arns, Recorded, Verdict, plan};
 use pipeline_core::resource::{Id, Kind, Resource};
 use pipeline_core::secret_text::SecretText;
-use protocol::{Firing, News, Report, Status};
+use protocol::{Firing, Report, RunEvent, Status};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -99,11 +99,11 @@ impl Scratch {
         let Self { aws, owner, resources, .. } = self;
         let ids: BTreeSet<Id> = resources.iter().map(Resource::id).collect();
         let begun = Instant::now();
-        let mut held = BTreeMap::new();
+        let mut recorded = BTreeMap::new();
         let mut rounds = 0;
         loop {
-            let have = observe_all(aws, ids.clone(), &Arns::new()).await.map_err(|error| told(&error))?;
-            let plan = plan(owner, resources.clone(), &held, &TagKeys::default(), have).stopped_by_conflict();
+            let observed = observe_all(aws, ids.clone(), &Arns::new()).await.map_err(|error| told(&error))?;
+            let plan = plan(owner, resources.clone(), &recorded, &TagKeys::default(), observed).stopped_by_conflict();
             if plan.steps.iter().all(|step| step.verdict == Verdict::InSync) {
                 return Ok(rounds);
             }
@@ -111,7 +111,7 @@ impl Scratch {
             if is_final(&applied, begun.elapsed()) || begun.elapsed() > MAKING {
                 return Err(search::left(&applied).join(" | "));
             }
-            held = ids.iter().map(|id| (id.clone(), Held::Ours)).collect();
+            recorded = ids.iter().map(|id| (id.clone(), Recorded::Ours)).collect();
             rounds += 1;
             sleep(PAUSE).await;
         }
@@ -141,8 +141,8 @@ impl Scratch {
         }
         let fired = Instant::now();
         while fired.elapsed() < REPORTED_WITHIN {
-            let news = self.news(&run.run_id).await.map_err(|error| told(&error))?;
-            if let Some(came) = news.iter().find_map(|one| judge(one, expected)) {
+            let events = self.events(&run.run_id).await.map_err(|error| told(&error))?;
+            if let Some(came) = events.iter().find_map(|one| outcome_of(one, expected)) {
                 return came.map(|()| fired.elapsed());
             }
         }
@@ -155,13 +155,13 @@ impl Scratch {
     }
 
     /// Reports of a run from the inbox. Others are of the same check, and of no use any more.
-    async fn news(&self, run_id: &str) -> Result<Vec<News>, AwsError> {
+    async fn events(&self, run_id: &str) -> Result<Vec<RunEvent>, AwsError> {
         let inbox = self.owner.cluster.inbox();
         let received = inbox_queue::receive(&self.aws, &inbox, 1).await?;
         let reports = received.iter().filter_map(|message| serde_json::from_str::<Report>(&message.body).ok());
-        let news = reports.filter(|report| report.run.run_id == run_id).flat_map(|report| report.news).collect();
+        let events = reports.filter(|report| report.run.run_id == run_id).flat_map(|report| report.events).collect();
         inbox_queue::delete(&self.aws, &inbox, received).await?;
-        Ok(news)
+        Ok(events)
     }
 
     /// Makes the inbox that its functions report to.
@@ -272,18 +272,18 @@ fn is_final(applied: &Applied, elapsed: Duration) -> bool {
 }
 
 /// What one event of a run says about what is expected of it; `None`: nothing yet.
-fn judge(news: &News, expected: Expected) -> Option<Result<(), String>> {
-    match news {
-        News::Fired { unsent: Some(why), .. } => Some(Err(format!("the sender could not queue the task: {why}"))),
-        News::Ended { status: Status::Failed, again: false, error, .. } => {
+fn outcome_of(event: &RunEvent, expected: Expected) -> Option<Result<(), String>> {
+    match event {
+        RunEvent::Fired { unsent: Some(why), .. } => Some(Err(format!("the sender could not queue the task: {why}"))),
+        RunEvent::Ended { status: Status::Failed, again: false, error, .. } => {
             Some(Err(format!("the task failed: {}", error.as_deref().unwrap_or("no reason was reported"))))
         }
-        News::GaveUp { reason, .. } => {
+        RunEvent::GaveUp { reason, .. } => {
             Some(Err(format!("the webhook did not take the result: {reason}; correct --webhook")))
         }
-        News::Ended { status: Status::Succeeded, .. } if expected == Expected::Run => Some(Ok(())),
-        News::Delivered { .. } if expected == Expected::Delivery => Some(Ok(())),
-        News::Fired { .. } | News::Started { .. } | News::Ended { .. } | News::Delivered { .. } => None,
+        RunEvent::Ended { status: Status::Succeeded, .. } if expected == Expected::Run => Some(Ok(())),
+        RunEvent::Delivered { .. } if expected == Expected::Delivery => Some(Ok(())),
+        RunEvent::Fired { .. } | RunEvent::Started { .. } | RunEvent::Ended { .. } | RunEvent::Delivered { .. } => None,
     }
 }
 
@@ -345,8 +345,8 @@ mod tests {
 
     #[test]
     fn a_url_that_is_none_is_refused_and_not_repeated() {
-        let installation =
-            Installation { artifacts: pipeline_core::test_support::artifacts(), permissions_boundary: None };
+        let artifacts = pipeline_core::test_support::artifacts();
+        let installation = Installation { artifacts, permissions_boundary: None, layer_bucket: None };
         let owner = owner(NAMESPACE, "check-1", "check-1");
         let check = |url: &str| {
             let url = SecretText::from(url);
@@ -363,7 +363,7 @@ mod tests {
     fn a_run_is_judged_by_its_last_word() {
         let at = Timestamp::UNIX_EPOCH;
         let [task, channel] = ["hello", CHANNEL].map(str::to_owned);
-        let ended = |status, again| News::Ended {
+        let ended = |status, again| RunEvent::Ended {
             at,
             task: task.clone(),
             position: 0,
@@ -373,14 +373,17 @@ mod tests {
             duration_ms: 1,
             error: Some("no".to_owned()),
         };
-        let delivered = News::Delivered { at, task: task.clone(), channel: channel.clone() };
-        let gave_up = News::GaveUp { at, task: task.clone(), channel, reason: "HTTP 404".to_owned() };
-        assert_eq!(judge(&ended(Status::Succeeded, false), Expected::Delivery), None);
-        assert_eq!(judge(&ended(Status::Succeeded, false), Expected::Run), Some(Ok(())));
-        assert_eq!(judge(&ended(Status::Failed, true), Expected::Run), None);
-        assert_eq!(judge(&ended(Status::Failed, false), Expected::Run), Some(Err("the task failed: no".to_owned())));
-        assert_eq!(judge(&delivered, Expected::Delivery), Some(Ok(())));
-        let refused = judge(&gave_up, Expected::Delivery).unwrap().unwrap_err();
+        let delivered = RunEvent::Delivered { at, task: task.clone(), channel: channel.clone() };
+        let gave_up = RunEvent::GaveUp { at, task: task.clone(), channel, reason: "HTTP 404".to_owned() };
+        assert_eq!(outcome_of(&ended(Status::Succeeded, false), Expected::Delivery), None);
+        assert_eq!(outcome_of(&ended(Status::Succeeded, false), Expected::Run), Some(Ok(())));
+        assert_eq!(outcome_of(&ended(Status::Failed, true), Expected::Run), None);
+        assert_eq!(
+            outcome_of(&ended(Status::Failed, false), Expected::Run),
+            Some(Err("the task failed: no".to_owned()))
+        );
+        assert_eq!(outcome_of(&delivered, Expected::Delivery), Some(Ok(())));
+        let refused = outcome_of(&gave_up, Expected::Delivery).unwrap().unwrap_err();
         assert!(refused.contains("HTTP 404; correct --webhook"), "{refused}");
     }
 }

@@ -69,8 +69,9 @@ pub(super) async fn write(
     let requests = AwsRequests::keeping_refusals();
     let aws = aws(installation, requests.clone()).await?;
     let earlier = alone(&aws, &cluster).await?;
-    let (shared, _) = setup::installation(installation)?;
-    let scratch = Scratch::new(aws, cluster, webhook, &shared, &installation.configuration()?).await?;
+    let configuration = installation.configuration()?;
+    let (shared, _) = setup::installation(installation, &configuration)?;
+    let scratch = Scratch::new(aws, cluster, webhook, &shared, &configuration).await?;
     let mut signals = Signals::new()?;
     let tested = {
         let tests = Box::pin(tests(&scratch, &earlier));

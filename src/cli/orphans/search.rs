@@ -8,7 +8,7 @@ use aws::resource::{self, list};
 use aws::{Aws, AwsError};
 use futures::future::try_join_all;
 use pipeline_core::names::{ClusterName, Owner, Ownership};
-use pipeline_core::plan::{Have, plan_deletion};
+use pipeline_core::plan::{Observations, plan_deletion};
 use pipeline_core::resource::{Field, FieldName, Id, Kind, Observed};
 use pipeline_core::text::{counted, printable};
 use protocol::PipelineRef;
@@ -108,7 +108,7 @@ fn orphan(aws: &Aws, owner: &Owner, id: Id, seen: Observed) -> Orphan {
 /// Deletes what was shown of an owner, in the order of a pipeline's deletion, each after its tags were read once more.
 pub async fn delete(aws: &Aws, owner: &Owner, orphans: &[Orphan]) -> Applied {
     let ids = orphans.iter().map(|orphan| orphan.id.clone()).collect();
-    apply(aws, owner, &plan_deletion(owner, ids, Have::new()), PATIENCE).await
+    apply(aws, owner, &plan_deletion(owner, ids, Observations::new()), PATIENCE).await
 }
 
 /// Why each resource is still there that was to be deleted.

@@ -12,7 +12,7 @@ use pipeline_core::desired::{Installation, desired};
 use pipeline_core::names::{ClusterName, Owner, Ownership, TagKeys, tag};
 use pipeline_core::pipeline::Refusal;
 use pipeline_core::plan::report::{Knowledge, PlanReport, changes};
-use pipeline_core::plan::{Arns, Have, Held, plan};
+use pipeline_core::plan::{Arns, Observations, Recorded, plan};
 use pipeline_core::reason::Refused;
 use pipeline_core::resource::{Field, Id, Kind, Resource};
 
@@ -45,18 +45,18 @@ impl WithoutCluster {
         // What is wrong in any case is said without AWS.
         let pipeline = offline.resolve(&owner, spec, true).map_err(ReconcileError::Refused)?;
         let aws = self.accounts.get(&pipeline.target).await?;
-        let wanted = desired(&pipeline, &self.installation, &aws.location).iter().map(Resource::id).collect();
-        let mut have = whatever_the_uid(observe_named(&aws, &owner, wanted).await?, &owner);
-        let known = ours(&have, &owner);
+        let ids = desired(&pipeline, &self.installation, &aws.location).iter().map(Resource::id).collect();
+        let mut observed = whatever_the_uid(observe_named(&aws, &owner, ids).await?, &owner);
+        let known = ours(&observed, &owner);
         let has_schedule = known.keys().any(|id| id.kind == Kind::Schedule);
         let pipeline = offline.resolve(&owner, spec, has_schedule).map_err(ReconcileError::Refused)?;
         let pipeline = pipeline.within(invocation::account_limit(&aws).await?);
-        let want = desired(&pipeline, &self.installation, &aws.location);
-        same_kind_of_queue(&want, &known).map_err(|refusal| ReconcileError::Refused(vec![refusal]))?;
-        overlook_unknown(&want, &mut have);
+        let desired = desired(&pipeline, &self.installation, &aws.location);
+        same_kind_of_queue(&desired, &known).map_err(|refusal| ReconcileError::Refused(vec![refusal]))?;
+        overlook_unknown(&desired, &mut observed);
         let knowledge = Knowledge { was_in_sync: false, secrets: false };
-        let tags = tags_of_whom(&want, &have);
-        let plan = plan(&owner, want, &known, &TagKeys::default(), have).stopped_by_conflict();
+        let tags = tags_of_whom(&desired, &observed);
+        let plan = plan(&owner, desired, &known, &TagKeys::default(), observed).stopped_by_conflict();
         let mut shown = PlanReport::new(&owner, &aws.location, changes(&plan, knowledge), knowledge);
         shown.not_compared.extend(tags);
         Ok(shown)
@@ -74,35 +74,35 @@ impl WithoutCluster {
 
 /// Observes the desired resources, and all others that AWS may have under the pipeline's names: those that every pipeline
 /// can have, and those that the lists of AWS show.
-async fn observe_named(aws: &Aws, owner: &Owner, wanted: BTreeSet<Id>) -> Result<Have, AwsError> {
+async fn observe_named(aws: &Aws, owner: &Owner, desired: BTreeSet<Id>) -> Result<Observations, AwsError> {
     let owners = list::owners(aws, &owner.cluster).await?;
     let same = |(it, _): &(Owner, _)| (&it.namespace, &it.name) == (&owner.namespace, &owner.name);
     let listed = owners.into_iter().filter(same).flat_map(|(_, ids)| ids);
-    let ids: BTreeSet<Id> = list::ids_of(aws, owner).await?.into_iter().chain(wanted).chain(listed).collect();
+    let ids: BTreeSet<Id> = list::ids_of(aws, owner).await?.into_iter().chain(desired).chain(listed).collect();
     observe_all(aws, ids, &Arns::new()).await
 }
 
 /// What carries the pipeline's names counts as the pipeline's.
-fn whatever_the_uid(mut have: Have, owner: &Owner) -> Have {
-    for seen in have.values_mut().flatten() {
+fn whatever_the_uid(mut observed: Observations, owner: &Owner) -> Observations {
+    for seen in observed.values_mut().flatten() {
         if let Ownership::Predecessor { uid: _ } = owner.ownership(&seen.tags) {
             seen.tags.insert(tag::UID.to_owned(), owner.uid.clone());
         }
     }
-    have
+    observed
 }
 
 /// What the status of the pipeline would list.
-fn ours(have: &Have, owner: &Owner) -> BTreeMap<Id, Held> {
-    let seen = have.iter().filter_map(|(id, seen)| Some((id, seen.as_ref()?)));
+fn ours(observed: &Observations, owner: &Owner) -> BTreeMap<Id, Recorded> {
+    let seen = observed.iter().filter_map(|(id, seen)| Some((id, seen.as_ref()?)));
     let ours = seen.filter(|(_, seen)| owner.ownership(&seen.tags) == Ownership::Ours);
-    ours.map(|(id, _)| (id.clone(), Held::Ours)).collect()
+    ours.map(|(id, _)| (id.clone(), Recorded::Ours)).collect()
 }
 
 /// The API server knows what the kind of queue was, and refuses to change it.
-fn same_kind_of_queue(want: &[Resource], known: &BTreeMap<Id, Held>) -> Result<(), Refusal> {
-    let wanted: Vec<Id> = want.iter().map(Resource::id).collect();
-    match known.keys().find(|id| id.kind == Kind::Queue && !wanted.contains(id)) {
+fn same_kind_of_queue(desired: &[Resource], known: &BTreeMap<Id, Recorded>) -> Result<(), Refusal> {
+    let desired: Vec<Id> = desired.iter().map(Resource::id).collect();
+    match known.keys().find(|id| id.kind == Kind::Queue && !desired.contains(id)) {
         None => Ok(()),
         Some(other) => Err(Refusal {
             reason: Refused::InvalidSpec,
@@ -114,9 +114,10 @@ fn same_kind_of_queue(want: &[Resource], known: &BTreeMap<Id, Held>) -> Result<(
 }
 
 /// The tags on AWS that the spec does not name: the operator removes those that it set, and only the status tells which.
-fn tags_of_whom(want: &[Resource], have: &Have) -> Option<String> {
-    let unnamed = want.iter().flat_map(|resource| {
-        let has = have.get(&resource.id()).and_then(Option::as_ref).map(|seen| seen.tags.clone()).unwrap_or_default();
+fn tags_of_whom(desired: &[Resource], observed: &Observations) -> Option<String> {
+    let unnamed = desired.iter().flat_map(|resource| {
+        let has =
+            observed.get(&resource.id()).and_then(Option::as_ref).map(|seen| seen.tags.clone()).unwrap_or_default();
         let removable = TagKeys::default().with(&has);
         let unnamed = move |key: &String| removable.contains(key) && !TagKeys::default().contains(key);
         has.into_keys().filter(unnamed).filter(|key| !resource.tags().contains_key(key))
@@ -127,9 +128,9 @@ fn tags_of_whom(want: &[Resource], have: &Have) -> Option<String> {
 }
 
 /// Secrets and code that are not known are not compared.
-fn overlook_unknown(want: &[Resource], have: &mut Have) {
-    for resource in want {
-        let Some(Some(seen)) = have.get_mut(&resource.id()) else { continue };
+fn overlook_unknown(desired: &[Resource], observed: &mut Observations) {
+    for resource in desired {
+        let Some(Some(seen)) = observed.get_mut(&resource.id()) else { continue };
         let is_unknown = |field: &Field| matches!(field, Field::Secret(_)) || *field == Field::plain(UNKNOWN);
         seen.fields.extend(resource.fields().into_iter().filter(|(_, field)| is_unknown(field)));
     }

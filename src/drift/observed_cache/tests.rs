@@ -13,7 +13,7 @@ fn location() -> Location {
     Location { partition: Partition::Aws, account, region, endpoint: None }
 }
 
-fn wanted(days: u32) -> Resource {
+fn desired(days: u32) -> Resource {
     Resource::LogGroup(LogGroup { name: "logs".to_owned(), retention_days: days, tags: owner("1") })
 }
 
@@ -49,8 +49,8 @@ fn cache(resources: &[Resource]) -> ObservedCache {
     cache
 }
 
-fn is_fresh(cache: &ObservedCache, want: &[Resource]) -> bool {
-    cache.is_fresh("uid", desired_hash(want), &location(), 0).is_some()
+fn is_fresh(cache: &ObservedCache, desired: &[Resource]) -> bool {
+    cache.is_fresh("uid", desired_hash(desired), &location(), 0).is_some()
 }
 
 /// Whether a sweep asks for a reconcile after a change in what the lists show.
@@ -90,45 +90,45 @@ fn what_others_put_on_a_role_is_worth_a_reconcile_when_it_changes() {
 
 #[test]
 fn aws_is_asked_again_when_something_else_is_wanted() {
-    let cache = cache(&[wanted(30)]);
-    assert!(is_fresh(&cache, &[wanted(30)]));
-    assert!(!is_fresh(&cache, &[wanted(60)]), "another retention");
+    let cache = cache(&[desired(30)]);
+    assert!(is_fresh(&cache, &[desired(30)]));
+    assert!(!is_fresh(&cache, &[desired(60)]), "another retention");
     assert!(!is_fresh(&cache, &[]), "a part less");
-    assert!(cache.is_fresh("uid", desired_hash(&[wanted(30)]), &location(), 1).is_none(), "another annotation");
-    assert!(cache.is_fresh("other", desired_hash(&[wanted(30)]), &location(), 0).is_none(), "another pipeline");
+    assert!(cache.is_fresh("uid", desired_hash(&[desired(30)]), &location(), 1).is_none(), "another annotation");
+    assert!(cache.is_fresh("other", desired_hash(&[desired(30)]), &location(), 0).is_none(), "another pipeline");
     cache.invalidate("uid");
-    assert!(!is_fresh(&cache, &[wanted(30)]));
+    assert!(!is_fresh(&cache, &[desired(30)]));
 }
 
 #[test]
 fn aws_is_asked_again_after_the_time_of_a_full_read_and_where_no_sweep_comes() {
     for periods in [Periods { full_read: Duration::ZERO, ..HOUR }, Periods { sweep: Duration::ZERO, ..HOUR }] {
         let cache = ObservedCache::new(periods);
-        assert!(cache.record("uid", observation(&[wanted(30)]), false));
-        assert!(!is_fresh(&cache, &[wanted(30)]), "{periods:?}");
+        assert!(cache.record("uid", observation(&[desired(30)]), false));
+        assert!(!is_fresh(&cache, &[desired(30)]), "{periods:?}");
     }
 }
 
 #[test]
 fn what_lists_show_as_before_needs_no_observation() {
-    let cache = cache(&[wanted(30)]);
-    assert!(!sweep(&cache, &[wanted(30)], |_| {}));
-    assert!(is_fresh(&cache, &[wanted(30)]));
+    let cache = cache(&[desired(30)]);
+    assert!(!sweep(&cache, &[desired(30)], |_| {}));
+    assert!(is_fresh(&cache, &[desired(30)]));
 }
 
 #[test]
 fn each_change_that_lists_show_needs_an_observation() {
-    let as_it_was = seen(&wanted(30));
+    let as_it_was = seen(&desired(30));
     for now in [
         Observed { fields: Fields::new(), ..as_it_was.clone() },
         Observed { tags: owner("2"), ..as_it_was.clone() },
         Observed { revision: Some("made at one".to_owned()), ..as_it_was },
     ] {
-        let cache = cache(&[wanted(30)]);
-        assert!(sweep(&cache, &[wanted(30)], |seen| *seen = now.clone()), "{now:?}");
-        assert!(!is_fresh(&cache, &[wanted(30)]), "{now:?}");
+        let cache = cache(&[desired(30)]);
+        assert!(sweep(&cache, &[desired(30)], |seen| *seen = now.clone()), "{now:?}");
+        assert!(!is_fresh(&cache, &[desired(30)]), "{now:?}");
     }
-    let cache = cache(&[wanted(30)]);
+    let cache = cache(&[desired(30)]);
     assert!(sweep(&cache, &[], |_| {}), "deleted");
 }
 
@@ -141,37 +141,37 @@ fn a_foreign_tag_needs_no_observation_and_one_of_the_pipelines_is() {
     };
     let cache = ObservedCache::new(HOUR);
     let tag_keys = TagKeys::new(["team".to_owned()]);
-    assert!(cache.record("uid", Observation { tag_keys, ..observation(&[wanted(30)]) }, false));
+    assert!(cache.record("uid", Observation { tag_keys, ..observation(&[desired(30)]) }, false));
     for foreign in ["cost-center", "aws:cloudformation:stack-id"] {
-        assert!(!sweep(&cache, &[wanted(30)], tagged(foreign)), "{foreign}");
+        assert!(!sweep(&cache, &[desired(30)], tagged(foreign)), "{foreign}");
     }
-    assert!(is_fresh(&cache, &[wanted(30)]));
-    assert!(sweep(&cache, &[wanted(30)], tagged("team")));
+    assert!(is_fresh(&cache, &[desired(30)]));
+    assert!(sweep(&cache, &[desired(30)], tagged("team")));
 }
 
 #[test]
 fn what_an_observation_found_to_be_nothing_is_not_investigated_twice() {
-    let cache = cache(&[wanted(30)]);
+    let cache = cache(&[desired(30)]);
     let lag = |seen: &mut Observed| seen.tags = Tags::new();
-    assert!(sweep(&cache, &[wanted(30)], lag));
-    assert!(!cache.record("uid", observation(&[wanted(30)]), false));
-    assert!(!sweep(&cache, &[wanted(30)], lag), "the index of tags is still behind");
-    assert!(is_fresh(&cache, &[wanted(30)]));
-    assert!(sweep(&cache, &[wanted(30)], |seen| seen.tags = owner("2")), "and now it shows something else");
+    assert!(sweep(&cache, &[desired(30)], lag));
+    assert!(!cache.record("uid", observation(&[desired(30)]), false));
+    assert!(!sweep(&cache, &[desired(30)], lag), "the index of tags is still behind");
+    assert!(is_fresh(&cache, &[desired(30)]));
+    assert!(sweep(&cache, &[desired(30)], |seen| seen.tags = owner("2")), "and now it shows something else");
 }
 
 #[test]
 fn what_was_mended_is_looked_into_when_it_comes_back() {
-    let cache = cache(&[wanted(30)]);
+    let cache = cache(&[desired(30)]);
     let change = |seen: &mut Observed| seen.fields = Fields::new();
-    assert!(sweep(&cache, &[wanted(30)], change));
-    assert!(!cache.record("uid", observation(&[wanted(30)]), true));
-    assert!(sweep(&cache, &[wanted(30)], change));
+    assert!(sweep(&cache, &[desired(30)], change));
+    assert!(!cache.record("uid", observation(&[desired(30)]), true));
+    assert!(sweep(&cache, &[desired(30)], change));
 }
 
 #[test]
 fn what_was_looked_at_during_a_sweep_is_newer_than_it() {
-    let cache = cache(&[wanted(30)]);
+    let cache = cache(&[desired(30)]);
     let before = Instant::now().checked_sub(Duration::from_secs(1)).unwrap();
     assert!(cache.compare(&location(), &list::ListedResources::new(), before).is_empty());
 }
@@ -181,16 +181,16 @@ fn a_resource_that_was_only_written_is_looked_at_with_the_next_sweep() {
     let cache = ObservedCache::new(HOUR);
     let written = Observation { complete: false, ..observation(&[]) };
     assert!(cache.record("uid", written, true));
-    assert!(sweep(&cache, &[wanted(30)], |_| {}));
+    assert!(sweep(&cache, &[desired(30)], |_| {}));
 }
 
 #[test]
 fn an_observation_stands_until_a_sweep_can_have_confirmed_it_however_long_that_takes() {
     let cache = ObservedCache::new(Periods { sweep: Duration::ZERO, ..HOUR });
-    assert!(cache.record("uid", observation(&[wanted(30)]), false));
-    assert!(!is_fresh(&cache, &[wanted(30)]));
+    assert!(cache.record("uid", observation(&[desired(30)]), false));
+    assert!(!is_fresh(&cache, &[desired(30)]));
     let since = Instant::now().checked_sub(Duration::from_secs(20)).expect("the machine has run for longer");
     let _ = cache.compare(&location(), &ListedResources::new(), since);
-    assert!(!cache.record("uid", observation(&[wanted(30)]), false));
-    assert!(is_fresh(&cache, &[wanted(30)]));
+    assert!(!cache.record("uid", observation(&[desired(30)]), false));
+    assert!(is_fresh(&cache, &[desired(30)]));
 }

@@ -133,7 +133,7 @@ impl Aws {
 
     /// Carries a call out, or refuses it.
     pub(super) fn carry_out(&mut self, setting: &Setting, slot: usize, call: &Call) -> Answer {
-        let answer = self.judge(setting, slot, call);
+        let answer = self.answer(setting, slot, call);
         if answer != Answer::Done {
             return answer;
         }
@@ -174,7 +174,7 @@ impl Aws {
     }
 
     /// Whether AWS would carry out a call, as its answer.
-    fn judge(&self, setting: &Setting, slot: usize, call: &Call) -> Answer {
+    fn answer(&self, setting: &Setting, slot: usize, call: &Call) -> Answer {
         let id = &setting.slots[slot].id;
         let thing = self.things[slot].as_deref();
         let state = thing.map(|thing| thing.state);
@@ -185,21 +185,21 @@ impl Aws {
             }
             (Call::Make { .. }, _, Some(_)) => Answer::Exists,
             (Call::Make { .. }, ..) if self.reserved.contains(&slot) => NOT_YET,
-            (Call::Make { fields, .. }, _, None) => self.judge_references(setting, slot, fields),
+            (Call::Make { fields, .. }, _, None) => self.refuse_references(setting, slot, fields),
             (_, _, None) => Answer::Missing,
             (Call::Set { .. } | Call::Replace { .. }, Kind::Function, Some(State::Settling | State::Going))
             | (Call::Set { .. } | Call::Delete, Kind::EventSourceMapping, Some(State::Settling | State::Going)) => {
                 NOT_YET
             }
             (Call::Set { fields, .. } | Call::Replace { fields, .. }, ..) => {
-                self.judge_references(setting, slot, fields)
+                self.refuse_references(setting, slot, fields)
             }
             (Call::Tag(_) | Call::Untag(_) | Call::Delete, _, Some(_)) => Answer::Done,
         }
     }
 
     /// Whether AWS would accept these fields: whether the resources that they refer to exist.
-    fn judge_references(&self, setting: &Setting, slot: usize, fields: &Fields) -> Answer {
+    fn refuse_references(&self, setting: &Setting, slot: usize, fields: &Fields) -> Answer {
         let Slot { id, queue, .. } = &setting.slots[slot];
         let is_there = |kind: Kind, name: &str| self.find(setting, kind, name).is_some();
         let role = text(fields, FieldName::Role).is_none_or(|arn| is_there(Kind::Role, last(arn)));
@@ -225,7 +225,7 @@ impl Aws {
                     setting.slots.iter().position(|it| it.id.kind == Kind::EventSourceMapping && it.id.name == id.name);
                 let hidden_by = mapping.filter(|mapping| self.things[*mapping].is_some());
                 let queue = hidden_by.and_then(|mapping| setting.slots[mapping].queue.as_deref());
-                self.judge_visibility(setting, queue, Some(fields))
+                self.refuse_visibility(setting, queue, Some(fields))
             }
             Kind::EventSourceMapping => {
                 let queue = queue.as_deref().unwrap_or_default();
@@ -233,7 +233,7 @@ impl Aws {
                 if function.is_none() || !is_there(Kind::Queue, queue) {
                     return NOT_YET;
                 }
-                self.judge_visibility(setting, Some(queue), function.map(|function| &function.fields))
+                self.refuse_visibility(setting, Some(queue), function.map(|function| &function.fields))
             }
             Kind::Schedule => {
                 let group = self.find(setting, Kind::ScheduleGroup, &id.name);
@@ -244,7 +244,7 @@ impl Aws {
     }
 
     /// Lambda refuses a function timeout above the visibility timeout of the queue that invokes the function.
-    fn judge_visibility(&self, setting: &Setting, queue: Option<&str>, function: Option<&Fields>) -> Answer {
+    fn refuse_visibility(&self, setting: &Setting, queue: Option<&str>, function: Option<&Fields>) -> Answer {
         let queue = queue.and_then(|queue| self.find(setting, Kind::Queue, queue));
         let hidden = queue.and_then(|queue| number(&queue.fields, FieldName::VisibilityTimeout));
         let runs = function.and_then(|fields| number(fields, FieldName::Timeout));

@@ -108,8 +108,8 @@ impl World {
         reconcile.planned.plan.steps.iter().zip(&reconcile.steps).any(|(step, progress)| {
             step.id == *id
                 && match progress {
-                    Progress::Waits => step.have.is_some(),
-                    Progress::Acts { judged, calls, .. } => judged.have.is_some() || *calls > 0,
+                    Progress::Waits => step.observed.is_some(),
+                    Progress::Acts { decided, calls, .. } => decided.observed.is_some() || *calls > 0,
                     Progress::Rereads { .. } | Progress::Ended(_) => false,
                 }
         })
@@ -152,8 +152,8 @@ impl World {
     fn foreigners(&self, setting: &Setting, budget: Budget) -> Next {
         let mut next = Next::new();
         let spent = Self { budget, ..self.clone() };
-        let wanted = self.cr.as_ref().map(|cr| setting.want(cr.spec, cr.uid)).unwrap_or_default();
-        for resource in wanted.iter() {
+        let desired = self.cr.as_ref().map(|cr| setting.desired(cr.spec, cr.uid)).unwrap_or_default();
+        for resource in desired.iter() {
             let slot = setting.slot_of(resource);
             let id = resource.id();
             let mut world = spent.clone();

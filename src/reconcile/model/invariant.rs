@@ -2,7 +2,7 @@
 
 use api::{ResourceRow, ResourceState};
 use pipeline_core::names::{Ownership, TagKeys};
-use pipeline_core::plan::{Held, Verdict, plan};
+use pipeline_core::plan::{Recorded, Verdict, plan};
 use pipeline_core::resource::{FieldName, Id, Kind, diff};
 
 use super::aws::{Aws, Call, Slot, State, Thing, last, layers, text};
@@ -24,7 +24,7 @@ pub(in super::super) enum Rest {
 
 impl World {
     /// Checks the invariants of a write: it is recorded beforehand, and touches nothing that is foreign or still in use.
-    pub(super) fn judge_write(
+    pub(super) fn check_write(
         &self,
         setting: &Setting,
         reconcile: &Reconcile,
@@ -72,7 +72,7 @@ impl World {
     }
 
     /// Checks the invariants of a state: what the pipeline has on AWS is in its rows, behind a finalizer, or retained.
-    pub(super) fn judge_state(&self, setting: &Setting) -> Result<(), String> {
+    pub(super) fn check_state(&self, setting: &Setting) -> Result<(), String> {
         let uid = owner_of(self.uid).uid;
         for (slot, thing) in self.aws.things.iter().enumerate() {
             let Some(thing) = thing.as_deref().filter(|thing| uid_of(thing) == Some(&uid)) else { continue };
@@ -106,7 +106,7 @@ impl World {
             };
         }
         let owner = owner_of(cr.uid);
-        let want = setting.want(cr.spec, cr.uid);
+        let desired = setting.desired(cr.spec, cr.uid);
         let conflicts: Vec<_> = cr.rows.iter().filter(|row| row.state == ResourceState::Conflict).collect();
         if let Some(first) = conflicts.first() {
             // While one conflict remains, rows of conflicts that are already resolved are not updated.
@@ -118,7 +118,7 @@ impl World {
             let wrong = || format!("a conflict is reported of {}, which nobody else has", first.name);
             return named.then_some(Rest::Conflict).ok_or_else(wrong);
         }
-        for resource in want.iter() {
+        for resource in desired.iter() {
             let id = resource.id();
             let thing = self.aws.things[setting.slot_of(resource)].as_deref();
             let Some(seen) = thing.and_then(|_| self.aws.observe(setting, &id)) else {
@@ -133,13 +133,14 @@ impl World {
                 return Err(format!("{} still has the tag {key}", short(&id)));
             }
         }
-        let known = want.iter().map(|resource| (resource.id(), Held::Ours)).collect();
-        let have = want.iter().map(|resource| (resource.id(), self.aws.observe(setting, &resource.id()))).collect();
-        let again = plan(&owner, want.to_vec(), &known, &cr.tag_keys, have);
+        let known = desired.iter().map(|resource| (resource.id(), Recorded::Ours)).collect();
+        let observed =
+            desired.iter().map(|resource| (resource.id(), self.aws.observe(setting, &resource.id()))).collect();
+        let again = plan(&owner, desired.to_vec(), &known, &cr.tag_keys, observed);
         if again.steps.iter().any(|step| step.verdict != Verdict::InSync) {
             return Err("the plan is not empty".to_owned());
         }
-        let is_wanted = |slot: usize| want.iter().any(|resource| setting.slot_of(resource) == slot);
+        let is_wanted = |slot: usize| desired.iter().any(|resource| setting.slot_of(resource) == slot);
         for (slot, thing) in self.aws.things.iter().enumerate() {
             let id = &setting.slots[slot].id;
             let ours = thing.as_deref().is_some_and(|thing| owner.ownership(&thing.tags) == Ownership::Ours);
@@ -148,16 +149,16 @@ impl World {
             }
         }
         let ready = cr.rows.iter().filter(|row| row.state == ResourceState::Ready).count();
-        if ready != want.len() || cr.rows.len() != want.len() {
+        if ready != desired.len() || cr.rows.len() != desired.len() {
             return Err(format!(
                 "the status lists {} resources, {ready} of them Ready, of {}",
                 cr.rows.len(),
-                want.len()
+                desired.len()
             ));
         }
-        let wanted = want.iter().fold(TagKeys::default(), |keys, resource| keys.with(resource.tags()));
-        if cr.tag_keys != wanted {
-            return Err(format!("the status records {:?}, and wanted are {wanted:?}", cr.tag_keys));
+        let desired = desired.iter().fold(TagKeys::default(), |keys, resource| keys.with(resource.tags()));
+        if cr.tag_keys != desired {
+            return Err(format!("the status records {:?}, and wanted are {desired:?}", cr.tag_keys));
         }
         Ok(Rest::Matched)
     }

@@ -11,7 +11,7 @@ use aws::{AwsError, Operation};
 use pipeline_core::error_class::ErrorClass;
 use pipeline_core::names::{Owner, TagKeys};
 use pipeline_core::plan::invariants::flaws;
-use pipeline_core::plan::{Goal, Have, Held, Plan, Step, Verdict, plan, plan_deletion};
+use pipeline_core::plan::{Goal, Observations, Plan, Recorded, Step, Verdict, plan, plan_deletion};
 use pipeline_core::resource::{Id, Kind, Observed, Resource};
 
 use super::aws::Aws;
@@ -28,8 +28,8 @@ pub(super) const MAX_REREADS: u8 = 4;
 
 /// An observation of one resource, with the verdict on it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Judged {
-    pub(super) have: Option<Observed>,
+pub(super) struct Decided {
+    pub(super) observed: Option<Observed>,
     pub(super) verdict: Verdict,
 }
 
@@ -58,7 +58,7 @@ pub(super) enum Progress {
     /// The steps before it have not ended.
     Waits,
     Acts {
-        judged: Shared<Judged>,
+        decided: Shared<Decided>,
         /// Calls made.
         calls: usize,
         /// Whether AWS refused a call that only changes tags.
@@ -74,7 +74,7 @@ pub(super) enum Progress {
 /// [`Outcome`], as a part of a state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Ended {
-    Done(Option<Shared<Judged>>),
+    Done(Option<Shared<Decided>>),
     TagsRefused,
     Waiting,
     Failed(ErrorClass),
@@ -95,7 +95,7 @@ pub(super) enum Task {
 pub(super) struct Planned {
     pub(super) task: Task,
     pub(super) seen: Cr,
-    have: Vec<(Id, Option<Observed>)>,
+    observed: Vec<(Id, Option<Observed>)>,
     pub(super) owner: Owner,
     pub(super) plan: Plan,
     gone: Vec<Id>,
@@ -109,7 +109,7 @@ pub(super) struct Planned {
 // The plan and the rest follow from these three.
 impl PartialEq for Planned {
     fn eq(&self, other: &Self) -> bool {
-        self.task == other.task && self.seen == other.seen && self.have == other.have
+        self.task == other.task && self.seen == other.seen && self.observed == other.observed
     }
 }
 
@@ -118,7 +118,7 @@ impl fmt::Debug for Planned {
         f.debug_struct("Planned")
             .field("task", &self.task)
             .field("seen", &self.seen)
-            .field("have", &self.have)
+            .field("have", &self.observed)
             .finish_non_exhaustive()
     }
 }
@@ -140,18 +140,21 @@ pub(super) fn begin(setting: &Setting, aws: &Aws, cr: &Cr) -> Result<Begun, Stri
     if cr.deleting { begin_deletion(setting, aws, cr) } else { begin_management(setting, aws, cr) }
 }
 
-fn known(rows: &Rows) -> BTreeMap<Id, Held> {
-    status::Rows::from(&rows[..]).held()
+fn known(rows: &Rows) -> BTreeMap<Id, Recorded> {
+    status::Rows::from(&rows[..]).recorded()
 }
 
 fn begin_management(setting: &Setting, aws: &Aws, cr: &Cr) -> Result<Begun, String> {
     let owner = owner_of(cr.uid);
-    let want = setting.want(cr.spec, cr.uid);
+    let desired = setting.desired(cr.spec, cr.uid);
     let known = known(&cr.rows);
-    let ids = want.iter().map(Resource::id).chain(known.keys().cloned());
-    let have: Have =
-        if known.is_empty() { Have::new() } else { ids.map(|id| (id.clone(), aws.observe(setting, &id))).collect() };
-    let plan = plan(&owner, want.to_vec(), &known, &cr.tag_keys, have.clone());
+    let ids = desired.iter().map(Resource::id).chain(known.keys().cloned());
+    let observed: Observations = if known.is_empty() {
+        Observations::new()
+    } else {
+        ids.map(|id| (id.clone(), aws.observe(setting, &id))).collect()
+    };
+    let plan = plan(&owner, desired.to_vec(), &known, &cr.tag_keys, observed.clone());
     check(&owner, &plan)?;
     let plan = plan.stopped_by_conflict();
     let is_gone = |step: &&Step| matches!(step.goal, Goal::Gone);
@@ -159,26 +162,26 @@ fn begin_management(setting: &Setting, aws: &Aws, cr: &Cr) -> Result<Begun, Stri
     let announced = status::rows_before(&status::Rows::from(&cr.rows[..]), &plan, &setting.location);
     let announced = setting.share_rows(announced.into_vec());
     let stage = if cr.finalizer { Stage::Announce } else { Stage::Finalizer };
-    Ok(busy(setting, Task::Manage, cr, have, owner, plan, gone, announced, stage))
+    Ok(busy(setting, Task::Manage, cr, observed, owner, plan, gone, announced, stage))
 }
 
 fn begin_deletion(setting: &Setting, aws: &Aws, cr: &Cr) -> Result<Begun, String> {
     let owner = owner_of(cr.uid);
-    let held: Vec<Id> = known(&cr.rows).into_keys().collect();
-    if held.is_empty() || setting.specs[cr.spec].retain {
+    let recorded: Vec<Id> = known(&cr.rows).into_keys().collect();
+    if recorded.is_empty() || setting.specs[cr.spec].retain {
         return Ok(Begun::LetsGo);
     }
-    let (schedules, rest): (Vec<Id>, Vec<Id>) = held.into_iter().partition(|id| id.kind == Kind::Schedule);
-    let have: Have = schedules.iter().map(|id| (id.clone(), aws.observe(setting, id))).collect();
-    let (task, ids, have) = if have.values().any(Option::is_some) {
-        (Task::DeleteSchedule, schedules, have)
+    let (schedules, rest): (Vec<Id>, Vec<Id>) = recorded.into_iter().partition(|id| id.kind == Kind::Schedule);
+    let observed: Observations = schedules.iter().map(|id| (id.clone(), aws.observe(setting, id))).collect();
+    let (task, ids, observed) = if observed.values().any(Option::is_some) {
+        (Task::DeleteSchedule, schedules, observed)
     } else {
-        (Task::DeleteRest, rest.into_iter().chain(schedules).collect(), Have::new())
+        (Task::DeleteRest, rest.into_iter().chain(schedules).collect(), Observations::new())
     };
-    let plan = plan_deletion(&owner, ids.clone(), have.clone());
+    let plan = plan_deletion(&owner, ids.clone(), observed.clone());
     check(&owner, &plan)?;
     let announced = cr.rows.clone();
-    Ok(busy(setting, task, cr, have, owner, plan, ids, announced, Stage::Announce))
+    Ok(busy(setting, task, cr, observed, owner, plan, ids, announced, Stage::Announce))
 }
 
 fn check(owner: &Owner, plan: &Plan) -> Result<(), String> {
@@ -193,7 +196,7 @@ fn busy(
     setting: &Setting,
     task: Task,
     seen: &Cr,
-    have: Have,
+    observed: Observations,
     owner: Owner,
     plan: Plan,
     gone: Vec<Id>,
@@ -201,7 +204,7 @@ fn busy(
     stage: Stage,
 ) -> Begun {
     let steps = vec![Progress::Waits; plan.steps.len()];
-    let have = have.into_iter().collect();
+    let observed = observed.into_iter().collect();
     let (announced_tags, wanted_tags) = match task {
         Task::Manage => {
             let before = |tag_keys| status::tag_keys_before(tag_keys, &plan);
@@ -209,7 +212,8 @@ fn busy(
         }
         Task::DeleteSchedule | Task::DeleteRest => (seen.tag_keys.clone(), seen.tag_keys.clone()),
     };
-    let planned = Planned { task, seen: seen.clone(), have, owner, plan, gone, announced, announced_tags, wanted_tags };
+    let planned =
+        Planned { task, seen: seen.clone(), observed, owner, plan, gone, announced, announced_tags, wanted_tags };
     let planned = setting.plans.share(seen.clone(), planned);
     let mut reconcile = Reconcile { planned, stage, steps, without_effect: true };
     reconcile.advance(setting, seen);
@@ -256,8 +260,8 @@ impl Reconcile {
                 if step.verdict == Verdict::Delete {
                     return Some(Progress::Rereads { rereads: 0 });
                 }
-                let judged = Judged { have: step.have.clone(), verdict: step.verdict.clone() };
-                Some(judge(setting, &step.id, judged, 0))
+                let decided = Decided { observed: step.observed.clone(), verdict: step.verdict.clone() };
+                Some(progress_of(setting, &step.id, decided, 0))
             }
             Progress::Rereads { rereads } if *rereads >= MAX_REREADS => Some(Progress::Ended(Ended::Waiting)),
             Progress::Acts { .. } | Progress::Rereads { .. } | Progress::Ended(_) => None,
@@ -267,9 +271,9 @@ impl Reconcile {
     /// Reads a step's resource again, and decides anew what to do.
     pub(super) fn reread(&mut self, setting: &Setting, aws: &Aws, index: usize, rereads: u8) {
         let step = &self.planned.plan.steps[index];
-        let have = aws.observe(setting, &step.id);
-        let verdict = step.goal.judge(have.as_ref(), &self.planned.owner);
-        self.steps[index] = judge(setting, &step.id, Judged { have, verdict }, rereads + 1);
+        let observed = aws.observe(setting, &step.id);
+        let verdict = step.goal.verdict(observed.as_ref(), &self.planned.owner);
+        self.steps[index] = progress_of(setting, &step.id, Decided { observed, verdict }, rereads + 1);
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -321,20 +325,20 @@ impl Reconcile {
     }
 }
 
-fn judge(setting: &Setting, id: &Id, judged: Judged, rereads: u8) -> Progress {
-    match &judged.verdict {
-        Verdict::InSync => Progress::Ended(Ended::Done(Some(setting.judged.share(id.clone(), judged)))),
+fn progress_of(setting: &Setting, id: &Id, decided: Decided, rereads: u8) -> Progress {
+    match &decided.verdict {
+        Verdict::InSync => Progress::Ended(Ended::Done(Some(setting.decided.share(id.clone(), decided)))),
         Verdict::Conflict { whose } => Progress::Ended(Ended::Conflict(whose.clone())),
         Verdict::Settle(_) => Progress::Rereads { rereads },
         Verdict::Create | Verdict::Update(_) | Verdict::TakeOver { .. } | Verdict::Replace(_) | Verdict::Delete => {
-            Progress::Acts { judged: setting.judged.share(id.clone(), judged), calls: 0, refused: false, rereads }
+            Progress::Acts { decided: setting.decided.share(id.clone(), decided), calls: 0, refused: false, rereads }
         }
     }
 }
 
 fn outcome(ended: &Ended) -> Outcome {
     match ended {
-        Ended::Done(judged) => Outcome::Done(judged.as_ref().and_then(|judged| judged.have.clone())),
+        Ended::Done(decided) => Outcome::Done(decided.as_ref().and_then(|decided| decided.observed.clone())),
         Ended::TagsRefused => Outcome::TagsRefused { seen: None, refusals: Vec::new() },
         Ended::Waiting => Outcome::Waiting(Wait { why: "AWS takes its time".to_owned(), again: super::SOON }),
         Ended::Failed(class) => Outcome::Failed(AwsError {

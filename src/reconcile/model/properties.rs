@@ -3,7 +3,7 @@
 use api::{DeletionPolicy, ScheduledTaskPipelineSpec};
 use pipeline_core::names::TagKeys;
 use pipeline_core::plan::invariants::check;
-use pipeline_core::plan::test_support::{desired_by, held, made};
+use pipeline_core::plan::test_support::{desired_by, made, recorded};
 use pipeline_core::plan::{Step, Verdict, plan};
 use pipeline_core::test_support::owner;
 use proptest::prelude::*;
@@ -33,7 +33,7 @@ proptest! {
     #[test]
     fn what_was_applied_plans_to_nothing(spec in specs()) {
         let resources = desired_by(&spec);
-        let plan = plan(&owner(), resources.clone(), &held(&resources), &TagKeys::default(), made(&resources));
+        let plan = plan(&owner(), resources.clone(), &recorded(&resources), &TagKeys::default(), made(&resources));
         check(&owner(), &plan);
         let pending: Vec<&Step> = plan.steps.iter().filter(|step| step.verdict != Verdict::InSync).collect();
         prop_assert!(pending.is_empty(), "{pending:?}");

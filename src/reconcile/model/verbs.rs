@@ -6,7 +6,7 @@ use pipeline_core::plan::{Goal, Verdict};
 use pipeline_core::resource::{Difference, FieldName, Id, Kind, Observed, Resource};
 
 use super::aws::Call;
-use super::operator::Judged;
+use super::operator::Decided;
 
 /// The calls that carry out one verdict on one resource.
 pub(super) struct Script {
@@ -26,14 +26,14 @@ pub(super) enum Ends {
 const CODE: [FieldName; 4] = [FieldName::CodeSha256, FieldName::S3, FieldName::Image, FieldName::Architecture];
 
 /// What `apply::act` does for a verdict.
-pub(super) fn script(id: &Id, goal: &Goal, judged: &Judged) -> Script {
-    match (goal, &judged.verdict, &judged.have) {
-        (Goal::Present(wanted), Verdict::Create, _) => create(&wanted.resource),
-        (Goal::Present(wanted), Verdict::Update(differences), Some(have)) => {
-            update(&wanted.resource, have, differences)
+pub(super) fn script(id: &Id, goal: &Goal, decided: &Decided) -> Script {
+    match (goal, &decided.verdict, &decided.observed) {
+        (Goal::Present(desired), Verdict::Create, _) => create(&desired.resource),
+        (Goal::Present(desired), Verdict::Update(differences), Some(observed)) => {
+            update(&desired.resource, observed, differences)
         }
-        (Goal::Present(wanted), Verdict::TakeOver { from: _, differences }, Some(have)) => {
-            take_over(id, &wanted.resource, have, differences)
+        (Goal::Present(desired), Verdict::TakeOver { from: _, differences }, Some(observed)) => {
+            take_over(id, &desired.resource, observed, differences)
         }
         (Goal::Present(_), Verdict::Replace(_), Some(_)) => replace(id),
         (Goal::Gone, Verdict::Delete, Some(_)) => delete(id),
@@ -67,7 +67,7 @@ fn replace(id: &Id) -> Script {
     Script { ends: Ends::Reread, ..delete(id) }
 }
 
-fn take_over(id: &Id, resource: &Resource, have: &Observed, differences: &[Difference]) -> Script {
+fn take_over(id: &Id, resource: &Resource, observed: &Observed, differences: &[Difference]) -> Script {
     if id.kind == Kind::LayerVersion {
         return replace(id);
     }
@@ -75,13 +75,13 @@ fn take_over(id: &Id, resource: &Resource, have: &Observed, differences: &[Diffe
         let owner = Changed(differences).tags(resource.tags()).owner;
         return Script { calls: vec![Call::Tag(owner)], ends: Ends::Reread };
     }
-    update(resource, have, differences)
+    update(resource, observed, differences)
 }
 
 /// The owner's tags first, the user's tags last.
-fn update(resource: &Resource, have: &Observed, differences: &[Difference]) -> Script {
+fn update(resource: &Resource, observed: &Observed, differences: &[Difference]) -> Script {
     let changed = Changed(differences);
-    let Script { calls, ends } = change(resource, have, changed);
+    let Script { calls, ends } = change(resource, observed, changed);
     let TagChanges { owner, remove, set } = match resource {
         // They cannot be tagged; their descriptions name the owner.
         Resource::Schedule(_) | Resource::LayerVersion(_) => TagChanges::default(),
@@ -96,10 +96,10 @@ fn update(resource: &Resource, have: &Observed, differences: &[Difference]) -> S
     Script { calls, ends }
 }
 
-fn change(resource: &Resource, have: &Observed, changed: Changed<'_>) -> Script {
-    let wanted = resource.fields();
-    let set = |keys: &[FieldName]| Call::Set { keys: keys.to_vec(), fields: wanted.clone() };
-    let fields: Vec<FieldName> = wanted.keys().chain(have.fields.keys()).copied().collect();
+fn change(resource: &Resource, observed: &Observed, changed: Changed<'_>) -> Script {
+    let desired = resource.fields();
+    let set = |keys: &[FieldName]| Call::Set { keys: keys.to_vec(), fields: desired.clone() };
+    let fields: Vec<FieldName> = desired.keys().chain(observed.fields.keys()).copied().collect();
     let done = |calls: Vec<Call>| Script { calls, ends: Ends::Done };
     match resource {
         Resource::LogGroup(_) | Resource::Queue(_) => {
@@ -133,7 +133,7 @@ fn change(resource: &Resource, have: &Observed, changed: Changed<'_>) -> Script 
         }
         // The model has no copies of layer versions, which is all that an update changes of them.
         Resource::LayerVersion(_) | Resource::EventSourceMapping(_) => done(Vec::new()),
-        Resource::Schedule(_) => done(vec![Call::Replace { fields: wanted, tags: resource.tags().clone() }]),
+        Resource::Schedule(_) => done(vec![Call::Replace { fields: desired, tags: resource.tags().clone() }]),
     }
 }
 

@@ -191,8 +191,8 @@ impl World {
                 after.reread(setting, &self.aws, index, *rereads);
                 Event::Rereads(step.id.clone())
             }
-            Progress::Acts { judged, calls, refused, rereads } => {
-                let script = setting.script(&reconcile.planned, index, judged);
+            Progress::Acts { decided, calls, refused, rereads } => {
+                let script = setting.script(&reconcile.planned, index, decided);
                 let Some(call) = script.calls.get(*calls) else {
                     after.steps[index] = ended(&script.ends, None, *refused, *rereads);
                     return Ok(Some(world.after_step(setting, after, Event::Rereads(step.id.clone()))));
@@ -221,14 +221,14 @@ impl World {
                     }
                     None => world.call(setting, reconcile, slot, call)?,
                 };
-                let is_deletion = judged.verdict == Verdict::Delete;
+                let is_deletion = decided.verdict == Verdict::Delete;
                 after.without_effect &= fault.is_none() && world.aws == self.aws;
                 let is_refusal = answer == Answer::Refused(ErrorClass::Denied) && call.is_of_users_tags();
                 let refused = *refused || is_refusal;
                 let goes_on = answer == Answer::Done || is_refusal || (answer == Answer::Missing && is_deletion);
                 after.steps[index] = match answer {
                     _ if goes_on && calls + 1 < script.calls.len() => {
-                        Progress::Acts { judged: judged.clone(), calls: calls + 1, refused, rereads: *rereads }
+                        Progress::Acts { decided: decided.clone(), calls: calls + 1, refused, rereads: *rereads }
                     }
                     _ if is_refusal => Progress::Ended(Ended::TagsRefused),
                     Answer::Missing if is_deletion => Progress::Ended(Ended::Done(None)),
@@ -277,7 +277,7 @@ impl World {
         let before = self.aws.clone();
         let answer = self.aws.carry_out(setting, slot, call);
         if self.aws != before {
-            self.judge_write(setting, reconcile, &before, slot, call)?;
+            self.check_write(setting, reconcile, &before, slot, call)?;
         }
         Ok(answer)
     }
@@ -305,7 +305,7 @@ impl Reconcile {
 
 pub(super) fn checked(setting: &Setting, next: Next) -> Result<Next, String> {
     for (event, world) in &next {
-        world.judge_state(setting).map_err(|wrong| format!("{event}: {wrong}"))?;
+        world.check_state(setting).map_err(|wrong| format!("{event}: {wrong}"))?;
     }
     Ok(next)
 }
@@ -328,12 +328,12 @@ fn has(thing: &Thing, tags: &Tags) -> bool {
 fn slot_acted_on(setting: &Setting, reconcile: &Reconcile, index: usize) -> usize {
     let step = &reconcile.planned.plan.steps[index];
     let seen = match &reconcile.steps[index] {
-        Progress::Acts { judged, .. } => judged.have.as_ref(),
+        Progress::Acts { decided, .. } => decided.observed.as_ref(),
         Progress::Waits | Progress::Rereads { .. } | Progress::Ended(_) => None,
     };
     match (&step.goal, seen) {
-        (_, Some(have)) => setting.slots.iter().position(|slot| slot.arn == have.arn).expect("seen"),
-        (Goal::Present(wanted), None) => setting.slot_of(&wanted.resource),
+        (_, Some(observed)) => setting.slots.iter().position(|slot| slot.arn == observed.arn).expect("seen"),
+        (Goal::Present(desired), None) => setting.slot_of(&desired.resource),
         (Goal::Gone, None) => setting.slots_of(&step.id).next().expect("known"),
     }
 }

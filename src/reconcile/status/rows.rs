@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::{ResourceRow, ResourceState};
 use pipeline_core::location::Location;
-use pipeline_core::plan::{Arns, Goal, Held, Plan, Verdict};
+use pipeline_core::plan::{Arns, Goal, Plan, Recorded, Verdict};
 use pipeline_core::resource::{Id, Observed};
 use pipeline_core::text::bounded_line;
 
@@ -59,9 +59,9 @@ impl Rows {
     }
 
     /// The resources of known kinds, and whether each was seen to be the pipeline's own.
-    pub fn held(&self) -> BTreeMap<Id, Held> {
-        let held = |row: &ResourceRow| if row.unseen { Held::Unseen } else { Held::Ours };
-        self.known.iter().map(|(id, row)| (id.clone(), held(row))).collect()
+    pub fn recorded(&self) -> BTreeMap<Id, Recorded> {
+        let recorded = |row: &ResourceRow| if row.unseen { Recorded::Unconfirmed } else { Recorded::Ours };
+        self.known.iter().map(|(id, row)| (id.clone(), recorded(row))).collect()
     }
 }
 
@@ -71,8 +71,8 @@ pub fn rows_before(before: &Rows, plan: &Plan, location: &Location) -> Rows {
     for step in &plan.steps {
         match (&step.goal, &step.verdict) {
             (Goal::Gone, _) | (_, Verdict::Conflict { .. }) => {}
-            (Goal::Present(wanted), _) => {
-                let arn = || wanted.resource.arn(location).unwrap_or_default();
+            (Goal::Present(desired), _) => {
+                let arn = || desired.resource.arn(location).unwrap_or_default();
                 rows.known.entry(step.id.clone()).or_insert_with(|| new(&step.id, arn()));
             }
         }

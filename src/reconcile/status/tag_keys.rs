@@ -10,13 +10,13 @@ use crate::reconcile::apply::{Applied, Outcome};
 pub fn tag_keys_before(before: &TagKeys, plan: &Plan) -> TagKeys {
     plan.steps.iter().fold(before.clone(), |keys, step| match (&step.goal, &step.verdict) {
         (Goal::Gone, _) | (_, Verdict::Conflict { .. }) => keys,
-        (Goal::Present(wanted), _) => keys.with(wanted.resource.tags()),
+        (Goal::Present(desired), _) => keys.with(desired.resource.tags()),
     })
 }
 
-/// The tag keys that may be on AWS after a plan was applied. A key that is no longer `wanted` stays until every
+/// The tag keys that may be on AWS after a plan was applied. A key that is no longer `desired` stays until every
 /// resource was observed without it: a write alone may not show yet, or may have been refused.
-pub fn tag_keys_after(before: &TagKeys, wanted: &TagKeys, applied: &Applied) -> TagKeys {
+pub fn tag_keys_after(before: &TagKeys, desired: &TagKeys, applied: &Applied) -> TagKeys {
     let gone = |key: &String| {
         applied.outcomes.values().all(|outcome| match outcome {
             Outcome::Done(Some(seen)) => !seen.tags.contains_key(key),
@@ -28,5 +28,5 @@ pub fn tag_keys_after(before: &TagKeys, wanted: &TagKeys, applied: &Applied) -> 
             | Outcome::Blocked { .. } => false,
         })
     };
-    TagKeys::new(before.recorded().filter(|key| wanted.contains(key) || !gone(key)).cloned())
+    TagKeys::new(before.recorded().filter(|key| desired.contains(key) || !gone(key)).cloned())
 }

@@ -8,7 +8,7 @@ use pipeline_core::error_class::ErrorClass;
 use pipeline_core::location::Location;
 use pipeline_core::names::TagKeys;
 use pipeline_core::partition::Partition;
-use pipeline_core::plan::{Goal, Held, Step, Verdict};
+use pipeline_core::plan::{Goal, Recorded, Step, Verdict};
 use pipeline_core::resource::{Id, Kind, Observed};
 
 use super::rows::row;
@@ -107,9 +107,9 @@ fn a_row_is_written_before_anything_is_made_or_taken_over() {
         let observed = Observed { tags, ..Observed::default() };
         (id(Kind::ScheduleGroup, "a"), Some(observed))
     };
-    let rows = |have| {
-        let want = vec![pipeline_core::resource::Resource::ScheduleGroup(group("uid-1"))];
-        let plan = pipeline_core::plan::plan(&owner, want, &BTreeMap::new(), &TagKeys::default(), have);
+    let rows = |observed| {
+        let desired = vec![pipeline_core::resource::Resource::ScheduleGroup(group("uid-1"))];
+        let plan = pipeline_core::plan::plan(&owner, desired, &BTreeMap::new(), &TagKeys::default(), observed);
         states(&rows_before(&Rows::default(), &plan, &location))
     };
     assert_eq!(rows(BTreeMap::new()), ["a Creating -"]);
@@ -153,10 +153,10 @@ fn tag_keys_are_recorded_before_anything_is_tagged() {
     let owner = pipeline_core::test_support::owner();
     let mut group = pipeline_core::resource::ScheduleGroup { name: "a".to_owned(), tags: owner.tags() };
     group.tags.insert("team".to_owned(), "a".to_owned());
-    let recorded = |have| {
-        let want = vec![pipeline_core::resource::Resource::ScheduleGroup(group.clone())];
+    let recorded = |observed| {
+        let desired = vec![pipeline_core::resource::Resource::ScheduleGroup(group.clone())];
         let before = TagKeys::new(["old".to_owned()]);
-        let plan = pipeline_core::plan::plan(&owner, want, &BTreeMap::new(), &before, have);
+        let plan = pipeline_core::plan::plan(&owner, desired, &BTreeMap::new(), &before, observed);
         tag_keys_before(&before, &plan).recorded().cloned().collect::<Vec<_>>()
     };
     assert_eq!(recorded(BTreeMap::new()), ["old", "team"]);
@@ -183,7 +183,7 @@ fn of_a_resource_whose_tags_are_refused_those_alone_are_pending() {
     let step = Step {
         id: id(Kind::Queue, "a"),
         goal: Goal::Gone,
-        have: None,
+        observed: None,
         last_arn: None,
         verdict: Verdict::InSync,
         after: std::collections::BTreeSet::new(),
@@ -221,6 +221,9 @@ fn what_was_never_seen_to_be_ours_is_not_held() {
         old(Kind::Queue, "b", ResourceState::Conflict),
         ResourceRow { kind: "Unknown".to_owned(), ..old(Kind::Queue, "c", ResourceState::Ready) },
     ];
-    let held = Rows::from(&resources[..]).held();
-    assert_eq!(held, BTreeMap::from([(id(Kind::Queue, "a"), Held::Unseen), (id(Kind::Queue, "b"), Held::Ours)]));
+    let recorded = Rows::from(&resources[..]).recorded();
+    assert_eq!(
+        recorded,
+        BTreeMap::from([(id(Kind::Queue, "a"), Recorded::Unconfirmed), (id(Kind::Queue, "b"), Recorded::Ours)])
+    );
 }

@@ -52,7 +52,7 @@ impl Strict {
         calls.into_iter().filter(|call| call.by == "operator").collect()
     }
 
-    /// Those of them that change something, as `service:Operation`. To take read news out of the inbox changes nothing.
+    /// Those of them that change something, as `service:Operation`. To take read reports out of the inbox changes nothing.
     pub(crate) async fn writes(&self) -> Vec<String> {
         let calls = self.calls().await;
         let changes = |call: &&Call| call.write && call.operation != "DeleteMessageBatch";

@@ -5,7 +5,7 @@ use pipeline_core::names::{Tags, tag};
 use pipeline_core::resource::{Failure, Function, Kind, Observed, Resource};
 use serde_json::{Value, json};
 
-use super::wanted::{differences, differing, one, seen, tag_map, with};
+use super::desired::{differences, differing, one, seen, tag_map, with};
 use super::wire::{Answer, Replay};
 use crate::Operation;
 use crate::resource::{self, Progress};
@@ -216,10 +216,10 @@ async fn a_new_function_is_followed_until_it_is_active() {
 }
 
 /// What comes of mending a function that is seen so.
-async fn mended(resource: &Resource, have: &Value, answer: Answer) -> (Progress, Vec<String>) {
-    let have = seen_as(resource, have).await;
+async fn mended(resource: &Resource, observed: &Value, answer: Answer) -> (Progress, Vec<String>) {
+    let observed = seen_as(resource, observed).await;
     let replay = Replay::of([answer]);
-    let progress = resource::update(&replay.aws(), resource, &have, &differences(resource, &have), None).await;
+    let progress = resource::update(&replay.aws(), resource, &observed, &differences(resource, &observed), None).await;
     (progress.unwrap(), replay.asked())
 }
 
@@ -249,11 +249,12 @@ async fn new_code_is_awaited() {
 #[tokio::test]
 async fn tags_are_put_and_removed_also_where_they_are_gone() {
     let resource = of_zip("");
-    let mut have = seen_as(&resource, &shown(&resource)).await;
-    have.tags.insert(tag::CODE.to_owned(), "of another code".to_owned());
-    have.tags.remove(tag::NAME);
+    let mut observed = seen_as(&resource, &shown(&resource)).await;
+    observed.tags.insert(tag::CODE.to_owned(), "of another code".to_owned());
+    observed.tags.remove(tag::NAME);
     let replay = Replay::of([Answer::empty(204), Answer::empty(204)]);
-    let progress = resource::update(&replay.aws(), &resource, &have, &differences(&resource, &have), None).await;
+    let progress =
+        resource::update(&replay.aws(), &resource, &observed, &differences(&resource, &observed), None).await;
     assert_eq!(progress, Ok(Progress::Done));
     let asked = replay.asked();
     assert!(asked[0].starts_with("POST") && asked[1].starts_with("DELETE"), "{asked:?}");
@@ -262,11 +263,11 @@ async fn tags_are_put_and_removed_also_where_they_are_gone() {
 #[tokio::test]
 async fn a_function_is_deleted_once_and_for_all() {
     let resource = of_zip("");
-    let have = seen_as(&resource, &shown(&resource)).await;
+    let observed = seen_as(&resource, &shown(&resource)).await;
     let gone = Answer::error(Operation::DeleteFunction, 404, "ResourceNotFoundException", "Function not found: a");
     for answer in [Answer::empty(204), gone] {
         let replay = Replay::of([answer]);
-        let progress = resource::delete(&replay.aws(), &resource.id(), &have).await;
+        let progress = resource::delete(&replay.aws(), &resource.id(), &observed).await;
         assert_eq!(progress, Ok(Progress::Done));
     }
 }

@@ -5,8 +5,8 @@ use pipeline_core::error_class::ErrorClass;
 use pipeline_core::resource::{Kind, Observed, Resource};
 use serde_json::{Value, json};
 
+use super::desired::{differences, differing, one, seen, tag_map, with};
 use super::functions::shown;
-use super::wanted::{differences, differing, one, seen, tag_map, with};
 use super::wire::{Answer, Replay};
 use crate::resource::{self, Progress};
 use crate::{Operation, inbox_queue};
@@ -43,8 +43,8 @@ async fn seen_with(sender: &Resource, settings: Value) -> Observed {
 #[tokio::test]
 async fn settings_that_lambda_shows_as_they_were_put_are_no_drift() {
     let sender = sender();
-    let wanted = json!({"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 2});
-    let seen = seen_with(&sender, settings(&destination(&sender), wanted)).await;
+    let desired = json!({"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 2});
+    let seen = seen_with(&sender, settings(&destination(&sender), desired)).await;
     assert_eq!(differing(&sender, &seen), [""; 0]);
 }
 
@@ -68,9 +68,9 @@ async fn settings_that_others_made_or_took_away_are_drift() {
 /// What comes of putting settings where none are.
 async fn put(answer: Answer) -> Result<Progress, crate::AwsError> {
     let sender = sender();
-    let have = seen_with(&sender, settings(&Value::Null, json!({}))).await;
+    let observed = seen_with(&sender, settings(&Value::Null, json!({}))).await;
     let replay = Replay::of([answer]);
-    let progress = resource::update(&replay.aws(), &sender, &have, &differences(&sender, &have), None).await;
+    let progress = resource::update(&replay.aws(), &sender, &observed, &differences(&sender, &observed), None).await;
     assert!(replay.asked()[0].starts_with("PUT"));
     progress
 }

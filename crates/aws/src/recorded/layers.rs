@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use data_encoding::BASE64;
 use pipeline_core::code::Artifact;
-use pipeline_core::resource::{Difference, FieldName, Kind, LayerVersion, Observed, Resource};
+use pipeline_core::resource::{Difference, FieldName, Kind, LayerVersion, LayerZip, Observed, Resource};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::wanted::{differences, differing, one, seen};
+use super::desired::{differences, differing, one, seen};
 use super::wire::{Answer, Replay};
 use crate::resource::{self, Progress};
 
@@ -24,8 +24,10 @@ layers: [{name: deps, python: {version: '3.12', requirements: ['humanize==4.13.0
 fn version() -> Resource {
     let Resource::LayerVersion(version) = one(YAML, Kind::LayerVersion, "") else { panic!("it is not a layer") };
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-    let sha256 = BASE64.encode(&Sha256::digest(std::fs::read(&path).unwrap()));
-    Resource::LayerVersion(LayerVersion { zip: Some(Arc::new(Artifact { path, sha256 })), ..version })
+    let bytes = std::fs::read(&path).unwrap();
+    let (size, sha256) = (bytes.len() as u64, BASE64.encode(&Sha256::digest(bytes)));
+    let zip = Some(LayerZip::InCall(Arc::new(Artifact { path, size, sha256 })));
+    Resource::LayerVersion(LayerVersion { zip, ..version })
 }
 
 fn arn(number: u8) -> String {
@@ -94,8 +96,8 @@ async fn a_layer_without_versions_is_not_there() {
 
 #[tokio::test]
 async fn a_version_that_is_gone_is_deleted_all_the_same() {
-    let have = Observed { arn: arn(1), ..Observed::default() };
+    let observed = Observed { arn: arn(1), ..Observed::default() };
     let replay = Replay::of([Answer::empty(204)]);
-    let progress = resource::delete(&replay.aws(), &version().id(), &have).await.unwrap();
+    let progress = resource::delete(&replay.aws(), &version().id(), &observed).await.unwrap();
     assert!(matches!(progress, Progress::Waiting(_)), "{progress:?}");
 }

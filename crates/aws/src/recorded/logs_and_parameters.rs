@@ -4,7 +4,7 @@ use pipeline_core::error_class::ErrorClass;
 use pipeline_core::resource::{Kind, Observed, Resource};
 use serde_json::{Value, json};
 
-use super::wanted::{differing, one, seen, tag_list, tag_map, with};
+use super::desired::{differing, one, seen, tag_list, tag_map, with};
 use super::wire::{Answer, Replay};
 use crate::resource::{self, Progress};
 use crate::{AwsError, Operation};

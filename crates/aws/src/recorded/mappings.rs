@@ -3,7 +3,7 @@
 use pipeline_core::resource::{EventSourceMapping, Kind, Observed, Resource};
 use serde_json::{Value, json};
 
-use super::wanted::{differences, differing, one, seen, tag_map, with};
+use super::desired::{differences, differing, one, seen, tag_map, with};
 use super::wire::{Answer, Replay};
 use crate::resource::{self, Progress};
 
@@ -15,7 +15,7 @@ fn arn() -> String {
     format!("arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:{UUID}")
 }
 
-fn wanted() -> Resource {
+fn desired() -> Resource {
     one("runner: {batchSize: 10}", Kind::EventSourceMapping, "-runner")
 }
 
@@ -28,8 +28,8 @@ fn mapping(resource: &Resource) -> &EventSourceMapping {
 
 /// What Lambda shows of one that was made with nothing but a queue and a function.
 fn shown(state: &str) -> Value {
-    let wanted = wanted();
-    let EventSourceMapping { function_arn, queue_arn, .. } = mapping(&wanted);
+    let desired = desired();
+    let EventSourceMapping { function_arn, queue_arn, .. } = mapping(&desired);
     json!({
         "UUID": UUID, "EventSourceMappingArn": arn(), "EventSourceArn": queue_arn, "FunctionArn": function_arn,
         "BatchSize": 10, "MaximumBatchingWindowInSeconds": 0, "FunctionResponseTypes": [],
@@ -56,37 +56,37 @@ fn of_stream(state: &str) -> Value {
 async fn seen_as(shown: Value, tags: Value) -> Observed {
     let list = json!({"EventSourceMappings": [shown]});
     let answers = [Answer::json(list), Answer::json(shown), Answer::json(json!({"Tags": tags}))];
-    seen(&wanted(), answers).await.expect("it is there")
+    seen(&desired(), answers).await.expect("it is there")
 }
 
 #[tokio::test]
 async fn what_lambda_adds_to_a_mapping_is_no_drift() {
-    let wanted = wanted();
-    let tags = || tag_map(wanted.tags());
+    let desired = desired();
+    let tags = || tag_map(desired.tags());
     let seen = seen_as(with(&shown("Enabled"), reporting()), tags()).await;
-    assert_eq!((differing(&wanted, &seen), seen.settling), (Vec::new(), None));
+    assert_eq!((differing(&desired, &seen), seen.settling), (Vec::new(), None));
     assert_eq!((seen.arn, seen.revision.as_deref()), (arn(), Some(UUID)));
 }
 
 #[tokio::test]
 async fn settings_and_tags_of_others_are_drift() {
-    let wanted = wanted();
+    let desired = desired();
     let others = with(&shown("Enabled"), json!({"MaximumBatchingWindowInSeconds": 1}));
-    let seen = seen_as(others, tag_map(wanted.tags())).await;
-    assert_eq!(differing(&wanted, &seen), ["functionResponseTypes", "maximumBatchingWindowInSeconds"]);
+    let seen = seen_as(others, tag_map(desired.tags())).await;
+    assert_eq!(differing(&desired, &seen), ["functionResponseTypes", "maximumBatchingWindowInSeconds"]);
     let seen = seen_as(with(&shown("Enabled"), reporting()), json!({})).await;
-    assert_eq!(differing(&wanted, &seen).len(), wanted.tags().len());
+    assert_eq!(differing(&desired, &seen).len(), desired.tags().len());
 }
 
 #[tokio::test]
 async fn a_mapping_from_a_stream_is_another_one() {
     let list = json!({"EventSourceMappings": [of_stream("Enabled"), of_stream("Creating")]});
-    assert_eq!(seen(&wanted(), [Answer::json(list)]).await, None);
+    assert_eq!(seen(&desired(), [Answer::json(list)]).await, None);
 }
 
 #[tokio::test]
 async fn a_new_mapping_is_followed_by_the_id_that_lambda_gives_it() {
-    let wanted = wanted();
+    let desired = desired();
     for answer in [
         shown("Creating"),
         with(&shown("Creating"), reporting()),
@@ -94,24 +94,25 @@ async fn a_new_mapping_is_followed_by_the_id_that_lambda_gives_it() {
     ] {
         let replay = Replay::of([Answer::json(answer), Answer::json(with(&shown("Enabled"), reporting()))]);
         let aws = replay.aws();
-        let made = resource::create(&aws, &wanted).await.unwrap();
+        let made = resource::create(&aws, &desired).await.unwrap();
         let Progress::Made(made) = made else { panic!("{made:?}") };
         assert_eq!((made.arn.clone(), made.settling.as_deref()), (arn(), Some("the mapping is Creating")));
-        let seen = resource::follow(&aws, &wanted.id(), &made).await.unwrap().expect("it is there");
-        assert_eq!((differing(&wanted, &seen), seen.settling), (Vec::new(), None));
+        let seen = resource::follow(&aws, &desired.id(), &made).await.unwrap().expect("it is there");
+        assert_eq!((differing(&desired, &seen), seen.settling), (Vec::new(), None));
         assert!(replay.asked()[1].contains(UUID));
     }
 }
 
 #[tokio::test]
 async fn a_mapping_is_awaited_while_lambda_changes_or_deletes_it() {
-    let wanted = wanted();
-    let have = seen_as(shown("Enabled"), tag_map(wanted.tags())).await;
+    let desired = desired();
+    let observed = seen_as(shown("Enabled"), tag_map(desired.tags())).await;
     let replay = Replay::of([Answer::json(shown("Updating"))]);
-    let progress = resource::update(&replay.aws(), &wanted, &have, &differences(&wanted, &have), None).await.unwrap();
+    let progress =
+        resource::update(&replay.aws(), &desired, &observed, &differences(&desired, &observed), None).await.unwrap();
     assert!(matches!(progress, Progress::Waiting(_)), "{progress:?}");
     let replay = Replay::of([Answer::json(of_stream("Deleting"))]);
-    let progress = resource::delete(&replay.aws(), &wanted.id(), &have).await.unwrap();
+    let progress = resource::delete(&replay.aws(), &desired.id(), &observed).await.unwrap();
     assert!(matches!(progress, Progress::Waiting(_)), "{progress:?}");
     for state in ["Creating", "Updating", "Deleting"] {
         let seen = seen_as(shown(state), json!({})).await;

@@ -3,7 +3,7 @@
 use pipeline_core::resource::{Kind, Observed, Resource};
 use serde_json::{Value, json};
 
-use super::wanted::{differences, differing, one, seen, tag_map, with};
+use super::desired::{differences, differing, one, seen, tag_map, with};
 use super::wire::{Answer, Replay};
 use crate::inbox_queue;
 use crate::resource::{self, Progress};
@@ -114,9 +114,9 @@ async fn settings_of_others_are_drift() {
 #[tokio::test]
 async fn a_key_of_others_is_taken_off_and_sqs_encrypts_again() {
     let plain = plain();
-    let have = seen_as(&plain, &with(&defaults(), with_key("testKeyId"))).await;
+    let observed = seen_as(&plain, &with(&defaults(), with_key("testKeyId"))).await;
     let replay = Replay::of([Answer::empty(200)]);
-    let progress = resource::update(&replay.aws(), &plain, &have, &differences(&plain, &have), None).await;
+    let progress = resource::update(&replay.aws(), &plain, &observed, &differences(&plain, &observed), None).await;
     assert_eq!(progress, Ok(Progress::Done));
     let asked = replay.asked();
     // An empty key alone would leave the queue without encryption.

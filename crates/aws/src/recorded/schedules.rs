@@ -5,7 +5,7 @@ use pipeline_core::resource::{Kind, Resource, Schedule};
 use pipeline_core::test_support::{Pipelines, spec, try_resolve};
 use serde_json::{Value, json};
 
-use super::wanted::{differing, one, seen, tag_list};
+use super::desired::{differing, one, seen, tag_list};
 use super::wire::{Answer, Replay};
 use crate::resource::{self, Progress};
 use crate::{AwsError, Operation};
@@ -18,7 +18,7 @@ pub(super) const REPLAYED: &[u8] = &[
 const YAML: &str = "{schedule: '0 0 * * *', timeZone: UTC, flexibleWindowMinutes: 60, \
                     invocation: {maxAttempts: 185, maxAgeSeconds: 86400}}";
 
-fn wanted() -> Schedule {
+fn desired() -> Schedule {
     match one(YAML, Kind::Schedule, "") {
         Resource::Schedule(schedule) => *schedule,
         other => panic!("{} is not a schedule", other.id()),
@@ -27,7 +27,7 @@ fn wanted() -> Schedule {
 
 /// What comes of making a schedule with this expression.
 async fn made(expression: &str, answer: Answer) -> Result<Progress, AwsError> {
-    let schedule = Schedule { expression: expression.to_owned(), ..wanted() };
+    let schedule = Schedule { expression: expression.to_owned(), ..desired() };
     let replay = Replay::of([answer]);
     let made = resource::create(&replay.aws(), &Resource::Schedule(Box::new(schedule))).await;
     assert!(replay.asked()[0].contains(expression));
@@ -36,7 +36,7 @@ async fn made(expression: &str, answer: Answer) -> Result<Progress, AwsError> {
 
 #[tokio::test]
 async fn what_scheduler_adds_to_a_schedule_is_no_drift() {
-    let schedule = wanted();
+    let schedule = desired();
     let taken = Answer::json(json!({"ScheduleArn": "arn:aws:scheduler:eu-west-1:111122223333:schedule/a/a"}));
     let replay = Replay::of([taken]);
     let resource = Resource::Schedule(Box::new(schedule.clone()));

@@ -5,10 +5,10 @@ use pipeline_core::resource::{Difference, Kind, Place, Resource};
 use pipeline_core::test_support::owner;
 use serde_json::{Value, json};
 
+use super::desired::{all, differences, location, tag_list, with};
 use super::functions::shown;
 use super::logs_and_parameters::shown_group;
 use super::roles::detail;
-use super::wanted::{all, differences, location, tag_list, with};
 use super::wire::{Answer, Replay};
 use crate::Operation;
 use crate::resource::list::{IndividualReads, list, shows, shows_tags};

@@ -24,19 +24,19 @@ pub(super) enum Meaning {
 }
 
 /// What a refusal to change or delete a resource means that was seen as this.
-pub(super) async fn meaning(aws: &Aws, id: &Id, have: &Observed, error: AwsError) -> Meaning {
+pub(super) async fn meaning(aws: &Aws, id: &Id, observed: &Observed, error: AwsError) -> Meaning {
     if !is_by_tag(&error) {
         return Meaning::Refused(error);
     }
-    match observe(aws, id, Some(&have.arn)).await {
+    match observe(aws, id, Some(&observed.arn)).await {
         Ok(None) => Meaning::Gone,
-        Ok(Some(_)) | Err(_) => Meaning::Refused(awaited(error, have, Timestamp::now())),
+        Ok(Some(_)) | Err(_) => Meaning::Refused(awaited(error, observed, Timestamp::now())),
     }
 }
 
 /// The refusal as one to wait for, where the tags of a new resource may be missing.
-pub(super) fn awaited(error: AwsError, have: &Observed, now: Timestamp) -> AwsError {
-    let is_new = have.since.is_some_and(|since| now.duration_since(since) < SPREADING);
+pub(super) fn awaited(error: AwsError, observed: &Observed, now: Timestamp) -> AwsError {
+    let is_new = observed.since.is_some_and(|since| now.duration_since(since) < SPREADING);
     if is_by_tag(&error) && is_new { AwsError { class: ErrorClass::Waiting, ..error } } else { error }
 }
 
@@ -65,19 +65,19 @@ mod tests {
     #[test]
     fn a_refusal_is_waited_for_while_the_tags_of_a_new_resource_spread() {
         let made: Timestamp = "2026-03-01T09:00:00Z".parse().unwrap();
-        let have = Observed { since: Some(made), ..Observed::default() };
-        let class = |error: AwsError, have: &Observed, seconds: i64| {
-            awaited(error, have, made + SignedDuration::from_secs(seconds)).class
+        let observed = Observed { since: Some(made), ..Observed::default() };
+        let class = |error: AwsError, observed: &Observed, seconds: i64| {
+            awaited(error, observed, made + SignedDuration::from_secs(seconds)).class
         };
         let own = || denied(Operation::UpdateFunctionCode, "lambda:UpdateFunctionCode");
-        assert_eq!(class(own(), &have, 10), ErrorClass::Waiting);
-        assert_eq!(class(own(), &have, 600), ErrorClass::Denied);
+        assert_eq!(class(own(), &observed, 10), ErrorClass::Waiting);
+        assert_eq!(class(own(), &observed, 600), ErrorClass::Denied);
         assert_eq!(class(own(), &Observed::default(), 10), ErrorClass::Denied);
         let passing = denied(Operation::UpdateFunctionConfiguration, "iam:PassRole");
-        assert_eq!(class(passing, &have, 10), ErrorClass::Denied);
+        assert_eq!(class(passing, &observed, 10), ErrorClass::Denied);
         let mut forbidden = own();
         forbidden.message = forbidden.message.replace("because no", "with an explicit deny in an");
-        assert_eq!(class(forbidden, &have, 10), ErrorClass::Denied);
-        assert_eq!(class(denied(Operation::CreateQueue, "sqs:createqueue"), &have, 10), ErrorClass::Denied);
+        assert_eq!(class(forbidden, &observed, 10), ErrorClass::Denied);
+        assert_eq!(class(denied(Operation::CreateQueue, "sqs:createqueue"), &observed, 10), ErrorClass::Denied);
     }
 }

@@ -30,10 +30,10 @@ impl Changed<'_> {
     }
 
     /// The changes of tags among them.
-    pub fn tags(self, want: &Tags) -> TagChanges {
+    pub fn tags(self, desired: &Tags) -> TagChanges {
         let mut changes = TagChanges::default();
         for key in self.0.iter().filter_map(Difference::tag_key) {
-            match want.get(key) {
+            match desired.get(key) {
                 None => changes.remove.push(key.to_owned()),
                 Some(value) => {
                     let tags = if tag::OWNER.contains(&key) { &mut changes.owner } else { &mut changes.set };
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn the_owners_tags_are_put_first_and_what_is_not_wanted_is_removed() {
-        let want = tags(&[(tag::UID, "uid-1"), ("team", "a"), ("new", "n"), ("a.b[c]", "d"), ("same", "s")]);
+        let desired = tags(&[(tag::UID, "uid-1"), ("team", "a"), ("new", "n"), ("a.b[c]", "d"), ("same", "s")]);
         let differences = [
             Difference::of_tag("a.b[c]", None, Some("d")),
             Difference::of_tag("new", None, Some("n")),
@@ -78,7 +78,7 @@ mod tests {
             remove: ["old", tag::CODE].map(str::to_owned).into(),
             set: tags(&[("a.b[c]", "d"), ("new", "n"), ("team", "a")]),
         };
-        assert_eq!(Changed(&differences).tags(&want), expected);
+        assert_eq!(Changed(&differences).tags(&desired), expected);
     }
 
     #[test]

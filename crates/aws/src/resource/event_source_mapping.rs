@@ -64,7 +64,7 @@ pub(super) async fn create(aws: &Aws, mapping: &EventSourceMapping) -> Result<Pr
 pub(super) async fn update(
     aws: &Aws,
     mapping: &EventSourceMapping,
-    have: &Observed,
+    observed: &Observed,
     changed: Changed<'_>,
 ) -> Result<Progress, AwsError> {
     if !changed.any(&FIELDS) {
@@ -78,7 +78,7 @@ pub(super) async fn update(
     let request = aws
         .lambda
         .update_event_source_mapping()
-        .uuid(uuid(&have.arn))
+        .uuid(uuid(&observed.arn))
         .enabled(true)
         .batch_size(mapping.batch_size.cast_signed())
         .set_maximum_batching_window_in_seconds(window)
@@ -257,12 +257,12 @@ fn progress(state: Option<&str>) -> Progress {
     }
 }
 
-pub(super) async fn delete(aws: &Aws, have: &Observed) -> Result<Progress, AwsError> {
+pub(super) async fn delete(aws: &Aws, observed: &Observed) -> Result<Progress, AwsError> {
     // AWS would refuse, or the mapping is Deleting already.
-    if let Some(why) = &have.settling {
+    if let Some(why) = &observed.settling {
         return Ok(Progress::waiting(why, STATE_POLL));
     }
-    let request = aws.lambda.delete_event_source_mapping().uuid(uuid(&have.arn));
+    let request = aws.lambda.delete_event_source_mapping().uuid(uuid(&observed.arn));
     aws.call(request).await?;
     Ok(Progress::waiting("the mapping to be gone", STATE_POLL))
 }
@@ -280,7 +280,7 @@ mod tests {
 
     use super::*;
 
-    fn wanted(max_concurrency: Option<u32>) -> EventSourceMapping {
+    fn desired(max_concurrency: Option<u32>) -> EventSourceMapping {
         EventSourceMapping {
             function: "a-runner".to_owned(),
             function_arn: "arn:aws:lambda:eu-west-1:111122223333:function:a-runner".to_owned(),
@@ -305,32 +305,32 @@ mod tests {
 
     #[test]
     fn what_was_created_reads_back_as_wanted() {
-        assert_eq!(read(&answer().build()), wanted(None).fields());
+        assert_eq!(read(&answer().build()), desired(None).fields());
         let empty = ScalingConfig::builder().build();
-        assert_eq!(read(&answer().scaling_config(empty).build()), wanted(None).fields());
-        let limit = scaling(&wanted(Some(5)));
-        assert_eq!(read(&answer().scaling_config(limit).build()), wanted(Some(5)).fields());
+        assert_eq!(read(&answer().scaling_config(empty).build()), desired(None).fields());
+        let limit = scaling(&desired(Some(5)));
+        assert_eq!(read(&answer().scaling_config(limit).build()), desired(Some(5)).fields());
     }
 
     #[test]
     fn every_field_that_differs_is_one_that_an_update_mends() {
-        assert!(wanted(Some(5)).fields().keys().all(|field| FIELDS.contains(field) || *field == FieldName::Queue));
+        assert!(desired(Some(5)).fields().keys().all(|field| FIELDS.contains(field) || *field == FieldName::Queue));
     }
 
     #[test]
     fn a_mapping_from_the_other_kind_of_queue_differs() {
         let fifo = answer().event_source_arn("arn:aws:sqs:eu-west-1:111122223333:a-tasks.fifo");
-        assert_ne!(read(&fifo.build()), wanted(None).fields());
+        assert_ne!(read(&fifo.build()), desired(None).fields());
     }
 
     #[test]
     fn a_mapping_that_somebody_disabled_or_made_blind_to_failures_differs() {
-        assert_ne!(read(&answer().state("Disabled").build()), wanted(None).fields());
-        assert_ne!(read(&answer().set_function_response_types(Some(Vec::new())).build()), wanted(None).fields());
+        assert_ne!(read(&answer().state("Disabled").build()), desired(None).fields());
+        assert_ne!(read(&answer().set_function_response_types(Some(Vec::new())).build()), desired(None).fields());
         let filter = FilterCriteria::builder().filters(Filter::builder().pattern("{}").build()).build();
-        assert_ne!(read(&answer().filter_criteria(filter).build()), wanted(None).fields());
+        assert_ne!(read(&answer().filter_criteria(filter).build()), desired(None).fields());
         let pollers = ProvisionedPollerConfig::builder().minimum_pollers(2).build();
-        assert_ne!(read(&answer().provisioned_poller_config(pollers).build()), wanted(None).fields());
+        assert_ne!(read(&answer().provisioned_poller_config(pollers).build()), desired(None).fields());
     }
 
     #[test]
@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn the_uuid_is_the_end_of_the_arn() {
         let arn = "arn:aws:lambda:eu-west-1:111122223333:event-source-mapping:6d9bce8e".to_owned();
-        let have = Observed { arn, ..Observed::default() };
-        assert_eq!(uuid(&have.arn), "6d9bce8e");
+        let observed = Observed { arn, ..Observed::default() };
+        assert_eq!(uuid(&observed.arn), "6d9bce8e");
     }
 }

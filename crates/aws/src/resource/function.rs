@@ -90,7 +90,7 @@ pub(super) async fn create(aws: &Aws, function: &Function) -> Result<Progress, A
 pub(super) async fn update(
     aws: &Aws,
     function: &Function,
-    have: &Observed,
+    observed: &Observed,
     changed: Changed<'_>,
     fetched: Option<&str>,
 ) -> Result<Progress, AwsError> {
@@ -118,7 +118,7 @@ pub(super) async fn update(
         return Ok(Progress::waiting("the function's new configuration", ACTIVE_POLL));
     }
     if changed.any(&CODE) {
-        return update_code(aws, function, have, fetched).await;
+        return update_code(aws, function, observed, fetched).await;
     }
     if changed.any(&FieldName::ASYNC) {
         if let Some(invoke) = &function.async_invoke {
@@ -153,14 +153,14 @@ fn without_foreign_settings(
 async fn update_code(
     aws: &Aws,
     function: &Function,
-    have: &Observed,
+    observed: &Observed,
     fetched: Option<&str>,
 ) -> Result<Progress, AwsError> {
     // Only what Lambda still has is noted: somebody may have deployed since.
-    let fetched = fetched.filter(|sha256| have.fields.get(&FieldName::CodeSha256) == Some(&Field::plain(*sha256)));
+    let fetched = fetched.filter(|sha256| observed.fields.get(&FieldName::CodeSha256) == Some(&Field::plain(*sha256)));
     if let (Code::S3 { object, .. }, Some(sha256)) = (&function.code, fetched) {
         let tags = Tags::from([(tag::CODE.to_owned(), format!("{} {sha256}", object.mark()))]);
-        put_tags(aws, &have.arn, &with_cluster(&tags, &function.tags)).await?;
+        put_tags(aws, &observed.arn, &with_cluster(&tags, &function.tags)).await?;
         return Ok(Progress::waiting("the note of what was deployed", ACTIVE_POLL));
     }
     let FunctionCode { zip_file, s3_bucket, s3_key, s3_object_version, image_uri, .. } = sdk_code(function);
@@ -265,7 +265,7 @@ mod tests {
     use super::read::{read, settling};
     use super::*;
 
-    fn wanted() -> Function {
+    fn desired() -> Function {
         Function {
             name: "a-sender".to_owned(),
             role_arn: "arn:aws:iam::111122223333:role/taskpipelines/lab/a-sender".to_owned(),
@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn what_was_created_reads_back_as_wanted() {
-        assert_eq!(read(answer().build()).fields, wanted().fields());
+        assert_eq!(read(answer().build()).fields, desired().fields());
         assert_eq!(settling(&answer().build()), None);
     }
 
@@ -317,8 +317,8 @@ mod tests {
         let layers = vec!["arn:aws:lambda:eu-west-1:111122223333:layer:a:1".to_owned()];
         let answer = answer().runtime(Runtime::Python313).handler("index.handler").code_sha256(zip.sha256());
         let answer = answer.layers(Layer::builder().arn(&layers[0]).code_size(7).build()).build();
-        let wanted = Function { code: Code::Zip { zip, entry: entry() }, layers, ..wanted() };
-        assert_eq!(read(answer).fields, wanted.fields());
+        let desired = Function { code: Code::Zip { zip, entry: entry() }, layers, ..desired() };
+        assert_eq!(read(answer).fields, desired.fields());
     }
 
     #[test]
@@ -331,11 +331,11 @@ mod tests {
             take_mark(&mut seen);
             seen
         };
-        let wanted = Function { code: Code::S3 { object: object.clone(), entry: entry() }, ..wanted() };
+        let desired = Function { code: Code::S3 { object: object.clone(), entry: entry() }, ..desired() };
         let seen = tagged(&format!("{} hash", object.mark()));
-        assert_eq!((seen.fields, seen.tags), (wanted.fields(), Tags::new()));
+        assert_eq!((seen.fields, seen.tags), (desired.fields(), Tags::new()));
         for stale in [format!("{} another-hash", object.mark()), "other hash".to_owned(), String::new()] {
-            assert_ne!(tagged(&stale).fields, wanted.fields(), "{stale}");
+            assert_ne!(tagged(&stale).fields, desired.fields(), "{stale}");
         }
     }
 
@@ -352,13 +352,13 @@ mod tests {
             .environment(EnvironmentResponse::builder().variables("QUEUE_URL", "https://sqs/a-tasks").build());
         let mut seen = read(answer.build());
         seen.fields.insert(FieldName::Image, Field::plain(uri));
-        assert_eq!(seen.fields, Function { code: Code::Image(uri.to_owned()), ..wanted() }.fields());
+        assert_eq!(seen.fields, Function { code: Code::Image(uri.to_owned()), ..desired() }.fields());
     }
 
     #[test]
     fn a_failed_update_is_a_difference() {
         let failed = answer().last_update_status(LastUpdateStatus::Failed).last_update_status_reason("no role").build();
-        assert_ne!(read(failed).fields, wanted().fields());
+        assert_ne!(read(failed).fields, desired().fields());
     }
 
     #[test]
@@ -372,7 +372,7 @@ mod tests {
     fn the_code_of_a_function_that_failed_is_sent_again_with_the_reason_at_hand() {
         let failed = answer().state(State::Failed).state_reason_code(StateReasonCode::ImageAccessDenied);
         let seen = read(failed.state_reason("not allowed").build());
-        let differences = diff(&Resource::Function(wanted()), &seen, &TagKeys::default());
+        let differences = diff(&Resource::Function(desired()), &seen, &TagKeys::default());
         assert!(Changed(&differences).any(&CODE) && !Changed(&differences).any(&CONFIGURATION), "{differences:?}");
         assert!(!differences.iter().any(|it| Kind::Function.is_replaced_for(it)), "{differences:?}");
         let failure = seen.failure.expect("it failed");
@@ -385,14 +385,14 @@ mod tests {
     fn what_others_set_is_a_difference_and_defaults_are_none() {
         let default = LoggingConfig::builder().log_group("/aws/lambda/a-sender").build();
         let same = answer().logging_config(default).kms_key_arn("").vpc_config(VpcConfigResponse::builder().build());
-        assert_eq!(read(same.build()).fields, wanted().fields());
+        assert_eq!(read(same.build()).fields, desired().fields());
         let theirs = answer()
             .logging_config(LoggingConfig::builder().log_group("/theirs").build())
             .kms_key_arn("arn:aws:kms:eu-west-1:111122223333:key/1")
             .dead_letter_config(DeadLetterConfig::builder().target_arn("arn:aws:sqs:eu-west-1:111122223333:q").build())
             .vpc_config(VpcConfigResponse::builder().subnet_ids("subnet-1").build());
         let seen = read(theirs.build());
-        let differences = diff(&Resource::Function(wanted()), &seen, &TagKeys::default());
+        let differences = diff(&Resource::Function(desired()), &seen, &TagKeys::default());
         let fields: Vec<FieldName> = differences.iter().filter_map(Difference::field).collect();
         assert_eq!(fields, [FieldName::DeadLetterTarget, FieldName::KmsKey, FieldName::LogGroup, FieldName::Vpc]);
     }

@@ -39,29 +39,29 @@ enum Source<'a> {
     S3(&'a S3Object),
 }
 
-pub(super) async fn create(aws: &Aws, wanted: &LayerVersion) -> Result<Progress, AwsError> {
-    let answer = match (&wanted.content.content, &wanted.zip) {
+pub(super) async fn create(aws: &Aws, desired: &LayerVersion) -> Result<Progress, AwsError> {
+    let answer = match (&desired.content.content, &desired.zip) {
         // The version existed when the reconcile began, so its zip was not built.
         (LayerContent::Python(_), None) => return Ok(Progress::waiting("its zip to be built", Duration::ZERO)),
-        (LayerContent::Python(_), Some(LayerZip::InCall(zip))) => publish(aws, wanted, Source::Disk(zip)).await?,
+        (LayerContent::Python(_), Some(LayerZip::InCall(zip))) => publish(aws, desired, Source::Disk(zip)).await?,
         (LayerContent::Python(_), Some(LayerZip::InBucket { zip, object })) => {
-            let publish = publish(aws, wanted, Source::S3(object));
-            bucket::published(aws, zip, object, &aws.location.layer_arn(&wanted.layer), publish).await?
+            let publish = publish(aws, desired, Source::S3(object));
+            bucket::published(aws, zip, object, &aws.location.layer_arn(&desired.layer), publish).await?
         }
-        (LayerContent::Zip(zip), _) => publish(aws, wanted, Source::Memory(zip)).await?,
-        (LayerContent::S3(object), _) => publish(aws, wanted, Source::S3(object)).await?,
+        (LayerContent::Zip(zip), _) => publish(aws, desired, Source::Memory(zip)).await?,
+        (LayerContent::S3(object), _) => publish(aws, desired, Source::S3(object)).await?,
     };
     // Returned instead of read: a version that AWS does not list yet would be published again.
     Ok(Progress::Made(Box::new(Observed {
         arn: answer.layer_version_arn.unwrap_or_default(),
-        tags: wanted.owner_tags.clone(),
-        fields: wanted.fields(),
+        tags: desired.owner_tags.clone(),
+        fields: desired.fields(),
         revision: Some(answer.version.to_string()),
         ..Observed::default()
     })))
 }
 
-async fn publish(aws: &Aws, wanted: &LayerVersion, source: Source<'_>) -> Result<PublishLayerVersionOutput, AwsError> {
+async fn publish(aws: &Aws, desired: &LayerVersion, source: Source<'_>) -> Result<PublishLayerVersionOutput, AwsError> {
     let content = LayerVersionContentInput::builder();
     let content = match source {
         Source::Disk(_) | Source::Memory(_) => content.zip_file(Upload::placeholder()),
@@ -72,10 +72,10 @@ async fn publish(aws: &Aws, wanted: &LayerVersion, source: Source<'_>) -> Result
     let request = aws
         .lambda
         .publish_layer_version()
-        .layer_name(&wanted.layer)
-        .description(description(&wanted.owner_tags, &wanted.content.digest()))
+        .layer_name(&desired.layer)
+        .description(description(&desired.owner_tags, &desired.content.digest()))
         .content(content.build());
-    let request = match &wanted.content.content {
+    let request = match &desired.content.content {
         LayerContent::Python(Packages { version, architecture, requirements: _ }) => request
             .compatible_runtimes(Runtime::from(format!("python{version}").as_str()))
             .compatible_architectures(Architecture::from(architecture.as_str())),
@@ -84,7 +84,7 @@ async fn publish(aws: &Aws, wanted: &LayerVersion, source: Source<'_>) -> Result
     let filled_in = || async {
         let upload = match source {
             Source::Disk(zip) => {
-                let upload = Upload::read(zip, aws.uploads(), &aws.location.layer_arn(&wanted.layer)).await;
+                let upload = Upload::read(zip, aws.uploads(), &aws.location.layer_arn(&desired.layer)).await;
                 Some(upload.map_err(SdkError::construction_failure)?)
             }
             Source::Memory(zip) => Some(Upload::of(zip)),
@@ -95,8 +95,8 @@ async fn publish(aws: &Aws, wanted: &LayerVersion, source: Source<'_>) -> Result
     aws.call_prepared(filled_in).await
 }
 
-pub(super) async fn update(aws: &Aws, wanted: &LayerVersion, changed: Changed<'_>) -> Result<Progress, AwsError> {
-    let (layer, content) = (wanted.layer.as_str(), wanted.content.digest());
+pub(super) async fn update(aws: &Aws, desired: &LayerVersion, changed: Changed<'_>) -> Result<Progress, AwsError> {
+    let (layer, content) = (desired.layer.as_str(), desired.content.digest());
     if changed.any(&[FieldName::Copies]) {
         for copy in versions(aws, layer).await?.iter().filter(|it| is_of(it, &content)).skip(1) {
             delete_version(aws, layer, copy.version).await?;
@@ -161,9 +161,9 @@ pub(super) async fn ids_of(aws: &Aws, owner: &Owner) -> Result<Vec<Id>, AwsError
     Ok(found)
 }
 
-pub(super) async fn delete(aws: &Aws, name: &str, have: &Observed) -> Result<Progress, AwsError> {
+pub(super) async fn delete(aws: &Aws, name: &str, observed: &Observed) -> Result<Progress, AwsError> {
     let (layer, _) = LayerVersion::parts(name);
-    delete_version(aws, layer, number(&have.arn)).await?;
+    delete_version(aws, layer, number(&observed.arn)).await?;
     // Observe again: there may be a duplicate.
     Ok(Progress::waiting("the version to be gone", Duration::ZERO))
 }
@@ -233,7 +233,7 @@ mod tests {
 
     use super::*;
 
-    fn wanted() -> LayerVersion {
+    fn desired() -> LayerVersion {
         let packages = Packages {
             version: "3.13".to_owned(),
             architecture: api::Architecture::Arm64,
@@ -260,11 +260,11 @@ mod tests {
 
     #[test]
     fn what_was_published_reads_back_as_wanted() {
-        let wanted = wanted();
-        let seen = answer(&description(&wanted.owner_tags, &wanted.content.digest()));
-        assert_eq!((read(&seen).fields, read(&seen).tags), (wanted.fields(), wanted.owner_tags.clone()));
-        assert!(is_of(&seen, LayerVersion::parts(&wanted.id().name).1));
-        assert_eq!((LayerVersion::parts(&wanted.id().name).0, number(&read(&seen).arn)), ("a-layer-deps", 7));
+        let desired = desired();
+        let seen = answer(&description(&desired.owner_tags, &desired.content.digest()));
+        assert_eq!((read(&seen).fields, read(&seen).tags), (desired.fields(), desired.owner_tags.clone()));
+        assert!(is_of(&seen, LayerVersion::parts(&desired.id().name).1));
+        assert_eq!((LayerVersion::parts(&desired.id().name).0, number(&read(&seen).arn)), ("a-layer-deps", 7));
     }
 
     #[test]
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn the_longest_description_fits() {
         let longest = Owner { name: "n".repeat(MAX_OWNER - 9), uid: "u".repeat(36), ..owner() };
-        let text = description(&longest.tags(), &wanted().content.digest());
+        let text = description(&longest.tags(), &desired().content.digest());
         assert!(text.len() <= 256, "{} characters", text.len());
     }
 }

@@ -161,14 +161,14 @@ mod tests {
     use super::*;
     use crate::Operation;
 
-    fn wanted() -> LogGroup {
+    fn desired() -> LogGroup {
         LogGroup { name: "/aws/lambda/a-sender".to_owned(), retention_days: 30, tags: Tags::new() }
     }
 
     #[test]
     fn what_was_created_reads_back_as_wanted() {
         let answer = SdkLogGroup::builder().log_group_name("/aws/lambda/a-sender").retention_in_days(30).build();
-        assert_eq!(read(&answer).fields, wanted().fields());
+        assert_eq!(read(&answer).fields, desired().fields());
     }
 
     #[test]
@@ -191,6 +191,6 @@ mod tests {
     #[test]
     fn a_group_without_retention_is_a_difference() {
         let answer = SdkLogGroup::builder().log_group_name("/aws/lambda/a-sender").build();
-        assert_ne!(read(&answer).fields, wanted().fields());
+        assert_ne!(read(&answer).fields, desired().fields());
     }
 }

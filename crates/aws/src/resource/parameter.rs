@@ -152,7 +152,7 @@ mod tests {
     use super::*;
     use crate::Operation;
 
-    fn wanted() -> Parameter {
+    fn desired() -> Parameter {
         Parameter {
             name: "/taskpipelines/lab/a/channels".to_owned(),
             value: SecretText::new("hook-4711".to_owned()),
@@ -166,12 +166,12 @@ mod tests {
 
     #[test]
     fn what_was_created_reads_back_as_wanted() {
-        assert_eq!(read(answer(ParameterType::SecureString)), wanted().fields());
+        assert_eq!(read(answer(ParameterType::SecureString)), desired().fields());
     }
 
     #[test]
     fn the_same_value_in_the_clear_is_a_difference() {
-        assert_ne!(read(answer(ParameterType::String)), wanted().fields());
+        assert_ne!(read(answer(ParameterType::String)), desired().fields());
     }
 
     #[test]
@@ -195,6 +195,6 @@ mod tests {
     fn the_value_is_never_shown() {
         let fields = read(answer(ParameterType::SecureString));
         assert_eq!(fields[&FieldName::Value].to_string(), "[secret]");
-        assert!(!format!("{fields:?} {:?}", wanted()).contains("hook-4711"));
+        assert!(!format!("{fields:?} {:?}", desired()).contains("hook-4711"));
     }
 }

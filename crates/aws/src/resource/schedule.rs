@@ -49,11 +49,11 @@ pub(super) async fn create(aws: &Aws, schedule: &Schedule) -> Result<Progress, A
     Ok(Progress::Done)
 }
 
-pub(super) async fn update(aws: &Aws, schedule: &Schedule, have: &Observed) -> Result<Progress, AwsError> {
-    let stopped = schedule.stopped(have);
+pub(super) async fn update(aws: &Aws, schedule: &Schedule, observed: &Observed) -> Result<Progress, AwsError> {
+    let stopped = schedule.stopped(observed);
     let start = match &stopped {
         Some(stopped) => stopped.start,
-        None => schedule.start_date(Some(have), Timestamp::now()),
+        None => schedule.start_date(Some(observed), Timestamp::now()),
     };
     let schedule = stopped.as_ref().unwrap_or(schedule);
     let request = complete!(aws.scheduler.update_schedule(), schedule, start);
@@ -238,7 +238,7 @@ mod tests {
             .into()
     }
 
-    fn wanted() -> Schedule {
+    fn desired() -> Schedule {
         let firing = serde_json::json!({
             "scheduleArn": "<aws.scheduler.schedule-arn>", "scheduledTime": "<aws.scheduler.scheduled-time>",
             "pipeline": {"namespace": "team-a", "name": "hello"}, "tasks": [],
@@ -294,16 +294,17 @@ mod tests {
             start: Some(at("2026-04-01T00:00:00.75Z")),
             end: Some(at("2026-05-01T00:00:00Z")),
             flexible_window_minutes: Some(15),
-            ..wanted()
+            ..desired()
         };
-        for schedule in [wanted(), full] {
+        for schedule in [desired(), full] {
             assert_eq!(read(&answer(&schedule).build(), at(NOW)), schedule.fields());
         }
     }
 
     #[test]
     fn defaults_that_aws_leaves_out_read_the_same_as_those_it_names() {
-        let schedule = Schedule { time_zone: "UTC".to_owned(), max_attempts: 185, max_age_seconds: 86_400, ..wanted() };
+        let schedule =
+            Schedule { time_zone: "UTC".to_owned(), max_attempts: 185, max_age_seconds: 86_400, ..desired() };
         let mut target = target(&schedule).unwrap();
         target.retry_policy = None;
         let terse = answer(&schedule)
@@ -318,16 +319,16 @@ mod tests {
 
     #[test]
     fn a_start_that_has_passed_equals_none() {
-        let started = Schedule { start: Some(at("2026-04-01T00:00:00Z")), ..wanted() };
+        let started = Schedule { start: Some(at("2026-04-01T00:00:00Z")), ..desired() };
         let answer = answer(&started).build();
         assert_eq!(read(&answer, at("2026-03-31T23:59:59Z")), started.fields());
-        assert_eq!(read(&answer, at("2026-04-01T00:00:00Z")), wanted().fields());
-        assert_ne!(read(&answer, at("2026-03-31T23:59:59Z")), wanted().fields());
+        assert_eq!(read(&answer, at("2026-04-01T00:00:00Z")), desired().fields());
+        assert_ne!(read(&answer, at("2026-03-31T23:59:59Z")), desired().fields());
     }
 
     #[test]
     fn when_it_fires_is_read_also_where_it_says_no_more_than_nothing() {
-        let schedule = Schedule { start: Some(at("2026-02-01T00:00:00Z")), enabled: false, ..wanted() };
+        let schedule = Schedule { start: Some(at("2026-02-01T00:00:00Z")), enabled: false, ..desired() };
         let answer =
             answer(&schedule).creation_date(DateTime::from_secs(1)).last_modification_date(DateTime::from_secs(2));
         assert_eq!(
@@ -345,8 +346,8 @@ mod tests {
 
     #[test]
     fn a_schedule_that_would_delete_itself_differs() {
-        let answer = answer(&wanted()).action_after_completion(ActionAfterCompletion::Delete).build();
-        assert_ne!(read(&answer, at(NOW)), wanted().fields());
+        let answer = answer(&desired()).action_after_completion(ActionAfterCompletion::Delete).build();
+        assert_ne!(read(&answer, at(NOW)), desired().fields());
     }
 
     #[test]

@@ -42,13 +42,13 @@ fn settling(state: Option<&ScheduleGroupState>) -> Option<String> {
     (state == Some(&ScheduleGroupState::Deleting)).then(|| "the schedule group is DELETING".to_owned())
 }
 
-pub(super) async fn delete(aws: &Aws, name: &str, have: &Observed) -> Result<Progress, AwsError> {
-    if let Some(why) = &have.settling {
+pub(super) async fn delete(aws: &Aws, name: &str, observed: &Observed) -> Result<Progress, AwsError> {
+    if let Some(why) = &observed.settling {
         return Ok(Progress::waiting(why, GONE_POLL));
     }
     // A remaining schedule with the group's name may still belong to another owner.
     let left = schedule::observe(aws, name).await?;
-    if left.is_some_and(|left| !is_of_one_owner(&left, have)) {
+    if left.is_some_and(|left| !is_of_one_owner(&left, observed)) {
         return Err(holds_foreign(name, name));
     }
     let mut token = None;

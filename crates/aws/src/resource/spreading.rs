@@ -8,7 +8,7 @@ use pipeline_core::resource::{Function, Resource};
 use crate::AwsError;
 
 /// The error, as one that ends by itself where it is about another resource of the pipeline.
-pub(super) fn judge(location: &Location, resource: &Resource, error: AwsError) -> AwsError {
+pub(super) fn classify(location: &Location, resource: &Resource, error: AwsError) -> AwsError {
     let is_spreading = match resource {
         Resource::Function(function) => {
             is_of_own_layer(location, function, &error.message) || is_of_own_destination(function, &error.message)
@@ -82,7 +82,7 @@ mod tests {
             code: "InvalidParameterValueException".to_owned(),
             message: message.to_owned(),
         };
-        assert_eq!(judge(&location, &function(), error).class, expected, "{message}");
+        assert_eq!(classify(&location, &function(), error).class, expected, "{message}");
     }
 
     #[test]

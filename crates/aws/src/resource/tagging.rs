@@ -70,15 +70,15 @@ const fn is_refusal(class: ErrorClass) -> bool {
 pub(super) async fn change(
     aws: &Aws,
     resource: &Resource,
-    have: &Observed,
+    observed: &Observed,
     tags: TagChanges,
 ) -> Result<Progress, AwsError> {
     let TagChanges { owner: _, remove: gone, set } = tags;
     let mut refusals = Vec::new();
     // Removed first: a resource has at most 50 tags, and IAM treats keys that differ only in case as one.
     let remove = |keys: Vec<String>| async move {
-        let removed = remove(aws, resource, have, keys).await;
-        removed.map_err(|error| awaited(error, have, Timestamp::now()))
+        let removed = remove(aws, resource, observed, keys).await;
+        removed.map_err(|error| awaited(error, observed, Timestamp::now()))
     };
     for (key, error) in one_by_one(gone, remove).await? {
         refusals.push(TagRefusal { key, change: TagChange::Remove, error });
@@ -86,7 +86,7 @@ pub(super) async fn change(
     let set: Vec<(String, String)> = set.into_iter().collect();
     let put_all = |tags: Vec<(String, String)>| async move {
         let tags = tags.into_iter().collect();
-        put(aws, resource, have, &tags).await
+        put(aws, resource, observed, &tags).await
     };
     for ((key, _), error) in one_by_one(set, put_all).await? {
         refusals.push(TagRefusal { key, change: TagChange::Set, error });
@@ -94,31 +94,33 @@ pub(super) async fn change(
     Ok(if refusals.is_empty() { Progress::Done } else { Progress::TagsRefused(refusals) })
 }
 
-pub(super) async fn put(aws: &Aws, resource: &Resource, have: &Observed, tags: &Tags) -> Result<(), AwsError> {
+pub(super) async fn put(aws: &Aws, resource: &Resource, observed: &Observed, tags: &Tags) -> Result<(), AwsError> {
     if tags.is_empty() {
         return Ok(());
     }
     let tags = &with_cluster(tags, resource.tags());
     match resource {
-        Resource::LogGroup(_) => log_group::put_tags(aws, &have.arn, tags).await,
+        Resource::LogGroup(_) => log_group::put_tags(aws, &observed.arn, tags).await,
         Resource::Queue(it) => queue::put_tags(aws, &it.name, tags).await,
         Resource::Parameter(it) => parameter::put_tags(aws, &it.name, tags).await,
         Resource::Role(it) => role::put_tags(aws, &it.name, tags).await,
-        Resource::ScheduleGroup(_) => schedule_group::put_tags(aws, &have.arn, tags).await,
-        Resource::Function(_) | Resource::EventSourceMapping(_) => function::put_tags(aws, &have.arn, tags).await,
+        Resource::ScheduleGroup(_) => schedule_group::put_tags(aws, &observed.arn, tags).await,
+        Resource::Function(_) | Resource::EventSourceMapping(_) => function::put_tags(aws, &observed.arn, tags).await,
         // They cannot be tagged; their descriptions name the owner.
         Resource::LayerVersion(_) | Resource::Schedule(_) => Ok(()),
     }
 }
 
-async fn remove(aws: &Aws, resource: &Resource, have: &Observed, keys: Vec<String>) -> Result<(), AwsError> {
+async fn remove(aws: &Aws, resource: &Resource, observed: &Observed, keys: Vec<String>) -> Result<(), AwsError> {
     match resource {
-        Resource::LogGroup(_) => log_group::remove_tags(aws, &have.arn, keys).await,
+        Resource::LogGroup(_) => log_group::remove_tags(aws, &observed.arn, keys).await,
         Resource::Queue(it) => queue::remove_tags(aws, &it.name, keys).await,
         Resource::Parameter(it) => parameter::remove_tags(aws, &it.name, keys).await,
         Resource::Role(it) => role::remove_tags(aws, &it.name, keys).await,
-        Resource::ScheduleGroup(_) => schedule_group::remove_tags(aws, &have.arn, keys).await,
-        Resource::Function(_) | Resource::EventSourceMapping(_) => function::remove_tags(aws, &have.arn, keys).await,
+        Resource::ScheduleGroup(_) => schedule_group::remove_tags(aws, &observed.arn, keys).await,
+        Resource::Function(_) | Resource::EventSourceMapping(_) => {
+            function::remove_tags(aws, &observed.arn, keys).await
+        }
         Resource::LayerVersion(_) | Resource::Schedule(_) => Ok(()),
     }
 }

@@ -67,7 +67,7 @@ pub fn flaws(owner: &Owner, plan: &Plan) -> Vec<Flaw> {
 
 fn flaw_of(owner: &Owner, step: &Step) -> Option<Flaw> {
     let id = step.id.clone();
-    let whose = step.have.as_ref().map(|have| owner.ownership(&have.tags));
+    let whose = step.observed.as_ref().map(|observed| owner.ownership(&observed.tags));
     match (&step.goal, &step.verdict, whose) {
         (Goal::Present(_), Verdict::Delete, _)
         | (Goal::Gone, Verdict::Create | Verdict::Update(_) | Verdict::TakeOver { .. } | Verdict::Replace(_), _) => {
@@ -133,9 +133,9 @@ mod tests {
         Observed { tags, ..Observed::default() }
     }
 
-    fn step(name: &str, verdict: Verdict, have: Option<Observed>, after: &[&str]) -> Step {
+    fn step(name: &str, verdict: Verdict, observed: Option<Observed>, after: &[&str]) -> Step {
         let after = after.iter().map(|name| id(name)).collect();
-        Step { id: id(name), goal: Goal::Gone, have, last_arn: None, verdict, after }
+        Step { id: id(name), goal: Goal::Gone, observed, last_arn: None, verdict, after }
     }
 
     #[track_caller]

@@ -82,7 +82,7 @@ impl PlanReport {
 impl Summary {
     /// The summary of these changes.
     pub fn of(plan: &[Change]) -> Self {
-        let has = |wanted: fn(Action) -> bool| plan.iter().any(|change| wanted(change.action));
+        let has = |desired: fn(Action) -> bool| plan.iter().any(|change| desired(change.action));
         if has(|action| action == Action::Conflict) {
             Self::Conflict
         } else if has(|action| action != Action::InSync) {
@@ -150,9 +150,9 @@ fn field_change(difference: &Difference, forces_replacement: bool) -> FieldChang
 
 /// The fields of what is new, without the tags that everything of a pipeline carries.
 fn created(step: &Step, knowledge: Knowledge) -> Vec<FieldChange> {
-    let Goal::Present(wanted) = &step.goal else { return Vec::new() };
+    let Goal::Present(desired) = &step.goal else { return Vec::new() };
     let says_owner = |it: &Difference| it.tag_key().is_some_and(|key| tag::OWNER.contains(&key));
-    let of_its_own = diff_new(&wanted.resource).into_iter().filter(|it| !says_owner(it));
+    let of_its_own = diff_new(&desired.resource).into_iter().filter(|it| !says_owner(it));
     of_its_own
         .map(|it| {
             let change = field_change(&it, false);
@@ -194,8 +194,8 @@ fn cut(change: FieldChange) -> FieldChange {
 }
 
 /// A hash of the desired resources, without the values of secrets.
-pub fn fingerprint(want: &[Resource]) -> String {
-    let lines = want.iter().flat_map(|resource| {
+pub fn fingerprint(desired: &[Resource]) -> String {
+    let lines = desired.iter().flat_map(|resource| {
         let fields = resource.fields().into_iter().map(|(field, value)| format!("{field}={value}"));
         let tags = resource.tags().clone().into_iter().map(|(key, value)| format!("tags.{key}={value}"));
         let id = resource.id();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::ScheduledTaskPipelineSpec;
 
-use super::{Have, Held};
+use super::{Observations, Recorded};
 use crate::desired::{Installation, desired};
 use crate::location::Location;
 use crate::names::tag;
@@ -25,7 +25,7 @@ pub fn desired_by(spec: &ScheduledTaskPipelineSpec) -> Vec<Resource> {
 }
 
 /// AWS after all of these were made.
-pub fn made(resources: &[Resource]) -> Have {
+pub fn made(resources: &[Resource]) -> Observations {
     // Where AWS assigns the ARN, the name stands in for it.
     let observed = |resource: &Resource| Observed {
         arn: resource.arn(&location()).unwrap_or_else(|| resource.id().name),
@@ -37,8 +37,8 @@ pub fn made(resources: &[Resource]) -> Have {
 }
 
 /// A status that lists all of these as held.
-pub fn held(resources: &[Resource]) -> BTreeMap<Id, Held> {
-    resources.iter().map(|resource| (resource.id(), Held::Ours)).collect()
+pub fn recorded(resources: &[Resource]) -> BTreeMap<Id, Recorded> {
+    resources.iter().map(|resource| (resource.id(), Recorded::Ours)).collect()
 }
 
 /// The same resources, as a pipeline of this UID wants them.

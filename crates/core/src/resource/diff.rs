@@ -114,11 +114,11 @@ impl Side {
 pub(super) const SECRET: &str = "[secret]";
 
 /// What differs between what is wanted and what AWS has, foreign tags aside. Empty when they are the same.
-pub fn diff(resource: &Resource, have: &Observed, tag_keys: &TagKeys) -> Vec<Difference> {
-    let want = resource.fields();
-    let names: BTreeSet<FieldName> = want.keys().chain(have.fields.keys()).copied().collect();
-    let fields = names.into_iter().flat_map(|name| diff_field(name, have.fields.get(&name), want.get(&name)));
-    fields.chain(diff_tags(resource.tags(), &have.tags, tag_keys)).collect()
+pub fn diff(resource: &Resource, observed: &Observed, tag_keys: &TagKeys) -> Vec<Difference> {
+    let desired = resource.fields();
+    let names: BTreeSet<FieldName> = desired.keys().chain(observed.fields.keys()).copied().collect();
+    let fields = names.into_iter().flat_map(|name| diff_field(name, observed.fields.get(&name), desired.get(&name)));
+    fields.chain(diff_tags(resource.tags(), &observed.tags, tag_keys)).collect()
 }
 
 /// All of a resource that is not there yet.
@@ -213,12 +213,12 @@ pub(super) fn text(value: &Value) -> String {
     }
 }
 
-fn diff_tags(want: &Tags, have: &Tags, tag_keys: &TagKeys) -> Vec<Difference> {
-    let removable = have.keys().filter(|key| tag_keys.contains(key));
-    let keys: BTreeSet<&String> = want.keys().chain(removable).collect();
+fn diff_tags(desired: &Tags, observed: &Tags, tag_keys: &TagKeys) -> Vec<Difference> {
+    let removable = observed.keys().filter(|key| tag_keys.contains(key));
+    let keys: BTreeSet<&String> = desired.keys().chain(removable).collect();
     keys.into_iter()
-        .filter(|key| want.get(*key) != have.get(*key))
-        .map(|key| Difference::of_tag(key, have.get(key).map(String::as_str), want.get(key).map(String::as_str)))
+        .filter(|key| desired.get(*key) != observed.get(*key))
+        .map(|key| Difference::of_tag(key, observed.get(key).map(String::as_str), desired.get(key).map(String::as_str)))
         .collect()
 }
 
@@ -272,8 +272,8 @@ mod tests {
 
     #[test]
     fn foreign_tags_are_no_difference_and_are_never_removed() {
-        let want = tags(&[(tag::UID, "uid-1"), ("team", "a"), ("new", "n"), ("a.b[c]", "d")]);
-        let have = tags(&[
+        let desired = tags(&[(tag::UID, "uid-1"), ("team", "a"), ("new", "n"), ("a.b[c]", "d")]);
+        let observed = tags(&[
             (tag::UID, "uid-0"),
             ("team", "b"),
             ("old", "o"),
@@ -283,7 +283,7 @@ mod tests {
             (tag::CODE, "c"),
         ]);
         let keys = TagKeys::new(["old", "aws:cloudformation:stack-id"].map(str::to_owned));
-        let differences = diff_tags(&want, &have, &keys);
+        let differences = diff_tags(&desired, &observed, &keys);
         assert_eq!(
             texts(&differences),
             [
@@ -295,6 +295,6 @@ mod tests {
                 "tags.team: b -> a",
             ]
         );
-        assert_eq!(diff_tags(&tags(&[]), &have, &TagKeys::default()).len(), 2, "the operator's own keys alone");
+        assert_eq!(diff_tags(&tags(&[]), &observed, &TagKeys::default()).len(), 2, "the operator's own keys alone");
     }
 }

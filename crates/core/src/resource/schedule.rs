@@ -68,26 +68,27 @@ impl Schedule {
     }
 
     /// The start to send at `now` where AWS has this: that of the spec, or the next firing of a `rate()` that goes on.
-    pub fn start_date(&self, have: Option<&Observed>, now: Timestamp) -> Option<Timestamp> {
-        let have = have.and_then(|have| have.timing.as_deref());
-        let is_sent =
-            |start: &Timestamp| have.and_then(|have| have.start).map(Timestamp::as_second) == Some(start.as_second());
+    pub fn start_date(&self, observed: Option<&Observed>, now: Timestamp) -> Option<Timestamp> {
+        let observed = observed.and_then(|observed| observed.timing.as_deref());
+        let is_sent = |start: &Timestamp| {
+            observed.and_then(|observed| observed.start).map(Timestamp::as_second) == Some(start.as_second())
+        };
         // One that passes while it is sent still counts: AWS takes it for five minutes.
         let to_come = self.start.filter(|start| *start > now || !is_sent(start));
-        to_come.or_else(|| self.timing.first(have, now)).or_else(|| self.timing.next(have, now))
+        to_come.or_else(|| self.timing.first(observed, now)).or_else(|| self.timing.next(observed, now))
     }
 
     /// What to send in its place where it is over and AWS has one that still fires: that, disabled. AWS may refuse times
     /// that have passed.
     #[must_use]
-    pub fn stopped(&self, have: &Observed) -> Option<Self> {
-        let have = have.timing.as_deref().filter(|_| self.timing.is_over)?;
+    pub fn stopped(&self, observed: &Observed) -> Option<Self> {
+        let observed = observed.timing.as_deref().filter(|_| self.timing.is_over)?;
         Some(Self {
-            expression: have.expression.clone(),
-            time_zone: have.time_zone.clone(),
+            expression: observed.expression.clone(),
+            time_zone: observed.time_zone.clone(),
             enabled: false,
-            start: have.start.filter(|start| *start > self.timing.now),
-            end: have.end,
+            start: observed.start.filter(|start| *start > self.timing.now),
+            end: observed.end,
             ..self.clone()
         })
     }
@@ -99,8 +100,8 @@ impl Schedule {
 
     /// What has to be changed, of what differs. A start that only keeps the phase of a `rate()` is as wanted; of a
     /// schedule that is over nothing matters but that AWS's does not fire.
-    pub(crate) fn to_change(&self, have: &Observed, mut differences: Vec<Difference>) -> Vec<Difference> {
-        let Some(timing) = &have.timing else { return differences };
+    pub(crate) fn to_change(&self, observed: &Observed, mut differences: Vec<Difference>) -> Vec<Difference> {
+        let Some(timing) = &observed.timing else { return differences };
         if self.timing.is_over {
             differences.retain(|one| one.tag_key().is_some());
             let [from, to] = ["ENABLED", "DISABLED"].map(|state| Some(Side::value(state)));

@@ -47,25 +47,25 @@ pub struct ObservedTiming {
 impl Timing {
     /// A moment at which a `rate()` fires, if it has a phase that is to be kept: that of `spec.startTime`, or else the one
     /// that AWS has. `None` for what begins to be a `rate()`, and for all else.
-    pub fn anchor(&self, have: Option<&ObservedTiming>) -> Option<Timestamp> {
+    pub fn anchor(&self, observed: Option<&ObservedTiming>) -> Option<Timestamp> {
         self.schedule.rate()?;
-        let begins = have.is_some_and(|have| !have.is_rate());
+        let begins = observed.is_some_and(|observed| !observed.is_rate());
         let kept = || {
-            let start = have.and_then(|have| have.start);
-            start.or(self.fired).or_else(|| have.and_then(|have| have.changed))
+            let start = observed.and_then(|observed| observed.start);
+            start.or(self.fired).or_else(|| observed.and_then(|observed| observed.changed))
         };
         self.start_time.or_else(|| if begins { None } else { kept() })
     }
 
     /// The first firing of a `rate()` that is still to be made, where it was due while its pipeline was being made.
-    pub(super) fn first(&self, have: Option<&ObservedTiming>, now: Timestamp) -> Option<Timestamp> {
-        self.schedule.rate().filter(|_| have.is_none() && self.fired.is_none())?;
+    pub(super) fn first(&self, observed: Option<&ObservedTiming>, now: Timestamp) -> Option<Timestamp> {
+        self.schedule.rate().filter(|_| observed.is_none() && self.fired.is_none())?;
         self.start_time.filter(|start| now.duration_since(*start) < MAX_AGE)
     }
 
     /// The next firing of a `rate()` after `now`, if it has a phase that is to be kept.
-    pub(super) fn next(&self, have: Option<&ObservedTiming>, now: Timestamp) -> Option<Timestamp> {
-        let anchor = self.anchor(have)?;
+    pub(super) fn next(&self, observed: Option<&ObservedTiming>, now: Timestamp) -> Option<Timestamp> {
+        let anchor = self.anchor(observed)?;
         let next = self.schedule.next_from(Some(anchor), now, &Window::default(), 1);
         next.first().map(jiff::Zoned::timestamp)
     }

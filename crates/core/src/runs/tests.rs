@@ -1,6 +1,6 @@
 use api::{ScheduledTaskPipelineSpec, TaskResult, Undelivered};
 use proptest::prelude::*;
-use protocol::{News, Status};
+use protocol::{RunEvent, Status};
 use serde_json::json;
 
 use super::*;
@@ -14,20 +14,29 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_767_258_000 + second).unwrap()
 }
 
-fn fired(names: &[&str]) -> News {
-    News::Fired { at: at(1), tasks: names.iter().map(ToString::to_string).collect(), unsent: None }
+fn fired(names: &[&str]) -> RunEvent {
+    RunEvent::Fired { at: at(1), tasks: names.iter().map(ToString::to_string).collect(), unsent: None }
 }
 
-fn ended(position: u32, attempt: u32, status: Status, again: bool) -> News {
+fn ended(position: u32, attempt: u32, status: Status, again: bool) -> RunEvent {
     let error = (status == Status::Failed).then(|| format!("attempt {attempt} failed"));
     let task = format!("t{position}");
-    News::Ended { at: at(i64::from(attempt) * 10), task, position, attempt, status, again, duration_ms: 1500, error }
+    RunEvent::Ended {
+        at: at(i64::from(attempt) * 10),
+        task,
+        position,
+        attempt,
+        status,
+        again,
+        duration_ms: 1500,
+        error,
+    }
 }
 
-fn settled(reports: &[(RunRef, Vec<News>)]) -> Vec<Run> {
+fn settled(reports: &[(RunRef, Vec<RunEvent>)]) -> Vec<Run> {
     let mut runs = Vec::new();
-    for (about, news) in reports {
-        tell(&mut runs, about, news);
+    for (about, events) in reports {
+        tell(&mut runs, about, events);
         settle(&mut runs);
     }
     runs
@@ -53,8 +62,8 @@ fn a_run_goes_from_fired_to_its_result() {
         (ended(1, 2, Status::Failed, false), RunResult::Partial, "sf"),
     ];
     let mut runs = Vec::new();
-    for (news, result, marks) in steps {
-        tell(&mut runs, &about, &[news]);
+    for (events, result, marks) in steps {
+        tell(&mut runs, &about, &[events]);
         settle(&mut runs);
         assert_eq!((runs[0].result, runs[0].marks.as_str()), (result, marks));
     }
@@ -79,8 +88,8 @@ fn the_last_ten_runs_are_kept_newest_first_and_none_is_pushed_out_by_an_older_on
 #[test]
 fn a_large_run_shows_what_did_not_succeed() {
     let status = |position: u32| if position.is_multiple_of(5) { Status::Failed } else { Status::Succeeded };
-    let news: Vec<News> = (0..100).map(|position| ended(position, 1, status(position), false)).collect();
-    let runs = settled(&[(run("r", 0, 100), news)]);
+    let events: Vec<RunEvent> = (0..100).map(|position| ended(position, 1, status(position), false)).collect();
+    let runs = settled(&[(run("r", 0, 100), events)]);
     assert_eq!((runs[0].counts.succeeded, runs[0].counts.failed), (80, 20));
     assert_eq!(runs[0].tasks.len(), 10);
     assert!(runs[0].tasks.iter().all(|row| row.result == TaskResult::Failed));
@@ -88,8 +97,8 @@ fn a_large_run_shows_what_did_not_succeed() {
 
 #[test]
 fn what_contradicts_what_is_known_is_left_out() {
-    let news = || vec![ended(0, 1, Status::Succeeded, false)];
-    let runs = settled(&[(run("r", 0, 1), news()), (run("r", 0, 2), vec![ended(1, 1, Status::Failed, false)])]);
+    let events = || vec![ended(0, 1, Status::Succeeded, false)];
+    let runs = settled(&[(run("r", 0, 1), events()), (run("r", 0, 2), vec![ended(1, 1, Status::Failed, false)])]);
     assert_eq!((runs.len(), runs[0].result), (1, RunResult::Succeeded));
     let beyond = settled(&[(run("r", 0, 1), vec![ended(7, 1, Status::Failed, false)])]);
     assert_eq!((beyond[0].marks.as_str(), beyond[0].tasks.len()), (".", 0));
@@ -133,8 +142,8 @@ fn a_missing_firing_is_missed_until_news_of_it_come() {
 #[test]
 fn the_newest_run_says_whether_results_get_to_their_channels() {
     let gave_up =
-        || News::GaveUp { at: at(1), task: "t0".into(), channel: "team".into(), reason: String::from("404: gone") };
-    let delivered = News::Delivered { at: at(2), task: "t0".into(), channel: "ops".into() };
+        || RunEvent::GaveUp { at: at(1), task: "t0".into(), channel: "team".into(), reason: String::from("404: gone") };
+    let delivered = RunEvent::Delivered { at: at(2), task: "t0".into(), channel: "ops".into() };
     let lost = settled(&[(run("r0", 0, 1), vec![gave_up(), delivered.clone(), gave_up()])]);
     let expected = Undelivered { task: "t0".into(), channel: "team".into(), error: "404: gone".into() };
     assert_eq!(lost[0].undelivered, [expected]);
@@ -156,29 +165,29 @@ fn with_a_function_of_ones_own_nothing_is_known() {
 #[test]
 fn runs_stay_small_whatever_they_say() {
     let long = "é".repeat(256);
-    let news: Vec<News> = (0..100)
+    let events: Vec<RunEvent> = (0..100)
         .flat_map(|position| {
             let task = format!("{position:0>40}");
             let reason = long.clone();
-            let gave_up = News::GaveUp { at: at(1), task: task.clone(), channel: "c".repeat(40), reason };
+            let gave_up = RunEvent::GaveUp { at: at(1), task: task.clone(), channel: "c".repeat(40), reason };
             let (status, error) = (Status::Failed, Some(long.clone()));
             [
-                News::Ended { at: at(1), task, position, attempt: 1, status, again: false, duration_ms: 1, error },
+                RunEvent::Ended { at: at(1), task, position, attempt: 1, status, again: false, duration_ms: 1, error },
                 gave_up,
             ]
         })
         .collect();
-    let reports: Vec<_> = (0..10).map(|minute| (run(&format!("r{minute}"), minute, 100), news.clone())).collect();
+    let reports: Vec<_> = (0..10).map(|minute| (run(&format!("r{minute}"), minute, 100), events.clone())).collect();
     let runs = settled(&reports);
     assert!(serde_json::to_string(&runs).unwrap().len() <= MAX_BYTES);
     assert!(runs[0].tasks[0].error.is_some(), "the newest keeps its texts");
 }
 
 /// A report with any event of one of two runs with three tasks each, including runs without an event from the sender.
-fn any_report() -> impl Strategy<Value = (RunRef, Vec<News>)> {
-    let news = prop_oneof![
+fn any_report() -> impl Strategy<Value = (RunRef, Vec<RunEvent>)> {
+    let events = prop_oneof![
         Just(fired(&["t0", "t1", "t2"])),
-        (0_u32..3, 1_u32..4).prop_map(|(position, attempt)| News::Started {
+        (0_u32..3, 1_u32..4).prop_map(|(position, attempt)| RunEvent::Started {
             at: at(i64::from(attempt) * 10 - 5),
             task: format!("t{position}"),
             position,
@@ -188,20 +197,20 @@ fn any_report() -> impl Strategy<Value = (RunRef, Vec<News>)> {
             let status = if good { Status::Succeeded } else { Status::Failed };
             ended(position, attempt, status, again && !good)
         }),
-        (0_i64..9, 0_u32..3).prop_map(|(second, task)| News::Delivered {
+        (0_i64..9, 0_u32..3).prop_map(|(second, task)| RunEvent::Delivered {
             at: at(second),
             task: format!("t{task}"),
             channel: "c".into()
         }),
-        (0_u32..3).prop_map(|task| News::GaveUp {
+        (0_u32..3).prop_map(|task| RunEvent::GaveUp {
             at: at(1),
             task: format!("t{task}"),
             channel: "c".into(),
             reason: String::from("no"),
         }),
     ];
-    (0_u32..2, prop::collection::vec(news, 1..3))
-        .prop_map(|(number, news)| (run(&format!("r{number}"), number, 3), news))
+    (0_u32..2, prop::collection::vec(events, 1..3))
+        .prop_map(|(number, events)| (run(&format!("r{number}"), number, 3), events))
 }
 
 proptest! {

@@ -32,10 +32,11 @@ impl Queue {
     pub async fn hide_all(&self, receipt_handles: &[&str], time: Duration) -> Result<(), String> {
         let entry = |(at, handle): (usize, &&str)| {
             let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(at.to_string()).receipt_handle(*handle);
-            entry.visibility_timeout(whole_seconds(time)).build().expect("id and handle are set")
+            // The builder refuses only a missing id or handle.
+            entry.visibility_timeout(whole_seconds(time)).build().ok()
         };
         let call = async || {
-            let entries = receipt_handles.iter().enumerate().map(entry).collect();
+            let entries = receipt_handles.iter().enumerate().filter_map(entry).collect();
             let request = self.client.change_message_visibility_batch().queue_url(&self.url);
             let answer = request.set_entries(Some(entries)).send().await.map_err(|error| reason(&error))?;
             answer.failed().first().map_or(Ok(()), |failed| Err(told(failed)))

@@ -4,8 +4,8 @@
 
 mod batches;
 mod chat;
+mod events;
 mod functions;
-mod news;
 mod receives;
 mod requests;
 mod support;

@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use api::{Action, Change};
 use serde_json::json;
 
-use super::super::Held;
-use super::{CHAT, change, owner, rebuilt, wanted, wanted_by_rebuilt};
+use super::super::Recorded;
+use super::{CHAT, change, desired, owner, rebuilt, wanted_by_rebuilt};
 use crate::desired::possible_ids;
 use crate::iam::Document;
 use crate::names::TagKeys;
 use crate::plan::render::{Style, text};
 use crate::plan::report::{Knowledge, PlanReport, changes, fingerprint, for_status};
-use crate::plan::test_support::{held, location, made};
-use crate::plan::{Have, plan};
+use crate::plan::test_support::{location, made, recorded};
+use crate::plan::{Observations, plan};
 use crate::resource::{Field, FieldName, Id, Kind, Resource};
 use crate::secret_text::SecretText;
 
@@ -21,9 +21,14 @@ const CLUSTER: Knowledge = Knowledge { was_in_sync: false, secrets: true };
 const DRIFT: Knowledge = Knowledge { was_in_sync: true, secrets: true };
 const FILE: Knowledge = Knowledge { was_in_sync: false, secrets: false };
 
-fn shown(want: Vec<Resource>, known: &BTreeMap<Id, Held>, have: Have, knowledge: Knowledge) -> PlanReport {
+fn shown(
+    desired: Vec<Resource>,
+    known: &BTreeMap<Id, Recorded>,
+    observed: Observations,
+    knowledge: Knowledge,
+) -> PlanReport {
     let tag_keys = TagKeys::new(["recorded".to_owned()]);
-    let plan = plan(&owner(), want, known, &tag_keys, have).stopped_by_conflict();
+    let plan = plan(&owner(), desired, known, &tag_keys, observed).stopped_by_conflict();
     PlanReport::new(&owner(), &location(), changes(&plan, knowledge), knowledge)
 }
 
@@ -36,17 +41,17 @@ fn brief(shown: &PlanReport, style: Style) -> String {
 
 /// The plan after an edit from the first to the second spec, with this change made on AWS in between.
 #[track_caller]
-fn check_plan([from, to]: [&str; 2], observed: impl FnOnce(&mut Have), knowledge: Knowledge, expected: &str) {
-    let before = wanted(from);
-    let mut have = made(&before);
-    observed(&mut have);
-    let shown = shown(wanted(to), &held(&before), have, knowledge);
+fn check_plan([from, to]: [&str; 2], change: impl FnOnce(&mut Observations), knowledge: Knowledge, expected: &str) {
+    let before = desired(from);
+    let mut observed = made(&before);
+    change(&mut observed);
+    let shown = shown(desired(to), &recorded(&before), observed, knowledge);
     assert_eq!(brief(&shown, Style::default()).trim(), expected.trim());
 }
 
 #[test]
 fn the_first_line_says_where() {
-    let text = text(&shown(Vec::new(), &BTreeMap::new(), Have::new(), CLUSTER), Style::default());
+    let text = text(&shown(Vec::new(), &BTreeMap::new(), Observations::new(), CLUSTER), Style::default());
     let first = "Pipeline team-a/hello: cluster lab, account 111122223333, region eu-west-1";
     assert_eq!(text.lines().next(), Some(first));
 }
@@ -65,8 +70,8 @@ fn an_empty_plan_says_what_was_compared() {
 
 #[test]
 fn without_a_cluster_it_also_says_what_was_not() {
-    let resources = wanted(CHAT);
-    let shown = shown(resources.clone(), &held(&resources), made(&resources), FILE);
+    let resources = desired(CHAT);
+    let shown = shown(resources.clone(), &recorded(&resources), made(&resources), FILE);
     let text = brief(&shown, Style::default());
     let last = "Not compared: value of Parameter /taskpipelines/lab/…/channels, since only the cluster knows it.";
     assert_eq!(text.lines().last(), Some(last));
@@ -74,7 +79,7 @@ fn without_a_cluster_it_also_says_what_was_not() {
 
 #[test]
 fn a_new_pipeline_shows_all_it_will_have_and_no_secret() {
-    let shown = shown(wanted(CHAT), &BTreeMap::new(), Have::new(), FILE);
+    let shown = shown(desired(CHAT), &BTreeMap::new(), Observations::new(), FILE);
     let text = brief(&shown, Style::default());
     for part in [
         "  + create    Queue …-tasks\n              maximumMessageSize: + 1048576\n",
@@ -127,21 +132,21 @@ Plan: 4 to update, 1 to delete, 9 in sync.
 
 #[test]
 fn what_somebody_changed_is_told_apart_from_what_the_spec_asks_for() {
-    let somebody = |have: &mut Have| {
-        change(have, Kind::Function, "-runner", |function| {
+    let somebody = |observed: &mut Observations| {
+        change(observed, Kind::Function, "-runner", |function| {
             function.fields.insert(FieldName::MemorySize, Field::plain(999));
         });
-        change(have, Kind::Role, "-scheduler", |role| {
+        change(observed, Kind::Role, "-scheduler", |role| {
             let statement = json!([{ "Effect": "Allow", "Action": "s3:*", "Resource": "*" }]);
             let policy = json!({ "Version": "2012-10-17", "Statement": statement });
             role.fields.insert(FieldName::Policy, Field::Policy(Document::new(policy)));
         });
-        change(have, Kind::Queue, "-tasks", |queue| {
+        change(observed, Kind::Queue, "-tasks", |queue| {
             queue.tags.insert("recorded".to_owned(), String::new());
             queue.tags.insert("stranger".to_owned(), String::new());
         });
-        change(have, Kind::Function, "-sender", |function| function.settling = Some("it is Pending".to_owned()));
-        have.retain(|id, _| id.kind != Kind::EventSourceMapping);
+        change(observed, Kind::Function, "-sender", |function| function.settling = Some("it is Pending".to_owned()));
+        observed.retain(|id, _| id.kind != Kind::EventSourceMapping);
     };
     let expected = |headline: &str, gone: &str, changed: &str, waits: &str, end: &str| {
         format!(
@@ -183,8 +188,8 @@ Plan: 1 to create, 3 to update, 1 to wait for, 8 in sync.
 
 #[test]
 fn a_secret_is_seen_to_change_and_not_what_it_is() {
-    let changed = |have: &mut Have| {
-        change(have, Kind::Parameter, "channels", |parameter| {
+    let changed = |observed: &mut Observations| {
+        change(observed, Kind::Parameter, "channels", |parameter| {
             parameter.fields.insert(FieldName::Value, Field::Secret(SecretText::new("marker".to_owned())));
         });
     };
@@ -200,11 +205,11 @@ fn a_secret_is_seen_to_change_and_not_what_it_is() {
 
 #[test]
 fn what_aws_cannot_change_is_replaced_and_the_field_that_forces_it_is_marked() {
-    let other = |have: &mut Have| {
-        change(have, Kind::Parameter, "channels", |parameter| {
+    let other = |observed: &mut Observations| {
+        change(observed, Kind::Parameter, "channels", |parameter| {
             parameter.fields.insert(FieldName::Type, Field::plain("String"));
         });
-        change(have, Kind::Role, "-sender", |role| {
+        change(observed, Kind::Role, "-sender", |role| {
             role.fields.insert(FieldName::Path, Field::plain("/"));
         });
     };
@@ -220,9 +225,9 @@ fn what_aws_cannot_change_is_replaced_and_the_field_that_forces_it_is_marked() {
 
 #[test]
 fn a_conflict_stops_everything_and_says_whose_it_is() {
-    let foreign = |have: &mut Have| {
-        change(have, Kind::Queue, "-tasks", |queue| queue.tags.clear());
-        have.retain(|id, _| id.kind != Kind::Role);
+    let foreign = |observed: &mut Observations| {
+        change(observed, Kind::Queue, "-tasks", |queue| queue.tags.clear());
+        observed.retain(|id, _| id.kind != Kind::Role);
     };
     check_plan(
         ["{}", "{}"],
@@ -235,7 +240,7 @@ fn a_conflict_stops_everything_and_says_whose_it_is() {
 
 #[test]
 fn a_rebuilt_cluster_takes_over() {
-    let plan = plan(&rebuilt(), wanted_by_rebuilt(), &BTreeMap::new(), &TagKeys::default(), made(&wanted("{}")));
+    let plan = plan(&rebuilt(), wanted_by_rebuilt(), &BTreeMap::new(), &TagKeys::default(), made(&desired("{}")));
     let changes = changes(&plan, DRIFT);
     assert!(changes.iter().all(|change| change.action == Action::TakeOver && !change.drift), "{changes:?}");
     let note = "it belongs to an earlier pipeline of this name with UID uid-1";
@@ -244,16 +249,16 @@ fn a_rebuilt_cluster_takes_over() {
 
 #[test]
 fn what_does_not_fit_a_line_gets_its_own() {
-    let (before, after) = (wanted("{}"), wanted("tags: {team: data-platform}"));
+    let (before, after) = (desired("{}"), desired("tags: {team: data-platform}"));
     let narrow = Style { colour: false, width: Some(30) };
-    let text = brief(&shown(after, &held(&before), made(&before), CLUSTER), narrow);
+    let text = brief(&shown(after, &recorded(&before), made(&before), CLUSTER), narrow);
     assert!(text.contains("\n              tags.team:\n                + data-platform\n"), "{text}");
 }
 
 #[test]
 fn colour_is_added_to_sign_and_word_and_to_nothing_else() {
-    let (before, after) = (wanted("{}"), wanted("runner: {memoryMiB: 512}"));
-    let shown = shown(after, &held(&before), made(&before), CLUSTER);
+    let (before, after) = (desired("{}"), desired("runner: {memoryMiB: 512}"));
+    let shown = shown(after, &recorded(&before), made(&before), CLUSTER);
     let coloured = text(&shown, Style { colour: true, width: None });
     assert!(coloured.contains("\x1b[33m~ update   \x1b[0m Function"), "{coloured}");
     assert_eq!(coloured.replace("\x1b[33m", "").replace("\x1b[0m", ""), text(&shown, Style::default()));
@@ -261,11 +266,11 @@ fn colour_is_added_to_sign_and_word_and_to_nothing_else() {
 
 #[test]
 fn a_status_holds_what_is_to_be_done_within_its_bounds() {
-    let before = wanted("{}");
+    let before = desired("{}");
     let environment: Vec<String> =
         (0..45).map(|number| format!("V{number}: x, W{number}: '{}'", "ü".repeat(9))).collect();
     let (environment, long) = (environment.join(", "), "ü".repeat(500));
-    let mut long = wanted(&format!("{{{CHAT}, runner: {{environment: {{LONG: {long}, {environment}}}}}}}"));
+    let mut long = desired(&format!("{{{CHAT}, runner: {{environment: {{LONG: {long}, {environment}}}}}}}"));
     // More than a pipeline can have today.
     long.extend((0..60).map(|number| {
         let Resource::LogGroup(group) = &before[0] else { panic!("the first is a log group") };
@@ -273,7 +278,7 @@ fn a_status_holds_what_is_to_be_done_within_its_bounds() {
         group.name = format!("/aws/lambda/{number}");
         Resource::LogGroup(group)
     }));
-    let all = shown(long, &held(&before), made(&before), CLUSTER).plan;
+    let all = shown(long, &recorded(&before), made(&before), CLUSTER).plan;
     let kept = for_status(all.clone());
     assert_eq!((all.len() > 60, kept.len()), (true, 50));
     assert!(kept.iter().all(|change| change.action != Action::InSync));
@@ -288,8 +293,8 @@ fn a_status_holds_what_is_to_be_done_within_its_bounds() {
 
 #[test]
 fn a_plan_in_sync_leaves_nothing_in_the_status() {
-    let resources = wanted(CHAT);
-    let shown = shown(resources.clone(), &held(&resources), made(&resources), CLUSTER);
+    let resources = desired(CHAT);
+    let shown = shown(resources.clone(), &recorded(&resources), made(&resources), CLUSTER);
     assert_eq!(for_status(shown.plan), Vec::<Change>::new());
 }
 
@@ -297,19 +302,19 @@ fn a_plan_in_sync_leaves_nothing_in_the_status() {
 fn whatever_a_pipeline_has_is_looked_for_without_a_cluster() {
     let possible = possible_ids(&owner());
     for yaml in ["{}", CHAT, "concurrencyPolicy: Queue"] {
-        let ids: BTreeSet<Id> = wanted(yaml).iter().map(Resource::id).collect();
+        let ids: BTreeSet<Id> = desired(yaml).iter().map(Resource::id).collect();
         assert!(ids.is_subset(&possible), "{yaml}: {:?}", ids.difference(&possible));
     }
 }
 
 #[test]
 fn a_fingerprint_changes_with_what_is_wanted_and_not_with_a_secret() {
-    let of = |yaml: &str| fingerprint(&wanted(yaml));
+    let of = |yaml: &str| fingerprint(&desired(yaml));
     assert_eq!(of(CHAT), of(CHAT));
     assert_ne!(of(CHAT), of("{}"));
     assert_ne!(of("{}"), of("tags: {team: a}"));
     assert_ne!(of("{}"), of("runner: {memoryMiB: 512}"));
-    let mut another = wanted(CHAT);
+    let mut another = desired(CHAT);
     for resource in &mut another {
         if let Resource::Parameter(parameter) = resource {
             parameter.value = SecretText::new("another".to_owned());

@@ -11,7 +11,7 @@ fn at(text: &str) -> Timestamp {
 }
 
 /// A wanted schedule, with the `startTime` and `endTime` of its spec.
-fn wanted(expression: &str, start_time: Option<&str>, end: Option<&str>) -> Schedule {
+fn desired(expression: &str, start_time: Option<&str>, end: Option<&str>) -> Schedule {
     let schedule = schedule::parse(expression, "UTC").unwrap();
     let start_time = start_time.map(at);
     let start = start_time.filter(|start| *start > at(NOW));
@@ -37,7 +37,7 @@ fn wanted(expression: &str, start_time: Option<&str>, end: Option<&str>) -> Sche
 }
 
 /// What AWS has, with its start and when it was changed.
-fn have(expression: &str, start: Option<&str>, changed: &str) -> Observed {
+fn observed(expression: &str, start: Option<&str>, changed: &str) -> Observed {
     let timing = ObservedTiming {
         expression: expression.to_owned(),
         time_zone: "UTC".to_owned(),
@@ -54,14 +54,14 @@ fn fired(schedule: Schedule, when: &str) -> Schedule {
 }
 
 /// Checks the start that is sent at noon past ten.
-fn sends(schedule: &Schedule, have: Option<&Observed>, expected: Option<&str>) {
-    assert_eq!(schedule.start_date(have, at(NOW)), expected.map(at), "{schedule:?} over {have:?}");
+fn sends(schedule: &Schedule, observed: Option<&Observed>, expected: Option<&str>) {
+    assert_eq!(schedule.start_date(observed, at(NOW)), expected.map(at), "{schedule:?} over {observed:?}");
 }
 
 #[test]
 fn an_updated_rate_goes_on_in_its_phase() {
-    let hourly = wanted("rate(1 hour)", None, None);
-    let seen = |start| have("rate(1 hour)", start, "2026-03-01T08:20:00Z");
+    let hourly = desired("rate(1 hour)", None, None);
+    let seen = |start| observed("rate(1 hour)", start, "2026-03-01T08:20:00Z");
     sends(&hourly, Some(&seen(None)), Some("2026-03-01T12:20:00Z"));
     sends(&hourly, Some(&seen(Some("2026-03-01T08:15:07Z"))), Some("2026-03-01T12:15:07Z"));
     sends(&hourly, Some(&seen(Some("2026-03-01T12:40:00Z"))), Some("2026-03-01T12:40:00Z"));
@@ -70,39 +70,39 @@ fn an_updated_rate_goes_on_in_its_phase() {
     sends(&known, Some(&seen(None)), Some("2026-03-01T12:30:05Z"));
     sends(&known, Some(&seen(Some("2026-03-01T08:30:00Z"))), Some("2026-03-01T12:30:00Z"));
     sends(&known, None, Some("2026-03-01T12:30:05Z"));
-    let every_two = fired(wanted("rate(2 hours)", None, None), "2026-03-01T11:30:05Z");
+    let every_two = fired(desired("rate(2 hours)", None, None), "2026-03-01T11:30:05Z");
     sends(&every_two, Some(&seen(None)), Some("2026-03-01T13:30:05Z"));
 }
 
 #[test]
 fn the_phase_of_a_rate_is_that_of_the_specs_start() {
-    let passed = fired(wanted("rate(1 hour)", Some("2026-02-01T00:45:00Z"), None), "2026-03-01T11:30:05Z");
+    let passed = fired(desired("rate(1 hour)", Some("2026-02-01T00:45:00Z"), None), "2026-03-01T11:30:05Z");
     sends(&passed, None, Some("2026-03-01T12:45:00Z"));
-    sends(&passed, Some(&have("rate(1 hour)", None, "2026-03-01T08:20:00Z")), Some("2026-03-01T12:45:00Z"));
-    let to_come = wanted("rate(1 hour)", Some("2026-03-01T12:10:05Z"), None);
+    sends(&passed, Some(&observed("rate(1 hour)", None, "2026-03-01T08:20:00Z")), Some("2026-03-01T12:45:00Z"));
+    let to_come = desired("rate(1 hour)", Some("2026-03-01T12:10:05Z"), None);
     sends(&to_come, None, Some("2026-03-01T12:10:05Z"));
     let late = at("2026-03-01T12:10:06Z");
     assert_eq!(to_come.start_date(None, late), Some(at("2026-03-01T12:10:05Z")), "it passes while it is sent");
-    let just_passed = wanted("rate(1 hour)", Some("2026-03-01T12:06:01Z"), None);
+    let just_passed = desired("rate(1 hour)", Some("2026-03-01T12:06:01Z"), None);
     sends(&just_passed, None, Some("2026-03-01T12:06:01Z"));
-    sends(&just_passed, Some(&have("rate(1 hour)", None, "2026-03-01T08:20:00Z")), Some("2026-03-01T13:06:01Z"));
+    sends(&just_passed, Some(&observed("rate(1 hour)", None, "2026-03-01T08:20:00Z")), Some("2026-03-01T13:06:01Z"));
     sends(&fired(just_passed, "2026-03-01T12:06:01Z"), None, Some("2026-03-01T13:06:01Z"));
-    let sent = have("rate(1 hour)", Some("2026-03-01T12:10:05Z"), "2026-03-01T08:20:00Z");
+    let sent = observed("rate(1 hour)", Some("2026-03-01T12:10:05Z"), "2026-03-01T08:20:00Z");
     assert_eq!(to_come.start_date(Some(&sent), late), Some(at("2026-03-01T13:10:05Z")), "it has fired by then");
 }
 
 #[test]
 fn what_begins_to_be_a_rate_begins_at_once_and_all_else_has_no_phase() {
-    let cron = have("cron(0 9 * * ? *)", None, "2026-03-01T08:20:00Z");
-    sends(&fired(wanted("rate(1 hour)", None, None), "2026-03-01T09:00:00Z"), Some(&cron), None);
-    sends(&wanted("rate(1 hour)", None, None), None, None);
-    sends(&wanted("@daily", Some("2026-02-01T00:00:00Z"), None), Some(&cron), None);
-    sends(&wanted("@daily", Some("2026-04-01T00:00:00Z"), None), Some(&cron), Some("2026-04-01T00:00:00Z"));
+    let cron = observed("cron(0 9 * * ? *)", None, "2026-03-01T08:20:00Z");
+    sends(&fired(desired("rate(1 hour)", None, None), "2026-03-01T09:00:00Z"), Some(&cron), None);
+    sends(&desired("rate(1 hour)", None, None), None, None);
+    sends(&desired("@daily", Some("2026-02-01T00:00:00Z"), None), Some(&cron), None);
+    sends(&desired("@daily", Some("2026-04-01T00:00:00Z"), None), Some(&cron), Some("2026-04-01T00:00:00Z"));
 }
 
 /// The places of what is to be changed, of these places that differ.
-fn changes(schedule: &Schedule, have: &Observed, differ: &[Difference]) -> Vec<String> {
-    schedule.to_change(have, differ.to_vec()).iter().map(|one| one.place.to_string()).collect()
+fn changes(schedule: &Schedule, observed: &Observed, differ: &[Difference]) -> Vec<String> {
+    schedule.to_change(observed, differ.to_vec()).iter().map(|one| one.place.to_string()).collect()
 }
 
 fn differs(name: FieldName) -> Difference {
@@ -111,8 +111,8 @@ fn differs(name: FieldName) -> Difference {
 
 #[test]
 fn a_start_that_keeps_the_phase_is_as_wanted() {
-    let hourly = wanted("rate(1 hour)", None, None);
-    let seen = |start| have("rate(1 hour)", Some(start), "2026-03-01T08:20:00Z");
+    let hourly = desired("rate(1 hour)", None, None);
+    let seen = |start| observed("rate(1 hour)", Some(start), "2026-03-01T08:20:00Z");
     assert_eq!(
         changes(&hourly, &seen("2026-03-01T13:10:00Z"), &[differs(FieldName::StartDate), differs(FieldName::Input)]),
         ["input"]
@@ -122,23 +122,23 @@ fn a_start_that_keeps_the_phase_is_as_wanted() {
         ["startDate"],
         "it delays a firing"
     );
-    let on_the_quarter = wanted("rate(1 hour)", Some("2026-01-01T00:15:00Z"), None);
+    let on_the_quarter = desired("rate(1 hour)", Some("2026-01-01T00:15:00Z"), None);
     assert!(changes(&on_the_quarter, &seen("2026-03-01T12:15:00Z"), &[differs(FieldName::StartDate)]).is_empty());
     assert_eq!(
         changes(&on_the_quarter, &seen("2026-03-01T12:16:00Z"), &[differs(FieldName::StartDate)]),
         ["startDate"]
     );
-    let to_come = wanted("rate(1 hour)", Some("2026-03-01T12:30:00Z"), None);
+    let to_come = desired("rate(1 hour)", Some("2026-03-01T12:30:00Z"), None);
     assert_eq!(changes(&to_come, &seen("2026-03-01T12:15:00Z"), &[differs(FieldName::StartDate)]), ["startDate"]);
-    let daily = wanted("@daily", None, None);
+    let daily = desired("@daily", None, None);
     assert_eq!(changes(&daily, &seen("2026-03-01T12:15:00Z"), &[differs(FieldName::StartDate)]), ["startDate"]);
 }
 
 #[test]
 fn a_schedule_that_is_over_is_written_no_more() {
-    let over = wanted("at(2026-03-01T12:00:00)", None, None);
-    let ended = wanted("@daily", None, Some("2026-03-01T12:00:00Z"));
-    let seen = have("at(2026-03-01T12:00:00)", None, "2026-03-01T08:20:00Z");
+    let over = desired("at(2026-03-01T12:00:00)", None, None);
+    let ended = desired("@daily", None, Some("2026-03-01T12:00:00Z"));
+    let seen = observed("at(2026-03-01T12:00:00)", None, "2026-03-01T08:20:00Z");
     for schedule in [&over, &ended] {
         assert!(
             changes(
@@ -153,7 +153,7 @@ fn a_schedule_that_is_over_is_written_no_more() {
             ["tags.team"]
         );
     }
-    let later = wanted("at(2026-03-01T13:00:00)", None, None);
+    let later = desired("at(2026-03-01T13:00:00)", None, None);
     assert_eq!(
         changes(&later, &seen, &[differs(FieldName::Input), differs(FieldName::Expression)]),
         ["input", "expression"]
@@ -162,8 +162,8 @@ fn a_schedule_that_is_over_is_written_no_more() {
 
 #[test]
 fn one_that_still_fires_on_aws_is_disabled_as_it_is() {
-    let over = wanted("at(2026-03-01T12:00:00)", None, None);
-    let seen = have("rate(1 hour)", Some("2026-03-01T12:30:00Z"), "2026-03-01T08:20:00Z");
+    let over = desired("at(2026-03-01T12:00:00)", None, None);
+    let seen = observed("rate(1 hour)", Some("2026-03-01T12:30:00Z"), "2026-03-01T08:20:00Z");
     assert_eq!(changes(&over, &seen, &[differs(FieldName::Input), differs(FieldName::Expression)]), ["state"]);
     let stopped = over.stopped(&seen).unwrap();
     assert_eq!((stopped.expression.as_str(), stopped.enabled), ("rate(1 hour)", false));
@@ -171,5 +171,5 @@ fn one_that_still_fires_on_aws_is_disabled_as_it_is() {
     let timing = seen.timing.map(|timing| Box::new(ObservedTiming { enabled: false, ..*timing }));
     let disabled = Observed { timing, ..Observed::default() };
     assert!(changes(&over, &disabled, &[differs(FieldName::Input), differs(FieldName::Expression)]).is_empty());
-    assert!(wanted("rate(1 hour)", None, None).stopped(&disabled).is_none());
+    assert!(desired("rate(1 hour)", None, None).stopped(&disabled).is_none());
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::partition::Partition;
 use crate::runs::{settle, tell};
 use api::RunResult;
-use protocol::{News, Status};
+use protocol::{RunEvent, Status};
 
 fn at(time: &str) -> Timestamp {
     format!("2026-01-01T{time}Z").parse().unwrap()
@@ -44,7 +44,8 @@ fn runs(expectation: &Expectation, due: &[&str]) -> Vec<Run> {
 /// Reports that the run due at this time has succeeded.
 fn come(runs: &mut Vec<Run>, expectation: &Expectation, at: Timestamp) {
     let (task, status) = ("t".to_owned(), Status::Succeeded);
-    let ended = News::Ended { at, task, position: 0, attempt: 1, status, again: false, duration_ms: 1, error: None };
+    let ended =
+        RunEvent::Ended { at, task, position: 0, attempt: 1, status, again: false, duration_ms: 1, error: None };
     tell(runs, &expectation.run(at), &[ended]);
     settle(runs);
 }
@@ -140,7 +141,7 @@ fn a_run_by_hand_is_missing_until_it_is_heard_of_also_while_suspended() {
     assert!(overdue("08:54:59").is_empty());
     assert_eq!(overdue("08:55:00"), [(run.clone(), Cause::Unheard)]);
     let mut runs = Vec::new();
-    tell(&mut runs, &run, &[News::Fired { at: at("08:41:00"), tasks: Vec::new(), unsent: None }]);
+    tell(&mut runs, &run, &[RunEvent::Fired { at: at("08:41:00"), tasks: Vec::new(), unsent: None }]);
     settle(&mut runs);
     expectations.heard("uid", &runs, at("08:41:00"));
     assert!(overdue("08:55:00").is_empty());
@@ -154,7 +155,7 @@ fn a_run_by_hand_is_missing_until_it_is_heard_of_also_while_suspended() {
 fn waiting(expectation: &Expectation) -> Vec<Run> {
     let about = RunRef { tasks: 3, ..expectation.run(at("09:00:00")) };
     let tasks: Vec<String> = ["t", "u", "v"].map(str::to_owned).into();
-    let ended = News::Ended {
+    let ended = RunEvent::Ended {
         at: at("09:00:05"),
         task: "t".to_owned(),
         position: 0,
@@ -165,7 +166,7 @@ fn waiting(expectation: &Expectation) -> Vec<Run> {
         error: None,
     };
     let mut runs = Vec::new();
-    tell(&mut runs, &about, &[News::Fired { at: at("09:00:01"), tasks, unsent: None }, ended]);
+    tell(&mut runs, &about, &[RunEvent::Fired { at: at("09:00:01"), tasks, unsent: None }, ended]);
     settle(&mut runs);
     runs
 }
@@ -208,7 +209,7 @@ fn tasks_that_wait_in_the_queue_are_not_missed() {
     let fired = made();
     let mut runs = waiting(&rare);
     let manual = RunRef { trigger: Trigger::Manual, run_id: "by-hand".to_owned(), ..rare.run(at("09:50:00")) };
-    tell(&mut runs, &manual, &[News::Fired { at: at("09:50:00"), tasks: Vec::new(), unsent: None }]);
+    tell(&mut runs, &manual, &[RunEvent::Fired { at: at("09:50:00"), tasks: Vec::new(), unsent: None }]);
     fired.heard("uid", &runs, at("09:50:00"));
     assert_eq!(cause(&fired, &rare, &[("10:00:10", 3)]), Some(Cause::Stuck));
 }

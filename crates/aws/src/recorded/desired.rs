@@ -22,7 +22,8 @@ pub(super) fn location() -> Location {
 
 /// All that a pipeline with these fields wants.
 pub(super) fn all(yaml: &str) -> Vec<Resource> {
-    let installation = Installation { artifacts: Artifacts::new(), permissions_boundary: Some(BOUNDARY.to_owned()) };
+    let permissions_boundary = Some(BOUNDARY.to_owned());
+    let installation = Installation { artifacts: Artifacts::new(), permissions_boundary, layer_bucket: None };
     desired(&resolved(yaml), &installation, &location())
 }
 

@@ -2,22 +2,22 @@
 
 use api::{Run, Undelivered};
 use jiff::Timestamp;
-use protocol::{News, RunRef, Status};
+use protocol::{RunEvent, RunRef, Status};
 
 use super::task::{self, TaskReport};
 use super::{MAX_ROWS, entry, mark};
 
 /// Applies events of one run. [`super::settle`] has to be called afterwards.
-pub fn tell(runs: &mut Vec<Run>, about: &RunRef, news: &[News]) {
+pub fn tell(runs: &mut Vec<Run>, about: &RunRef, events: &[RunEvent]) {
     let Some(run) = entry(runs, about) else { return };
-    for one in news {
+    for one in events {
         add(run, one);
     }
 }
 
-fn add(run: &mut Run, news: &News) {
-    match news {
-        News::Fired { at: _, tasks, unsent } => {
+fn add(run: &mut Run, event: &RunEvent) {
+    match event {
+        RunEvent::Fired { at: _, tasks, unsent } => {
             if tasks.len() <= MAX_ROWS {
                 for (position, name) in (0..).zip(tasks) {
                     let row =
@@ -29,7 +29,7 @@ fn add(run: &mut Run, news: &News) {
                 unsent.as_ref().map(|reason| format!("the sender could not put all of it on the queue: {reason}"));
             run.message = run.message.take().max(stuck);
         }
-        News::Started { at, task: name, position, attempt } => {
+        RunEvent::Started { at, task: name, position, attempt } => {
             first(&mut run.started_at, *at);
             let (position, attempts) = (*position, *attempt);
             task::see(
@@ -37,7 +37,7 @@ fn add(run: &mut Run, news: &News) {
                 TaskReport { name, position, mark: mark::RUNNING, attempts, duration_ms: None, error: None },
             );
         }
-        News::Ended { at, task: name, position, attempt, status, again, duration_ms, error } => {
+        RunEvent::Ended { at, task: name, position, attempt, status, again, duration_ms, error } => {
             let began = i64::try_from(*duration_ms)
                 .ok()
                 .and_then(|ms| at.checked_sub(jiff::SignedDuration::from_millis(ms)).ok());
@@ -53,8 +53,8 @@ fn add(run: &mut Run, news: &News) {
             let (position, attempts, duration_ms) = (*position, *attempt, Some(*duration_ms));
             task::see(run, TaskReport { name, position, mark, attempts, duration_ms, error: error.clone() });
         }
-        News::Delivered { at, task: _, channel: _ } => last(&mut run.delivered_at, *at),
-        News::GaveUp { at: _, task, channel, reason } => {
+        RunEvent::Delivered { at, task: _, channel: _ } => last(&mut run.delivered_at, *at),
+        RunEvent::GaveUp { at: _, task, channel, reason } => {
             run.undelivered.push(Undelivered { task: task.clone(), channel: channel.clone(), error: reason.clone() });
         }
     }

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::support::{PARAMETER, delivery, http, run, slack, stage, stage_with};
 
-/// The news of each report, without their times.
-fn news(aws: &Aws) -> Vec<Vec<Value>> {
+/// The events of each report, without their times.
+fn events(aws: &Aws) -> Vec<Vec<Value>> {
     let plain = |one: &Value| {
         let mut one = one.clone();
         for moving in ["at", "durationMs"] {
@@ -39,7 +39,7 @@ async fn a_task_and_its_deliveries_are_one_report() {
     let channels = json!([slack()[0], {"name": "old", "target": {"slack": {"url": "gone"}}}]);
     let notify = json!({"notify": ["chat", "old"]});
     assert!(stage.is_done(run(notify, channels), 1).await);
-    let [report] = &news(&stage.aws)[..] else { panic!("{:?}", stage.aws.reports()) };
+    let [report] = &events(&stage.aws)[..] else { panic!("{:?}", stage.aws.reports()) };
     assert_eq!(
         report[..2],
         [ended("Succeeded", false, None), json!({"kind": "delivered", "task": "t", "channel": "chat"})]
@@ -57,7 +57,7 @@ async fn each_attempt_is_told_and_whether_there_will_be_another() {
     assert!(!stage.is_done(failing.clone(), 1).await);
     assert!(stage.is_done(failing, 2).await);
     let told: Vec<_> =
-        news(&stage.aws).into_iter().flatten().map(|one| (one["attempt"].clone(), one["again"].clone())).collect();
+        events(&stage.aws).into_iter().flatten().map(|one| (one["attempt"].clone(), one["again"].clone())).collect();
     assert_eq!(told, [(json!(1), json!(true)), (json!(2), json!(false))]);
 }
 
@@ -67,7 +67,7 @@ async fn what_takes_longer_than_a_moment_is_said_to_have_started() {
     let mut slow = http(&stage, json!({}));
     slow["channels"] = json!([]);
     assert!(stage.is_done(slow, 1).await);
-    let kinds: Vec<_> = news(&stage.aws).into_iter().flatten().map(|one| one["kind"].clone()).collect();
+    let kinds: Vec<_> = events(&stage.aws).into_iter().flatten().map(|one| one["kind"].clone()).collect();
     assert_eq!(kinds, ["started", "ended"]);
 }
 
@@ -81,7 +81,7 @@ async fn a_delivery_that_runs_out_of_tries_is_told_and_moved_at_its_last() {
     assert!(stage.aws.reports().is_empty() && stage.aws.dead_letters().is_empty(), "it may still get there");
     assert!(stage.is_done(delivery(), MAX_DELIVERY_RECEIVES).await);
     let reason = "25 attempts did not deliver it, the last: HTTP 503 Service Unavailable: closed";
-    assert_eq!(news(&stage.aws)[0][0]["reason"], reason);
+    assert_eq!(events(&stage.aws)[0][0]["reason"], reason);
     assert_eq!(stage.aws.dead_letters()[0]["gaveUp"], reason);
     assert_eq!(stage.web.requests().len(), 3);
 }
@@ -90,7 +90,7 @@ async fn a_delivery_that_runs_out_of_tries_is_told_and_moved_at_its_last() {
 async fn a_delivery_whose_last_try_nobody_saw_the_end_of_is_told_and_moved_unposted() {
     let stage = stage(|_| Answer::new(200, "")).await;
     assert!(stage.is_done(delivery(), MAX_DELIVERY_RECEIVES + 1).await);
-    assert_eq!(news(&stage.aws)[0][0]["reason"], "25 attempts did not deliver it");
+    assert_eq!(events(&stage.aws)[0][0]["reason"], "25 attempts did not deliver it");
     assert_eq!(stage.aws.dead_letters().len(), 1);
     assert!(stage.web.requests().is_empty());
 }
@@ -104,7 +104,7 @@ async fn what_the_dead_letter_queue_does_not_take_is_told_when_no_try_is_left() 
     assert_eq!(stage.receive_within(soon, &[(delivery(), 1)]).await, ["m0"]);
     assert!(stage.aws.reports().is_empty(), "it is tried again");
     assert_eq!(stage.receive_within(soon, &[(delivery(), MAX_DELIVERY_RECEIVES + 1)]).await, ["m0"]);
-    assert_eq!(news(&stage.aws)[0][0]["kind"], "gaveUp");
+    assert_eq!(events(&stage.aws)[0][0]["kind"], "gaveUp");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use protocol::{Delivery, News, Report, Run, Status, TaskResult, brief};
+use protocol::{Delivery, Report, Run, RunEvent, Status, TaskResult, brief};
 use tokio::time::sleep;
 
 use crate::Runner;
@@ -13,7 +13,8 @@ const A_MOMENT: Duration = Duration::from_secs(1);
 
 /// Awaits the work of an attempt, and reports its start if it takes longer than a moment.
 pub(crate) async fn telling_of<T>(runner: &Runner, run: &Run, attempt: u32, work: impl Future<Output = T>) -> T {
-    let started = News::Started { at: Timestamp::now(), task: run.task.name.clone(), position: run.position, attempt };
+    let started =
+        RunEvent::Started { at: Timestamp::now(), task: run.task.name.clone(), position: run.position, attempt };
     let telling = async {
         sleep(A_MOMENT).await;
         report_run(runner, run, vec![started]).await;
@@ -27,8 +28,8 @@ pub(crate) async fn telling_of<T>(runner: &Runner, run: &Run, attempt: u32, work
 }
 
 /// How an attempt ended.
-pub(crate) fn ended(run: &Run, result: &TaskResult) -> News {
-    News::Ended {
+pub(crate) fn ended(run: &Run, result: &TaskResult) -> RunEvent {
+    RunEvent::Ended {
         at: Timestamp::now(),
         task: run.task.name.clone(),
         position: run.position,
@@ -50,21 +51,21 @@ pub(crate) enum Fate {
 }
 
 /// The event for the end of a delivery.
-pub(crate) fn of_delivery(delivery: &Delivery, fate: &Fate) -> News {
+pub(crate) fn of_delivery(delivery: &Delivery, fate: &Fate) -> RunEvent {
     let (at, task, channel) = (Timestamp::now(), delivery.task.clone(), delivery.channel.name.clone());
     match fate {
-        Fate::Delivered => News::Delivered { at, task, channel },
-        Fate::GivenUp(reason) => News::GaveUp { at, task, channel, reason: brief(reason) },
+        Fate::Delivered => RunEvent::Delivered { at, task, channel },
+        Fate::GivenUp(reason) => RunEvent::GaveUp { at, task, channel, reason: brief(reason) },
     }
 }
 
 /// Reports events of a task and its deliveries.
-pub(crate) async fn report_run(runner: &Runner, run: &Run, news: Vec<News>) {
-    runner.queue.report(&Report { pipeline: run.pipeline.clone(), run: run.run(), news }).await;
+pub(crate) async fn report_run(runner: &Runner, run: &Run, events: Vec<RunEvent>) {
+    runner.queue.report(&Report { pipeline: run.pipeline.clone(), run: run.run(), events }).await;
 }
 
 /// Reports the end of a delivery that was queued.
 pub(crate) async fn report_delivery(runner: &Runner, delivery: &Delivery, fate: &Fate) {
-    let news = vec![of_delivery(delivery, fate)];
-    runner.queue.report(&Report { pipeline: delivery.pipeline.clone(), run: delivery.run(), news }).await;
+    let events = vec![of_delivery(delivery, fate)];
+    runner.queue.report(&Report { pipeline: delivery.pipeline.clone(), run: delivery.run(), events }).await;
 }

@@ -1,4 +1,4 @@
-//! News that come back: what became of runs, in the status.
+//! Reports: what became of runs, in the status.
 
 use std::collections::BTreeSet;
 
@@ -128,7 +128,7 @@ async fn a_token_is_one_run_wherever_the_operator_is_killed() {
         lab.gate().hold_after(writes);
         annotate(&lab, "crashed", json!({"taskpipelines.dev/run-now": "one"})).await;
         if writes < 3 {
-            lab.gate().held().await;
+            lab.gate().recorded().await;
         } else {
             // More than it has to write: killed when all is done.
             recorded(&lab, "crashed", "one").await;

@@ -25,7 +25,9 @@ pub struct Report {
     #[serde(flatten)]
     pub run: RunRef,
     /// What happened, oldest first.
-    pub news: Vec<News>,
+    // Its name in messages that are under way when the operator is replaced.
+    #[serde(rename = "news")]
+    pub events: Vec<RunEvent>,
 }
 
 /// Identifies a run, with all that a reader needs who does not know it yet.
@@ -45,7 +47,7 @@ pub struct RunRef {
 /// One event of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum News {
+pub enum RunEvent {
     /// The sender has processed the firing.
     Fired {
         /// When the sender had sent the messages.
@@ -123,14 +125,14 @@ mod tests {
         let at = "2026-01-01T09:00:00Z".parse().unwrap();
         let name = "n".repeat(40);
         let reason = brief(&"\u{1}".repeat(1000));
-        let size = |news: Vec<News>| {
+        let size = |events: Vec<RunEvent>| {
             let pipeline = PipelineRef { namespace: "n".repeat(63), name: "p".repeat(253) };
-            serde_json::to_string(&Report { pipeline, run: RunRef::default(), news }).unwrap().len()
+            serde_json::to_string(&Report { pipeline, run: RunRef::default(), events }).unwrap().len()
         };
-        assert!(size(vec![News::Fired { at, tasks: vec![name.clone(); 100], unsent: Some(reason) }]) < MAX_REPORT);
+        assert!(size(vec![RunEvent::Fired { at, tasks: vec![name.clone(); 100], unsent: Some(reason) }]) < MAX_REPORT);
         // Control characters never get this far: they are shown, not sent.
         let reason = brief(&"é".repeat(1000));
-        let gave_up = News::GaveUp { at, task: name.clone(), channel: name, reason };
+        let gave_up = RunEvent::GaveUp { at, task: name.clone(), channel: name, reason };
         assert!(size(vec![gave_up; 20]) < MAX_REPORT);
     }
 
