@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LATENCY_MS = 30
 UNPACED = ("--pacing", "off")
-WAITS_FOR_NEWS = "ReceiveMessage"
+WAITS_FOR_REPORTS = "ReceiveMessage"
 ZIPS = {"sender": 3.0, "runner": 4.5}
 ARCHITECTURES = {"aarch64": "arm64", "arm64": "arm64"}
 
@@ -125,7 +125,7 @@ def _sweeps(operator: Operator, sizes: Sizes, skip: int) -> list[list[dict[str, 
     wanted = sizes.sweeps + skip
     deadline = time.monotonic() + 10 * sizes.sweep_seconds * wanted
     while time.monotonic() < deadline:
-        calls = [call for call in operator.calls() if call["operation"] != WAITS_FOR_NEWS]
+        calls = [call for call in operator.calls() if call["operation"] != WAITS_FOR_REPORTS]
         sweeps = bursts(calls, gap_seconds=sizes.sweep_seconds / 2)
         if len(sweeps) > wanted:
             return sweeps[skip:wanted]
@@ -136,7 +136,7 @@ def _sweeps(operator: Operator, sizes: Sizes, skip: int) -> list[list[dict[str, 
 def _polls_a_minute(operator: Operator) -> float:
     """How often the inbox was read since calls were forgotten: by a call that waits for reports, whatever the sweeps do."""
     calls = operator.calls()
-    polls: int = sum(call["operation"] == WAITS_FOR_NEWS for call in calls)
+    polls: int = sum(call["operation"] == WAITS_FOR_REPORTS for call in calls)
     seconds: float = calls[-1]["time"] - calls[0]["time"]
     return polls * 60 / seconds
 

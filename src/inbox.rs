@@ -187,10 +187,12 @@ async fn round(context: &InboxContext, aws: &Aws, senders: &mut Senders) -> Resu
     let read = Read::of(&messages);
     let mut done: Vec<Received> = Vec::new();
     let mut failure: Option<Failure> = None;
-    let mut events: BTreeMap<PipelineRef, Vec<(RunReport, Received)>> = BTreeMap::new();
+    let mut reports: BTreeMap<PipelineRef, Vec<(RunReport, Received)>> = BTreeMap::new();
     for message in messages {
         match verify(context, aws, senders, &message).await {
-            Ok(Verification::Accepted(pipeline, report)) => events.entry(pipeline).or_default().push((report, message)),
+            Ok(Verification::Accepted(pipeline, report)) => {
+                reports.entry(pipeline).or_default().push((report, message));
+            }
             Ok(Verification::Rejected) => {
                 context.metrics.count_dropped();
                 done.push(message);
@@ -199,7 +201,7 @@ async fn round(context: &InboxContext, aws: &Aws, senders: &mut Senders) -> Resu
             Err(error) => failure = Some(error.into()),
         }
     }
-    let writes = events.into_iter().map(async |(pipeline, reports)| {
+    let writes = reports.into_iter().map(async |(pipeline, reports)| {
         let (reports, messages): (Vec<_>, Vec<_>) = reports.into_iter().unzip();
         (record::record(context, aws, &pipeline, &reports).await, messages)
     });

@@ -81,8 +81,8 @@ async fn answer(settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
     }
 }
 
-async fn in_cluster(desired: PipelineName, settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
-    let PipelineName { namespace, name } = desired;
+async fn in_cluster(named: PipelineName, settings: PlanSettings) -> Result<Answer, Box<dyn Error>> {
+    let PipelineName { namespace, name } = named;
     let namespace = match namespace.or(settings.namespace) {
         Some(namespace) => namespace,
         None => usual_namespace().await,

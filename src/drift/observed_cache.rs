@@ -182,7 +182,7 @@ impl ObservedCache {
     }
 
     /// Whether the desired resources had this hash at the last observation.
-    pub fn desired(&self, uid: &str, desired_hash: u64) -> bool {
+    pub fn had_desired(&self, uid: &str, desired_hash: u64) -> bool {
         self.pipelines.lock().get(uid).is_some_and(|entry| entry.observation.desired_hash == desired_hash)
     }
 
@@ -273,8 +273,8 @@ fn cloned((id, hash): (&Id, &u64)) -> (Id, u64) {
 impl Entry {
     /// Updates the queue depth from listed queues. Returns whether it changed.
     fn count(&mut self, snapshots: &ListedResources) -> bool {
-        let recorded: BTreeSet<&Id> = self.observation.snapshots.keys().collect();
-        let depth = depth::depth(snapshots.iter().filter(|(id, _)| recorded.contains(id)));
+        let held: BTreeSet<&Id> = self.observation.snapshots.keys().collect();
+        let depth = depth::depth(snapshots.iter().filter(|(id, _)| held.contains(id)));
         let other = depth != self.observation.depth;
         self.observation.depth = depth;
         other

@@ -7,7 +7,7 @@ use pipeline_core::text::one_line;
 use protocol::{MAX_REPORT, PipelineRef, Report, RunEvent, RunRef, brief};
 
 /// Maximum number of run events in one report: twice those of one task with 20 channels.
-const MAX_NEWS: usize = 44;
+const MAX_EVENTS: usize = 44;
 
 /// How far ahead of the operator's clock a timestamp may be.
 const SKEW: SignedDuration = SignedDuration::from_mins(10);
@@ -52,7 +52,7 @@ impl Unverified {
         let latest = now.saturating_add(SKEW).unwrap_or(Timestamp::MAX);
         let due: Timestamp = run.scheduled_time.parse().map_err(|_| "its run has no valid time")?;
         check(due <= latest, "its run lies in the future")?;
-        check((1..=MAX_NEWS).contains(&events.len()), "it has no events, or too many")?;
+        check((1..=MAX_EVENTS).contains(&events.len()), "it has no events, or too many")?;
         let part = part(&events).ok_or("no single function could have sent all of it")?;
         let events = events.into_iter().map(|one| bounded(one, &run, latest)).collect::<Result<_, _>>()?;
         let run = RunRef { scheduled_time: due.to_string(), ..run };

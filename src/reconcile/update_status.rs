@@ -34,7 +34,7 @@ pub(super) async fn update_status(
     now: Timestamp,
 ) -> Result<Requeue, ReconcileError> {
     let desired = &planned.desired;
-    let same_secrets = context.observed_cache.desired(&subject.owner.uid, desired.hash);
+    let same_secrets = context.observed_cache.had_desired(&subject.owner.uid, desired.hash);
     let drift = drift(applied, Before { in_sync: planned.knowledge.was_in_sync, same_secrets });
     for one in &drift {
         context.metrics.count_drift(one);

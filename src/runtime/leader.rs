@@ -107,8 +107,8 @@ impl Candidate {
     /// Takes or renews the lease, if that is this operator's to do; whether it then leads.
     async fn round(&mut self) -> bool {
         let began = Instant::now();
-        let recorded = match timeout(ATTEMPT, self.take_or_renew()).await {
-            Ok(Ok(recorded)) => recorded,
+        let held = match timeout(ATTEMPT, self.take_or_renew()).await {
+            Ok(Ok(held)) => held,
             Ok(Err(kube::Error::Api(status))) if status.is_conflict() || status.is_already_exists() => false,
             Ok(Err(error)) => {
                 tracing::warn!(lease = self.name, error = chain(&error), "the lease cannot be read or written");
@@ -119,11 +119,11 @@ impl Candidate {
                 false
             }
         };
-        if recorded {
+        if held {
             self.watch.won();
             self.until.send_replace(Some(began + LEADS_FOR));
         }
-        recorded
+        held
     }
 
     async fn take_or_renew(&mut self) -> kube::Result<bool> {

@@ -84,8 +84,8 @@ fn every_test_that_holds_an_invariant_exists() {
     let page = read("docs/how-it-works.md");
     let invariants = between(&page, "## Invariants\n", "\n## ");
     for invariant in invariants.split("\n- ").skip(1) {
-        let (_, recorded) = invariant.split_once("Held by").unwrap_or_else(|| panic!("no test holds: {invariant}"));
-        let names: Vec<&str> = recorded.split('`').skip(1).step_by(2).collect();
+        let (_, held) = invariant.split_once("Held by").unwrap_or_else(|| panic!("no test holds: {invariant}"));
+        let names: Vec<&str> = held.split('`').skip(1).step_by(2).collect();
         assert!(!names.is_empty(), "{invariant}");
         for name in names {
             assert!(

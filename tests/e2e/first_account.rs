@@ -224,7 +224,7 @@ async fn an_interruption_of_the_deletion_says_what_is_left() {
     let checked = ended(child);
     assert_eq!(checked.status, 2, "{checked:#?}");
     checked
-        .says(&["FAIL deletion: task-pipelines-check/check-", "`task-pipelines orphans --cluster-name e2e --delete`"]);
+        .says(&["FAIL deletion: task-pipelines-check/check-", "check again with --write, which begins by deleting it"]);
 }
 
 #[tokio::test]

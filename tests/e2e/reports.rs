@@ -128,7 +128,7 @@ async fn a_token_is_one_run_wherever_the_operator_is_killed() {
         lab.gate().hold_after(writes);
         annotate(&lab, "crashed", json!({"taskpipelines.dev/run-now": "one"})).await;
         if writes < 3 {
-            lab.gate().recorded().await;
+            lab.gate().held().await;
         } else {
             // More than it has to write: killed when all is done.
             recorded(&lab, "crashed", "one").await;

@@ -42,7 +42,7 @@ impl Aws {
             let permit = self.shared.pacer.permit(&self.location, R::OPERATION, &self.caller).await;
             let leadership = &self.shared.leadership;
             // Right before it is sent: what comes before may take minutes.
-            leadership.recorded().await;
+            leadership.held().await;
             let lost = async {
                 if !R::OPERATION.is_write() {
                     pending::<()>().await;

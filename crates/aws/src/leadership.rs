@@ -29,7 +29,7 @@ impl Leadership {
     }
 
     /// Waits for as long as this operator does not lead.
-    pub async fn recorded(&self) {
+    pub async fn held(&self) {
         let Some(mut until) = self.until.clone() else { return };
         if until.wait_for(|until| leads(*until)).await.is_err() {
             // The lease's keeper has stopped: the program is ending.
@@ -70,19 +70,18 @@ mod tests {
     async fn work_waits_while_the_lease_has_run_out() {
         let (sender, receiver) = watch::channel(None);
         let leadership = Leadership::until(receiver);
-        let recorded =
-            async |leadership: &Leadership| timeout(Duration::from_mins(1), leadership.recorded()).await.is_ok();
-        assert!(!recorded(&leadership).await, "before it is won");
+        let held = async |leadership: &Leadership| timeout(Duration::from_mins(1), leadership.held()).await.is_ok();
+        assert!(!held(&leadership).await, "before it is won");
         sender.send_replace(Some(Instant::now() + TERM));
-        assert!(recorded(&leadership).await);
+        assert!(held(&leadership).await);
         tokio::time::advance(TERM).await;
-        assert!(!recorded(&leadership).await, "when it was not renewed");
+        assert!(!held(&leadership).await, "when it was not renewed");
         sender.send_replace(Some(Instant::now() + TERM));
-        assert!(recorded(&leadership).await, "when it is renewed after all");
+        assert!(held(&leadership).await, "when it is renewed after all");
         drop(sender);
         tokio::time::advance(TERM).await;
-        assert!(!recorded(&leadership).await, "when nobody stands for election any more");
-        assert!(recorded(&Leadership::sole()).await);
+        assert!(!held(&leadership).await, "when nobody stands for election any more");
+        assert!(held(&Leadership::sole()).await);
     }
 
     #[tokio::test(start_paused = true)]

@@ -63,7 +63,7 @@ pub enum Goal {
     Gone,
 }
 
-/// A wanted resource.
+/// A desired resource, and what an observation of it is compared by.
 #[derive(Clone, Debug)]
 pub struct DesiredResource {
     /// The resource.
@@ -220,8 +220,8 @@ pub fn plan(
     mut observed: Observations,
 ) -> Plan {
     let tag_keys = Arc::new(tag_keys.clone());
-    let wanted_ids: BTreeSet<Id> = desired.iter().map(Resource::id).collect();
-    let needs: Vec<BTreeSet<Id>> = desired.iter().map(|resource| needs(resource, &wanted_ids)).collect();
+    let desired_ids: BTreeSet<Id> = desired.iter().map(Resource::id).collect();
+    let needs: Vec<BTreeSet<Id>> = desired.iter().map(|resource| needs(resource, &desired_ids)).collect();
     let mut steps: Vec<Step> = desired
         .into_iter()
         .zip(needs)
@@ -246,9 +246,9 @@ pub fn plan(
     }
     order_visibility(&mut steps);
     follow_roles(&mut steps, owner);
-    let unwanted: Vec<Id> = known.keys().filter(|id| !wanted_ids.contains(*id)).cloned().collect();
+    let unwanted: Vec<Id> = known.keys().filter(|id| !desired_ids.contains(*id)).cloned().collect();
     steps.extend(plan_deletion(owner, unwanted, observed).steps.into_iter().map(|mut step| {
-        step.after.extend(wanted_ids.iter().cloned());
+        step.after.extend(desired_ids.iter().cloned());
         step
     }));
     Plan { steps }

@@ -20,17 +20,20 @@ if TYPE_CHECKING:
     from ..calls import Call
 
 MAX_ITEMS = 1_000
+DECISIONS = ("allowed", "implicitDeny", "explicitDeny")
+"""From the least to the most restrictive."""
 
 
 @before("iam", "SimulatePrincipalPolicy")
 def _simulate(call: Call) -> Answer:
     principal = _principal(call.params.get("PolicySourceArn", ""), call.account)
     context = {entry["ContextKeyName"]: _value(entry) for entry in call.params.get("ContextEntries", [])}
-    asked = [Permission(action, resource, context)
-             for action in call.params.get("ActionNames", []) for resource in call.params.get("ResourceArns", ["*"])]
+    resources = call.params.get("ResourceArns", ["*"])
+    asked = [[Permission(action, resource, context) for resource in resources] for action in call.params.get("ActionNames", [])]
     begin, size = int(call.params.get("Marker", 0)), int(call.params.get("MaxItems", MAX_ITEMS))
     end = begin + size
-    results = "".join(_result(each, policy_evaluation.refusal(principal, each, call.region)) for each in asked[begin:end])
+    answered = [[(each, policy_evaluation.refusal(principal, each, call.region)) for each in of_one] for of_one in asked[begin:end]]
+    results = "".join(_result(each) for each in answered)
     more = f"<IsTruncated>true</IsTruncated><Marker>{end}</Marker>" if end < len(asked) else "<IsTruncated>false</IsTruncated>"
     return answers.of_xml(200, '<SimulatePrincipalPolicyResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/">'
                           f"<SimulatePrincipalPolicyResult>{more}<EvaluationResults>{results}</EvaluationResults>"
@@ -53,11 +56,24 @@ def _value(entry: Mapping[str, list[str]]) -> str | list[str]:
     return values[0] if len(values) == 1 else values
 
 
-def _result(permission: Permission, why: str | None) -> str:
-    decision = "allowed" if why is None else "explicitDeny" if "explicit deny" in why else "implicitDeny"
-    within = "" if why is None else ("<PermissionsBoundaryDecisionDetail><AllowedByPermissionsBoundary>"
-                                     f"{str('boundary' not in why).lower()}"
-                                     "</AllowedByPermissionsBoundary></PermissionsBoundaryDecisionDetail>")
-    return (f"<member><EvalActionName>{escape(permission.action)}</EvalActionName>"
-            f"<EvalResourceName>{escape(permission.resource)}</EvalResourceName>"
-            f"<EvalDecision>{decision}</EvalDecision>{within}<MatchedStatements/><MissingContextValues/></member>")
+def _result(of_action: list[tuple[Permission, str | None]]) -> str:
+    """One result for an action: the most restrictive decision, and that of each resource where there are several."""
+    worst, why = max(of_action, key=lambda pair: DECISIONS.index(_decision(pair[1])))
+    each = "".join(f"<member><EvalResourceName>{escape(permission.resource)}</EvalResourceName>"
+                   f"<EvalResourceDecision>{_decision(reason)}</EvalResourceDecision>{_within(reason)}<MatchedStatements/></member>"
+                   for permission, reason in of_action)
+    specific = f"<ResourceSpecificResults>{each}</ResourceSpecificResults>" if len(of_action) > 1 else ""
+    return (f"<member><EvalActionName>{escape(worst.action)}</EvalActionName>"
+            f"<EvalResourceName>{escape(worst.resource)}</EvalResourceName><EvalDecision>{_decision(why)}</EvalDecision>"
+            f"{_within(why)}<MatchedStatements/><MissingContextValues/>{specific}</member>")
+
+
+def _decision(why: str | None) -> str:
+    return "allowed" if why is None else "explicitDeny" if "explicit deny" in why else "implicitDeny"
+
+
+def _within(why: str | None) -> str:
+    if why is None:
+        return ""
+    return ("<PermissionsBoundaryDecisionDetail><AllowedByPermissionsBoundary>"
+            f"{str('boundary' not in why).lower()}</AllowedByPermissionsBoundary></PermissionsBoundaryDecisionDetail>")

@@ -23,6 +23,15 @@ class SimulationTest(StrictTest):
         self.assertEqual(self.decisions(role, actions), ["allowed", "implicitDeny", "explicitDeny"])
         self.assertEqual(self.decisions(role, actions, PaginationConfig={"PageSize": 2}), ["allowed", "implicitDeny", "explicitDeny"])
 
+    def test_several_resources_of_an_action_have_one_result_with_the_most_restrictive_decision(self) -> None:
+        role = self.role("r", "lambda", ("sqs:SendMessage", self.queue))
+        other = f"{self.queue}-other"
+        answer = self.iam.simulate_principal_policy(PolicySourceArn=role, ActionNames=["sqs:SendMessage"], ResourceArns=[self.queue, other])
+        [result] = answer["EvaluationResults"]
+        decided = {each["EvalResourceName"]: each["EvalResourceDecision"] for each in result["ResourceSpecificResults"]}
+        self.assertEqual(result["EvalDecision"], "implicitDeny")
+        self.assertEqual(decided, {self.queue: "allowed", other: "implicitDeny"})
+
     def test_conditions_are_decided_by_the_given_keys(self) -> None:
         condition = {"StringEquals": {"aws:RequestTag/a": "b"}}
         user = self.iam.create_user(UserName="u")["User"]["Arn"]

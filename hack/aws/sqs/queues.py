@@ -6,16 +6,19 @@ import json
 import re
 import time
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ministack.services import sqs
 
 from .. import answers
 from ..deletions import Deletions
+from ..patches import patch_value
 from ..rules import Refused, after, before
 from ..state import STATE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..answers import Answer
     from ..calls import Call
     from ..records import Record
@@ -164,6 +167,20 @@ def _delete(call: Call) -> Answer | None:
         _before_changes.pop(queue["attributes"]["QueueArn"], None)
         _made.pop(queue["attributes"]["QueueArn"], None)
     return answers.of_json(200, {}) if _deletions.begin(queue["name"]) else None
+
+
+def _locked(handler: Callable[[dict[str, Any], str], Any]) -> Callable[[dict[str, Any], str], Any]:
+    def with_lock(data: dict[str, Any], url: str) -> Any:
+        with sqs._queues_lock:
+            return handler(data, url)
+
+    return with_lock
+
+
+CHANGES_OF_MESSAGES = ("SendMessage", "SendMessageBatch", "DeleteMessage", "DeleteMessageBatch", "ChangeMessageVisibility",
+                       "ChangeMessageVisibilityBatch", "PurgeQueue")
+patch_value(sqs, "_HANDLERS", {**sqs._HANDLERS, **{name: _locked(sqs._HANDLERS[name]) for name in CHANGES_OF_MESSAGES}},
+            "a call and the thread of a mapping do not both replace a queue's messages, and lose or bring back some")
 
 
 @after("sqs", "ChangeMessageVisibility")

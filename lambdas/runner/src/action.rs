@@ -56,6 +56,8 @@ pub(crate) struct Time {
     pub(crate) limit: Duration,
     /// Until when it may begin.
     pub(crate) begin_by: Instant,
+    /// When it ends in any case.
+    pub(crate) end: Instant,
 }
 
 /// Does what the task says.
@@ -65,7 +67,7 @@ pub(crate) async fn perform(runner: &Runner, run: &Run, attempt: u32, time: Time
         Action::Function { name } => runner.functions.call(runner, name, run, attempt, time).await,
         Action::Http(request) => {
             let work = Box::pin(with_secrets(runner, run, request));
-            begun(runner, run, attempt, time.limit, work).await.unwrap_or_else(|late| late)
+            begun(runner, run, attempt, time, work).await.unwrap_or_else(|late| late)
         }
     }
 }
@@ -78,9 +80,10 @@ pub(crate) async fn begun<T>(
     runner: &Runner,
     run: &Run,
     attempt: u32,
-    limit: Duration,
+    time: Time,
     work: impl Future<Output = T>,
 ) -> Result<T, Ended> {
+    let limit = time.limit.min(time.end.saturating_duration_since(Instant::now()));
     let in_time = timeout(limit, events::telling_of(runner, run, attempt, work)).await;
     in_time.map_err(|_| Ended::failed(format!("timed out after {} s", limit.as_secs())))
 }

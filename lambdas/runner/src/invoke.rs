@@ -73,7 +73,7 @@ impl Functions {
         let started = Instant::now();
         loop {
             let sent = Box::pin(request.clone().send());
-            let error = match begun(runner, run, attempt, time.limit, sent).await {
+            let error = match begun(runner, run, attempt, time, sent).await {
                 Ok(Ok(answer)) => return ended(answer),
                 Ok(Err(error)) => error,
                 Err(late) => return late,
@@ -81,8 +81,9 @@ impl Functions {
             let reason = format!("cannot invoke the function: {}", function::reason(&error));
             let is_busy = error.as_service_error().is_some_and(was_not_begun);
             let passes = is_busy || function::is_denied(&error) && started.elapsed() < function::PROPAGATION;
-            match waits.next().filter(|wait| Instant::now() + *wait < time.begin_by) {
-                Some(wait) if passes => sleep(wait).await,
+            let left = time.begin_by.saturating_duration_since(Instant::now());
+            match waits.next().filter(|_| !left.is_zero()) {
+                Some(wait) if passes => sleep(wait.min(left)).await,
                 Some(_) | None if is_busy => return Ended::not_begun(reason),
                 Some(_) | None => return Ended::failed(reason),
             }

@@ -51,8 +51,9 @@ pub(crate) async fn run(
     let ended = if receive.may_begin(task.attempts, pause) {
         let left = until.duration_since(started).saturating_sub(RESERVE);
         let limit = limit.min(left);
-        // What begins later than this would not have all the time that it may take.
-        let time = Time { limit, begin_by: started + limit.min(left.saturating_sub(limit)) };
+        // What begins later than this would have less than half of the time that it may take.
+        let begin_by = started + limit.min(left.saturating_sub(limit / 2));
+        let time = Time { limit, begin_by, end: started + left };
         let work = action::perform(runner, &run, number, time);
         if may_repeat(&task.action) { work.await } else { join(work, at_work).await.0 }
     } else {
@@ -209,12 +210,12 @@ async fn at_once(runner: &Runner, delivery: Delivery, until: Instant) -> (Option
             return (Some(later), None);
         }
     };
-    let events = events::of_delivery(&delivery, &fate);
+    let event = events::of_delivery(&delivery, &fate);
     let left = match fate {
         Fate::Delivered => None,
         Fate::GivenUp(reason) => Some(Outgoing::given_up(delivery, reason)),
     };
-    (left, Some(events))
+    (left, Some(event))
 }
 
 #[cfg(test)]

@@ -44,7 +44,9 @@ impl Trial {
     pub async fn attempt(&self, run: &Run) -> TaskResult {
         let started = Instant::now();
         let limit = Duration::from_secs(run.task.timeout_seconds.into());
-        let ended = action::perform(&self.runner, run, 1, Time { limit, begin_by: started + limit }).await;
+        let ended =
+            action::perform(&self.runner, run, 1, Time { limit, begin_by: started + limit, end: started + 2 * limit })
+                .await;
         run::result(run, 1, ended, started.elapsed())
     }
 

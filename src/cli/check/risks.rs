@@ -296,8 +296,10 @@ async fn made_anew(scratch: &Scratch) -> Result<Duration, String> {
     for id in parameters.chain([runner]) {
         scratch.delete(&id).await?;
     }
-    scratch.make().await?;
-    Ok(begun.elapsed())
+    match scratch.make().await? {
+        0 => Err("AWS showed them as if they had not been deleted".to_owned()),
+        _ => Ok(begun.elapsed()),
+    }
 }
 
 /// What AWS refused on the way: what the operator waits for is as it expects, all else is told.

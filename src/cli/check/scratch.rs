@@ -52,8 +52,9 @@ const REPORTED_WITHIN: Duration = Duration::from_mins(2);
 /// How long to try to delete all: AWS may show a deleted queue for a minute.
 const REMOVING: Duration = Duration::from_mins(6);
 
-/// How often in turn nothing may be found before nothing is left: AWS may still carry out a call that was ended.
-const QUIET_ROUNDS: u32 = 2;
+/// For how long nothing may be found before nothing is left: AWS may still carry out a call that was ended, and SQS shows a
+/// new queue late.
+const QUIET: Duration = Duration::from_secs(12);
 
 /// The pipeline, as a value.
 pub(super) struct Scratch {
@@ -154,13 +155,21 @@ impl Scratch {
         self.resources.iter().map(Resource::id).filter(|id| id.kind == Kind::LogGroup)
     }
 
-    /// Reports of a run from the inbox. Others are of the same check, and of no use any more.
+    /// What was reported of a run, from the inbox. Reports of checks are deleted; those of a pipeline that came meanwhile are its
+    /// operator's.
     async fn events(&self, run_id: &str) -> Result<Vec<RunEvent>, AwsError> {
         let inbox = self.owner.cluster.inbox();
         let received = inbox_queue::receive(&self.aws, &inbox, 1).await?;
-        let reports = received.iter().filter_map(|message| serde_json::from_str::<Report>(&message.body).ok());
-        let events = reports.filter(|report| report.run.run_id == run_id).flat_map(|report| report.events).collect();
-        inbox_queue::delete(&self.aws, &inbox, received).await?;
+        let mut events = Vec::new();
+        let mut done = Vec::new();
+        for message in received {
+            let Ok(report) = serde_json::from_str::<Report>(&message.body) else { continue };
+            if report.pipeline.namespace == NAMESPACE {
+                events.extend(report.events.into_iter().filter(|_| report.run.run_id == run_id));
+                done.push(message);
+            }
+        }
+        inbox_queue::delete(&self.aws, &inbox, done).await?;
         Ok(events)
     }
 
@@ -172,14 +181,21 @@ impl Scratch {
         Inboxes::default().make(&self.aws, &self.owner.cluster).await.map_err(|error| chain(&error))
     }
 
-    /// Deletes one of its resources.
+    /// Deletes one of its resources, and waits until AWS does not show it any more.
     ///
     /// # Errors
-    /// AWS refuses.
+    /// AWS refuses, or goes on to show it.
     pub(super) async fn delete(&self, id: &Id) -> Result<(), String> {
         let seen = resource::observe(&self.aws, id, None).await.map_err(|error| told(&error))?;
         if let Some(seen) = seen {
             resource::delete(&self.aws, id, &seen).await.map_err(|error| told(&error))?;
+        }
+        let begun = Instant::now();
+        while resource::observe(&self.aws, id, None).await.map_err(|error| told(&error))?.is_some() {
+            if begun.elapsed() > REFUSED_FOR {
+                return Err(format!("{id} was deleted, and AWS still shows it"));
+            }
+            sleep(PAUSE).await;
         }
         Ok(())
     }
@@ -209,7 +225,9 @@ pub(super) struct Found {
 /// AWS does not show it.
 pub(super) async fn find(aws: &Aws, cluster: &ClusterName) -> Result<Found, String> {
     let owners = search::find(aws, cluster, &BTreeSet::new()).await.map_err(|error| told(&error))?;
-    let (checks, others) = owners.into_keys().partition(is_of_a_check);
+    // Roles belong to all regions: a pipeline that has nothing else here lives in another one.
+    let here = owners.into_iter().filter(|(_, found)| found.iter().any(|orphan| orphan.kind != Kind::Role.to_string()));
+    let (checks, others) = here.map(|(owner, _)| owner).partition(is_of_a_check);
     Ok(Found { checks, others })
 }
 
@@ -221,20 +239,20 @@ fn is_of_a_check(owner: &Owner) -> bool {
 /// Deletes all that a pipeline of a check has, until AWS shows nothing of it any more. Returns what is left, and why.
 pub(super) async fn remove(aws: &Aws, owner: &Owner) -> Vec<String> {
     let begun = Instant::now();
-    let mut quiet = 0;
+    let mut quiet_since = None;
     loop {
         let left = match search::left_by(aws, owner, BTreeSet::new()).await {
             Ok(orphans) if orphans.is_empty() => {
-                quiet += 1;
+                quiet_since.get_or_insert_with(Instant::now);
                 Vec::new()
             }
             Ok(orphans) => {
-                quiet = 0;
+                quiet_since = None;
                 deleted(aws, owner, &orphans).await
             }
             Err(error) => vec![told(&error)],
         };
-        if quiet == QUIET_ROUNDS || begun.elapsed() > REMOVING {
+        if quiet_since.is_some_and(|since| since.elapsed() >= QUIET) || begun.elapsed() > REMOVING {
             return left;
         }
         sleep(PAUSE).await;

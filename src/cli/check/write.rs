@@ -89,7 +89,8 @@ pub(super) async fn write(
     note(what);
     let left = tokio::select! {
         biased;
-        () = signals.next() => vec!["it was interrupted".to_owned()],
+        // A terminal that is closed, or a supervisor, may send its signal twice: only a person leaves it on purpose.
+        _ = signals.interrupt.recv() => vec!["it was interrupted".to_owned()],
         left = Box::pin(scratch.remove()) => left,
     };
     let is_whole = tested.is_some();
@@ -111,7 +112,7 @@ fn still_there(owner: &Owner, left: &[String]) -> String {
     let Owner { cluster, namespace, name, .. } = owner;
     format!(
         "{namespace}/{name} of cluster {cluster} is not deleted in full ({}); check again with --write, which begins by \
-         deleting it, or delete it with `task-pipelines orphans --cluster-name {cluster} --delete`",
+         deleting it",
         left.join(" | ")
     )
 }

@@ -118,7 +118,7 @@ impl fmt::Debug for Planned {
         f.debug_struct("Planned")
             .field("task", &self.task)
             .field("seen", &self.seen)
-            .field("have", &self.observed)
+            .field("observed", &self.observed)
             .finish_non_exhaustive()
     }
 }

@@ -112,11 +112,11 @@ pub(super) async fn live_with(trouble: Trouble) -> usize {
 /// Waits until the world is held, or else the act is done: whether it is held.
 async fn held_or_done(lab: &Lab, act: Act) -> bool {
     tokio::select! {
-        () = lab.gate().recorded() => return true,
+        () = lab.gate().held() => return true,
         () = act.done(lab) => {}
     }
     // The last word, an event, comes after what makes it done.
-    timeout(LAST_WORD, lab.gate().recorded()).await.is_ok()
+    timeout(LAST_WORD, lab.gate().held()).await.is_ok()
 }
 
 /// Far more than the operator takes from the last status to the event about it.

@@ -33,7 +33,7 @@ async fn n13_an_operator_that_wakes_in_the_middle_of_its_work_finds_it_done_and_
     lab.kill();
     lab.gate().hold_after(9);
     Act::Create.begin(&lab).await;
-    lab.gate().recorded().await;
+    lab.gate().held().await;
     sleeping.signal("-STOP");
     lab.gate().release();
     lab.start(&Settings::default());
@@ -105,7 +105,7 @@ async fn n13_a_standby_finishes_what_a_killed_leader_began() {
     let (leader, _standby) = leader_and_standby(&mut lab).await;
     lab.gate().hold_after(100);
     let names = apply_many(&lab).await;
-    lab.gate().recorded().await;
+    lab.gate().held().await;
     drop(leader);
     lab.gate().release();
     lease(&lab, 1).await;
@@ -140,7 +140,7 @@ async fn n13_a_leader_that_slept_through_its_lease_calls_nobody_any_more() {
     let (mut leader, standby) = leader_and_standby(&mut lab).await;
     lab.gate().hold_after(50);
     let names = apply_many(&lab).await;
-    lab.gate().recorded().await;
+    lab.gate().held().await;
     // What it has begun reaches the gate, where it ends: a call on its way could not be taken back.
     sleep(Duration::from_secs(2)).await;
     leader.signal("-STOP");

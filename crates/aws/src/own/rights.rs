@@ -1,6 +1,8 @@
 //! What a principal may do, as IAM's policy simulator tells.
 
-use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, EvaluationResult, PolicyEvaluationDecisionType};
+use aws_sdk_iam::types::{
+    ContextEntry, ContextKeyTypeEnum, EvaluationResult, PermissionsBoundaryDecisionDetail, PolicyEvaluationDecisionType,
+};
 use pipeline_core::location::Location;
 use pipeline_core::simulation::{Question, role_of_session};
 
@@ -75,24 +77,37 @@ pub async fn denied(session: &Session, principal: &str, question: &Question) -> 
     Ok(denied)
 }
 
-fn refused(result: EvaluationResult) -> Option<Denied> {
+/// What one result refuses. AWS gives one for each action; where several resources were asked about, each has its own in it.
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html>
+fn refused(result: EvaluationResult) -> Vec<Denied> {
     let is_outside = result.organizations_decision_detail.is_some_and(|detail| !detail.allowed_by_organizations);
-    let is_unbounded =
-        result.permissions_boundary_decision_detail.is_some_and(|detail| !detail.allowed_by_permissions_boundary);
-    let why = match result.eval_decision {
-        PolicyEvaluationDecisionType::Allowed => return None,
-        _ if is_outside => Why::Organization,
-        _ if is_unbounded => Why::Boundary,
-        PolicyEvaluationDecisionType::ExplicitDeny => Why::Forbidden,
-        _ => Why::NotAllowed,
+    let action = result.eval_action_name;
+    let one = |resource: Option<String>, decision, boundary: Option<PermissionsBoundaryDecisionDetail>| {
+        let why = match decision {
+            PolicyEvaluationDecisionType::Allowed => return None,
+            _ if is_outside => Why::Organization,
+            _ if boundary.is_some_and(|detail| !detail.allowed_by_permissions_boundary) => Why::Boundary,
+            PolicyEvaluationDecisionType::ExplicitDeny => Why::Forbidden,
+            _ => Why::NotAllowed,
+        };
+        Some(Denied { action: action.clone(), resource: resource.unwrap_or_else(|| "*".to_owned()), why })
     };
-    let resource = result.eval_resource_name.unwrap_or_else(|| "*".to_owned());
-    Some(Denied { action: result.eval_action_name, resource, why })
+    let boundary = result.permissions_boundary_decision_detail;
+    let each = result.resource_specific_results.unwrap_or_default();
+    if each.is_empty() {
+        return one(result.eval_resource_name, result.eval_decision, boundary).into_iter().collect();
+    }
+    let each = each.into_iter();
+    each.filter_map(|it| {
+        let within = it.permissions_boundary_decision_detail.or_else(|| boundary.clone());
+        one(Some(it.eval_resource_name), it.eval_resource_decision, within)
+    })
+    .collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_iam::types::{OrganizationsDecisionDetail, PermissionsBoundaryDecisionDetail};
+    use aws_sdk_iam::types::{OrganizationsDecisionDetail, ResourceSpecificResult};
 
     use super::*;
 
@@ -113,8 +128,24 @@ mod tests {
             (result(implicit).permissions_boundary_decision_detail(boundary), Some(Why::Boundary)),
         ] {
             let refused = refused(result.build().unwrap());
-            assert_eq!(refused.as_ref().map(|denied| denied.why), expected, "{refused:?}");
-            assert!(refused.is_none_or(|denied| denied.resource == "*"));
+            assert_eq!(refused.first().map(|denied| denied.why), expected, "{refused:?}");
+            assert!(refused.iter().all(|denied| denied.resource == "*"));
         }
+    }
+
+    #[test]
+    fn of_several_resources_those_that_are_denied_are_told() {
+        let of = |resource: &str, decision: PolicyEvaluationDecisionType| {
+            let result = ResourceSpecificResult::builder().eval_resource_name(resource);
+            result.eval_resource_decision(decision).build().unwrap()
+        };
+        let result = EvaluationResult::builder()
+            .eval_action_name("sqs:CreateQueue")
+            .eval_decision(PolicyEvaluationDecisionType::ImplicitDeny)
+            .resource_specific_results(of("arn:a", PolicyEvaluationDecisionType::Allowed))
+            .resource_specific_results(of("arn:b", PolicyEvaluationDecisionType::ImplicitDeny));
+        let denied =
+            Denied { action: "sqs:CreateQueue".to_owned(), resource: "arn:b".to_owned(), why: Why::NotAllowed };
+        assert_eq!(refused(result.build().unwrap()), [denied]);
     }
 }

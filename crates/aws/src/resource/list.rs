@@ -76,8 +76,8 @@ pub async fn list(
     Ok(listed)
 }
 
-async fn layers(aws: &Aws, desired: bool) -> Result<Vec<(Id, Observed)>, AwsError> {
-    if desired { layer_version::list(aws).await } else { Ok(Vec::new()) }
+async fn layers(aws: &Aws, included: bool) -> Result<Vec<(Id, Observed)>, AwsError> {
+    if included { layer_version::list(aws).await } else { Ok(Vec::new()) }
 }
 
 /// The attributes of these queues, without their tags. Queues that do not exist are left out.

@@ -82,7 +82,7 @@ impl PlanReport {
 impl Summary {
     /// The summary of these changes.
     pub fn of(plan: &[Change]) -> Self {
-        let has = |desired: fn(Action) -> bool| plan.iter().any(|change| desired(change.action));
+        let has = |is: fn(Action) -> bool| plan.iter().any(|change| is(change.action));
         if has(|action| action == Action::Conflict) {
             Self::Conflict
         } else if has(|action| action != Action::InSync) {

@@ -223,13 +223,13 @@ fn rebuilt() -> Owner {
     Owner { uid: "uid-2".to_owned(), ..owner() }
 }
 
-fn wanted_by_rebuilt() -> Vec<Resource> {
+fn desired_by_rebuilt() -> Vec<Resource> {
     owned_by(desired("{}"), "uid-2")
 }
 
 #[test]
 fn a_rebuilt_cluster_takes_its_own_back_and_changes_the_uid_alone() {
-    let plan = plan(&rebuilt(), wanted_by_rebuilt(), &BTreeMap::new(), made(&desired("{}")));
+    let plan = plan(&rebuilt(), desired_by_rebuilt(), &BTreeMap::new(), made(&desired("{}")));
     for step in &plan.steps {
         let Verdict::TakeOver { from, differences } = &step.verdict else { panic!("{}: {:?}", step.id, step.verdict) };
         assert_eq!(from, "uid-1");
@@ -240,7 +240,7 @@ fn a_rebuilt_cluster_takes_its_own_back_and_changes_the_uid_alone() {
 
 #[test]
 fn what_was_held_and_now_has_another_uid_is_a_conflict_that_names_both() {
-    let resources = wanted_by_rebuilt();
+    let resources = desired_by_rebuilt();
     let plan = plan(&rebuilt(), resources.clone(), &recorded(&resources), made(&desired("{}"))).stopped_by_conflict();
     assert_eq!(plan.steps.len(), resources.len());
     for step in &plan.steps {

@@ -106,7 +106,7 @@ impl Gate {
     }
 
     /// Waits until it has stopped.
-    pub(crate) async fn recorded(&self) {
+    pub(crate) async fn held(&self) {
         self.core.ledger.subscribe().wait_for(Ledger::holds).await.unwrap();
     }
 

@@ -6,7 +6,7 @@ use api::{Action, Change};
 use serde_json::json;
 
 use super::super::Recorded;
-use super::{CHAT, change, desired, owner, rebuilt, wanted_by_rebuilt};
+use super::{CHAT, change, desired, desired_by_rebuilt, owner, rebuilt};
 use crate::desired::possible_ids;
 use crate::iam::Document;
 use crate::names::TagKeys;
@@ -240,7 +240,7 @@ fn a_conflict_stops_everything_and_says_whose_it_is() {
 
 #[test]
 fn a_rebuilt_cluster_takes_over() {
-    let plan = plan(&rebuilt(), wanted_by_rebuilt(), &BTreeMap::new(), &TagKeys::default(), made(&desired("{}")));
+    let plan = plan(&rebuilt(), desired_by_rebuilt(), &BTreeMap::new(), &TagKeys::default(), made(&desired("{}")));
     let changes = changes(&plan, DRIFT);
     assert!(changes.iter().all(|change| change.action == Action::TakeOver && !change.drift), "{changes:?}");
     let note = "it belongs to an earlier pipeline of this name with UID uid-1";
