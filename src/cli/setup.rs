@@ -51,8 +51,17 @@ pub(super) fn cache(settings: &LayerSettings) -> PathBuf {
 
 /// AWS, for a command that works by itself.
 pub(super) async fn accounts(settings: &InstallationSettings, access: Access) -> Accounts {
+    counted_accounts(settings, access, AwsRequests::default()).await
+}
+
+/// The same, with what keeps account of its calls.
+pub(super) async fn counted_accounts(
+    settings: &InstallationSettings,
+    access: Access,
+    requests: AwsRequests,
+) -> Accounts {
     let InstallationSettings { pacing, uploads, .. } = *settings;
-    Accounts::from_environment(pacing.into(), access, uploads, Leadership::sole(), AwsRequests::default()).await
+    Accounts::from_environment(pacing.into(), access, uploads, Leadership::sole(), requests).await
 }
 
 /// The cluster's name where none is set.

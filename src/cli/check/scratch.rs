@@ -252,7 +252,8 @@ pub(super) async fn remove(aws: &Aws, owner: &Owner) -> Vec<String> {
             }
             Err(error) => vec![told(&error)],
         };
-        if quiet_since.is_some_and(|since| since.elapsed() >= QUIET) || begun.elapsed() > REMOVING {
+        let is_quiet = left.is_empty() && quiet_since.is_some_and(|since| since.elapsed() >= QUIET);
+        if is_quiet || begun.elapsed() > REMOVING {
             return left;
         }
         sleep(PAUSE).await;

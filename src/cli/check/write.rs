@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws::own::Session;
 use aws::own::logs::Logs;
-use aws::{Access, Accounts, Aws, AwsRequests, Leadership};
+use aws::{Access, Aws, AwsRequests};
 use futures::join;
 use jiff::Timestamp;
 use pipeline_core::location::Target;
@@ -20,7 +20,6 @@ use super::risks;
 use super::scratch::{self, Expected, Found, Scratch};
 use crate::cli::arguments::CheckSettings;
 use crate::cli::exit_status::ExitStatus;
-use crate::cli::settings::InstallationSettings;
 use crate::cli::{print, setup, terminal};
 use crate::kubernetes::preflight::{Finding, are_well, lines};
 
@@ -67,7 +66,8 @@ pub(super) async fn write(
 ) -> Result<ExitStatus, Box<dyn Error>> {
     let installation = &settings.run.installation;
     let requests = AwsRequests::keeping_refusals();
-    let aws = aws(installation, requests.clone()).await?;
+    let accounts = setup::counted_accounts(installation, Access::ReadWrite, requests.clone()).await;
+    let aws = Aws::clone(&*accounts.get(&Target::default()).await?);
     let earlier = alone(&aws, &cluster).await?;
     let configuration = installation.configuration()?;
     let (shared, _) = setup::installation(installation, &configuration)?;
@@ -115,13 +115,6 @@ fn still_there(owner: &Owner, left: &[String]) -> String {
          deleting it",
         left.join(" | ")
     )
-}
-
-async fn aws(settings: &InstallationSettings, requests: AwsRequests) -> Result<Aws, Box<dyn Error>> {
-    let InstallationSettings { pacing, uploads, .. } = *settings;
-    let accounts =
-        Accounts::from_environment(pacing.into(), Access::ReadWrite, uploads, Leadership::sole(), requests).await;
-    Ok(Aws::clone(&*accounts.get(&Target::default()).await?))
 }
 
 /// What earlier checks left here, if nobody else's pipelines live here: their operator would read this one's reports.
